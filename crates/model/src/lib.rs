@@ -1,0 +1,34 @@
+//! The documents and names of the OCI and Docker image formats, without IO.
+//!
+//! Everything here works on bytes and strings that the caller already holds: parsing a
+//! [`Digest`] or a [`RepositoryName`], reading a [`Manifest`] of any kind, choosing a child by
+//! [`Platform`]. Section names in the documentation refer to opencontainers/image-spec and
+//! opencontainers/distribution-spec.
+
+mod byte_range;
+mod descriptor;
+mod digest;
+mod error_code;
+mod finding;
+#[cfg(any(test, feature = "testing"))]
+pub mod fixtures;
+mod json;
+mod manifest;
+mod media_type;
+mod name;
+mod platform;
+mod reference;
+mod select;
+
+pub use byte_range::{ByteRange, Unsatisfiable};
+pub use descriptor::Descriptor;
+pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use error_code::ErrorCode;
+pub use finding::{Finding, Rule, Severity};
+pub use json::{Json, JsonError};
+pub use manifest::{Child, ChildKind, Manifest, ManifestError, Shape};
+pub use media_type::{Family, MediaType, Role};
+pub use name::{NameError, RepositoryName, Tag, TagError};
+pub use platform::{Platform, PlatformError};
+pub use reference::{ImageReference, Reference, ReferenceError};
+pub use select::{PlatformSearch, Step};

@@ -1,0 +1,35 @@
+//! One interface for every registry: a local store, a remote one, a layout on disk, a wrapper.
+//!
+//! [`Registry`] is four traits, [`Reader`], [`Writer`], [`Lister`] and [`Deleter`]. They have no
+//! default methods, so that a new method cannot slip past a wrapper; conveniences belong elsewhere.
+//! Each implementation passes the suite in `contract` (feature `testing`). [`memory`] is the one to
+//! read first.
+
+mod admission;
+mod body;
+mod context;
+#[cfg(feature = "testing")]
+pub mod contract;
+mod deleter;
+mod error;
+mod lister;
+pub mod memory;
+mod policy;
+mod reader;
+pub mod wrap;
+mod writer;
+
+pub use admission::{Held, admit};
+pub use body::Body;
+pub use context::{Action, Authorize, Caller, Context, Everything};
+pub use deleter::{Deleter, Deletion};
+pub use error::{Error, Kind, Result};
+pub use lister::{Lister, Page, PageRequest};
+pub use policy::{Policy, Preset, Verdict};
+pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader};
+pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer};
+
+/// Everything that a registry does; implemented by whatever has the four parts.
+pub trait Registry: Reader + Writer + Lister + Deleter {}
+
+impl<T: Reader + Writer + Lister + Deleter + ?Sized> Registry for T {}

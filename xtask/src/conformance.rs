@@ -1,0 +1,234 @@
+//! `cargo xtask conformance`: the official program, at 1.1 and dev, dense and sparse, without a failure or a skip.
+//!
+//! The program's exit status says too little: a configuration it can't read ends with 0, and one pass outranks
+//! every skip. So its counts and its table of features are read, and anything but a pass fails the run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::servers::{self, Program, Server};
+use crate::tools;
+
+/// How to run it.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The server under test; a peer shows what the program says about others.
+    #[arg(long, value_enum, default_value = "portolan")]
+    against: Program,
+}
+
+const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
+
+/// Every feature the program knows, those it leaves off at 1.1 included; `OCI_DATA_SPARSE` is the run's own.
+const FEATURES: [&str; 30] = [
+    "OCI_API_PING",
+    "OCI_API_PULL",
+    "OCI_API_PUSH",
+    "OCI_API_BLOBS_ATOMIC",
+    "OCI_API_BLOBS_DELETE",
+    "OCI_API_BLOBS_DIGEST_HEADER",
+    "OCI_API_BLOBS_MOUNT_ANONYMOUS",
+    "OCI_API_BLOBS_UPLOAD_CANCEL",
+    "OCI_API_MANIFESTS_ATOMIC",
+    "OCI_API_MANIFESTS_DELETE",
+    "OCI_API_MANIFESTS_DIGEST_HEADER",
+    "OCI_API_MANIFESTS_TAG_PARAM",
+    "OCI_API_TAGS_ATOMIC",
+    "OCI_API_TAGS_DELETE",
+    "OCI_API_TAGS_LIST",
+    "OCI_API_REFERRER",
+    "OCI_DATA_IMAGE",
+    "OCI_DATA_INDEX",
+    "OCI_DATA_INDEX_LIST",
+    "OCI_DATA_ARTIFACT",
+    "OCI_DATA_SUBJECT",
+    "OCI_DATA_SUBJECT_MISSING",
+    "OCI_DATA_ARTIFACT_LIST",
+    "OCI_DATA_SUBJECT_LIST",
+    "OCI_DATA_DATA_FIELD",
+    "OCI_DATA_NONDISTRIBUTABLE",
+    "OCI_DATA_CUSTOM_FIELDS",
+    "OCI_DATA_NO_LAYERS",
+    "OCI_DATA_EMPTY_BLOB",
+    "OCI_DATA_SHA512",
+];
+
+/// One run of the program.
+struct Run {
+    version: &'static str,
+    policy: &'static str,
+}
+
+const RUNS: [Run; 4] = [
+    Run { version: "1.1", policy: "open" },
+    Run { version: "1.1", policy: "sparse" },
+    Run { version: "dev", policy: "open" },
+    Run { version: "dev", policy: "sparse" },
+];
+
+/// Runs all four; fails unless each passed without a skip.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    tools::require(&[tools::CONFORMANCE])?;
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(arguments.against, &folder.path().join("data"), CONFIGURATION)?;
+    let reports = servers::target_folder().join("conformance");
+    let mut failed = 0;
+    for run in &RUNS {
+        let findings = run.findings(&server.host(), &reports)?;
+        failed += usize::from(!findings.is_empty());
+        for finding in &findings {
+            println!("  {finding}");
+        }
+    }
+    println!("reports are in {}", reports.display());
+    if failed > 0 {
+        bail!("{failed} of {} conformance runs did not pass", RUNS.len());
+    }
+    Ok(())
+}
+
+impl Run {
+    fn is_sparse(&self) -> bool {
+        self.policy == "sparse"
+    }
+
+    /// Runs the program, prints the counts and answers everything that is not as it must be.
+    fn findings(&self, host: &str, reports: &Path) -> Result<Vec<String>> {
+        let results = self.execute(host, reports)?;
+        let text = fs::read_to_string(results.join("output.txt"))?;
+        let counts = Counts::read(&text).with_context(|| format!("no result in {}", results.display()))?;
+        println!("{} {}: {}", self.version, self.policy, counts.summary());
+        let mut findings = counts.findings();
+        findings.extend(unfinished_tests(&text));
+        let table = fs::read_to_string(results.join("results.yaml"))?;
+        findings.extend(unfinished_features(&table, self.is_sparse()));
+        Ok(findings)
+    }
+
+    /// Each run has repositories of its own, and a folder with the program's three reports and its output.
+    fn execute(&self, host: &str, reports: &Path) -> Result<PathBuf> {
+        let results = reports.join(format!("{}-{}", self.version, self.policy));
+        fs::create_dir_all(&results)?;
+        let repository = format!("{}/conformance-{}", self.policy, self.version);
+        // The exit status is not asked: what it would say is in the output, and more exactly.
+        Command::new(tools::CONFORMANCE.path())
+            .envs(FEATURES.map(|feature| (feature, "true")))
+            .env("OCI_DATA_SPARSE", self.is_sparse().to_string())
+            .env("OCI_VERSION", self.version)
+            .env("OCI_REGISTRY", host)
+            .env("OCI_TLS", "disabled")
+            .env("OCI_REPO1", format!("{repository}/one"))
+            .env("OCI_REPO2", format!("{repository}/two"))
+            .env("OCI_LOG", "error")
+            .env("OCI_RESULTS_DIR", &results)
+            .current_dir(&results)
+            .stdin(Stdio::null())
+            .stdout(File::create(results.join("output.txt"))?)
+            .status()
+            .context("starting the conformance program")?;
+        Ok(results)
+    }
+}
+
+/// The end of the program's output: one word, and how many tests ended how.
+struct Counts {
+    result: String,
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+    disabled: u32,
+}
+
+impl Counts {
+    fn read(output: &str) -> Option<Self> {
+        let (_, end) = output.split_once("\nOCI Conformance Result: ")?;
+        let count = |name: &str| {
+            let line = end.lines().find(|line| line.trim_start().starts_with(name))?;
+            line.rsplit_once(':')?.1.trim().parse::<u32>().ok()
+        };
+        Some(Self {
+            result: end.lines().next()?.to_owned(),
+            passed: count("Pass.")?,
+            failed: count("FAIL.")? + count("Error.")?,
+            skipped: count("Skip.")?,
+            disabled: count("Disabled.")?,
+        })
+    }
+
+    fn summary(&self) -> String {
+        let Self { result, passed, failed, skipped, disabled } = self;
+        format!("{result}: {passed} passed, {failed} failed, {skipped} skipped, {disabled} disabled")
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let good = self.result == "Pass" && self.passed > 0;
+        let complete = self.failed + self.skipped + self.disabled == 0;
+        if good && complete { Vec::new() } else { vec![format!("not a clean pass: {}", self.summary())] }
+    }
+}
+
+/// The lowest tests that did not pass, each with its reason, which may take several lines.
+fn unfinished_tests(output: &str) -> Vec<String> {
+    let body = output.split("\nConfiguration:").next().unwrap_or_default();
+    let mut tests: Vec<String> = Vec::new();
+    let mut current = None;
+    for line in body.lines() {
+        let text = line.trim();
+        if text.starts_with("OCI Conformance Test") {
+            current = Some(text).filter(|text| !text.ends_with(": Pass"));
+        } else if let Some(name) = current.take() {
+            tests.push(format!("{name} {text}"));
+        } else if let Some(last) = tests.last_mut().filter(|_| !text.is_empty()) {
+            last.push_str("; ");
+            last.push_str(text);
+        }
+    }
+    tests
+}
+
+/// What the table of APIs and data does not call a pass: a feature that was never tried is found here alone.
+fn unfinished_features(table: &str, sparse: bool) -> Vec<String> {
+    let features = table.lines().skip_while(|line| *line != "apis:").filter(|line| line.starts_with("  "));
+    let expected = |line: &str| line.ends_with(": Pass") || (!sparse && line == "  Sparse Manifests: Disabled");
+    features.filter(|line| !expected(line)).map(|line| format!("feature {}", line.trim())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "Test results\nOCI Conformance Test: FAIL\n  OCI Conformance Test/ping: Pass\n  \
+        OCI Conformance Test/empty: FAIL\n    OCI Conformance Test/empty/referrers: FAIL\n     - a header\nand a status\n\n\
+        Configuration:\n  registry: x\nOCI Conformance Result: FAIL\n  Disabled....:   0\n  Skip....:   2\n  \
+        Pass....:  7\n  FAIL....:  3\n  Error...:  1\n";
+
+    #[test]
+    fn counts_are_read_from_the_end_of_the_output() {
+        let counts = Counts::read(OUTPUT).unwrap();
+        assert_eq!(counts.summary(), "FAIL: 7 passed, 4 failed, 2 skipped, 0 disabled");
+        assert_eq!(counts.findings().len(), 1);
+        assert!(Counts::read("failed to load config").is_none());
+    }
+
+    #[test]
+    fn a_skip_beside_a_pass_is_a_finding() {
+        let counts = Counts { result: "Pass".to_owned(), passed: 9, failed: 0, skipped: 1, disabled: 0 };
+        assert_eq!(counts.findings().len(), 1);
+    }
+
+    #[test]
+    fn failed_tests_come_with_their_reasons() {
+        let tests = unfinished_tests(OUTPUT);
+        assert_eq!(tests, ["OCI Conformance Test/empty/referrers: FAIL - a header; and a status"]);
+    }
+
+    #[test]
+    fn only_a_dense_run_may_leave_sparse_data_out() {
+        let table = "config:\n  tls: disabled\napis:\n  Ping: Pass\ndata:\n  Sparse Manifests: Disabled\n";
+        assert!(unfinished_features(table, false).is_empty());
+        assert_eq!(unfinished_features(table, true), ["feature Sparse Manifests: Disabled"]);
+    }
+}
