@@ -1,6 +1,119 @@
-//! Placeholder module while it is being written.
+//! `cargo xtask ci`: every check and tier in turn, each timed; all run, and one that fails fails the whole.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::servers::workspace;
+
+/// Pinned, so that a new release's new opinion is taken in by a change of ours.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Tiers with real peers. Torture and bench are shorter than by themselves: here they show that nothing broke.
+const TIERS: [&[&str]; 4] =
+    [&["conformance"], &["interop"], &["torture", "--kills", "10", "--cuts", "5"], &["bench", "--quick"]];
+
+/// What to leave to somebody else.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_arguments: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+pub(crate) struct Arguments {
+    /// Leaves `cargo test --workspace` out, for a caller who has just run it.
+    #[arg(long)]
+    without_tests: bool,
+}
+
+/// One step and how it ended.
+struct Step {
+    name: String,
+    took: Duration,
+    passed: bool,
+}
+
+/// Runs all steps and closes with the time of each.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut steps = Vec::new();
+    checks(&mut steps)?;
+    if !arguments.without_tests {
+        step(&mut steps, "tests", &mut cargo(&["test", "--workspace"]));
+    }
+    for tier in TIERS {
+        step(&mut steps, tier[0], &mut xtask(tier)?);
+    }
+    close(&steps)
+}
+
+fn checks(steps: &mut Vec<Step>) -> Result<()> {
+    step(steps, "fmt", &mut cargo(&["fmt", "--all", "--check"]));
+    step(steps, "clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]));
+    step(steps, "tidy", &mut xtask(&["tidy"])?);
+    step(steps, "doc", cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"));
+    let deny = deny_binary()?;
+    if !deny.exists() {
+        step(steps, "cargo-deny, installed once", &mut install_deny()?);
+    }
+    // The advisories stand in a repository on GitHub, which not every machine reaches.
+    step(steps, "deny", Command::new(deny).args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]));
+    Ok(())
+}
+
+fn step(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
+    println!("=== {name}: {command:?}");
+    let begin = Instant::now();
+    let outcome = command.current_dir(workspace()).status();
+    if let Err(error) = &outcome {
+        println!("{error}");
+    }
+    let passed = outcome.is_ok_and(|status| status.success());
+    let took = begin.elapsed();
+    println!("=== {name}: {} after {:.1} s", word(passed), took.as_secs_f64());
+    steps.push(Step { name: name.to_owned(), took, passed });
+}
+
+fn close(steps: &[Step]) -> Result<()> {
+    println!("=== ci");
+    for step in steps {
+        println!("{:<28} {:>7.1} s  {}", step.name, step.took.as_secs_f64(), word(step.passed));
+    }
+    let failed = steps.iter().filter(|step| !step.passed).count();
+    println!("{} steps passed, {failed} failed", steps.len() - failed);
+    if failed > 0 {
+        bail!("{failed} steps failed");
+    }
+    Ok(())
+}
+
+fn word(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments);
+    command
+}
+
+/// This program again: each tier ends as it does by itself.
+fn xtask(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
+}
+
+/// An unoptimised build takes a third of the time to make, and a check takes a second either way.
+fn install_deny() -> Result<Command> {
+    let mut command = cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug", "--root"]);
+    command.arg(deny_folder()?);
+    Ok(command)
+}
+
+fn deny_binary() -> Result<PathBuf> {
+    Ok(deny_folder()?.join("bin/cargo-deny"))
+}
+
+/// Outside the checkout, so that the next one finds it.
+fn deny_folder() -> Result<PathBuf> {
+    let home = env::home_dir().context("no home folder to keep cargo-deny in")?;
+    Ok(home.join(".cache/portolan").join(format!("cargo-deny-{CARGO_DENY}")))
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod images;
 mod interop;
 mod load;
 mod servers;

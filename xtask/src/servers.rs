@@ -164,7 +164,8 @@ fn announced_address(child: &mut Child) -> Result<SocketAddr> {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// A loopback port that nobody listens on.
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

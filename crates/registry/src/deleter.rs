@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use portolan_model::{Digest, RepositoryName, Tag};
+use serde::Serialize;
 
 use crate::{Context, Result};
 
@@ -48,4 +49,18 @@ pub enum Deletion {
     Guarded,
     /// It goes, and leaves the manifest without it.
     Forced,
+}
+
+/// A stored manifest, and where in it some content is named.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Parent {
+    /// The manifest.
+    pub digest: Digest,
+    /// Where the descriptor stands, as a JSON pointer.
+    pub pointer: String,
+}
+
+impl Parent {
+    /// Most parents that one error names: a popular layer has thousands.
+    pub const MOST_TOLD: usize = 100;
 }

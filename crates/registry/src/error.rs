@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use portolan_model::{Digest, ErrorCode, RepositoryName};
+use portolan_model::{Digest, ErrorCode, ManifestError, MediaType, RepositoryName};
 use serde_json::{Value, json};
+
+use crate::{Parent, Precondition, TagUpdate};
 
 /// What a registry's calls answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -153,6 +155,42 @@ impl Error {
         Self::new(Kind::DigestInvalid, message).with_detail(
             json!({"digest": digest, "algorithm": digest.algorithm().as_str(), "supported": ["sha256", "sha512"]}),
         )
+    }
+
+    /// The bytes that were sent or described as `claimed` cannot be a manifest.
+    pub fn manifest_unreadable(claimed: Option<&MediaType>, error: &ManifestError) -> Self {
+        let reason = match error {
+            ManifestError::Json(_) => "not-json",
+            ManifestError::NoObject(_) => "no-object",
+            ManifestError::Schema1 => "schema-1",
+            ManifestError::UnknownKind => "unknown-kind",
+        };
+        Self::new(Kind::ManifestInvalid, error.to_string()).with_detail(json!({"mediaType": claimed, "reason": reason}))
+    }
+
+    /// A tag is at `actual`, which is not what its update expects.
+    pub fn precondition_failed(update: &TagUpdate, actual: Option<&Digest>) -> Self {
+        let expected = match &update.precondition {
+            Precondition::None => Value::Null,
+            Precondition::Absent => "absent".into(),
+            Precondition::Present => "present".into(),
+            Precondition::At(digests) => json!(digests),
+        };
+        Self::new(Kind::PreconditionFailed, "the tag is not where the request expects it; look at it again")
+            .with_detail(json!({"tag": update.tag.as_str(), "expected": expected, "actual": actual}))
+    }
+
+    /// The content stays because stored manifests name it; the first [`Parent::MOST_TOLD`] are told.
+    pub fn referenced(digest: &Digest, parents: &[Parent]) -> Self {
+        let message = "manifests of this repository name this content; delete them first, or delete it by force";
+        let told = &parents[..parents.len().min(Parent::MOST_TOLD)];
+        Self::new(Kind::Referenced, message).with_detail(json!({"digest": digest, "parents": told}))
+    }
+
+    /// A range names no byte of content that has `size` bytes.
+    pub fn range_unsatisfiable(size: u64) -> Self {
+        let message = format!("the range lies outside of the {size} bytes there are");
+        Self::new(Kind::RangeUnsatisfiable { size }, message).with_detail(json!({"size": size}))
     }
 
     /// The same error with detail for machines.

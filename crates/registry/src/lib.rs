@@ -16,18 +16,22 @@ mod lister;
 pub mod memory;
 mod policy;
 mod reader;
+mod referrers;
+mod take_in;
 pub mod wrap;
 mod writer;
 
 pub use admission::{Held, admit};
 pub use body::Body;
 pub use context::{Action, Authorize, Caller, Context, Everything};
-pub use deleter::{Deleter, Deletion};
+pub use deleter::{Deleter, Deletion, Parent};
 pub use error::{Error, Kind, Result};
 pub use lister::{Lister, Page, PageRequest};
 pub use policy::{Policy, Preset, Verdict};
-pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader};
-pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer};
+pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_bytes};
+pub use referrers::{referrer_descriptor, referrers_page};
+pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn, take_in};
+pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
 
 /// Everything that a registry does; implemented by whatever has the four parts.
 pub trait Registry: Reader + Writer + Lister + Deleter {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portolan_model::{Finding, Rule, Severity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{Error, Kind, Result};
@@ -26,7 +26,7 @@ pub enum Verdict {
 }
 
 /// Policies with a name.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// Everything that the specification allows, and all that a manifest names is there.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use portolan_model::{ByteRange, Digest, MediaType, Reference, RepositoryName};
 
-use crate::{Body, Context, Result};
+use crate::{Body, Context, Error, Result};
 
 /// Reads what a repository holds.
 #[async_trait]
@@ -90,4 +90,12 @@ pub struct ManifestRead {
     pub info: ManifestInfo,
     /// Its exact bytes.
     pub body: Body,
+}
+
+/// The offsets that a reader of content of `size` bytes asks for: all of it without a range.
+///
+/// # Errors
+/// [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable).
+pub fn wanted_bytes(range: Option<ByteRange>, size: u64) -> Result<Range<u64>> {
+    range.map_or(Ok(0..size), |range| range.within(size).map_err(|_| Error::range_unsatisfiable(size)))
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use portolan_model::{Algorithm, Digest, Finding, MediaType, RepositoryName, Tag};
 
-use crate::{Body, Context, Policy, Result};
+use crate::{Body, Context, Error, Policy, Result};
 
 /// Adds content to a repository.
 ///
@@ -184,6 +184,16 @@ impl UploadId {
         Self(text.into())
     }
 
+    /// An id that nobody can guess: 128 random bits in hexadecimal.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`](crate::Kind::Internal) when the system gives no randomness.
+    pub fn random() -> Result<Self> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).map_err(|error| Error::internal("making an id for an upload session", error))?;
+        Ok(Self::new(format!("{:032x}", u128::from_be_bytes(bits))))
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -212,4 +222,15 @@ pub enum Mount {
     Mounted,
     /// It could not be mounted; it can be uploaded through this session.
     Upload(Upload),
+}
+
+/// The digest that `bytes` are stored under: the claimed one, if it is theirs, or else their SHA-256.
+///
+/// # Errors
+/// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) when the claimed digest is another, or of an
+/// algorithm that is known by name alone.
+pub fn verified_digest(bytes: &[u8], claimed: Option<&Digest>) -> Result<Digest> {
+    let Some(claimed) = claimed else { return Ok(Digest::sha256(bytes)) };
+    let computed = Digest::of(claimed.algorithm(), bytes).ok_or_else(|| Error::digest_unverifiable(claimed))?;
+    if computed == *claimed { Ok(computed) } else { Err(Error::digest_mismatch(claimed, &computed)) }
 }

@@ -1,6 +1,72 @@
-//! Placeholder module while it is being written.
+//! `cargo xtask bench`: the workloads of docs/performance.md, beside CNCF distribution and the machine's own limits.
+//!
+//! The servers run side by side and are loaded in turn, round after round, so that a machine's mood meets them all.
+
+mod document;
+mod goal;
+mod limits;
+mod machine;
+mod measure;
+mod nginx;
+mod peer;
+mod rounds;
+mod scale;
+mod sizes;
+mod table;
+mod workload;
+mod wrk;
+
+use std::fs;
+
+use anyhow::Result;
+
+use crate::load::optimised;
+use crate::servers::{build_portolan, target_folder};
+use crate::tools::{self, require};
+use sizes::Sizes;
+
+/// How long, how often, and where to.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_arguments: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+pub(crate) struct Arguments {
+    /// Small sizes and one round: shows that everything runs, measures nothing worth keeping.
+    #[arg(long, conflicts_with_all = ["write", "scale"])]
+    quick: bool,
+    /// Rounds of which the medians are taken; 0 leaves the side-by-side workloads out.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Puts the result into docs/performance.md, between its two markers.
+    #[arg(long)]
+    write: bool,
+    /// Also: a 4 GiB layer, and start and tag pages with 100,000 manifests stored.
+    #[arg(long)]
+    scale: bool,
+    /// Measures distribution in both places: the harness without the server it is for.
+    #[arg(long, hide = true)]
+    stand_in: bool,
+}
+
+/// Measures, prints, and writes if asked to.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    optimised::enter()?;
+    require(&[tools::DISTRIBUTION, tools::NGINX, tools::OPENSSL, tools::WRK])?;
+    if !arguments.stand_in {
+        build_portolan()?;
+    }
+    let target = target_folder();
+    fs::create_dir_all(&target)?;
+    let folder = tempfile::Builder::new().prefix("bench").tempdir_in(target)?;
+    let mut sections = vec![machine::describe(folder.path())?];
+    if arguments.rounds > 0 {
+        let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
+        let rounds = if arguments.quick { 1 } else { arguments.rounds };
+        let results = rounds::measure(folder.path(), &sizes, rounds, arguments.stand_in)?;
+        sections.push(table::side_by_side(&results, rounds, &limits::measure(folder.path(), &sizes)?));
+    }
+    if arguments.scale {
+        sections.push(scale::measure(&folder.path().join("scale"))?);
+    }
+    let text = sections.join("\n");
+    println!("{text}");
+    if arguments.write { document::write(&text) } else { Ok(()) }
 }

@@ -1,6 +1,166 @@
-//! Placeholder module while it is being written.
+//! `cargo xtask interop`: real clients push every kind to the release binary and pull it again.
+
+mod builder;
+mod client;
+mod containerd;
+mod crane;
+mod daemon;
+mod docker;
+mod document;
+mod eleven;
+mod expect;
+mod kinds;
+mod layout;
+mod matrix;
+mod media;
+mod oras;
+mod place;
+mod podman;
+mod registry;
+mod report;
+mod sandbox;
+mod skopeo;
+
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use self::client::Client;
+use self::containerd::Containerd;
+use self::crane::Crane;
+use self::docker::Docker;
+use self::document::Kind;
+use self::matrix::{Cell, Seeded};
+use self::oras::Oras;
+use self::place::Place;
+use self::podman::Podman;
+use self::registry::Registry;
+use self::sandbox::Sandbox;
+use self::skopeo::Skopeo;
+use crate::images;
+use crate::servers::{Program, Server};
+use crate::tools;
+
+/// What to run.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_arguments: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+pub(crate) struct Arguments {
+    /// The server under test; a peer shows what others do with the same kinds.
+    #[arg(long, value_enum, default_value = "portolan")]
+    against: Program,
+    /// These clients only.
+    #[arg(long = "client", value_name = "CLIENT")]
+    clients: Vec<String>,
+    /// These kinds only.
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+    #[arg(long)]
+    registry: Option<String>,
+}
+
+const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
+
+type Start = fn(Sandbox) -> Result<Box<dyn Client>>;
+
+const CLIENTS: [(&str, Start); 7] = [
+    ("skopeo", |sandbox| Ok(Box::new(Skopeo::new(sandbox)))),
+    ("podman", |sandbox| Ok(Box::new(Podman::new(sandbox)))),
+    ("buildah", |sandbox| Ok(Box::new(Podman::buildah(sandbox)))),
+    ("docker", |sandbox| Ok(Box::new(Docker::start(sandbox)?))),
+    ("containerd", |sandbox| Ok(Box::new(Containerd::start(sandbox)?))),
+    ("crane", |sandbox| Ok(Box::new(Crane::new(sandbox)))),
+    ("oras", |sandbox| Ok(Box::new(Oras::new(sandbox)))),
+];
+
+/// Runs the matrix, prints it and fails if a cell did.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    tools::require(&[
+        tools::SKOPEO,
+        tools::PODMAN,
+        tools::BUILDAH,
+        tools::DOCKER,
+        tools::DOCKERD,
+        tools::RUNC,
+        tools::CONTAINERD,
+        tools::CTR,
+        tools::CRANE,
+        tools::ORAS,
+    ])?;
+    let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
+    let server;
+    let host = if let Some(host) = &arguments.registry {
+        host.clone()
+    } else {
+        server = Server::start(arguments.against, &folder.path().join("registry"), CONFIGURATION)?;
+        server.host()
+    };
+    let kinds = all_kinds(folder.path(), &arguments.kinds, &host)?;
+    let seeded = seed(kinds, &host)?;
+    let clients = start_clients(folder.path(), &arguments.clients)?;
+    let mut cells = run_matrix(&clients, &seeded, &host)?;
+    if wanted(&arguments.kinds, matrix::OWN) {
+        cells.extend(run_own(&clients, &host)?);
+    }
+    let failed = report::print(&cells);
+    if failed > 0 {
+        bail!("{failed} cells of the matrix failed");
+    }
+    Ok(())
+}
+
+fn wanted(chosen: &[String], name: &str) -> bool {
+    chosen.is_empty() || chosen.iter().any(|choice| choice == name)
+}
+
+fn all_kinds(folder: &Path, chosen: &[String], host: &str) -> Result<Vec<Kind>> {
+    let mut all = Vec::new();
+    if wanted(chosen, eleven::NAME) {
+        let sandbox = Sandbox::new(folder.join("build"))?;
+        all.push(eleven::build(&sandbox, &mut Registry::new(host)?, host)?);
+    }
+    all.extend(kinds::all()?.into_iter().filter(|kind| wanted(chosen, kind.name)));
+    Ok(all)
+}
+
+fn seed(kinds: Vec<Kind>, host: &str) -> Result<Vec<Seeded>> {
+    let mut registry = Registry::new(host)?;
+    let seeded = kinds.into_iter().map(|kind| {
+        let policy = if kind.sparse { "sparse" } else { "open" };
+        let repository = format!("{policy}/{}", kind.name);
+        let place = Place { host: host.to_owned(), repository, tag: "sea".to_owned() };
+        let result = registry.seed(&kind, &place).and_then(|()| registry.compare(&kind, &kind.top, &place));
+        Seeded { kind, place, error: result.err().map(|error| format!("{error:#}")) }
+    });
+    Ok(seeded.collect())
+}
+
+fn start_clients(folder: &Path, chosen: &[String]) -> Result<Vec<Box<dyn Client>>> {
+    let chosen = CLIENTS.iter().filter(|(name, _)| wanted(chosen, name));
+    chosen
+        .map(|(name, start)| {
+            let sandbox = Sandbox::new(folder.join(name))?;
+            start(sandbox).with_context(|| format!("starting {name}"))
+        })
+        .collect()
+}
+
+fn run_own(clients: &[Box<dyn Client>], host: &str) -> Result<Vec<Cell>> {
+    let root_folder = images::root_folder(eleven::AMD64)?;
+    let mut registry = Registry::new(host)?;
+    let cells = clients.iter().filter_map(|client| {
+        let repository = format!("open/{}/by-{}", matrix::OWN, client.name());
+        let to = Place { host: host.to_owned(), repository, tag: "sea".to_owned() };
+        matrix::run_own(client.as_ref(), &root_folder, &to, &mut registry)
+    });
+    Ok(cells.collect())
+}
+
+/// Clients run side by side, each with its own storage and its own repositories.
+fn run_matrix(clients: &[Box<dyn Client>], seeded: &[Seeded], host: &str) -> Result<Vec<Cell>> {
+    let columns: Result<Vec<Vec<Cell>>> = thread::scope(|scope| {
+        let run = |client: &dyn Client| Ok(matrix::run_client(client, seeded, &mut Registry::new(host)?));
+        let threads: Vec<_> = clients.iter().map(|client| scope.spawn(move || run(client.as_ref()))).collect();
+        threads.into_iter().map(|thread| thread.join().ok().context("a client's thread panicked")?).collect()
+    });
+    Ok(columns?.into_iter().flatten().collect())
 }

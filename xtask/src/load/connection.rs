@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::Payload;
 
 /// No answer within this time is a fault of the server, not patience of the client.
-const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+const ANSWER_LIMIT: Duration = Duration::from_mins(2);
 
 /// Servers older than the specification's word on `Accept` answer 404 unless the type is named.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";

@@ -32,7 +32,7 @@ impl Payload {
     }
 
     /// Announces all of `bytes` and breaks the connection after half of them.
-    pub(crate) fn torn(bytes: Bytes) -> Self {
+    pub(crate) fn torn(bytes: &Bytes) -> Self {
         let half = bytes.len() / 2;
         let length = bytes.len() as u64;
         Self { frame: bytes.slice(..half), remaining: length, breaks_at: length - half as u64 }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_torn_body_announces_all_and_fails() {
-        let torn = Payload::torn(Bytes::from_static(b"abcdef"));
+        let torn = Payload::torn(&Bytes::from_static(b"abcdef"));
         assert_eq!(torn.size_hint().exact(), Some(6));
         assert_eq!(read(torn), None);
     }

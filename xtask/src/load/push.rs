@@ -25,7 +25,7 @@ pub(crate) enum Way {
     Single,
     /// POST, then PUT with the whole body.
     Closing,
-    /// POST, two PATCHes, an empty PUT.
+    /// POST, PATCH twice, an empty PUT.
     Chunks,
     /// POST, one PATCH, an empty PUT: as docker, skopeo and crane do.
     Stream,

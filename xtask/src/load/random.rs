@@ -1,6 +1,6 @@
 //! Repeatable randomness: a run's seed decides its images, its ways of pushing and its moments of death.
 
-/// The generator SplitMix64: statistically good, and small enough to stand here.
+/// The generator `SplitMix64`: statistically good, and small enough to stand here.
 #[derive(Clone)]
 pub(crate) struct Random(u64);
 

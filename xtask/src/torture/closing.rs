@@ -16,19 +16,16 @@ use crate::servers::Server;
 /// Well over the expiry of the configuration these servers run with.
 const UPLOADS_LIMIT: Duration = Duration::from_secs(30);
 
+/// Below the expiry, so that what is left behind is still there.
+const LAST_LOAD: Duration = Duration::from_secs(1);
+
 /// Closes the series that `server` came out of.
-pub(crate) async fn series(
-    run: &mut Run,
-    report: &mut Report,
-    name: &str,
-    data: &Path,
-    mut server: Server,
-) -> Result<()> {
+pub(crate) async fn series(run: &mut Run, report: &mut Report, name: &str, data: &Path, server: Server) -> Result<()> {
     let uploads = data.join("uploads");
-    server.kill()?;
-    let left = files::below(&uploads)?.len();
+    let (left, met) = last_crash(run, server, &uploads).await?;
     let (server, _) = run.subject.start(data).await?;
-    let verdict = verify(server.address(), &run.ledger, 0).await?;
+    let mut verdict = verify(server.address(), &run.ledger, 0).await?;
+    verdict.faults.extend(met);
     let remark = format!("{} contents, {} tags", verdict.contents, verdict.tags);
     report.check(&format!("{name}: all of it, byte for byte"), &remark, &verdict.faults);
     if run.subject.is_portolan() {
@@ -41,6 +38,16 @@ pub(crate) async fn series(
     }
     Report::remark(&run.summary(name));
     proof::series(run, report, name, data, server).await
+}
+
+/// One more load and kill, and at once a look at the uploads it interrupts; what clients met before it is a fault.
+async fn last_crash(run: &mut Run, mut server: Server, uploads: &Path) -> Result<(usize, Vec<String>)> {
+    let load = run.load(&server, u32::MAX);
+    sleep(LAST_LOAD).await;
+    load.expect_crash();
+    server.kill()?;
+    let left = files::below(uploads)?.len();
+    Ok((left, load.join().await?))
 }
 
 /// Waits until the folder is empty. One that was empty all along would prove nothing, and is a fault too.

@@ -21,13 +21,16 @@ use crate::servers::Server;
 /// A sync that was under way ends first; longer than this it does not take.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Milliseconds of load before a cut, at most: well under the time after which Linux writes back by itself.
+const LONGEST: u64 = 1500;
+
 /// Cuts the power `cuts` times and closes the series.
 pub(crate) async fn series(run: &mut Run, report: &mut Report, folder: &Path, cuts: u32) -> Result<()> {
     let mut disk = Disk::format(&folder.join("0"))?;
     let (mut server, _) = run.subject.start(&disk.data()).await?;
     for round in 1..=cuts {
         let load = run.load(&server, round);
-        sleep(run.moment()).await;
+        sleep(run.moment(LONGEST)).await;
         load.expect_crash();
         stop(&server).await?;
         let after = disk.copy(&folder.join(round.to_string()))?;

@@ -13,12 +13,15 @@ use super::run::Run;
 /// Every so many kills, another one strikes the start that follows.
 const DOUBLE_STRIKE: u32 = 8;
 
+/// Milliseconds of load before a kill, at most.
+const LONGEST: u64 = 1000;
+
 /// Kills the server `kills` times and closes the series.
 pub(crate) async fn series(run: &mut Run, report: &mut Report, data: &Path, kills: u32) -> Result<()> {
     let (mut server, _) = run.subject.start(data).await?;
     for round in 1..=kills {
         let load = run.load(&server, round);
-        sleep(run.moment()).await;
+        sleep(run.moment(LONGEST)).await;
         load.expect_crash();
         server.kill()?;
         let faults = load.join().await?;

@@ -81,6 +81,13 @@ impl Ledger {
         fate.unanswered = fate.unanswered.saturating_sub(1);
     }
 
+    /// That request was answered, and stored nothing.
+    pub(crate) fn withdrawn(&self, name: &Name) {
+        if let Some(fate) = self.entries().contents.get_mut(name) {
+            fate.unanswered = fate.unanswered.saturating_sub(1);
+        }
+    }
+
     /// A tag is about to be set; the answer names this push to [`Ledger::tag_acknowledged`].
     pub(crate) fn tag_sending(&self, name: &TagName, digest: &str, round: u32) -> usize {
         let mut entries = self.entries();

@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::load::optimised;
 use crate::servers::{build_portolan, target_folder};
+use crate::tools::{self, require};
 use report::Report;
 use run::Run;
 use subject::Subject;
@@ -47,10 +48,12 @@ pub(crate) struct Arguments {
 /// Runs both series and fails if any check did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     optimised::enter()?;
-    if arguments.server == Subject::Portolan {
-        build_portolan()?;
+    match arguments.server {
+        Subject::Portolan => build_portolan()?,
+        Subject::Distribution => require(&[tools::DISTRIBUTION])?,
     }
     if arguments.cuts > 0 {
+        require(&[tools::MKFS, tools::MOUNT, tools::UNSHARE])?;
         namespace::enter()?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -99,6 +99,7 @@ impl Pusher {
         if mounted {
             self.round.ledger.acknowledged(&name);
         } else {
+            self.round.ledger.withdrawn(&name);
             self.round.ledger.abandoned();
         }
         Ok(mounted)
@@ -156,7 +157,7 @@ impl Pusher {
         }
         // That this one fails is its purpose, and a connection of its own takes the damage.
         let mut torn = Connection::new(self.round.address);
-        let _ = push::append(&mut torn, &session, Payload::torn(half)).await;
+        let _ = push::append(&mut torn, &session, Payload::torn(&half)).await;
         Ok(())
     }
 }

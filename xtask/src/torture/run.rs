@@ -45,9 +45,9 @@ impl Run {
         Load::begin(&self.ledger, server.address(), round, &mut self.random)
     }
 
-    /// A moment of a round's load at which to strike.
-    pub(crate) fn moment(&mut self) -> Duration {
-        Duration::from_millis(self.random.between(100, 1000))
+    /// A moment at which to strike, after a round's load has begun.
+    pub(crate) fn moment(&mut self, longest: u64) -> Duration {
+        Duration::from_millis(self.random.between(100, longest))
     }
 
     /// Starts again on what the crash left, checks this round and the one before it, and reports.

@@ -1,0 +1,87 @@
+//! `portolan serve`: the registry.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+use crate::compose;
+use crate::config::{self, Configuration};
+
+/// Run the registry.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  portolan serve
+  portolan serve --listen 127.0.0.1:5001 --data /srv/registry
+  portolan serve --config /etc/portolan.toml")]
+pub(crate) struct Arguments {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on, as IP:PORT; port 0 is any free one [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Folder for all data, made if it is not there [default: ./portolan-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Let everybody who can reach an address that is not a loopback one push and delete.
+    #[arg(long)]
+    anonymous: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let configuration = configure(arguments).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(serve(&configuration)).map_err(Failure::from)
+}
+
+fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError> {
+    let mut configuration = config::load(arguments.config.as_deref())?;
+    if let Some(listen) = arguments.listen {
+        configuration.server.listen = listen;
+    }
+    if let Some(data) = &arguments.data {
+        configuration.storage.folder.clone_from(data);
+    }
+    configuration.server.anonymous |= arguments.anonymous;
+    configuration.check()?;
+    crate::logging::start(crate::logging::filter(&configuration.telemetry.log)?);
+    Ok(configuration)
+}
+
+async fn serve(configuration: &Configuration) -> anyhow::Result<()> {
+    let registry = compose::registry(configuration).await?;
+    let server = registry.bind(configuration).await?;
+    announce(&server.url(), configuration);
+    server.run(stop_requested()?).await
+}
+
+/// The first line is for scripts: it ends with the address.
+#[expect(clippy::print_stdout, reason = "the address is what whoever started the registry waits for")]
+fn announce(url: &str, configuration: &Configuration) {
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    println!("Portolan listens on {url}");
+    println!("Data is kept in {}", configuration.storage.folder.display());
+    println!("\nTry it from another terminal:");
+    println!("  docker tag alpine {host}/alpine && docker push {host}/alpine");
+    println!("  skopeo copy --all --dest-tls-verify=false docker://docker.io/library/alpine docker://{host}/alpine");
+    println!("  curl {url}/v2/alpine/tags/list");
+    println!("\nStop it with Ctrl-C.");
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn stop_requested() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    Ok(async move {
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal, "stopping: no new connections, requests under way may finish");
+    })
+}

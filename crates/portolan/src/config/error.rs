@@ -1,0 +1,57 @@
+//! What is wrong with a configuration, where, and what was probably meant.
+
+use std::path::PathBuf;
+
+use figment::error::Kind;
+
+/// Why the configuration cannot be used.
+#[derive(Debug)]
+pub(crate) enum ConfigError {
+    /// The file that was named is not there.
+    NoFile(PathBuf),
+    /// A key or a value is wrong.
+    Invalid(String),
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoFile(path) => write!(formatter, "there is no configuration file {}", path.display()),
+            Self::Invalid(message) => formatter.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<figment::Error> for ConfigError {
+    fn from(error: figment::Error) -> Self {
+        Self::Invalid(error.into_iter().map(|error| explain(&error)).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn explain(error: &figment::Error) -> String {
+    let what = match &error.kind {
+        Kind::UnknownField(found, known) => unknown_key(found, known),
+        other => format!("{other}"),
+    };
+    let path = error.path.join(".");
+    let key = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    let source = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
+        Some(source) => format!(" (in {source})"),
+        None => format!(" (in {})", metadata.name),
+    });
+    format!("configuration: {key}{what}{source}")
+}
+
+fn unknown_key(found: &str, known: &[&str]) -> String {
+    let nearest = known.iter().max_by(|a, b| similarity(found, a).total_cmp(&similarity(found, b)));
+    match nearest {
+        Some(nearest) => format!("there is no key \"{found}\" here; did you mean \"{nearest}\"?"),
+        None => format!("there is no key \"{found}\" here"),
+    }
+}
+
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
+}

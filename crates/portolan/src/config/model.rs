@@ -1,0 +1,212 @@
+//! The keys of the configuration, with their defaults. docs/configuration.md is made from them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use portolan_registry::Preset;
+use portolan_registry::wrap::PolicyRule;
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Configuration {
+    pub(crate) server: Server,
+    pub(crate) storage: Storage,
+    pub(crate) policy: Vec<PolicyEntry>,
+    pub(crate) telemetry: Telemetry,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    /// Address and port to listen on; port 0 is any free one.
+    pub(crate) listen: SocketAddr,
+    /// Allow an address that others can reach although there are no accounts.
+    pub(crate) anonymous: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<Tls>,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// `[server.tls]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// PEM file with the certificate and those that lead to its root.
+    pub(crate) certificate: PathBuf,
+    /// PEM file with the private key.
+    pub(crate) key: PathBuf,
+}
+
+/// `[server.limits]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Most bytes of a manifest.
+    pub(crate) manifest_bytes: usize,
+    /// Most bytes of a request's head.
+    pub(crate) header_bytes: usize,
+    /// Most header lines of a request.
+    pub(crate) header_lines: usize,
+    /// Most connections at once.
+    pub(crate) connections: usize,
+    /// Most requests at once that send a blob.
+    pub(crate) uploads: usize,
+    /// Most items of a page of a list, and as many without `n`.
+    pub(crate) page: usize,
+}
+
+/// `[server.timeouts]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Timeouts {
+    /// For a request's head, and for a connection that waits for the next request.
+    #[serde(with = "humantime_serde")]
+    pub(crate) header: Duration,
+    /// For the next piece of a request's body.
+    #[serde(with = "humantime_serde")]
+    pub(crate) body: Duration,
+    /// For a client to take the next piece of an answer.
+    #[serde(with = "humantime_serde")]
+    pub(crate) write: Duration,
+    /// For the TLS handshake.
+    #[serde(with = "humantime_serde")]
+    pub(crate) handshake: Duration,
+    /// For the requests under way when the server is told to stop.
+    #[serde(with = "humantime_serde")]
+    pub(crate) drain: Duration,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Storage {
+    /// Folder for all data; it is made if it is not there.
+    pub(crate) folder: PathBuf,
+    pub(crate) uploads: Uploads,
+}
+
+/// `[storage.uploads]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Uploads {
+    /// An upload session that stood still for longer ends.
+    #[serde(with = "humantime_serde")]
+    pub(crate) expire: Duration,
+}
+
+/// `[[policy]]`: the last entry that matches a repository counts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyEntry {
+    /// Which repositories: `*` is any part of one component, `**` any number of components.
+    pub(crate) repositories: String,
+    /// `open` or `sparse`.
+    pub(crate) preset: Preset,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Telemetry {
+    /// What is logged: a level, or levels by module, as in `info,portolan_store=debug`.
+    pub(crate) log: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            anonymous: false,
+            tls: None,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            manifest_bytes: 4 << 20,
+            header_bytes: 64 << 10,
+            header_lines: 100,
+            connections: 10_000,
+            uploads: 1_000,
+            page: 1_000,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(60),
+            body: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            handshake: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { folder: "./portolan-data".into(), uploads: Uploads::default() }
+    }
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { expire: Duration::from_secs(24 * 60 * 60) }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: "info".into() }
+    }
+}
+
+impl Configuration {
+    /// The policy rules, in order.
+    pub(crate) fn policies(&self) -> Result<Vec<PolicyRule>, ConfigError> {
+        let rule = |(position, entry): (usize, &PolicyEntry)| {
+            PolicyRule::new(&entry.repositories, entry.preset.into())
+                .map_err(|error| ConfigError::Invalid(format!("configuration: policy.{position}.repositories: {error}")))
+        };
+        self.policy.iter().enumerate().map(rule).collect()
+    }
+
+    /// What the types of the keys alone cannot say.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.policies()?;
+        crate::logging::filter(&self.telemetry.log)?;
+        if !self.server.listen.ip().is_loopback() && !self.server.anonymous {
+            let message = format!(
+                "configuration: server.listen: {} can be reached by others, and there are no accounts; \
+                 listen on 127.0.0.1, or say --anonymous (server.anonymous = true) to let everybody push and delete",
+                self.server.listen
+            );
+            return Err(ConfigError::Invalid(message));
+        }
+        Ok(())
+    }
+
+    /// The whole configuration as a file would say it.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("writing the configuration as TOML")
+    }
+
+    /// The whole configuration as JSON.
+    pub(crate) fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).context("writing the configuration as JSON")
+    }
+}

@@ -1,0 +1,131 @@
+//! The one thread that writes: it takes what waits, commits once, and answers then.
+
+use std::sync::mpsc;
+use std::thread;
+
+use portolan_registry::{Error, Kind, Result};
+use rusqlite::Connection;
+use rusqlite::ffi;
+use tokio::sync::oneshot;
+
+use super::connection::{Statements, storage_error};
+use crate::fatal::fatal;
+use crate::metadata::Transaction;
+
+/// Most pieces of work that share one commit.
+const GROUP: usize = 128;
+
+/// Hands work to the writing thread, which ends when this is dropped.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Work>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self> {
+        let (queue, waiting) = mpsc::channel();
+        let write = move || write_groups(&connection, &waiting);
+        thread::Builder::new()
+            .name("metadata".into())
+            .spawn(write)
+            .map_err(|error| Error::internal("starting the thread that writes the metadata", error))?;
+        Ok(Self { queue })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending { work, outcome: None, reply };
+        self.queue.send(Box::new(pending)).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(Kind::Internal, "the thread that writes the metadata has ended")
+}
+
+trait Work: Send {
+    /// Does the work; answers whether its changes are to stay.
+    fn perform(&mut self, transaction: &mut dyn Transaction) -> bool;
+
+    /// Tells whoever waits what came of it, or why the whole group failed.
+    fn answer(self: Box<Self>, group: Result<(), &Error>);
+}
+
+struct Pending<T, F> {
+    work: F,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<T, F> {
+    fn perform(&mut self, transaction: &mut dyn Transaction) -> bool {
+        let outcome = (self.work)(transaction);
+        let stays = outcome.is_ok();
+        self.outcome = Some(outcome);
+        stays
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), &Error>) {
+        let outcome = match (group, self.outcome) {
+            // What it refused it refuses whatever became of the others.
+            (_, Some(Err(error))) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(stopped()),
+            (Err(error), _) => Err(Error::new(error.kind().clone(), error.message())),
+        };
+        // Whoever asked may have gone away; the work is done all the same.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+fn write_groups(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+    while let Ok(first) = waiting.recv() {
+        let mut group = vec![first];
+        group.extend(waiting.try_iter().take(GROUP - 1));
+        let committed = write_group(connection, &mut group);
+        if let Err(error) = &committed {
+            tracing::error!(error = %error, source = ?std::error::Error::source(error), "a group of writes failed");
+        }
+        for work in group {
+            work.answer(committed.as_ref().copied());
+        }
+    }
+}
+
+fn write_group(connection: &Connection, group: &mut [Box<dyn Work>]) -> Result<()> {
+    batch(connection, "BEGIN IMMEDIATE")?;
+    let written = group.iter_mut().try_for_each(|work| write_one(connection, work.as_mut()));
+    let committed = written.and_then(|()| batch(connection, "COMMIT"));
+    if committed.is_err() && !connection.is_autocommit() {
+        batch(connection, "ROLLBACK")?;
+    }
+    committed
+}
+
+/// Each piece of work in a savepoint of its own, so that one that fails leaves the others alone.
+fn write_one(connection: &Connection, work: &mut dyn Work) -> Result<()> {
+    batch(connection, "SAVEPOINT work")?;
+    let stays = work.perform(&mut Statements(connection));
+    if connection.is_autocommit() {
+        // SQLite ends the whole transaction by itself where the disk is full or broken.
+        return Err(Error::new(Kind::StorageFull, "the metadata could not be written; is the disk full?"));
+    }
+    batch(connection, if stays { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" })
+}
+
+fn batch(connection: &Connection, sql: &'static str) -> Result<()> {
+    connection.execute_batch(sql).map_err(|error| {
+        if is_failed_sync(&error) {
+            fatal("syncing the metadata", &error);
+        }
+        storage_error(error, sql)
+    })
+}
+
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
+}

@@ -1,0 +1,133 @@
+//! A manifest, the blobs that have to become manifests with it, and its tags, in one transaction.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use portolan_model::{Digest, Manifest, RepositoryName};
+use portolan_registry::{
+    Error, Held, Holdings, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, take_in, verified_digest,
+};
+use serde_json::json;
+
+use crate::metadata::{
+    Change, Database, Timestamp, Transaction, find_blob, held, holds_manifest, repository_id, set_tag, store_manifest,
+};
+use crate::store::{Inner, now};
+
+/// Most bytes of blobs that one put takes in as manifests.
+const MAX_TAKEN_IN: usize = 8 * MAX_MANIFEST_BYTES;
+
+/// A put that can be tried again with more blobs at hand.
+#[derive(Clone)]
+struct Put {
+    repository: RepositoryName,
+    who: String,
+    now: Timestamp,
+    new: TakenIn,
+    options: PutManifest,
+    /// Blobs that an earlier try wanted to read.
+    at_hand: HashMap<Digest, Bytes>,
+}
+
+/// What came of a try.
+enum Tried {
+    Stored(PutOutcome),
+    /// This blob has to be read first, outside of the transaction.
+    Wants(Digest),
+}
+
+impl<D: Database> Inner<D> {
+    pub(super) async fn put_manifest(
+        &self,
+        repository: RepositoryName,
+        who: String,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        let digest = verified_digest(&bytes, options.digest.as_ref())?;
+        let claimed = options.media_type.as_ref();
+        let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
+        let new = TakenIn { digest, manifest };
+        let mut put = Put { repository, who, now: now(), new, options, at_hand: HashMap::new() };
+        loop {
+            let attempt = put.clone();
+            match self.database.write(move |transaction| attempt.run(transaction)).await? {
+                Tried::Stored(outcome) => return Ok(outcome),
+                Tried::Wants(digest) => self.fetch(&mut put, digest).await?,
+            }
+        }
+    }
+
+    /// Reads a blob for the next try. One that is gone by then is missed by that try itself.
+    async fn fetch(&self, put: &mut Put, digest: Digest) -> Result<()> {
+        let at_hand: usize = put.at_hand.values().map(Bytes::len).sum();
+        if at_hand > MAX_TAKEN_IN {
+            let message = format!(
+                "its children were pushed as blobs and have more than {MAX_TAKEN_IN} bytes together; push them as manifests first"
+            );
+            return Err(Error::new(Kind::ManifestInvalid, message).with_detail(json!({"limit": MAX_TAKEN_IN})));
+        }
+        let (repository, wanted) = (put.repository.clone(), digest.clone());
+        let row = self.database.read(move |transaction| find_blob(transaction, &repository, &wanted)).await?;
+        if let Some(row) = row {
+            let body = self.objects.read(&row.key, 0..row.size).await?;
+            put.at_hand.insert(digest, body.collect(MAX_MANIFEST_BYTES).await?);
+        }
+        Ok(())
+    }
+}
+
+impl Put {
+    fn run(&self, transaction: &mut dyn Transaction) -> Result<Tried> {
+        let repository_id = repository_id(transaction, &self.repository, self.now)?;
+        let policy = &self.options.policy;
+        let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: Cell::default() };
+        let taken = take_in(&self.new.manifest, policy, &here);
+        if let Some(digest) = here.wants.take() {
+            return Ok(Tried::Wants(digest));
+        }
+        for child in &taken? {
+            store_manifest(transaction, repository_id, child, policy, self.now)?;
+        }
+        let findings = store_manifest(transaction, repository_id, &self.new, policy, self.now)?;
+        self.set_tags(transaction, repository_id)?;
+        let subject = self.new.manifest.subject().map(|subject| subject.digest.clone());
+        Ok(Tried::Stored(PutOutcome { digest: self.new.digest.clone(), subject, findings }))
+    }
+
+    fn set_tags(&self, transaction: &mut dyn Transaction, repository_id: i64) -> Result<()> {
+        let change = Change { repository_id, who: &self.who, now: self.now };
+        for update in &self.options.tags {
+            if let Err(actual) = set_tag(transaction, change, update, &self.new.digest)? {
+                return Err(Error::precondition_failed(update, actual.as_ref()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the repository holds, within the transaction.
+struct Here<'a> {
+    transaction: RefCell<&'a mut dyn Transaction>,
+    repository_id: i64,
+    put: &'a Put,
+    wants: Cell<Option<Digest>>,
+}
+
+impl Holdings for Here<'_> {
+    fn held(&self, digest: &Digest) -> Result<Option<Held>> {
+        held(&mut **self.transaction.borrow_mut(), self.repository_id, digest)
+    }
+
+    fn holds_manifest(&self, digest: &Digest) -> Result<bool> {
+        holds_manifest(&mut **self.transaction.borrow_mut(), self.repository_id, digest)
+    }
+
+    fn read_blob(&self, digest: &Digest) -> Result<Bytes> {
+        self.put.at_hand.get(digest).cloned().ok_or_else(|| {
+            self.wants.set(Some(digest.clone()));
+            Error::new(Kind::Internal, "a blob has to be read first")
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Queries as clients write them, and as they are written here.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn page(n: Option<usize>, last: Option<&str>) -> PageQuery {
+    PageQuery { n, last: last.map(Into::into) }
+}
+
+#[test]
+fn pages() {
+    assert_eq!(PageQuery::parse(""), Ok(page(None, None)));
+    assert_eq!(PageQuery::parse("n=0&last="), Ok(page(Some(0), None)));
+    assert_eq!(PageQuery::parse("x=1&last=team%2Fapp&n=10&n=11"), Ok(page(Some(10), Some("team/app"))));
+    assert_eq!(PageQuery::parse("n=99999999999999999999999"), Ok(page(Some(usize::MAX), None)));
+    for bad in ["n=", "n", "n=-1", "n=+1", "n=ten", "n=1.0", "n=%20"] {
+        assert_eq!(PageQuery::parse(bad).map_err(|error| error.code), Err(ErrorCode::Unsupported), "{bad}");
+    }
+}
+
+#[test]
+fn uploads_begin() {
+    let digest: Digest = DIGEST.parse().unwrap();
+    let start = |query: &str| UploadStart::parse(query).map_err(|error| error.code);
+    assert_eq!(start(""), Ok(UploadStart::Session(Algorithm::Sha256)));
+    assert_eq!(start("digest-algorithm=sha512"), Ok(UploadStart::Session(Algorithm::Sha512)));
+    assert_eq!(start("digest-algorithm=SHA%20512"), Err(ErrorCode::DigestInvalid));
+    assert_eq!(start(&format!("digest={DIGEST}")), Ok(UploadStart::Whole(digest.clone())));
+    assert_eq!(start("digest=sha256:abc"), Err(ErrorCode::DigestInvalid));
+    let encoded = DIGEST.replace(':', "%3A");
+    let mount = |from: Option<&str>| {
+        Ok(UploadStart::Mount { digest: digest.clone(), from: from.map(|from| from.parse().unwrap()) })
+    };
+    assert_eq!(start(&format!("mount={encoded}")), mount(None));
+    assert_eq!(start(&format!("from=&mount={encoded}")), mount(None));
+    assert_eq!(start(&format!("from=team%2Fapp&mount={encoded}&digest=x")), mount(Some("team/app")));
+}
+
+#[test]
+fn a_mount_that_cannot_be_understood_is_a_session() {
+    for query in ["mount=sha256:abc", "mount=", &format!("mount={DIGEST}&from=UPPER")] {
+        assert_eq!(UploadStart::parse(query), Ok(UploadStart::Session(Algorithm::Sha256)), "{query}");
+    }
+}
+
+#[test]
+fn uploads_end() {
+    let digest: Digest = DIGEST.parse().unwrap();
+    let location = closing_location("/v2/a/blobs/uploads/x?state=%2B", &digest);
+    assert_eq!(location, format!("/v2/a/blobs/uploads/x?state=%2B&digest={}", DIGEST.replace(':', "%3A")));
+    assert!(closing_location("/x", &digest).starts_with("/x?digest=sha256%3A"));
+    assert_eq!(closing_digest(&format!("state=%2B&digest={DIGEST}")), Ok(digest));
+    for query in ["", "digest=", "digest=sha256:abc"] {
+        assert_eq!(closing_digest(query).map_err(|error| error.code), Err(ErrorCode::DigestInvalid), "{query}");
+    }
+}
+
+#[test]
+fn tags_are_repeated() {
+    let read: Vec<String> = tags("tag=b&x=y&tag=a").unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(read, ["b", "a"]);
+    assert_eq!(tags("tag=a,b").map_err(|error| error.code), Err(ErrorCode::ManifestInvalid));
+    assert_eq!(tags("tag=").map_err(|error| error.code), Err(ErrorCode::ManifestInvalid));
+}
+
+#[test]
+fn one_artifact_type_is_a_filter() {
+    let sbom = MediaType::new("application/vnd.example.sbom.v1+json");
+    for query in [
+        "artifactType=application/vnd.example.sbom.v1+json",
+        "artifactType=application%2Fvnd.example.sbom.v1%2Bjson",
+        "artifactType=application/vnd.example.sbom.v1+json&artifactType=application/vnd.example.sbom.v1%2Bjson",
+    ] {
+        assert_eq!(artifact_type(query), Some(sbom.clone()), "{query}");
+    }
+    for query in ["", "artifactType=", "artifactType=a/b,c/d", "artifactType=a/b&artifactType=c/d"] {
+        assert_eq!(artifact_type(query), None, "{query}");
+    }
+    assert_eq!(artifact_type(&write_artifact_type(&sbom)), Some(sbom));
+}
+
+#[test]
+fn flags_and_namespaces() {
+    assert!(force("force=true") && force("a&force") && force("force=1"));
+    assert!(!force("") && !force("force=false") && !force("enforce=true"));
+    assert_eq!(namespace("ns=docker.io").as_deref(), Some("docker.io"));
+    assert_eq!(namespace("ns="), None);
+    assert_eq!(join(&["", "a=b", "", "c=d"]), "a=b&c=d");
+}
+
+proptest! {
+    #[test]
+    fn pages_are_read_back(n in any::<Option<usize>>(), last in proptest::option::of("\\PC{1,30}")) {
+        let query = PageQuery { n, last };
+        prop_assert_eq!(PageQuery::parse(&query.to_string()), Ok(query));
+    }
+
+    #[test]
+    fn upload_starts_are_read_back(hex in "[0-9a-f]{128}", from in proptest::option::of("[a-z]{1,3}(/[a-z0-9]{1,3}){0,3}")) {
+        let digest: Digest = format!("sha512:{hex}").parse().unwrap();
+        for start in [
+            UploadStart::Session(digest.algorithm().clone()),
+            UploadStart::Whole(digest.clone()),
+            UploadStart::Mount { digest, from: from.map(|from| from.parse().unwrap()) },
+        ] {
+            prop_assert_eq!(UploadStart::parse(&start.to_string()), Ok(start));
+        }
+    }
+
+    #[test]
+    fn tags_are_read_back(texts in proptest::collection::vec("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}", 0..5)) {
+        let given: Vec<Tag> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        prop_assert_eq!(tags(&write_tags(&given)), Ok(given));
+    }
+
+    #[test]
+    fn no_query_panics(query in "\\PC*|((n|last|tag|digest|mount|from|artifactType|force)=?[%&=a-z0-9:]{0,9}&?)*") {
+        let _ = PageQuery::parse(&query);
+        let _ = UploadStart::parse(&query);
+        let _ = closing_digest(&query);
+        let _ = tags(&query);
+        let _ = (artifact_type(&query), force(&query), namespace(&query));
+    }
+}

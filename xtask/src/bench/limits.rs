@@ -1,0 +1,67 @@
+//! What this machine can do at most: writing with a sync, and hashing.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::sizes::Sizes;
+use crate::tools;
+
+/// Limits for writes.
+pub(crate) struct Limits {
+    /// Seconds to write and sync the large layer.
+    pub(crate) write: f64,
+    /// Bytes hashed a second on one core.
+    pub(crate) hash: f64,
+}
+
+/// Measures them.
+pub(crate) fn measure(folder: &Path, sizes: &Sizes) -> Result<Limits> {
+    Ok(Limits { write: write(folder, sizes.layer)?, hash: hash()? })
+}
+
+fn write(folder: &Path, length: u64) -> Result<f64> {
+    let path = folder.join("dd");
+    let begin = Instant::now();
+    let output = Command::new("dd")
+        .args(["if=/dev/zero", "bs=1M", "conv=fsync"])
+        .arg(format!("count={}", length >> 20))
+        .arg(format!("of={}", path.display()))
+        .output()
+        .context("starting dd")?;
+    let took = begin.elapsed();
+    if !output.status.success() {
+        bail!("dd: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::remove_file(path)?;
+    Ok(took.as_secs_f64())
+}
+
+fn hash() -> Result<f64> {
+    let output = Command::new(tools::OPENSSL.path())
+        .args(["speed", "-seconds", "1", "-bytes", "1048576", "-evp", "sha256"])
+        .output()
+        .context("starting openssl")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    parse(&text).with_context(|| format!("openssl said {text}"))
+}
+
+/// The figure out of the last line, `sha256  1845493.76k`, in thousands of bytes a second.
+fn parse(text: &str) -> Result<f64> {
+    let last = text.split_whitespace().last().context("no answer")?;
+    let thousands: f64 = last.strip_suffix('k').context("no figure")?.parse()?;
+    Ok(thousands * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn reads_the_last_figure() {
+        assert!((parse("type 1048576 bytes\nsha256  1845493.76k\n").unwrap() - 1_845_493_760.0).abs() < 1.0);
+        assert!(parse("").is_err());
+    }
+}

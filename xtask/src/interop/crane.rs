@@ -1,0 +1,50 @@
+//! crane: pulls to OCI layouts and pushes from them.
+
+use std::path::Path;
+
+use super::client::{Arrival, Client};
+use super::document::Kind;
+use super::layout;
+use super::place::Place;
+use super::sandbox::{Failure, Sandbox, digest_in, run};
+use crate::tools::CRANE;
+
+/// The program needs a home only.
+pub(crate) struct Crane {
+    sandbox: Sandbox,
+}
+
+impl Crane {
+    /// Nothing runs between its commands.
+    pub(crate) fn new(sandbox: Sandbox) -> Self {
+        Self { sandbox }
+    }
+}
+
+impl Client for Crane {
+    fn name(&self) -> &'static str {
+        "crane"
+    }
+
+    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+        let folder = self.sandbox.path(&format!("pull-{}", kind.name));
+        let mut command = self.sandbox.command(CRANE);
+        run(command.args(["pull", "--insecure", "--format=oci", &from.to_string()]).arg(&folder))?;
+        layout::compare_oci(&folder, &kind.whole())?;
+        Ok(Arrival::Whole)
+    }
+
+    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+        let folder = self.sandbox.path(&format!("push-{}", kind.name));
+        layout::write_oci(&folder, kind, &to.tag)?;
+        let mut command = self.sandbox.command(CRANE);
+        run(command.args(["push", "--insecure"]).arg(&folder).arg(to.to_string()))?;
+        Ok(Arrival::Whole)
+    }
+
+    fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
+        let mut command = self.sandbox.command(CRANE);
+        command.args(["append", "--insecure", "--new_layer"]).arg(root_folder).arg("--new_tag").arg(to.to_string());
+        Some(run(&mut command).map(|said| digest_in(&said)))
+    }
+}

@@ -1,0 +1,120 @@
+//! The table of clients and kinds: each cell is run, judged against what is known, and printed.
+
+use std::path::Path;
+
+use super::client::{Arrival, Client};
+use super::document::Kind;
+use super::expect::{Direction, Expected, expected};
+use super::place::Place;
+use super::registry::Registry;
+use super::sandbox::Failure;
+
+/// The name of the row of [`run_own`].
+pub(crate) const OWN: &str = "own-build";
+
+/// A kind that was put into the registry, or why it could not be.
+pub(crate) struct Seeded {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    pub(crate) error: Option<String>,
+}
+
+/// How a cell ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// As expected, in this form.
+    Passed(Arrival),
+    /// The client refused, as it is known to.
+    Cannot(String),
+    Failed(String),
+}
+
+/// One client, one direction, one kind.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) client: &'static str,
+    pub(crate) direction: Direction,
+    pub(crate) kind: &'static str,
+    pub(crate) outcome: Outcome,
+}
+
+/// Runs all of a client's cells, one after another.
+pub(crate) fn run_client(client: &dyn Client, seeded: &[Seeded], registry: &mut Registry) -> Vec<Cell> {
+    let cells = seeded.iter().flat_map(|seed| Direction::ALL.map(|direction| (seed, direction)));
+    cells.map(|(seed, direction)| run_cell(client, direction, seed, registry)).collect()
+}
+
+/// The row of what a client makes itself out of the tar of a root folder: every byte of it is uploaded.
+pub(crate) fn run_own(client: &dyn Client, root_folder: &Path, to: &Place, registry: &mut Registry) -> Option<Cell> {
+    let pushed = client.push_own(root_folder, to)?;
+    let compared = pushed.and_then(|digest| {
+        registry.compare_rewritten(None, &digest, to)?;
+        Ok(Arrival::Rewritten(digest))
+    });
+    let outcome = judge(Expected::Rewritten, compared);
+    Some(Cell { client: client.name(), direction: Direction::Push, kind: OWN, outcome })
+}
+
+fn run_cell(client: &dyn Client, direction: Direction, seed: &Seeded, registry: &mut Registry) -> Cell {
+    let kind = seed.kind.name;
+    let outcome = if let Some(error) = &seed.error {
+        Outcome::Failed(format!("not in the registry: {error}"))
+    } else {
+        judge(expected(client.name(), direction, kind), transfer(client, direction, seed, registry))
+    };
+    Cell { client: client.name(), direction, kind, outcome }
+}
+
+fn transfer(
+    client: &dyn Client,
+    direction: Direction,
+    Seeded { kind, place, .. }: &Seeded,
+    registry: &mut Registry,
+) -> Result<Arrival, Failure> {
+    if direction == Direction::Pull {
+        return client.pull(kind, place);
+    }
+    let repository = format!("{}/by-{}", place.repository, client.name());
+    let to = Place { repository, ..place.clone() };
+    let arrival = client.push(kind, place, &to)?;
+    match (&arrival, &kind.image) {
+        (Arrival::Rewritten(digest), image) => registry.compare_rewritten(image.as_ref(), digest, &to)?,
+        (Arrival::OneImage, Some(image)) => registry.compare(kind, &image.manifest, &to)?,
+        _ => registry.compare(kind, &kind.top, &to)?,
+    }
+    Ok(arrival)
+}
+
+fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
+    match (expected, result) {
+        (_, Ok(arrival)) if expected.is(&arrival) => Outcome::Passed(arrival),
+        (_, Ok(arrival)) => Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}")),
+        (Expected::Cannot(words), Err(Failure::Refused(message))) if message.contains(words) => {
+            Outcome::Cannot(message)
+        }
+        (_, Err(failure)) => Outcome::Failed(failure.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_only_with_the_words_that_are_known() {
+        let refused = |words: &str| Err(Failure::Refused(words.to_owned()));
+        let expected = Expected::Cannot("unsupported");
+        assert!(matches!(judge(expected, refused("unsupported type")), Outcome::Cannot(_)));
+        assert!(matches!(judge(expected, refused("500 Internal Server Error")), Outcome::Failed(_)));
+        assert!(matches!(judge(Expected::Whole, refused("unsupported type")), Outcome::Failed(_)));
+        let broken = Err(Failure::Broken(anyhow::anyhow!("unsupported bytes")));
+        assert!(matches!(judge(expected, broken), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn doing_better_than_known_fails_too() {
+        assert!(matches!(judge(Expected::Cannot("unsupported"), Ok(Arrival::Whole)), Outcome::Failed(_)));
+        assert!(matches!(judge(Expected::OneImage, Ok(Arrival::Whole)), Outcome::Failed(_)));
+        assert!(matches!(judge(Expected::Whole, Ok(Arrival::Whole)), Outcome::Passed(_)));
+    }
+}

@@ -1,0 +1,122 @@
+//! podman and buildah: storage of their own, out of which they push images and lists.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, anyhow};
+
+use super::client::{Arrival, Client};
+use super::document::{self, Image, Kind};
+use super::layout;
+use super::place::Place;
+use super::sandbox::{Failure, Sandbox, prefixed, run, run_and_listen};
+use crate::tools::{BUILDAH, PODMAN, Tool};
+
+/// Either of the two: they share storage, push and list code, and differ in how they are asked.
+pub(crate) struct Podman {
+    sandbox: Sandbox,
+    tool: Tool,
+    name: &'static str,
+}
+
+impl Podman {
+    /// podman itself.
+    pub(crate) fn new(sandbox: Sandbox) -> Self {
+        Self { sandbox, tool: PODMAN, name: "podman" }
+    }
+
+    /// buildah.
+    pub(crate) fn buildah(sandbox: Sandbox) -> Self {
+        Self { sandbox, tool: BUILDAH, name: "buildah" }
+    }
+
+    /// A command on the client's own storage.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.command(self.tool);
+        command.arg("--root").arg(self.sandbox.path("root")).arg("--runroot").arg(self.sandbox.path("runroot"));
+        command.arg("--storage-driver=vfs");
+        if self.name == "podman" {
+            command.args(["--cgroup-manager=cgroupfs", "--events-backend=none", "--tmpdir"]);
+            command.arg(self.sandbox.path("tmp"));
+        }
+        command.args(arguments);
+        command
+    }
+
+    /// Pushes an image or a list (`verb` says which) and answers the digest that the client wrote down.
+    pub(crate) fn push_from_storage(&self, verb: &[&str], name: &str, to: &Place) -> Result<String, Failure> {
+        let file = self.sandbox.path("digest");
+        let _ = fs::remove_file(&file);
+        let mut command = self.command(verb);
+        command.arg("--tls-verify=false").arg(prefixed("--digestfile=", &file)).arg(name).arg(to.transport());
+        let (_, errors) = run_and_listen(&mut command)?;
+        let digest = fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+        if digest.is_empty() {
+            // buildah ends with 0 when it could not copy one of a list's images.
+            return Err(Failure::Refused(format!("it ended well and pushed nothing: {errors}")));
+        }
+        Ok(digest)
+    }
+
+    fn pull_image(&self, source: &str) -> Result<String, Failure> {
+        let output = run(&mut self.command(&["pull", "--quiet", "--tls-verify=false", source]))?;
+        Ok(output.lines().last().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Fails unless the image stored under `id` is `image`, its manifest byte for byte.
+    fn compare(&self, id: &str, image: &Image) -> Result<(), Failure> {
+        let file = self.sandbox.path("root/vfs-images").join(id).join("manifest");
+        let manifest = fs::read(&file).with_context(|| format!("the stored manifest {}", file.display()))?;
+        let same = document::matches(&image.manifest, &manifest);
+        if image.config != format!("sha256:{id}") || !same {
+            let manifest = String::from_utf8_lossy(&manifest);
+            return Err(anyhow!("stored is {id} with {manifest}, not {image:?}").into());
+        }
+        Ok(())
+    }
+
+    fn push_list(&self, kind: &Kind, folder: &Path, to: &Place) -> Result<String, Failure> {
+        let name = format!("localhost/list/{}", kind.name);
+        run(&mut self.command(&["manifest", "create", &name]))?;
+        let source = prefixed("dir:", folder);
+        let added = run(&mut self.command(&["manifest", "add", "--all", &name, &source]));
+        let digest = added.and_then(|_| self.push_from_storage(&["manifest", "push", "--all"], &name, to));
+        // A list left in storage has no layers, and is taken for any other image without layers.
+        run(&mut self.command(&["rmi", &name]))?;
+        digest
+    }
+
+    fn push_image(&self, folder: &Path, to: &Place) -> Result<String, Failure> {
+        let id = self.pull_image(&prefixed("dir:", folder))?;
+        self.push_from_storage(&["push", "--quiet"], &id, to)
+    }
+}
+
+impl Client for Podman {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+        let id = self.pull_image(&from.transport())?;
+        let image = kind.image.as_ref().context("the client took what is no image")?;
+        self.compare(&id, image)?;
+        Ok(if kind.is_single_image() { Arrival::Whole } else { Arrival::OneImage })
+    }
+
+    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+        let folder = self.sandbox.path(&format!("push-{}", kind.name));
+        layout::write_dir(&folder, kind)?;
+        let digest = if kind.is_list() { self.push_list(kind, &folder, to) } else { self.push_image(&folder, to) }?;
+        Ok(if digest == kind.top { Arrival::Whole } else { Arrival::Rewritten(digest) })
+    }
+
+    fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
+        if self.name == "buildah" {
+            return None;
+        }
+        let imported = run(self.command(&["import", "--quiet"]).arg(root_folder));
+        Some(imported.and_then(|id| self.push_from_storage(&["push", "--quiet"], id.trim(), to)))
+    }
+}
