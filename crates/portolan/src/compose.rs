@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use portolan_registry::wrap::Policies;
-use portolan_server::Server;
+use portolan_registry::{Context, Lister, PageRequest};
+use portolan_server::{ReadyCheck, Server};
 use portolan_store::{Sqlite, Store};
 
 use crate::config::Configuration;
@@ -21,10 +22,19 @@ pub(crate) async fn server(configuration: &Configuration) -> Result<Server> {
     };
     let store = Arc::new(Store::open(&settings).await?);
     let registry = Arc::new(Policies::new(Arc::clone(&store) as _, configuration.policies()?));
-    let server = Server::bind(configuration.server_settings(), registry).await?;
+    let ready = ready_check(Arc::clone(&store));
+    let server = Server::bind(configuration.server_settings(), registry, ready).await?;
     store.announce(server.local_addr())?;
     tokio::spawn(expire_uploads(store, configuration.storage.uploads.expire));
     Ok(server)
+}
+
+/// The server is ready while the metadata answers.
+fn ready_check(store: Arc<Store<Sqlite>>) -> ReadyCheck {
+    ReadyCheck::new(move || {
+        let store = Arc::clone(&store);
+        async move { store.repositories(&Context::anonymous(), &PageRequest::first(1)).await.map(drop) }
+    })
 }
 
 /// Ends idle upload sessions, for as long as the process runs.

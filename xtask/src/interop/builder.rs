@@ -149,7 +149,7 @@ impl Builder {
     /// The kind whose tag stands for `top`.
     pub(crate) fn kind(self, top: &Descriptor) -> Kind {
         let Self { name, documents, image, .. } = self;
-        Kind { name, documents, top: top.digest().to_owned(), image, sparse: false }
+        Kind { name, documents, top: top.digest().to_owned(), image, platform: AMD64, sparse: false }
     }
 
     fn add(&mut self, role: Role, media_type: &str, bytes: Vec<u8>) -> Descriptor {

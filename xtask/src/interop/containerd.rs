@@ -56,7 +56,15 @@ impl Client for Containerd {
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &name]))?;
         layout::compare_oci(&self.sandbox.path(CONTENT), &kind.whole())?;
         if kind.image.is_some() {
-            run(&mut self.command(&["images", "pull", "--plain-http", "--snapshotter=native", &name]))?;
+            run(&mut self.command(&[
+                "images",
+                "pull",
+                "--plain-http",
+                "--snapshotter=native",
+                "--platform",
+                kind.platform,
+                &name,
+            ]))?;
         }
         Ok(Arrival::Whole)
     }

@@ -74,7 +74,7 @@ impl Client for Docker {
 
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let name = from.to_string();
-        run(&mut self.command(&["pull", "--quiet", &name]))?;
+        run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &name]))?;
         let image = kind.image.as_ref().context("the client took what is no image")?;
         let (id, digests) = self.inspect(&name)?;
         if id != image.config || !digests.contains(&kind.top) {

@@ -86,8 +86,10 @@ pub(crate) struct Kind {
     pub(crate) documents: Vec<Document>,
     /// The digest that the tag stands for.
     pub(crate) top: String,
-    /// The image for linux/amd64, where there is one.
+    /// The image for `platform`, where there is one.
     pub(crate) image: Option<Image>,
+    /// What clients are asked to pull that take one platform.
+    pub(crate) platform: &'static str,
     /// Some of what it names exists nowhere, so only a repository with the policy `sparse` takes it.
     pub(crate) sparse: bool,
 }

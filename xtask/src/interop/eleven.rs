@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::builder::{Builder, Descriptor};
+use super::builder::{ARM_V7, Builder, Descriptor};
 use super::document::{Document, Image, Kind, Role};
 use super::kinds::attest;
 use super::media::OCI;
@@ -20,6 +20,9 @@ use crate::images::{self, Platform};
 
 /// The kind's name.
 pub(crate) const NAME: &str = "real-eleven";
+
+/// The same again, of which clients take the Docker image.
+const NAME_OF_THIRD: &str = "real-eleven-third";
 
 /// One child of the index, or two where it is attested.
 struct Child {
@@ -48,8 +51,8 @@ const CHILDREN: [Child; 8] = [
 
 const CONTAINERFILE: &str = "FROM scratch\nADD root.tar /\nCOPY harbour /etc/harbour\nCMD [\"/bin/busybox\", \"sh\"]\n";
 
-/// Builds the images, pushes each from buildah's storage and answers the whole as a kind.
-pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> Result<Kind> {
+/// Builds the images, pushes each from buildah's storage and answers the whole as two kinds.
+pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> Result<[Kind; 2]> {
     let buildah = Podman::buildah(sandbox.clone());
     let mut kind = Builder::new(NAME);
     let mut children = Vec::new();
@@ -64,7 +67,19 @@ pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> R
         children.extend(attestation);
     }
     let top = kind.index(OCI, children);
-    Ok(kind.kind(&top))
+    let kind = kind.kind(&top);
+    let third = third(&kind)?;
+    Ok([kind, third])
+}
+
+/// The kind with the platform of the Docker image that stands third.
+fn third(kind: &Kind) -> Result<Kind> {
+    let index = kind.document(&kind.top).context("a kind without its top")?;
+    let manifest = index.children().into_iter().nth(2).context("fewer than three children")?;
+    let children = kind.document(&manifest).context("a child that is not here")?.children();
+    let config = children.into_iter().next().context("an image without config")?;
+    let image = Some(Image { manifest, config });
+    Ok(Kind { name: NAME_OF_THIRD, image, platform: ARM_V7, ..kind.clone() })
 }
 
 fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> Result<()> {
@@ -74,7 +89,7 @@ fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> R
     fs::write(folder.join("harbour"), platform.name)?;
     fs::write(folder.join("Containerfile"), CONTAINERFILE)?;
     let name = format!("localhost/harbour:{}", platform.debian);
-    let mut build = buildah.command(&["build", "--quiet", "--layers", "--timestamp=1767322800", "--tag", &name]);
+    let mut build = buildah.command(&["build", "--quiet", "--layers", "--timestamp=1767322800", "--tag", &name])?;
     run(build.args(["--format", format, "--platform", platform.name]).arg(folder))?;
     buildah.push_from_storage(&["push", "--quiet"], &name, place)?;
     Ok(())

@@ -176,7 +176,7 @@ fn embedded_data(kind: &mut Builder) -> Result<Descriptor> {
 /// A layer that only its URL has, on top of one that is here.
 fn foreign_layer(kind: &mut Builder, family: Family, media_type: &str) -> Result<Descriptor> {
     let here = kind.layer(family.layer)?;
-    let elsewhere = absent(media_type, "foreign layer").with("urls", json!(["https://layers.example/foreign"]));
+    let elsewhere = absent(media_type, "foreign layer").with("urls", json!(["http://127.0.0.1:9/foreign"]));
     let diff_id = Algorithm::Sha256.digest(b"the foreign layer's tar");
     Ok(kind.image_of(family, AMD64, [(elsewhere, diff_id), here], |_| ()))
 }

@@ -48,7 +48,7 @@ pub(crate) fn run_client(client: &dyn Client, seeded: &[Seeded], registry: &mut 
 pub(crate) fn run_own(client: &dyn Client, root_folder: &Path, to: &Place, registry: &mut Registry) -> Option<Cell> {
     let pushed = client.push_own(root_folder, to)?;
     let compared = pushed.and_then(|digest| {
-        registry.compare_rewritten(None, &digest, to)?;
+        registry.walk(&digest, to)?;
         Ok(Arrival::Rewritten(digest))
     });
     let outcome = judge(Expected::Rewritten, compared);
@@ -60,7 +60,7 @@ fn run_cell(client: &dyn Client, direction: Direction, seed: &Seeded, registry: 
     let outcome = if let Some(error) = &seed.error {
         Outcome::Failed(format!("not in the registry: {error}"))
     } else {
-        judge(expected(client.name(), direction, kind), transfer(client, direction, seed, registry))
+        judge(expected(client.name(), direction, &seed.kind), transfer(client, direction, seed, registry))
     };
     Cell { client: client.name(), direction, kind, outcome }
 }
@@ -78,7 +78,7 @@ fn transfer(
     let to = Place { repository, ..place.clone() };
     let arrival = client.push(kind, place, &to)?;
     match (&arrival, &kind.image) {
-        (Arrival::Rewritten(digest), image) => registry.compare_rewritten(image.as_ref(), digest, &to)?,
+        (Arrival::Rewritten(digest), _) => registry.compare_rewritten(kind, digest, &to)?,
         (Arrival::OneImage, Some(image)) => registry.compare(kind, &image.manifest, &to)?,
         _ => registry.compare(kind, &kind.top, &to)?,
     }

@@ -85,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tools::CTR,
         tools::CRANE,
         tools::ORAS,
+        tools::UNSHARE,
     ])?;
     let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
     let server;
@@ -116,7 +117,7 @@ fn all_kinds(folder: &Path, chosen: &[String], host: &str) -> Result<Vec<Kind>> 
     let mut all = Vec::new();
     if wanted(chosen, eleven::NAME) {
         let sandbox = Sandbox::new(folder.join("build"))?;
-        all.push(eleven::build(&sandbox, &mut Registry::new(host)?, host)?);
+        all.extend(eleven::build(&sandbox, &mut Registry::new(host)?, host)?);
     }
     all.extend(kinds::all()?.into_iter().filter(|kind| wanted(chosen, kind.name)));
     Ok(all)

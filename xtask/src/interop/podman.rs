@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use super::client::{Arrival, Client};
 use super::document::{self, Image, Kind};
@@ -32,8 +32,8 @@ impl Podman {
     }
 
     /// A command on the client's own storage.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.command(self.tool);
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = self.sandbox.containers_command(self.tool)?;
         command.arg("--root").arg(self.sandbox.path("root")).arg("--runroot").arg(self.sandbox.path("runroot"));
         command.arg("--storage-driver=vfs");
         if self.name == "podman" {
@@ -41,14 +41,14 @@ impl Podman {
             command.arg(self.sandbox.path("tmp"));
         }
         command.args(arguments);
-        command
+        Ok(command)
     }
 
     /// Pushes an image or a list (`verb` says which) and answers the digest that the client wrote down.
     pub(crate) fn push_from_storage(&self, verb: &[&str], name: &str, to: &Place) -> Result<String, Failure> {
         let file = self.sandbox.path("digest");
         let _ = fs::remove_file(&file);
-        let mut command = self.command(verb);
+        let mut command = self.command(verb)?;
         command.arg("--tls-verify=false").arg(prefixed("--digestfile=", &file)).arg(name).arg(to.transport());
         let (_, errors) = run_and_listen(&mut command)?;
         let digest = fs::read_to_string(file).unwrap_or_default().trim().to_owned();
@@ -59,8 +59,9 @@ impl Podman {
         Ok(digest)
     }
 
-    fn pull_image(&self, source: &str) -> Result<String, Failure> {
-        let output = run(&mut self.command(&["pull", "--quiet", "--tls-verify=false", source]))?;
+    fn pull_image(&self, source: &str, platform: &str) -> Result<String, Failure> {
+        let pull = ["pull", "--quiet", "--tls-verify=false", "--platform", platform, source];
+        let output = run(&mut self.command(&pull)?)?;
         Ok(output.lines().last().unwrap_or_default().trim().to_owned())
     }
 
@@ -78,17 +79,21 @@ impl Podman {
 
     fn push_list(&self, kind: &Kind, folder: &Path, to: &Place) -> Result<String, Failure> {
         let name = format!("localhost/list/{}", kind.name);
-        run(&mut self.command(&["manifest", "create", &name]))?;
+        run(&mut self.command(&["manifest", "create", &name])?)?;
         let source = prefixed("dir:", folder);
-        let added = run(&mut self.command(&["manifest", "add", "--all", &name, &source]));
+        let added = run(&mut self.command(&["manifest", "add", "--all", &name, &source])?);
         let digest = added.and_then(|_| self.push_from_storage(&["manifest", "push", "--all"], &name, to));
         // A list left in storage has no layers, and is taken for any other image without layers.
-        run(&mut self.command(&["rmi", &name]))?;
+        run(&mut self.command(&["rmi", &name])?)?;
         digest
     }
 
-    fn push_image(&self, folder: &Path, to: &Place) -> Result<String, Failure> {
-        let id = self.pull_image(&prefixed("dir:", folder))?;
+    fn import(&self, root_folder: &Path) -> Result<String, Failure> {
+        run(self.command(&["import", "--quiet"])?.arg(root_folder))
+    }
+
+    fn push_image(&self, kind: &Kind, folder: &Path, to: &Place) -> Result<String, Failure> {
+        let id = self.pull_image(&prefixed("dir:", folder), kind.platform)?;
         self.push_from_storage(&["push", "--quiet"], &id, to)
     }
 }
@@ -99,7 +104,7 @@ impl Client for Podman {
     }
 
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
-        let id = self.pull_image(&from.transport())?;
+        let id = self.pull_image(&from.transport(), kind.platform)?;
         let image = kind.image.as_ref().context("the client took what is no image")?;
         self.compare(&id, image)?;
         Ok(if kind.is_single_image() { Arrival::Whole } else { Arrival::OneImage })
@@ -108,7 +113,8 @@ impl Client for Podman {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        let digest = if kind.is_list() { self.push_list(kind, &folder, to) } else { self.push_image(&folder, to) }?;
+        let digest =
+            if kind.is_list() { self.push_list(kind, &folder, to) } else { self.push_image(kind, &folder, to) }?;
         Ok(if digest == kind.top { Arrival::Whole } else { Arrival::Rewritten(digest) })
     }
 
@@ -116,7 +122,6 @@ impl Client for Podman {
         if self.name == "buildah" {
             return None;
         }
-        let imported = run(self.command(&["import", "--quiet"]).arg(root_folder));
-        Some(imported.and_then(|id| self.push_from_storage(&["push", "--quiet"], id.trim(), to)))
+        Some(self.import(root_folder).and_then(|id| self.push_from_storage(&["push", "--quiet"], id.trim(), to)))
     }
 }

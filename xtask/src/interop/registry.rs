@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Method;
 use tokio::runtime::{Builder, Runtime};
 
-use super::document::{self, Document, Image, Kind, Role};
+use super::document::{self, Document, Kind, Role};
 use super::place::Place;
 use crate::load::{Answer, Connection, Payload};
 
@@ -67,11 +67,15 @@ impl Registry {
         Ok(below)
     }
 
-    /// As [`Registry::walk`], and fails unless a config below is that of `image`: the same image, written anew.
-    pub(crate) fn compare_rewritten(&mut self, image: Option<&Image>, digest: &str, place: &Place) -> Result<()> {
+    /// As [`Registry::walk`], and fails unless what a new list names is what the old one named, or a new
+    /// manifest's config is that of the image.
+    pub(crate) fn compare_rewritten(&mut self, kind: &Kind, digest: &str, place: &Place) -> Result<()> {
         let below = self.walk(digest, place)?;
-        let found = image.is_none_or(|image| below.contains(&image.config));
-        ensure!(found, "nothing below {digest} has the config of {image:?}");
+        let listed = kind.document(&kind.top).filter(|top| top.is_list()).map(Document::children);
+        let config = kind.image.iter().map(|image| image.config.clone());
+        for kept in listed.unwrap_or_else(|| config.collect()) {
+            ensure!(below.contains(&kept), "{kept} is not below {digest}, which the client wrote");
+        }
         Ok(())
     }
 

@@ -1,14 +1,18 @@
 //! Runs clients with a home of their own, bounded in time, and tells a client's refusal from a broken test.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, anyhow};
 
-use crate::tools::Tool;
+use crate::tools::{Tool, UNSHARE};
 
 /// The longest that one command of a client may take.
 const LIMIT: &str = "60";
+
+/// Where containers/image keeps its memory of blobs when it runs as root.
+const BLOB_INFO_CACHE: &str = "/var/lib/containers/cache";
 
 /// The exit status with which `timeout` says that it had to end the command.
 const TIMED_OUT: i32 = 124;
@@ -33,7 +37,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// Creates the folder.
     pub(crate) fn new(folder: PathBuf) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&folder)?;
         Ok(Self { folder })
     }
 
@@ -48,6 +52,22 @@ impl Sandbox {
         command.args(["--kill-after=5", LIMIT]).arg(tool.path());
         self.environment(&mut command);
         command
+    }
+
+    /// A bounded command of skopeo, podman or buildah.
+    ///
+    /// For root all three remember in one system folder which layer they saw where and how it was packed, and push
+    /// and pull differently for it. Each of these commands sees a folder of the sandbox there instead.
+    pub(crate) fn containers_command(&self, tool: Tool) -> anyhow::Result<Command> {
+        let cache = self.path("blob-info-cache");
+        for folder in [&cache, Path::new(BLOB_INFO_CACHE)] {
+            fs::create_dir_all(folder)?;
+        }
+        let mut command = Command::new(UNSHARE.path());
+        command.args(["--mount", "sh", "-c", "mount --bind \"$0\" \"$1\" && shift && exec \"$@\""]);
+        command.arg(cache).args([BLOB_INFO_CACHE, "timeout", "--kill-after=5", LIMIT]).arg(tool.path());
+        self.environment(&mut command);
+        Ok(command)
     }
 
     /// A command that is bounded by whoever started it: a daemon.

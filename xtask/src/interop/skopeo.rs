@@ -21,14 +21,14 @@ impl Skopeo {
     }
 
     fn copy(&self, source: &str, destination: &str) -> Result<String, Failure> {
-        let mut command = self.sandbox.command(SKOPEO);
+        let mut command = self.sandbox.containers_command(SKOPEO)?;
         command.args(["--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests"]);
         command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
         run(command.arg(source).arg(destination))
     }
 
     fn inspect_raw(&self, place: &Place) -> Result<String, Failure> {
-        let mut command = self.sandbox.command(SKOPEO);
+        let mut command = self.sandbox.containers_command(SKOPEO)?;
         run(command.args(["inspect", "--raw", "--tls-verify=false"]).arg(place.transport()))
     }
 }

@@ -54,10 +54,12 @@ fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError
 }
 
 async fn serve(configuration: &Configuration) -> anyhow::Result<()> {
-    let registry = compose::registry(configuration).await?;
-    let server = registry.bind(configuration).await?;
-    announce(&server.url(), configuration);
-    server.run(stop_requested()?).await
+    let stop = stop_requested()?;
+    let server = compose::server(configuration).await?;
+    let scheme = if server.is_tls() { "https" } else { "http" };
+    announce(&format!("{scheme}://{}", server.local_addr()), configuration);
+    server.run(stop).await;
+    Ok(())
 }
 
 /// The first line is for scripts: it ends with the address.

@@ -185,6 +185,36 @@ impl Configuration {
         self.policy.iter().enumerate().map(rule).collect()
     }
 
+    /// The server's part of it.
+    pub(crate) fn server_settings(&self) -> portolan_server::Settings {
+        let Server { listen, tls, limits, timeouts, .. } = &self.server;
+        let defaults = portolan_server::Settings::default();
+        portolan_server::Settings {
+            listen: *listen,
+            tls: tls.as_ref().map(|tls| portolan_server::TlsFiles {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            }),
+            limits: portolan_server::Limits {
+                manifest_bytes: limits.manifest_bytes,
+                header_bytes: limits.header_bytes,
+                header_lines: limits.header_lines,
+                connections: limits.connections,
+                uploads: limits.uploads,
+                page: limits.page,
+                ..defaults.limits
+            },
+            timeouts: portolan_server::Timeouts {
+                header: timeouts.header,
+                body: timeouts.body,
+                write: timeouts.write,
+                handshake: timeouts.handshake,
+                drain: timeouts.drain,
+                ..defaults.timeouts
+            },
+        }
+    }
+
     /// What the types of the keys alone cannot say.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.policies()?;

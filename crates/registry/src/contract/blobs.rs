@@ -33,7 +33,8 @@ pub async fn an_empty_blob_is_a_blob(registry: Arc<dyn Registry>) {
 /// The pieces that a body comes in leave no trace, whatever their sizes.
 pub async fn a_blob_comes_in_pieces(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
-    let content: Bytes = (0..3_000_000_u32).map(|position| position.to_le_bytes()[1] ^ position.to_le_bytes()[2]).collect();
+    let content: Bytes =
+        (0..3_000_000_u32).map(|position| position.to_le_bytes()[1] ^ position.to_le_bytes()[2]).collect();
     let mut pieces = Vec::new();
     let mut rest = content.clone();
     for size in [1, 0, 70_000, 65_536, 1 << 20, 999_999] {

@@ -193,7 +193,8 @@ pub async fn child_without_a_type(registry: Arc<dyn Registry>) {
 /// Attestations stand in an index as images for the platform unknown/unknown.
 pub async fn attestation_children(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
-    let (built, attestation) = (image("a"), image("attestation").layers([]).layer_of_type("application/vnd.in-toto+json", "statement"));
+    let (built, attestation) =
+        (image("a"), image("attestation").layers([]).layer_of_type("application/vnd.in-toto+json", "statement"));
     repository.image(&built, &[]).await;
     repository.image(&attestation, &[]).await;
     let mut child = json!(attestation.descriptor());
@@ -215,9 +216,8 @@ pub async fn child_without_platform(registry: Arc<dyn Registry>) {
 /// An artifact that says something about a manifest, present or not.
 pub async fn artifact_with_subject(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
-    let artifact = |subject: &Image| {
-        repository_artifact("application/vnd.example.signature").subject(&subject.descriptor())
-    };
+    let artifact =
+        |subject: &Image| repository_artifact("application/vnd.example.signature").subject(&subject.descriptor());
     repository.image(&image("present"), &[]).await;
     holds_image(&repository, &artifact(&image("present"))).await;
     holds_image(&repository, &artifact(&image("absent"))).await;
@@ -296,7 +296,10 @@ pub async fn sha512_digests_anywhere(registry: Arc<dyn Registry>) {
     repository.blob(blob("y")).await;
     let image = image("a")
         .field("config", long(MediaType::OCI_CONFIG, &blob("config")))
-        .field("layers", json!([long(MediaType::OCI_LAYER_GZIP, &blob("x")), describe(MediaType::OCI_LAYER_GZIP, &blob("y"))]))
+        .field(
+            "layers",
+            json!([long(MediaType::OCI_LAYER_GZIP, &blob("x")), describe(MediaType::OCI_LAYER_GZIP, &blob("y"))]),
+        )
         .field("subject", long(MediaType::OCI_MANIFEST, b"absent"));
     let digest = sha512(&image.bytes());
     let options =

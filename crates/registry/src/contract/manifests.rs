@@ -44,8 +44,12 @@ pub async fn several_tags_are_set_at_once(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
     let index = Index::oci();
     let tags = ["v1", "v1.2", "latest"].map(|name| TagUpdate::always(tag(name)));
-    let options =
-        PutManifest { media_type: Some(index.media_type()), tags: tags.into(), digest: Some(index.digest()), ..repository.options() };
+    let options = PutManifest {
+        media_type: Some(index.media_type()),
+        tags: tags.into(),
+        digest: Some(index.digest()),
+        ..repository.options()
+    };
     let outcome = repository.put_with(index.bytes(), options).await.expect("the manifest is taken");
     assert_eq!(outcome.digest, index.digest());
     assert_eq!(repository.tags().await.expect("the repository exists"), ["latest", "v1", "v1.2"]);

@@ -3,7 +3,7 @@
 //! [`contract_tests!`](crate::contract_tests) makes a test of each in the crate of the
 //! implementation, so that a failure names the behaviour:
 //!
-//! ```ignore
+//! ```text
 //! async fn fresh() -> Arc<dyn Registry> {
 //!     Arc::new(MemoryRegistry::new())
 //! }
@@ -56,7 +56,7 @@ pub use repository::Repository;
 use crate::{Body, Error, Kind, Registry, Result};
 
 /// Longest time that one behaviour may take: far more than any needs, so that what hangs fails.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// The implementation under test, holding nothing yet, and what has to live as long as it.
 pub struct Subject {

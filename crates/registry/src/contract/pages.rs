@@ -82,7 +82,8 @@ pub async fn referrers_page_by_page(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
     let (mut all, mut some) = (Vec::new(), Vec::new());
     for number in 0..7 {
-        let artifact_type = if number % 2 == 0 { "application/vnd.example.even" } else { "application/vnd.example.odd" };
+        let artifact_type =
+            if number % 2 == 0 { "application/vnd.example.even" } else { "application/vnd.example.odd" };
         let referrer = Index::oci()
             .field("subject", json!(image("a").descriptor()))
             .field("artifactType", json!(artifact_type))

@@ -171,7 +171,8 @@ pub async fn wrong_and_missing_are_told_together(registry: Arc<dyn Registry>) {
 pub async fn a_refused_push_moves_no_tag(registry: Arc<dyn Registry>) {
     let one = image("one");
     let repository = stored(&registry, &one).await;
-    let index = Index::oci().child(json!({"mediaType": MediaType::OCI_MANIFEST, "digest": unknown_digest(), "size": 1}));
+    let index =
+        Index::oci().child(json!({"mediaType": MediaType::OCI_MANIFEST, "digest": unknown_digest(), "size": 1}));
     refused(repository.put(index.bytes(), &index.media_type(), &["v1"]).await, &Kind::ContentMissing);
     repository.serves("v1", &one.digest(), &one.media_type(), &one.bytes()).await;
 }

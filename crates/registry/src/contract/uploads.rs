@@ -194,9 +194,12 @@ pub async fn sessions_are_independent(registry: Arc<dyn Registry>) {
 pub async fn the_algorithm_may_be_announced_or_not(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
     let (short, long) = (Digest::sha256(&blob("x")), sha512(&blob("x")));
-    for (announced, digest) in
-        [(Algorithm::Sha512, &long), (Algorithm::Sha256, &long), (Algorithm::Sha512, &short), (Algorithm::Sha256, &short)]
-    {
+    for (announced, digest) in [
+        (Algorithm::Sha512, &long),
+        (Algorithm::Sha256, &long),
+        (Algorithm::Sha512, &short),
+        (Algorithm::Sha256, &short),
+    ] {
         let upload = repository.start_for(&announced).await.expect("a session opens");
         let upload = repository.write(&upload.id, None, blob("x")).await.expect("a piece");
         repository.finish(&upload.id, None, Bytes::new(), digest).await.expect("the session ends well");

@@ -21,6 +21,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "foreign_keys", true)
     };
     set_up().map_err(|error| storage_error(error, "opening the metadata"))?;

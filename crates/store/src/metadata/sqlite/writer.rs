@@ -14,6 +14,8 @@ use crate::metadata::Transaction;
 
 /// Most pieces of work that share one commit.
 const GROUP: usize = 128;
+/// Pieces of work after which the log is carried over into the database: some ten MiB of it.
+const CHECKPOINT: usize = 256;
 
 /// Hands work to the writing thread, which ends when this is dropped.
 pub(super) struct Writer {
@@ -82,6 +84,7 @@ impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<
 }
 
 fn write_groups(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+    let mut since_checkpoint = 0;
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
         group.extend(waiting.try_iter().take(GROUP - 1));
@@ -89,9 +92,24 @@ fn write_groups(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Work>>
         if let Err(error) = &committed {
             tracing::error!(error = %error, source = ?std::error::Error::source(error), "a group of writes failed");
         }
+        since_checkpoint += group.len();
         for work in group {
             work.answer(committed.as_ref().copied());
         }
+        if since_checkpoint >= CHECKPOINT {
+            checkpoint(connection);
+            since_checkpoint = 0;
+        }
+    }
+}
+
+/// Done here and not by SQLite itself, which would ignore a failed sync and make a client wait.
+fn checkpoint(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        if is_failed_sync(&error) {
+            fatal("syncing the metadata", &error);
+        }
+        tracing::warn!(%error, "the metadata's log could not be carried over; the next time may do");
     }
 }
 

@@ -1,0 +1,45 @@
+//! One request, without its body.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+use portolan_registry::{Context, Registry};
+use portolan_wire::headers::X_REQUEST_ID;
+
+use crate::app::App;
+
+/// What the handlers of a request are given.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) context: Context,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    uri: Uri,
+}
+
+impl Call {
+    pub(crate) fn new(app: Arc<App>, head: Parts) -> Self {
+        let context = app.context.clone();
+        Self { app, context, method: head.method, headers: head.headers, uri: head.uri }
+    }
+
+    pub(crate) fn registry(&self) -> &dyn Registry {
+        &*self.app.registry
+    }
+
+    /// The path as it was sent, percent-encoded.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The query as it was sent, empty where there is none.
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// The id under which this request is found in the log.
+    pub(crate) fn request_id(&self) -> &str {
+        self.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,35 @@
+//! How many pushes may be under way at once.
+
+use std::sync::Arc;
+
+use portolan_registry::{Error, Kind, Result};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// When a client that was turned away should come back, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// A bounded number of places for requests that bring content.
+pub(crate) struct UploadSlots {
+    free: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl UploadSlots {
+    pub(crate) fn new(limit: usize) -> Self {
+        let limit = limit.min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(limit)), limit }
+    }
+
+    /// A place, which is free again when the value is dropped.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`]: a client that waited in line would only run into its own timeout.
+    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit> {
+        self.free.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{} pushes are under way already, try again in {RETRY_AFTER} seconds", self.limit);
+            Error::new(Kind::TooManyRequests { retry_after: RETRY_AFTER }, message)
+                .with_detail(json!({"limit": self.limit, "retryAfterSeconds": RETRY_AFTER}))
+        })
+    }
+}
