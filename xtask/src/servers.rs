@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub(crate) enum Program {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    /// Kept open: who prints into a closed pipe may die of it.
+    _output: Option<ChildStdout>,
 }
 
 impl Server {
@@ -40,12 +42,13 @@ impl Server {
     pub(crate) fn portolan(data: &Path, configuration: &str) -> Result<Self> {
         let mut child = Self::spawn_portolan(data, configuration)?;
         match announced_address(&mut child) {
-            Ok(address) => Ok(Self { child, address }),
+            Ok((address, output)) => Ok(Self { child, address, _output: Some(output) }),
             Err(error) => {
                 // A server that said nothing must not outlive the failure.
                 let _ = child.kill();
                 let _ = child.wait();
-                Err(error.context(format!("see {}", data.with_extension("log").display())))
+                let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+                Err(error.context(log))
             }
         }
     }
@@ -70,7 +73,7 @@ impl Server {
     /// Starts CNCF distribution (Debian's `docker-registry`) with a filesystem root, delete enabled.
     pub(crate) fn distribution(data: &Path) -> Result<Self> {
         let (child, address) = Self::spawn_distribution(data)?;
-        let server = Self { child, address };
+        let server = Self { child, address, _output: None };
         wait_until_listening(address)?;
         Ok(server)
     }
@@ -153,13 +156,13 @@ fn portolan_binary() -> PathBuf {
     target_folder().join("release/portolan")
 }
 
-fn announced_address(child: &mut Child) -> Result<SocketAddr> {
-    let stdout = child.stdout.take().context("no standard output")?;
+fn announced_address(child: &mut Child) -> Result<(SocketAddr, ChildStdout)> {
+    let mut stdout = BufReader::new(child.stdout.take().context("no standard output")?);
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
+    stdout.read_line(&mut line)?;
     let address = line.split_once("http://").map(|(_, rest)| rest.trim());
     match address.and_then(|text| text.parse().ok()) {
-        Some(address) => Ok(address),
+        Some(address) => Ok((address, stdout.into_inner())),
         None => bail!("the server did not announce its address, it said {line:?}"),
     }
 }

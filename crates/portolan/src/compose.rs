@@ -12,7 +12,7 @@ use portolan_store::{Sqlite, Store};
 use crate::config::Configuration;
 
 /// How often upload sessions are looked at for having stood still.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
+const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A server that listens, on the store that the configuration names.
 pub(crate) async fn server(configuration: &Configuration) -> Result<Server> {

@@ -62,7 +62,7 @@ struct Subject {
 async fn subject() -> Subject {
     let folder = tempfile::tempdir().unwrap();
     let count = Arc::<AtomicUsize>::default();
-    let settings = Settings { folder: folder.path().to_owned(), upload_expiry: Duration::from_secs(60) };
+    let settings = Settings { folder: folder.path().to_owned(), upload_expiry: Duration::from_mins(1) };
     let counter = Arc::clone(&count);
     let open = |path: &Path| Ok(Counting { inner: Sqlite::open(path)?, count: counter });
     Subject { store: Store::open_with(&settings, open).await.unwrap(), count, _folder: folder }

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::docker_text;
 use super::document::{Algorithm, Document, Image, Kind, Role};
-use super::media::Family;
+use super::media::{DOCKER, Family};
 
 pub(crate) const AMD64: &str = "linux/amd64";
 pub(crate) const ARM64: &str = "linux/arm64/v8";
@@ -75,7 +76,9 @@ impl Builder {
     /// Adds a document as a manifest, its `mediaType` being the one under which it is pushed.
     pub(crate) fn manifest(&mut self, media_type: &str, mut document: Value) -> Descriptor {
         document["mediaType"] = media_type.into();
-        self.add(Role::Manifest, media_type, document.to_string().into_bytes())
+        let is_dockers = media_type == DOCKER.manifest || media_type == DOCKER.index;
+        let text = if is_dockers { docker_text::write(&document) } else { document.to_string() };
+        self.add(Role::Manifest, media_type, text.into_bytes())
     }
 
     /// Adds an index or list of `children`.
@@ -126,7 +129,7 @@ impl Builder {
         self.layers += 1;
         let text = format!("layer {} of {}\n", self.layers, self.name);
         let tar = tar(&format!("layer-{}", self.layers), &text)?;
-        let diff_id = self.algorithm.digest(&tar);
+        let diff_id = Algorithm::Sha256.digest(&tar);
         let layer = gzip(&tar)?;
         Ok((self.blob(media_type, layer), diff_id))
     }

@@ -23,6 +23,8 @@ pub(crate) trait Client: Sync {
     fn name(&self) -> &'static str;
 
     /// Pulls a kind into the client's own storage and compares what is there then.
+    ///
+    /// Of a sparse kind, a client that otherwise pulls everything pulls the image that is there.
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure>;
 
     /// Pushes a kind from disk or from the client's own storage; `from` holds it in the registry too.

@@ -53,6 +53,11 @@ impl Client for Containerd {
 
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let name = from.to_string();
+        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+            run(&mut self.command(&["content", "fetch", "--plain-http", "--platform", kind.platform, &name]))?;
+            layout::compare_oci(&self.sandbox.path(CONTENT), &image.whole())?;
+            return Ok(Arrival::OneImage);
+        }
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &name]))?;
         layout::compare_oci(&self.sandbox.path(CONTENT), &kind.whole())?;
         if kind.image.is_some() {

@@ -29,7 +29,13 @@ impl Client for Crane {
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
         let mut command = self.sandbox.command(CRANE);
-        run(command.args(["pull", "--insecure", "--format=oci", &from.to_string()]).arg(&folder))?;
+        command.args(["pull", "--insecure", "--format=oci", &from.to_string()]).arg(&folder);
+        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+            run(command.args(["--platform", kind.platform]))?;
+            layout::compare_oci(&folder, &image.whole())?;
+            return Ok(Arrival::OneImage);
+        }
+        run(&mut command)?;
         layout::compare_oci(&folder, &kind.whole())?;
         Ok(Arrival::Whole)
     }

@@ -119,6 +119,12 @@ impl Kind {
         self.tree(&self.top)
     }
 
+    /// The kind without anything around its image.
+    pub(crate) fn only_image(&self) -> Option<Self> {
+        let top = self.image.as_ref()?.manifest.clone();
+        Some(Self { top, ..self.clone() })
+    }
+
     /// Whether an index or a list names this document, whatever the endpoint it was pushed to.
     pub(crate) fn is_listed(&self, digest: &str) -> bool {
         let lists = self.documents.iter().filter(|document| document.is_list());

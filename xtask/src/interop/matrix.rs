@@ -92,6 +92,9 @@ fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
         (Expected::Cannot(words), Err(Failure::Refused(message))) if message.contains(words) => {
             Outcome::Cannot(message)
         }
+        (Expected::Misplaces(words), Err(Failure::Broken(error))) if format!("{error:#}").contains(words) => {
+            Outcome::Cannot(format!("it says that it did, and: {error:#}"))
+        }
         (_, Err(failure)) => Outcome::Failed(failure.to_string()),
     }
 }

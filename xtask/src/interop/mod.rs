@@ -6,6 +6,7 @@ mod containerd;
 mod crane;
 mod daemon;
 mod docker;
+mod docker_text;
 mod document;
 mod eleven;
 mod expect;
@@ -45,17 +46,12 @@ use crate::tools;
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The server under test; a peer shows what others do with the same kinds.
-    #[arg(long, value_enum, default_value = "portolan")]
-    against: Program,
     /// These clients only.
     #[arg(long = "client", value_name = "CLIENT")]
     clients: Vec<String>,
     /// These kinds only.
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
-    #[arg(long)]
-    registry: Option<String>,
 }
 
 const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
@@ -88,13 +84,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tools::UNSHARE,
     ])?;
     let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
-    let server;
-    let host = if let Some(host) = &arguments.registry {
-        host.clone()
-    } else {
-        server = Server::start(arguments.against, &folder.path().join("registry"), CONFIGURATION)?;
-        server.host()
-    };
+    let server = Server::start(Program::Portolan, &folder.path().join("registry"), CONFIGURATION)?;
+    let host = server.host();
     let kinds = all_kinds(folder.path(), &arguments.kinds, &host)?;
     let seeded = seed(kinds, &host)?;
     let clients = start_clients(folder.path(), &arguments.clients)?;

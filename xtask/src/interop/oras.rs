@@ -1,6 +1,9 @@
 //! oras: copies between the registry and OCI layouts.
 
+use std::fs;
 use std::path::Path;
+
+use anyhow::Context;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
@@ -23,6 +26,20 @@ impl Oras {
     fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
         run(self.sandbox.command(ORAS).args(["cp", "--no-tty"]).args(arguments))
     }
+
+    /// Copies the image that there is, then pushes the index around it by itself.
+    fn push_sparse(&self, folder: &Path, kind: &Kind, image: &Kind, to: &Place) -> Result<Arrival, Failure> {
+        layout::write_oci(folder, image, &to.tag)?;
+        let layout = format!("{}@{}", prefixed("", folder), image.top);
+        self.copy(&["--from-oci-layout", &layout, "--to-plain-http", &to.by_digest(&image.top)])?;
+        let index = kind.document(&kind.top).context("a kind without its top")?;
+        let file = folder.join("sparse.json");
+        fs::write(&file, &index.bytes).context("the index as a file")?;
+        let mut command = self.sandbox.command(ORAS);
+        command.args(["manifest", "push", "--plain-http", "--media-type", &index.media_type]);
+        run(command.arg(to.to_string()).arg(file))?;
+        Ok(Arrival::Whole)
+    }
 }
 
 impl Client for Oras {
@@ -33,7 +50,13 @@ impl Client for Oras {
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
         let layout = format!("{}:{}", prefixed("", &folder), from.tag);
-        self.copy(&["--from-plain-http", &from.to_string(), "--to-oci-layout", &layout])?;
+        let from = from.to_string();
+        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+            self.copy(&["--from-plain-http", &from, "--to-oci-layout", &layout, "--platform", kind.platform])?;
+            layout::compare_oci(&folder, &image.whole())?;
+            return Ok(Arrival::OneImage);
+        }
+        self.copy(&["--from-plain-http", &from, "--to-oci-layout", &layout])?;
         layout::compare_oci(&folder, &kind.whole())?;
         Ok(Arrival::Whole)
     }
@@ -41,6 +64,9 @@ impl Client for Oras {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_oci(&folder, kind, &to.tag)?;
+        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+            return self.push_sparse(&folder, kind, &image, to);
+        }
         let layout = format!("{}:{}", prefixed("", &folder), to.tag);
         self.copy(&["--from-oci-layout", &layout, "--to-plain-http", &to.to_string()])?;
         Ok(Arrival::Whole)

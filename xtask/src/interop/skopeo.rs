@@ -20,11 +20,11 @@ impl Skopeo {
         Self { sandbox }
     }
 
-    fn copy(&self, source: &str, destination: &str) -> Result<String, Failure> {
+    fn copy(&self, which: &[&str], source: &str, destination: &str) -> Result<String, Failure> {
         let mut command = self.sandbox.containers_command(SKOPEO)?;
-        command.args(["--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests"]);
+        command.args(["--insecure-policy", "copy", "--quiet", "--preserve-digests"]);
         command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
-        run(command.arg(source).arg(destination))
+        run(command.args(which).args([source, destination]))
     }
 
     fn inspect_raw(&self, place: &Place) -> Result<String, Failure> {
@@ -45,7 +45,13 @@ impl Client for Skopeo {
             return Err(anyhow::anyhow!("`inspect --raw` printed other bytes: {raw}").into());
         }
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
-        self.copy(&from.transport(), &prefixed("dir:", &folder))?;
+        let destination = prefixed("dir:", &folder);
+        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+            self.copy(&[], &from.transport(), &destination)?;
+            layout::compare_dir(&folder, &image)?;
+            return Ok(Arrival::OneImage);
+        }
+        self.copy(&["--all"], &from.transport(), &destination)?;
         layout::compare_dir(&folder, kind)?;
         Ok(Arrival::Whole)
     }
@@ -53,7 +59,7 @@ impl Client for Skopeo {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        self.copy(&prefixed("dir:", &folder), &to.transport())?;
+        self.copy(&["--all"], &prefixed("dir:", &folder), &to.transport())?;
         Ok(Arrival::Whole)
     }
 }

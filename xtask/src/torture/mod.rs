@@ -17,6 +17,7 @@ mod tags;
 mod verify;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,13 +49,13 @@ pub(crate) struct Arguments {
 /// Runs both series and fails if any check did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     optimised::enter()?;
-    match arguments.server {
-        Subject::Portolan => build_portolan()?,
-        Subject::Distribution => require(&[tools::DISTRIBUTION])?,
-    }
     if arguments.cuts > 0 {
         require(&[tools::MKFS, tools::MOUNT, tools::UNSHARE])?;
         namespace::enter()?;
+    }
+    match arguments.server {
+        Subject::Portolan => build_portolan()?,
+        Subject::Distribution => require(&[tools::DISTRIBUTION])?,
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut report = Report::default();
@@ -83,13 +84,21 @@ async fn series(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let target = target_folder();
     fs::create_dir_all(&target)?;
     let folder = tempfile::Builder::new().prefix("torture").tempdir_in(target)?;
+    let ended = both(arguments, report, folder.path()).await;
+    if ended.is_err() || report.failed() > 0 {
+        println!("        what the server left is kept in {}", folder.keep().display());
+    }
+    ended
+}
+
+async fn both(arguments: &Arguments, report: &mut Report, folder: &Path) -> Result<()> {
     if arguments.kills > 0 {
         let mut run = Run::new(arguments.server, arguments.seed);
-        kills::series(&mut run, report, &folder.path().join("kills"), arguments.kills).await?;
+        kills::series(&mut run, report, &folder.join("kills"), arguments.kills).await?;
     }
     if arguments.cuts > 0 {
         let mut run = Run::new(arguments.server, arguments.seed ^ 0xC07);
-        cuts::series(&mut run, report, &folder.path().join("cuts"), arguments.cuts).await?;
+        cuts::series(&mut run, report, &folder.join("cuts"), arguments.cuts).await?;
     }
     Ok(())
 }

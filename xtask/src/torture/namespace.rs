@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-const INSIDE: &str = "PORTOLAN_TORTURE_NAMESPACE";
+const INSIDE: &str = "XTASK_TORTURE_NAMESPACE";
 
 /// Starts this very command again inside `unshare --mount`, unless that was done already.
 ///

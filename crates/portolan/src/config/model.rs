@@ -148,9 +148,9 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            header: Duration::from_secs(60),
-            body: Duration::from_secs(60),
-            write: Duration::from_secs(60),
+            header: Duration::from_mins(1),
+            body: Duration::from_mins(1),
+            write: Duration::from_mins(1),
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
@@ -165,7 +165,7 @@ impl Default for Storage {
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { expire: Duration::from_secs(24 * 60 * 60) }
+        Self { expire: Duration::from_hours(24) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Objects as files, spread over 256 folders that are made once.
+//! Objects as files, spread over 256 folders.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,16 +20,9 @@ pub(crate) struct Filesystem {
 }
 
 impl Filesystem {
-    /// Uses `folder`, which is made with all that it needs.
+    /// Uses `folder`, which is made if it is not there.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let make = || {
-            for shard in 0..=u8::MAX {
-                fs::create_dir_all(folder.join(format!("{shard:02x}")))?;
-            }
-            sync_folder(folder)?;
-            folder.parent().map_or(Ok(()), sync_folder)
-        };
-        make().map_err(|error| storage_error(error, "making the folders for blobs"))?;
+        make_folder(folder).map_err(|error| storage_error(error, "making the folder for blobs"))?;
         Ok(Self { folder: folder.into() })
     }
 
@@ -46,9 +39,8 @@ impl Objects for Filesystem {
         blocking(move || {
             let file = File::open(&staged.path).map_err(|error| storage_error(error, "opening an upload"))?;
             file.sync_all().unwrap_or_else(|error| fatal("syncing a blob", &error));
-            fs::rename(&staged.path, &path).map_err(|error| storage_error(error, "moving an upload into place"))?;
-            let folder = path.parent().unwrap_or(&path);
-            sync_folder(folder).unwrap_or_else(|error| fatal("syncing the folder of a blob", &error));
+            rename(&staged.path, &path).map_err(|error| storage_error(error, "moving an upload into place"))?;
+            sync_parent(&path).unwrap_or_else(|error| fatal("syncing the folder of a blob", &error));
             Ok(())
         })
         .await
@@ -70,6 +62,23 @@ impl Objects for Filesystem {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Renames, and makes the target's folder first if it is the first to lie there.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            to.parent().map_or(Ok(()), make_folder)?;
+            fs::rename(from, to)
+        }
+        renamed => renamed,
+    }
+}
+
+/// Makes a folder that survives a power cut, if it is not there.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    sync_parent(folder)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }

@@ -65,11 +65,7 @@ fn refused() -> Error {
 }
 
 fn new_blob(content: &[u8]) -> NewBlob {
-    NewBlob {
-        digest: Digest::sha256(content),
-        size: content.len() as u64,
-        key: Some(ObjectKey::random().unwrap()),
-    }
+    NewBlob { digest: Digest::sha256(content), size: content.len() as u64, key: Some(ObjectKey::random().unwrap()) }
 }
 
 /// Stores an image with its blobs; answers the repository's id.
@@ -102,9 +98,8 @@ async fn work_that_fails_leaves_its_group_alone<D: Database>(database: Arc<D>) {
     }
     assert_eq!(stored, 133);
     for number in 0..200 {
-        let find = move |transaction: &mut dyn Transaction| {
-            find_repository(transaction, &repository(&format!("r{number}")))
-        };
+        let find =
+            move |transaction: &mut dyn Transaction| find_repository(transaction, &repository(&format!("r{number}")));
         assert_eq!(database.read(find).await.unwrap().is_some(), number % 3 != 0, "{number}");
     }
 }

@@ -101,7 +101,9 @@ async fn objects_without_a_blob_are_removed_at_the_start() {
         .unwrap()
         .query_row("SELECT object_key FROM doomed_objects LIMIT 1", [], |row| row.get(0))
         .unwrap();
-    fs::write(blobs.join(&reserved[..2]).join(&reserved), "orphan").unwrap();
+    let shard = blobs.join(&reserved[..2]);
+    fs::create_dir_all(&shard).unwrap();
+    fs::write(shard.join(&reserved), "orphan").unwrap();
     assert_eq!(files(&blobs).len(), 2);
     let store = open(folder.path()).await;
     assert_eq!(files(&blobs).len(), 1);
