@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, Version, header};
 use portolan_registry::{Context, Registry};
 use portolan_wire::headers::X_REQUEST_ID;
 
@@ -16,12 +16,13 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     uri: Uri,
+    version: Version,
 }
 
 impl Call {
     pub(crate) fn new(app: Arc<App>, head: Parts) -> Self {
         let context = app.context.clone();
-        Self { app, context, method: head.method, headers: head.headers, uri: head.uri }
+        Self { app, context, method: head.method, headers: head.headers, uri: head.uri, version: head.version }
     }
 
     pub(crate) fn registry(&self) -> &dyn Registry {
@@ -36,6 +37,12 @@ impl Call {
     /// The query as it was sent, empty where there is none.
     pub(crate) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
+    }
+
+    /// Whether the client, when it is refused, may send its body all the same or not: nobody can
+    /// tell then where its next request begins.
+    pub(crate) fn may_leave_out_its_body(&self) -> bool {
+        self.version < Version::HTTP_2 && self.headers.contains_key(header::EXPECT)
     }
 
     /// The id under which this request is found in the log.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use portolan_model::ErrorCode;
 use portolan_registry::{Error, Kind};
@@ -11,6 +12,7 @@ use portolan_wire::{EndpointError, ErrorBody, ErrorEntry, RequestError};
 use serde_json::{Value, json};
 
 use crate::call::Call;
+use crate::reply::Reply;
 
 /// What a handler answers.
 pub(crate) type Answer = Result<Response, Failure>;
@@ -159,13 +161,16 @@ impl Failure {
         let Refusal { status, error, headers, cause } = *self.0;
         let detail = match error.detail {
             Value::Null if cause.is_some() => json!({"requestId": call.request_id()}),
-            Value::Null => json!({"method": call.method.as_str(), "path": call.path()}),
+            Value::Null => json!({"path": call.path()}),
             detail => detail,
         };
-        let mut response = Response::new(ErrorBody::one(error.code, error.message, detail).to_json().into());
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let document = Bytes::from(ErrorBody::one(error.code, error.message, detail).to_json());
+        let reply = Reply::new(status).header(header::CONTENT_TYPE, "application/json");
+        let mut response = reply.content(document.len() as u64, document.into());
+        response.headers_mut().extend(headers);
+        if call.may_leave_out_its_body() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(Arc::new(cause)));
         }

@@ -34,23 +34,28 @@ impl Reply {
         self
     }
 
-    /// Without content, and without a word about its length unless that is zero.
+    /// Without content.
     pub(crate) fn empty(self) -> Response {
-        self.0
+        match self.0.status() {
+            StatusCode::NO_CONTENT => self.0,
+            _ => self.head(0),
+        }
     }
 
-    /// Without content, but with the length that it would have: the answer to HEAD.
+    /// Without content, but with the length that it would have: the answer to HEAD, and to whoever
+    /// has the content already.
     pub(crate) fn head(self, length: u64) -> Response {
-        self.header(header::CONTENT_LENGTH, length).empty()
+        self.header(header::CONTENT_LENGTH, length).0
     }
 
     /// With content of this length.
-    pub(crate) fn content(mut self, length: u64, body: portolan_registry::Body) -> Response {
-        *self.0.body_mut() = match body {
+    pub(crate) fn content(self, length: u64, body: portolan_registry::Body) -> Response {
+        let mut response = self.head(length);
+        *response.body_mut() = match body {
             portolan_registry::Body::Whole(bytes) => Body::from(bytes),
             pieces @ portolan_registry::Body::Stream(_) => Body::new(Content { pieces, left: length }),
         };
-        self.0
+        response
     }
 
     /// With a JSON document of the media type that a header says, or else plainly JSON.

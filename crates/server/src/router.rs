@@ -65,7 +65,7 @@ async fn answer(call: &Call, body: RequestBody, endpoint: Endpoint) -> Answer {
         (Endpoint::Blob(name, digest), "DELETE") => blobs::delete(call, &name, &digest).await,
 
         (Endpoint::Uploads(name), "POST") => uploads::start(call, body, name).await,
-        (Endpoint::Upload(name, id), "GET" | "HEAD") => uploads::status(call, name, UploadId::new(id)).await,
+        (Endpoint::Upload(name, id), "GET") => uploads::status(call, name, UploadId::new(id)).await,
         (Endpoint::Upload(name, id), "PATCH") => uploads::write(call, body, name, UploadId::new(id)).await,
         (Endpoint::Upload(name, id), "PUT") => uploads::finish(call, body, name, UploadId::new(id)).await,
         (Endpoint::Upload(name, id), "DELETE") => uploads::cancel(call, &name, &UploadId::new(id)).await,
@@ -81,7 +81,7 @@ fn allowed(endpoint: &Endpoint) -> &'static str {
         Endpoint::Manifest(..) => "GET, HEAD, PUT, DELETE",
         Endpoint::Blob(..) => "GET, HEAD, DELETE",
         Endpoint::Uploads(_) => "POST",
-        Endpoint::Upload(..) => "GET, HEAD, PATCH, PUT, DELETE",
+        Endpoint::Upload(..) => "GET, PATCH, PUT, DELETE",
     }
 }
 

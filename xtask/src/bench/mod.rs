@@ -26,7 +26,6 @@ use crate::tools::{self, require};
 use sizes::Sizes;
 
 /// How long, how often, and where to.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Small sizes and one round: shows that everything runs, measures nothing worth keeping.
@@ -41,18 +40,13 @@ pub(crate) struct Arguments {
     /// Also: a 4 GiB layer, and start and tag pages with 100,000 manifests stored.
     #[arg(long)]
     scale: bool,
-    /// Measures distribution in both places: the harness without the server it is for.
-    #[arg(long, hide = true)]
-    stand_in: bool,
 }
 
 /// Measures, prints, and writes if asked to.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     optimised::enter()?;
     require(&[tools::DISTRIBUTION, tools::NGINX, tools::OPENSSL, tools::WRK])?;
-    if !arguments.stand_in {
-        build_portolan()?;
-    }
+    build_portolan()?;
     let target = target_folder();
     fs::create_dir_all(&target)?;
     let folder = tempfile::Builder::new().prefix("bench").tempdir_in(target)?;
@@ -60,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.rounds > 0 {
         let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
         let rounds = if arguments.quick { 1 } else { arguments.rounds };
-        let results = rounds::measure(folder.path(), &sizes, rounds, arguments.stand_in)?;
+        let results = rounds::measure(folder.path(), &sizes, rounds)?;
         sections.push(table::side_by_side(&results, rounds, &limits::measure(folder.path(), &sizes)?));
     }
     if arguments.scale {

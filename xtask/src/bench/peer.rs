@@ -67,17 +67,11 @@ pub(crate) fn layer_digest(frame: &Blob, length: u64) -> String {
 
 impl Peer {
     /// Starts a server on a fresh folder and gives it what the reading workloads read.
-    pub(crate) fn start(
-        name: Name,
-        folder: &Path,
-        content: &Content,
-        runtime: &Runtime,
-        stand_in: bool,
-    ) -> Result<Self> {
+    pub(crate) fn start(name: Name, folder: &Path, content: &Content, runtime: &Runtime) -> Result<Self> {
         let process = match name {
             Name::Nginx => Process::Files(Nginx::start(folder, content)?),
-            Name::Portolan if !stand_in => Process::Registry(Server::portolan(folder, "")?),
-            Name::Portolan | Name::Distribution => Process::Registry(Server::distribution(folder)?),
+            Name::Portolan => Process::Registry(Server::portolan(folder, "")?),
+            Name::Distribution => Process::Registry(Server::distribution(folder)?),
         };
         let mut peer = Self { name, idle: 0, process };
         if name != Name::Nginx {

@@ -23,7 +23,7 @@ pub(crate) struct Results {
 }
 
 /// Runs so many rounds below `folder`.
-pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32, stand_in: bool) -> Result<Results> {
+pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Results> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let content = Content::new(sizes);
     let titles = Workload::ALL.map(|workload| (workload, workload.title(sizes)));
@@ -31,18 +31,18 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32, stand_in: bool)
     for round in 1..=rounds {
         let place = folder.join(format!("round-{round}"));
         let tools = Tools { runtime: &runtime, sizes, content: &content, round };
-        one(&mut results, &place, &tools, stand_in)?;
+        one(&mut results, &place, &tools)?;
         fs::remove_dir_all(&place)?;
     }
     Ok(results)
 }
 
-fn one(results: &mut Results, place: &Path, tools: &Tools<'_>, stand_in: bool) -> Result<()> {
+fn one(results: &mut Results, place: &Path, tools: &Tools<'_>) -> Result<()> {
     let mut peers = Vec::new();
     for (folder, name) in [("portolan", Name::Portolan), ("distribution", Name::Distribution), ("nginx", Name::Nginx)] {
         let data = place.join(folder);
         fs::create_dir_all(&data)?;
-        peers.push(Peer::start(name, &data, tools.content, tools.runtime, stand_in)?);
+        peers.push(Peer::start(name, &data, tools.content, tools.runtime)?);
     }
     place_layer(&place.join("nginx/root"), tools)?;
     for workload in Workload::ALL {

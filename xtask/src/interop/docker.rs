@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
-use super::document::Kind;
+use super::document::{self, Document, Kind};
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, digest_in, prefixed, run};
 use crate::tools::{DOCKER, DOCKERD};
@@ -47,7 +47,7 @@ impl Docker {
     /// `docker manifest`: a list made of manifests that the registry already has.
     fn push_list(&self, kind: &Kind, from: &Place, to: &Place) -> Result<String, Failure> {
         let to = to.to_string();
-        let children = kind.document(&kind.top).map(super::document::Document::children).unwrap_or_default();
+        let children = kind.document(&kind.top).map(Document::children).unwrap_or_default();
         let children: Vec<_> = children.iter().map(|digest| from.by_digest(digest)).collect();
         run(self.command(&["manifest", "create", "--insecure", &to]).args(&children))?;
         let said = run(&mut self.command(&["manifest", "push", "--insecure", &to]))?;
@@ -77,7 +77,9 @@ impl Client for Docker {
         run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &name]))?;
         let image = kind.image.as_ref().context("the client took what is no image")?;
         let (id, digests) = self.inspect(&name)?;
-        if id != image.config || !digests.contains(&kind.top) {
+        // The id is always a sha256, also where the manifest names the config by another hash.
+        let config = kind.document(&image.config).context("an image without config")?;
+        if !document::matches(&id, &config.bytes) || !digests.contains(&kind.top) {
             return Err(anyhow!("stored is {id}, pulled as {digests}, not {image:?} of {}", kind.top).into());
         }
         Ok(if kind.is_single_image() { Arrival::Whole } else { Arrival::OneImage })

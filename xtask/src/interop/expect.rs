@@ -127,6 +127,8 @@ fn docker(direction: Direction, kind: &Kind) -> Expected {
         (Push, "nested-index" | "list-oci-index") => Cannot("is a manifest list"),
         (Push, "buildkit-cache") => Cannot("unsupported manifest media type and no default available"),
         (Push, "docker-list") => Rewritten,
+        // Written by Docker's own rules, so writing it anew changes nothing.
+        (Push, "docker-image") => Whole,
         (Push, _) if kind.is_list() => Cannot("unsupported manifest media type and no default available"),
         (Push, _) => Rewritten,
         (Pull, _) => one_image(kind),

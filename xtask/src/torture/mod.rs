@@ -20,6 +20,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::load::optimised;
@@ -83,12 +84,22 @@ async fn interruptible(arguments: &Arguments, report: &mut Report) -> Result<()>
 async fn series(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let target = target_folder();
     fs::create_dir_all(&target)?;
-    let folder = tempfile::Builder::new().prefix("torture").tempdir_in(target)?;
+    let folder = tempfile::Builder::new().prefix("torture").tempdir_in(&target)?;
     let ended = both(arguments, report, folder.path()).await;
     if ended.is_err() || report.failed() > 0 {
-        println!("        what the server left is kept in {}", folder.keep().display());
+        keep(folder, &target.join("torture-kept"))?;
     }
     ended
+}
+
+/// Keeps what the server left, in place of what an earlier run kept.
+fn keep(folder: TempDir, place: &Path) -> Result<()> {
+    if place.exists() {
+        fs::remove_dir_all(place)?;
+    }
+    fs::rename(folder.keep(), place)?;
+    Report::remark(&format!("what the server left is kept in {}", place.display()));
+    Ok(())
 }
 
 async fn both(arguments: &Arguments, report: &mut Report, folder: &Path) -> Result<()> {

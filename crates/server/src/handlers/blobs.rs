@@ -30,10 +30,8 @@ pub(crate) async fn get(call: &Call, repository: &RepositoryName, digest: &Diges
 
 pub(crate) async fn head(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
     let info = call.registry().head_blob(&call.context, repository, digest).await?;
-    if is_unmodified(&call.headers, digest) {
-        return Ok(about(StatusCode::NOT_MODIFIED, digest).empty());
-    }
-    Ok(about(StatusCode::OK, digest).head(info.size))
+    let status = if is_unmodified(&call.headers, digest) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    Ok(about(status, digest).head(info.size))
 }
 
 pub(crate) async fn delete(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {

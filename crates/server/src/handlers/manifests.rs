@@ -19,17 +19,16 @@ use crate::reply::Reply;
 pub(crate) async fn get(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let ManifestRead { info, body } = call.registry().get_manifest(&call.context, repository, reference).await?;
     if is_unmodified(&call.headers, &info.digest) {
-        return Ok(about(StatusCode::NOT_MODIFIED, &info).empty());
+        return Ok(about(StatusCode::NOT_MODIFIED, &info).head(info.size));
     }
     Ok(about(StatusCode::OK, &info).content(info.size, body))
 }
 
 pub(crate) async fn head(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let info = call.registry().head_manifest(&call.context, repository, reference).await?;
-    if is_unmodified(&call.headers, &info.digest) {
-        return Ok(about(StatusCode::NOT_MODIFIED, &info).empty());
-    }
-    Ok(about(StatusCode::OK, &info).head(info.size))
+    let unmodified = is_unmodified(&call.headers, &info.digest);
+    let status = if unmodified { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    Ok(about(status, &info).head(info.size))
 }
 
 pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryName, reference: Reference) -> Answer {

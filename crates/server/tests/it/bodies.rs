@@ -122,7 +122,7 @@ async fn a_refused_body_is_not_read_for_ever() {
 
 #[tokio::test]
 async fn a_client_that_asks_first_is_refused_before_it_sends() {
-    let server = Running::with(|settings| settings.timeouts.refused_body = Duration::from_secs(3600)).await;
+    let server = Running::with(|settings| settings.timeouts.refused_body = Duration::from_hours(1)).await;
     let expecting = [("content-length", "1000000000"), ("expect", "100-continue")];
     for (method, target) in [("PUT", "/v2/a/manifests/v1"), ("PATCH", "/v2/UPPER/blobs/uploads/x")] {
         let mut connection = server.connect().await;

@@ -1,27 +1,22 @@
 //! Failures of the registry itself: told to the operator, not to the client.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use portolan_model::Digest;
 use portolan_registry::Error;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_server::ReadyCheck;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::gate::Gate;
 use crate::harness::{Running, head};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// What all tests of this process have logged.
+static LOG: Log = Log(Mutex::new(Vec::new()));
 
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
-    }
-}
+struct Log(Mutex<Vec<u8>>);
 
-impl io::Write for Log {
+impl io::Write for &Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -32,33 +27,29 @@ impl io::Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+fn start_logging() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| tracing_subscriber::fmt().with_writer(|| &LOG).with_ansi(false).init());
 }
 
-/// Everything that is logged on this thread, which is all of a test's, until the second is dropped.
-fn log() -> (Log, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    (log, tracing::subscriber::set_default(subscriber))
+/// The lines about one request.
+fn lines(request: &str) -> Vec<String> {
+    let text = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    text.lines().filter(|line| line.contains(request)).map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn a_failure_is_logged_once_and_hidden_from_the_client() {
-    let (log, _guard) = log();
+    start_logging();
     let server = Running::of(Gate::new(), |_| ()).await;
     let answer = server.call("GET", "/v2/a/tags/list?n=1", &[("x-request-id", "id-of-a-proxy")], b"").await;
     assert_eq!((answer.status, answer.code().as_str()), (500, "UNKNOWN"));
     assert_eq!(answer.header("x-request-id"), "id-of-a-proxy");
     assert_eq!(answer.json()["errors"][0]["detail"]["requestId"], "id-of-a-proxy");
     assert!(!String::from_utf8(answer.body).unwrap().contains("secret"));
-    let errors: Vec<_> = log.lines().into_iter().filter(|line| line.contains("ERROR")).collect();
+    let errors: Vec<_> = lines("id-of-a-proxy").into_iter().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    for part in ["id-of-a-proxy", "/var/lib/secret: the disk is gone", "GET", "/v2/a/tags/list"] {
+    for part in ["/var/lib/secret: the disk is gone", "GET", "/v2/a/tags/list"] {
         assert!(errors[0].contains(part), "{part} in {}", errors[0]);
     }
 }
@@ -73,13 +64,13 @@ async fn a_full_disk_is_507() {
 
 #[tokio::test]
 async fn each_request_is_one_line() {
-    let (log, _guard) = log();
+    start_logging();
     let server = Running::start().await;
     let answer = server.get("/v2/a/manifests/v1?token=hidden").await;
-    let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains("portolan::access")).collect();
+    let lines = lines(answer.header("x-request-id"));
     assert_eq!(lines.len(), 1, "{lines:?}");
     let bytes = format!("bytes=\"{}\"", answer.body.len());
-    for part in ["method=GET", "path=\"/v2/a/manifests/v1\"", "status=404", &bytes, answer.header("x-request-id")] {
+    for part in ["portolan::access", "method=GET", "path=\"/v2/a/manifests/v1\"", "status=404", &bytes] {
         assert!(lines[0].contains(part), "{part} in {}", lines[0]);
     }
     assert!(!lines[0].contains("hidden"));
@@ -87,12 +78,13 @@ async fn each_request_is_one_line() {
 
 #[tokio::test]
 async fn a_panic_is_a_failure_like_any_other() {
-    let (log, _guard) = log();
+    start_logging();
     let server = Running::of(Gate::new(), |_| ()).await;
     let answer = server.call("PATCH", "/v2/panics/blobs/uploads/aWQ", &[], b"abc").await;
     assert_eq!((answer.status, answer.code().as_str()), (500, "UNKNOWN"));
     assert_eq!(server.get("/v2/").await.status, 200);
-    assert_eq!(log.lines().iter().filter(|line| line.contains("ERROR")).count(), 1);
+    let lines = lines(answer.header("x-request-id"));
+    assert_eq!(lines.iter().filter(|line| line.contains("ERROR")).count(), 1, "{lines:?}");
 }
 
 #[tokio::test]

@@ -211,6 +211,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 /// The line and headers of a request.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{method} {target} HTTP/1.1\r\nhost: registry.test\r\n{lines}\r\n")
+    let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} {target} HTTP/1.1\r\nhost: registry.test\r\n{}\r\n", lines.concat())
 }

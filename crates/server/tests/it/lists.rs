@@ -12,10 +12,8 @@ async fn pages(server: &Running, target: &str, key: &str) -> Vec<serde_json::Val
         let answer = server.get(&next).await;
         assert_eq!(answer.status, 200, "{next}");
         pages.push(answer.json()[key].clone());
-        match answer.header("link") {
-            "" => return pages,
-            link => next = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned(),
-        }
+        let Some(link) = answer.header("link").strip_prefix('<') else { return pages };
+        next = link.replace(">; rel=\"next\"", "");
     }
 }
 

@@ -1,8 +1,10 @@
-//! The server over loopback, spoken to byte by byte.
+//! The server over loopback, spoken to byte by byte, and held against the contract of a registry.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test as the tests themselves do")]
 
 mod blobs;
 mod bodies;
 mod connections;
+mod contract;
 mod failures;
 mod gate;
 mod harness;

@@ -125,7 +125,8 @@ async fn what_a_client_has_is_not_sent_again() {
     assert_eq!(tag, format!("\"{}\"", image("a").digest()));
     for method in ["GET", "HEAD"] {
         let same = server.call(method, "/v2/a/manifests/v1", &[("if-none-match", &tag)], b"").await;
-        assert_eq!((same.status, same.header("etag"), same.header("content-length")), (304, tag.as_str(), ""));
+        assert_eq!((same.status, same.header("etag"), same.body.len()), (304, tag.as_str(), 0));
+        assert_ne!(same.header("content-length"), "0");
         assert_eq!(server.call(method, "/v2/a/manifests/v1", &[("if-none-match", "\"x\"")], b"").await.status, 200);
     }
 }

@@ -1,6 +1,6 @@
 //! The one thread that writes: it takes what waits, commits once, and answers then.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use portolan_registry::{Error, Kind, Result};
@@ -53,7 +53,7 @@ trait Work: Send {
     fn perform(&mut self, transaction: &mut dyn Transaction) -> bool;
 
     /// Tells whoever waits what came of it, or why the whole group failed.
-    fn answer(self: Box<Self>, group: Result<(), &Error>);
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>);
 }
 
 struct Pending<T, F> {
@@ -70,13 +70,15 @@ impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<
         stays
     }
 
-    fn answer(self: Box<Self>, group: Result<(), &Error>) {
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>) {
         let outcome = match (group, self.outcome) {
             // What it refused it refuses whatever became of the others.
             (_, Some(Err(error))) => Err(error),
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(stopped()),
-            (Err(error), _) => Err(Error::new(error.kind().clone(), error.message())),
+            (Err(error), _) => {
+                Err(Error::new(error.kind().clone(), "a group of writes failed").with_source(Arc::clone(error)))
+            }
         };
         // Whoever asked may have gone away; the work is done all the same.
         let _ = self.reply.send(outcome);
@@ -88,13 +90,10 @@ fn write_groups(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Work>>
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
         group.extend(waiting.try_iter().take(GROUP - 1));
-        let committed = write_group(connection, &mut group);
-        if let Err(error) = &committed {
-            tracing::error!(error = %error, source = ?std::error::Error::source(error), "a group of writes failed");
-        }
+        let committed = write_group(connection, &mut group).map_err(Arc::new);
         since_checkpoint += group.len();
         for work in group {
-            work.answer(committed.as_ref().copied());
+            work.answer(&committed);
         }
         if since_checkpoint >= CHECKPOINT {
             checkpoint(connection);

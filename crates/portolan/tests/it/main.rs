@@ -1,0 +1,21 @@
+//! The binary as its user meets it: started, stopped, refused, killed, and out of room.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod commands;
+mod serve;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_portolan"))
+}
+
+fn portolan(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
