@@ -29,6 +29,10 @@ const STREAMS: u32 = 128;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// The limit that hyper has by itself, and keeps on the stack; any other one costs an allocation for
+/// each request, even if it is the same.
+const HYPER_HEADER_LINES: usize = 100;
+
 type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -95,10 +99,12 @@ impl Protocol {
 
 fn http1(settings: &Settings) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    if settings.limits.header_lines != HYPER_HEADER_LINES {
+        builder.max_headers(settings.limits.header_lines);
+    }
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(settings.timeouts.header)
-        .max_headers(settings.limits.header_lines)
         .max_header_size(settings.limits.header_bytes)
         .max_buf_size(BUFFER.max(settings.limits.header_bytes));
     builder

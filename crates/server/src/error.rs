@@ -127,7 +127,8 @@ impl Failure {
     pub(crate) fn method_not_allowed(method: &Method, allowed: &'static str) -> Self {
         let message = format!("{method} does nothing at this path, which knows {allowed}");
         let detail = json!({"method": method.as_str(), "allowed": allowed.split(", ").collect::<Vec<_>>()});
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message, detail).allowing(allowed)
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message, detail)
+            .with_header(header::ALLOW, allowed)
     }
 
     /// The registry is there but cannot serve now.
@@ -148,12 +149,13 @@ impl Failure {
     }
 
     /// A refusal with 405 has to say what is allowed, even when the registry and not the path is
-    /// the reason.
-    pub(crate) fn allowing(self, allowed: &'static str) -> Self {
-        match self.0.status {
-            StatusCode::METHOD_NOT_ALLOWED => self.with_header(header::ALLOW, allowed),
-            _ => self,
+    /// the reason: the other methods of the path are.
+    pub(crate) fn allowing_others(self, method: &Method, allowed: &'static str) -> Self {
+        if self.0.status != StatusCode::METHOD_NOT_ALLOWED {
+            return self;
         }
+        let others: Vec<_> = allowed.split(", ").filter(|other| *other != method.as_str()).collect();
+        self.with_header(header::ALLOW, others.join(", "))
     }
 
     /// The answer to `call`.

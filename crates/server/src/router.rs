@@ -40,7 +40,7 @@ async fn registry(State(app): State<Arc<App>>, request: Request) -> Response {
     let answer = match Endpoint::parse(call.path()) {
         Ok(endpoint) => {
             let allowed = allowed(&endpoint);
-            answer(&call, body, endpoint).await.map_err(|failure| failure.allowing(allowed))
+            answer(&call, body, endpoint).await.map_err(|failure| failure.allowing_others(&call.method, allowed))
         }
         Err(error) => Err(Failure::of_path(error, &call.method)),
     };

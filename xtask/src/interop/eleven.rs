@@ -18,11 +18,8 @@ use super::registry::Registry;
 use super::sandbox::{Sandbox, run};
 use crate::images::{self, Platform};
 
-/// The kind's name.
-pub(crate) const NAME: &str = "real-eleven";
-
-/// The same again, of which clients take the Docker image.
-const NAME_OF_THIRD: &str = "real-eleven-third";
+/// The names of the two kinds: of the first clients take the image for this machine, of the second the Docker image.
+pub(crate) const NAMES: [&str; 2] = ["real-eleven", "real-eleven-third"];
 
 /// One child of the index, or two where it is attested.
 struct Child {
@@ -54,11 +51,11 @@ const CONTAINERFILE: &str = "FROM scratch\nADD root.tar /\nCOPY harbour /etc/har
 /// Builds the images, pushes each from buildah's storage and answers the whole as two kinds.
 pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> Result<[Kind; 2]> {
     let buildah = Podman::buildah(sandbox.clone());
-    let mut kind = Builder::new(NAME);
+    let mut kind = Builder::new(NAMES[0]);
     let mut children = Vec::new();
     for child in &CHILDREN {
         let tag = child.platform.debian.to_owned();
-        let place = Place { host: host.to_owned(), repository: format!("open/{NAME}"), tag };
+        let place = Place { host: host.to_owned(), repository: format!("open/{}", NAMES[0]), tag };
         build_one(&buildah, child, &sandbox.path(child.platform.debian), &place)
             .with_context(|| format!("an image for {}", child.platform.name))?;
         let image = adopt(&mut kind, registry, &place)?.platform(child.platform.name);
@@ -79,7 +76,7 @@ fn third(kind: &Kind) -> Result<Kind> {
     let children = kind.document(&manifest).context("a child that is not here")?.children();
     let config = children.into_iter().next().context("an image without config")?;
     let image = Some(Image { manifest, config });
-    Ok(Kind { name: NAME_OF_THIRD, image, platform: ARM_V7, ..kind.clone() })
+    Ok(Kind { name: NAMES[1], image, platform: ARM_V7, ..kind.clone() })
 }
 
 fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> Result<()> {

@@ -22,10 +22,11 @@ mod report;
 mod sandbox;
 mod skopeo;
 
+use std::fs;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use self::client::Client;
 use self::containerd::Containerd;
@@ -41,7 +42,7 @@ use self::sandbox::Sandbox;
 use self::skopeo::Skopeo;
 use crate::images;
 use crate::servers::{Program, Server};
-use crate::tools;
+use crate::tools::{self, Tool};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -68,36 +69,49 @@ const CLIENTS: [(&str, Start); 7] = [
     ("oras", |sandbox| Ok(Box::new(Oras::new(sandbox)))),
 ];
 
+const TOOLS: [Tool; 11] = [
+    tools::SKOPEO,
+    tools::PODMAN,
+    tools::BUILDAH,
+    tools::DOCKER,
+    tools::DOCKERD,
+    tools::RUNC,
+    tools::CONTAINERD,
+    tools::CTR,
+    tools::CRANE,
+    tools::ORAS,
+    tools::UNSHARE,
+];
+
 /// Runs the matrix, prints it and fails if a cell did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    tools::require(&[
-        tools::SKOPEO,
-        tools::PODMAN,
-        tools::BUILDAH,
-        tools::DOCKER,
-        tools::DOCKERD,
-        tools::RUNC,
-        tools::CONTAINERD,
-        tools::CTR,
-        tools::CRANE,
-        tools::ORAS,
-        tools::UNSHARE,
-    ])?;
+    tools::require(&TOOLS)?;
     let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
-    let server = Server::start(Program::Portolan, &folder.path().join("registry"), CONFIGURATION)?;
-    let host = server.host();
-    let kinds = all_kinds(folder.path(), &arguments.kinds, &host)?;
-    let seeded = seed(kinds, &host)?;
-    let clients = start_clients(folder.path(), &arguments.clients)?;
-    let mut cells = run_matrix(&clients, &seeded, &host)?;
-    if wanted(&arguments.kinds, matrix::OWN) {
-        cells.extend(run_own(&clients, &host)?);
-    }
+    let data = folder.path().join("registry");
+    let server = Server::start(Program::Portolan, &data, CONFIGURATION)?;
+    let cells = cells(arguments, folder.path(), &server.host()).with_context(|| end_of_log(&data))?;
+    ensure!(!cells.is_empty(), "no such client, or no such kind");
     let failed = report::print(&cells);
     if failed > 0 {
-        bail!("{failed} cells of the matrix failed");
+        bail!("{failed} cells of the matrix failed; {}", end_of_log(&data));
     }
     Ok(())
+}
+
+fn cells(arguments: &Arguments, folder: &Path, host: &str) -> Result<Vec<Cell>> {
+    let seeded = seed(all_kinds(folder, &arguments.kinds, host)?, host)?;
+    let clients = start_clients(folder, &arguments.clients)?;
+    let mut cells = run_matrix(&clients, &seeded, host)?;
+    if wanted(&arguments.kinds, matrix::OWN) {
+        cells.extend(run_own(&clients, host)?);
+    }
+    Ok(cells)
+}
+
+fn end_of_log(data: &Path) -> String {
+    let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+    let lines: Vec<_> = log.lines().rev().take(20).collect();
+    format!("the server's log ends with:\n{}", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
 }
 
 fn wanted(chosen: &[String], name: &str) -> bool {
@@ -106,11 +120,12 @@ fn wanted(chosen: &[String], name: &str) -> bool {
 
 fn all_kinds(folder: &Path, chosen: &[String], host: &str) -> Result<Vec<Kind>> {
     let mut all = Vec::new();
-    if wanted(chosen, eleven::NAME) {
+    if eleven::NAMES.iter().any(|name| wanted(chosen, name)) {
         let sandbox = Sandbox::new(folder.join("build"))?;
         all.extend(eleven::build(&sandbox, &mut Registry::new(host)?, host)?);
     }
-    all.extend(kinds::all()?.into_iter().filter(|kind| wanted(chosen, kind.name)));
+    all.extend(kinds::all()?);
+    all.retain(|kind| wanted(chosen, kind.name));
     Ok(all)
 }
 

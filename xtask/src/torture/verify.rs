@@ -45,7 +45,10 @@ enum Found {
 }
 
 async fn content(connection: &mut Connection, (name, fate): (Name, Fate)) -> Result<(Name, Fate, Found)> {
-    let answer = connection.get(&name.path()).await?;
+    let answer = match connection.get(&name.path()).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok((name, fate, Found::Wrong(format!("{error:#}")))),
+    };
     let found = match answer.status.as_u16() {
         200 if digest(&answer.body) == name.digest => Found::Whole,
         200 => Found::Wrong(format!("{} bytes that are not its own", answer.body.len())),
@@ -75,7 +78,10 @@ type Value = Result<Option<String>, String>;
 
 async fn tag(connection: &mut Connection, name: TagName) -> Result<(TagName, Value)> {
     let (repository, tag) = &name;
-    let answer = connection.get(&format!("/v2/{repository}/manifests/{tag}")).await?;
+    let answer = match connection.get(&format!("/v2/{repository}/manifests/{tag}")).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok((name, Err(format!("{error:#}")))),
+    };
     let value = match answer.status.as_u16() {
         200 => {
             let digest = digest(&answer.body);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use portolan_model::Digest;
 use portolan_model::fixtures::{Image, image, repository, tag};
-use portolan_registry::{Context, Error, Kind, PutManifest, Registry, TagUpdate};
+use portolan_registry::{Context, Error, Kind, PutManifest, Registry, TagUpdate, Writer};
 use portolan_testkit::{HttpRegistry, Process};
 
 use super::{binary, portolan, text};

@@ -113,9 +113,6 @@ async fn a_blob_that_a_manifest_names_is_kept_unless_forced() {
     server.push_image("a", "v1", &image).await;
     let target = format!("/v2/a/blobs/{}", Digest::sha256(&image.blobs()[1]));
     let refused = server.call("DELETE", &target, &[], b"").await;
-    assert_eq!(
-        (refused.status, refused.header("allow"), refused.code().as_str()),
-        (405, "GET, HEAD, DELETE", "DENIED")
-    );
+    assert_eq!((refused.status, refused.header("allow"), refused.code().as_str()), (405, "GET, HEAD", "DENIED"));
     assert_eq!(server.call("DELETE", &format!("{target}?force=true"), &[], b"").await.status, 202);
 }

@@ -77,6 +77,23 @@ async fn each_request_is_one_line() {
 }
 
 #[tokio::test]
+async fn a_client_that_hangs_up_has_its_line() {
+    start_logging();
+    let gate = Gate::new();
+    let server = Running::of(gate.clone(), |_| ()).await;
+    let mut connection = server.connect().await;
+    let headers = [("content-length", "2"), ("x-request-id", "id-of-a-client-that-left")];
+    connection.send(head("PUT", "/v2/a/manifests/v1", &headers)).await;
+    connection.send("{}").await;
+    gate.arrival().await;
+    drop(connection);
+    while lines("id-of-a-client-that-left").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(lines("id-of-a-client-that-left")[0].contains("the client hung up"));
+}
+
+#[tokio::test]
 async fn a_panic_is_a_failure_like_any_other() {
     start_logging();
     let server = Running::of(Gate::new(), |_| ()).await;

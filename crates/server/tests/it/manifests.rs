@@ -198,7 +198,7 @@ async fn a_manifest_that_an_index_names_is_kept_unless_forced() {
     let target = format!("/v2/a/manifests/{}", child.digest());
     let refused = server.call("DELETE", &target, &[], b"").await;
     assert_eq!((refused.status, refused.code().as_str()), (405, "DENIED"));
-    assert_eq!(refused.header("allow"), "GET, HEAD, PUT, DELETE");
+    assert_eq!(refused.header("allow"), "GET, HEAD, PUT");
     assert!(refused.json().to_string().contains(index.digest().as_str()));
     assert_eq!(server.call("DELETE", &format!("{target}?force=true"), &[], b"").await.status, 202);
 }
