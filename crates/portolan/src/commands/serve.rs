@@ -1,5 +1,6 @@
 //! `portolan serve`: the registry.
 
+use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -57,22 +58,29 @@ async fn serve(configuration: &Configuration) -> anyhow::Result<()> {
     let stop = stop_requested()?;
     let server = compose::server(configuration).await?;
     let scheme = if server.is_tls() { "https" } else { "http" };
-    announce(&format!("{scheme}://{}", server.local_addr()), configuration);
+    announce(stdout(), &format!("{scheme}://{}", server.local_addr()), configuration);
     server.run(stop).await;
     Ok(())
 }
 
-/// The first line is for scripts: it ends with the address.
-#[expect(clippy::print_stdout, reason = "the address is what whoever started the registry waits for")]
-fn announce(url: &str, configuration: &Configuration) {
+/// Says where it listens and what to type next; the first line is for scripts and ends with the
+/// address. Whoever reads may go away after it, so it is no error if nobody takes the rest.
+fn announce(mut output: impl Write, url: &str, configuration: &Configuration) {
     let host = url.split_once("://").map_or(url, |(_, host)| host);
-    println!("Portolan listens on {url}");
-    println!("Data is kept in {}", configuration.storage.folder.display());
-    println!("\nTry it from another terminal:");
-    println!("  docker tag alpine {host}/alpine && docker push {host}/alpine");
-    println!("  skopeo copy --all --dest-tls-verify=false docker://docker.io/library/alpine docker://{host}/alpine");
-    println!("  curl {url}/v2/alpine/tags/list");
-    println!("\nStop it with Ctrl-C.");
+    let folder = configuration.storage.folder.display();
+    let _ = write!(
+        output,
+        "Portolan listens on {url}
+Data is kept in {folder}
+
+Try it from another terminal:
+  docker tag alpine {host}/alpine && docker push {host}/alpine
+  skopeo copy --all --dest-tls-verify=false docker://docker.io/library/alpine docker://{host}/alpine
+  curl {url}/v2/alpine/tags/list
+
+Stop it with Ctrl-C.
+"
+    );
 }
 
 /// Ends with SIGTERM or SIGINT.

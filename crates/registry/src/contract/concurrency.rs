@@ -15,7 +15,7 @@ use crate::{Deletion, Kind, Mount, Precondition, Registry, Result};
 const ROUNDS: usize = 12;
 
 /// Clients of those races that are run by many.
-const CLIENTS: usize = 8;
+pub(super) const CLIENTS: usize = 8;
 
 /// Does two things at once, in threads of their own.
 async fn both<A, B>(
@@ -31,7 +31,9 @@ where
 }
 
 /// Does things at once, and answers in any order.
-async fn all<T: Send + 'static>(clients: impl Iterator<Item: Future<Output = T> + Send + 'static>) -> Vec<T> {
+pub(super) async fn all<T: Send + 'static>(
+    clients: impl Iterator<Item: Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
     let mut running = JoinSet::new();
     for client in clients {
         running.spawn(client);

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream;
 use portolan_model::fixtures::{Index, blob, image, tag};
 use portolan_model::{Digest, RepositoryName, Rule};
 
+use super::concurrency::{CLIENTS, all};
 use super::{Repository, broken_off, refused};
-use crate::{Action, Authorize, Caller, Context, Kind, Mount, Precondition, PutManifest, Registry, TagUpdate};
+use crate::{Action, Authorize, Body, Caller, Context, Kind, Mount, Precondition, PutManifest, Registry, TagUpdate};
 
 /// Everybody may do everything, but nobody may pull from one repository.
 struct Closed(RepositoryName);
@@ -107,4 +109,32 @@ pub async fn an_empty_piece_has_its_place(registry: Arc<dyn Registry>) {
     let early = repository.finish(&upload.id, Some(0), Bytes::new(), &digest).await;
     refused(early, &Kind::OutOfOrder { offset: 2 });
     repository.finish(&upload.id, Some(2), Bytes::new(), &digest).await.expect("the session ends well");
+}
+
+/// Of clients who append slowly to one session at the same place, one is heard.
+pub async fn slow_pieces_at_once(registry: Arc<dyn Registry>) {
+    let repository = Repository::of(&registry, "team/app");
+    let upload = repository.start().await;
+    let writes = (0..CLIENTS).map(|_| {
+        let (repository, id) = (repository.clone(), upload.id.clone());
+        async move { repository.write(&id, Some(0), slowly("0123")).await }
+    });
+    let results = all(writes).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one client appends");
+    for late in results.into_iter().filter(crate::Result::is_err) {
+        refused(late, &Kind::OutOfOrder { offset: 4 });
+    }
+    let digest = Digest::sha256(b"0123");
+    repository.finish(&upload.id, Some(4), Bytes::new(), &digest).await.expect("the session ends well");
+}
+
+/// A body whose pieces let others go first.
+fn slowly(text: &'static str) -> Body {
+    Body::stream(stream::unfold(text, |rest| async move {
+        for _ in 0..CLIENTS {
+            tokio::task::yield_now().await;
+        }
+        let (piece, rest) = rest.split_at_checked(1)?;
+        Some((Ok(Bytes::from(piece)), rest))
+    }))
 }

@@ -216,6 +216,7 @@ macro_rules! contract_tests_local {
             warnings_are_told,
             a_session_keeps_what_came_before,
             an_empty_piece_has_its_place,
+            slow_pieces_at_once,
         ] }
     };
 }

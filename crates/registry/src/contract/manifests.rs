@@ -103,10 +103,15 @@ pub async fn an_unknown_manifest_is_named(registry: Arc<dyn Registry>) {
     assert_eq!(error.detail(), &json!({"repository": "team/app", "reference": "v1"}));
 }
 
-/// A blob that no index names is no manifest.
+/// A blob that no index names is no manifest, whatever else names it.
 pub async fn a_blob_is_no_manifest(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
-    let digest = repository.blob(image("a").bytes()).await;
+    let digest = repository.blob(blob("x")).await;
+    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
+    repository.image(&image("a").layers(["x"]), &["image"]).await;
+    let custom = json!({"manifests": [describe("a/b", &blob("x"))]}).to_string();
+    repository.manifest(custom.into(), &MediaType::new("application/vnd.example.custom+json"), &["custom"]).await;
+    repository.index(&Index::oci().field("x", describe("a/b", &blob("x"))), &["index"]).await;
     refused(repository.get(&digest).await, &Kind::ManifestUnknown);
     refused(repository.head(&digest).await, &Kind::ManifestUnknown);
 }

@@ -120,6 +120,7 @@ pub async fn pages_of_referrers_stay_readable(registry: Arc<dyn Registry>) {
         let referrers = repository.referrers_page(&image("a").digest(), None, &page).await.expect("a page");
         assert!(json!(referrers.items).to_string().len() < READ_BY_CLIENTS - 1000, "clients read no more");
         found.extend(referrers.items.iter().map(|descriptor| descriptor.digest.to_string()));
+        assert!(found.len() <= expected.len(), "a page begins behind the one before");
         match referrers.next {
             Some(next) => page.after = Some(next),
             None => break,

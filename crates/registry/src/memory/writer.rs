@@ -150,7 +150,6 @@ impl Repository {
 
     /// Whoever stores a manifest wants what it names to be served, deleted before or not.
     fn store(&mut self, digest: Digest, manifest: Manifest) {
-        self.deleted.remove(&digest);
         for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
             self.deleted.remove(&child.descriptor.digest);
         }
