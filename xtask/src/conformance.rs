@@ -72,6 +72,9 @@ const RUNS: [Run; 4] = [
 /// Runs all four; fails unless each passed without a skip.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&[tools::CONFORMANCE])?;
+    if arguments.against == Program::Distribution {
+        tools::require(&[tools::DISTRIBUTION])?;
+    }
     let folder = tempfile::tempdir()?;
     let server = Server::start(arguments.against, &folder.path().join("data"), CONFIGURATION)?;
     let reports = servers::target_folder().join("conformance");

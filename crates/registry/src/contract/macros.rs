@@ -108,6 +108,7 @@ macro_rules! contract_tests {
             a_child_without_its_content_refuses_its_parent,
             a_child_that_is_no_manifest_refuses_its_parent,
             a_child_that_is_too_large_refuses_its_parent,
+            a_tree_that_is_too_deep_refuses_its_parent,
             a_refusal_deep_down_leaves_nothing,
             what_is_not_said_to_be_a_manifest_is_not_taken_in,
         ] }

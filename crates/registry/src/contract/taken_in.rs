@@ -119,6 +119,17 @@ pub async fn a_child_that_is_too_large_refuses_its_parent(registry: Arc<dyn Regi
     refuse(&repository, MediaType::OCI_INDEX, large.bytes(), &Kind::ManifestInvalid).await;
 }
 
+/// Nor a tree of blobs that goes deeper than anybody nests indexes.
+pub async fn a_tree_that_is_too_deep_refuses_its_parent(registry: Arc<dyn Registry>) {
+    let repository = place(&registry);
+    let mut index = Index::oci();
+    for _ in 0..16 {
+        repository.blob(index.bytes()).await;
+        index = Index::oci().nested(&index, None);
+    }
+    refuse(&repository, MediaType::OCI_INDEX, index.bytes(), &Kind::ManifestInvalid).await;
+}
+
 /// A child that is deep down refuses all that is above it, and nothing of it is stored.
 pub async fn a_refusal_deep_down_leaves_nothing(registry: Arc<dyn Registry>) {
     let repository = place(&registry);

@@ -80,11 +80,17 @@ impl Files {
     }
 
     async fn recall(&self, id: &UploadId) -> Result<Option<Arc<Session>>> {
-        let path = self.sidecar(id);
+        let (path, again) = (self.sidecar(id), self.sidecar(id));
         let Some(sidecar) = blocking(move || Sidecar::read(&path)).await? else { return Ok(None) };
         let progress = tokio::sync::Mutex::new(State::Unknown);
         let session = Arc::new(Session { sidecar, progress });
-        Ok(Some(Arc::clone(self.sessions().entry(id.clone()).or_insert(session))))
+        let session = Arc::clone(self.sessions().entry(id.clone()).or_insert(session));
+        // It may have ended since its sidecar was read: that goes first, and the entry after it.
+        if blocking(move || Ok(again.exists())).await? {
+            return Ok(Some(session));
+        }
+        self.sessions().remove(id);
+        Ok(None)
     }
 
     /// How far a session is, whose lock the caller holds as `state`.
@@ -133,9 +139,10 @@ impl Files {
     /// Forgets a session whose lock the caller holds as `state`, and removes what is noted of it.
     async fn end(&self, id: &UploadId, state: &mut State) -> Result<()> {
         *state = State::Ended;
-        self.sessions().remove(id);
         let sidecar = self.sidecar(id);
-        blocking(move || remove(&sidecar)).await
+        let removed = blocking(move || remove(&sidecar)).await;
+        self.sessions().remove(id);
+        removed
     }
 
     async fn verified(&self, path: PathBuf, progress: Progress, digest: &Digest) -> Result<Finished> {
@@ -154,19 +161,21 @@ impl Files {
     }
 
     async fn end_if_idle(&self, id: &UploadId, idle: Duration) -> Result<bool> {
-        let (data, sidecar) = (self.data(id), self.sidecar(id));
         let known = self.sessions().get(id).cloned();
-        let Some(session) = known else {
-            return blocking(move || Ok(is_idle(&data, idle) && remove(&sidecar).and(remove(&data)).is_ok())).await;
+        let session = match known {
+            Some(session) => Some(session),
+            None => self.recall(id).await?,
         };
+        let Some(session) = session else { return Ok(false) };
         // A session whose lock is taken is at work.
         let Ok(mut state) = session.progress.try_lock() else { return Ok(false) };
-        let watched = data.clone();
-        if !blocking(move || Ok(is_idle(&watched, idle))).await? {
+        let path = self.data(id);
+        let stands_still = blocking(move || Ok(is_idle(&path, idle))).await?;
+        if !stands_still || matches!(*state, State::Ended) {
             return Ok(false);
         }
         self.end(id, &mut state).await?;
-        self.discard(Staged { path: data }).await.map(|()| true)
+        self.discard(Staged { path: self.data(id) }).await.map(|()| true)
     }
 }
 
@@ -287,12 +296,14 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// The sessions that have a sidecar. Files without one are on their way to become blobs.
 fn list(folder: &Path) -> Result<Vec<UploadId>> {
     let failed = |error| storage_error(error, "listing the uploads");
     let mut ids = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        ids.extend(name.to_str().filter(|name| crate::is_random_id(name)).map(UploadId::new));
+        let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        ids.extend(id.filter(|id| crate::is_random_id(id)).map(UploadId::new));
     }
     Ok(ids)
 }
