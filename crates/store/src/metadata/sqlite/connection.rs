@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use portolan_registry::{Error, Kind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 
@@ -19,6 +20,8 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     connection.set_prepared_statement_cache_capacity(PREPARED);
     let set_up = || {
         connection.busy_timeout(BUSY)?;
+        // Plans do not depend on what is bound, or a statement would be planned anew for each value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;

@@ -1,29 +1,24 @@
-//! SQLite: one thread writes, in groups that share one commit; pooled connections read.
+//! SQLite: one thread writes, in groups that share one commit; a few others read.
 
 mod connection;
+mod readers;
+mod work;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
-use portolan_registry::{Error, Result};
-use rusqlite::Connection;
+use portolan_registry::Result;
 
-use self::connection::Statements;
-use self::writer::Writer;
+use self::work::Queue;
 use super::{Database, Transaction};
-
-/// Most connections that are kept for reading.
-const READERS: usize = 8;
 
 /// The migrations, oldest first. One that has been released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("0001.sql")];
 
 /// The metadata in one SQLite file.
 pub struct Sqlite {
-    path: PathBuf,
-    writer: Writer,
-    readers: Arc<Mutex<Vec<Connection>>>,
+    writer: Queue,
+    readers: Queue,
 }
 
 impl Sqlite {
@@ -34,8 +29,7 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, MIGRATIONS)?;
-        let writer = Writer::start(connection)?;
-        Ok(Self { path: path.to_owned(), writer, readers: Arc::default() })
+        Ok(Self { writer: writer::start(connection)?, readers: readers::start(path)? })
     }
 }
 
@@ -51,23 +45,6 @@ impl Database for Sqlite {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let path = self.path.clone();
-        let readers = Arc::clone(&self.readers);
-        let read = tokio::task::spawn_blocking(move || {
-            let idle = lock(&readers).pop();
-            let connection = idle.map_or_else(|| connection::open(&path), Ok)?;
-            let result = work(&mut Statements(&connection));
-            let mut readers = lock(&readers);
-            if readers.len() < READERS {
-                readers.push(connection);
-            }
-            result
-        });
-        read.await.map_err(|error| Error::internal("reading the metadata", error))?
+        self.readers.run(work).await
     }
-}
-
-/// A panic elsewhere leaves the pool as it was.
-fn lock(readers: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-    readers.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,91 +1,28 @@
 //! The one thread that writes: it takes what waits, commits once, and answers then.
 
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 
 use portolan_registry::{Error, Kind, Result};
 use rusqlite::Connection;
 use rusqlite::ffi;
-use tokio::sync::oneshot;
 
 use super::connection::{Statements, storage_error};
+use super::work::{Queue, Waiting, Work, start_thread};
 use crate::fatal::fatal;
-use crate::metadata::Transaction;
 
 /// Most pieces of work that share one commit.
 const GROUP: usize = 128;
 /// Pieces of work after which the log is carried over into the database: some ten MiB of it.
 const CHECKPOINT: usize = 256;
 
-/// Hands work to the writing thread, which ends when this is dropped.
-pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Work>>,
+/// Starts the thread; it ends when the queue is dropped.
+pub(super) fn start(connection: Connection) -> Result<Queue> {
+    let (queue, waiting) = Queue::new();
+    start_thread("metadata-write", move || write_groups(&connection, &waiting))?;
+    Ok(queue)
 }
 
-impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self> {
-        let (queue, waiting) = mpsc::channel();
-        let write = move || write_groups(&connection, &waiting);
-        thread::Builder::new()
-            .name("metadata".into())
-            .spawn(write)
-            .map_err(|error| Error::internal("starting the thread that writes the metadata", error))?;
-        Ok(Self { queue })
-    }
-
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        let pending = Pending { work, outcome: None, reply };
-        self.queue.send(Box::new(pending)).map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
-    }
-}
-
-fn stopped() -> Error {
-    Error::new(Kind::Internal, "the thread that writes the metadata has ended")
-}
-
-trait Work: Send {
-    /// Does the work; answers whether its changes are to stay.
-    fn perform(&mut self, transaction: &mut dyn Transaction) -> bool;
-
-    /// Tells whoever waits what came of it, or why the whole group failed.
-    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>);
-}
-
-struct Pending<T, F> {
-    work: F,
-    outcome: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
-}
-
-impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<T, F> {
-    fn perform(&mut self, transaction: &mut dyn Transaction) -> bool {
-        let outcome = (self.work)(transaction);
-        let stays = outcome.is_ok();
-        self.outcome = Some(outcome);
-        stays
-    }
-
-    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>) {
-        let outcome = match (group, self.outcome) {
-            // What it refused it refuses whatever became of the others.
-            (_, Some(Err(error))) => Err(error),
-            (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(stopped()),
-            (Err(error), _) => {
-                Err(Error::new(error.kind().clone(), "a group of writes failed").with_source(Arc::clone(error)))
-            }
-        };
-        // Whoever asked may have gone away; the work is done all the same.
-        let _ = self.reply.send(outcome);
-    }
-}
-
-fn write_groups(connection: &Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+fn write_groups(connection: &Connection, waiting: &Waiting) {
     let mut since_checkpoint = 0;
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
