@@ -1,6 +1,6 @@
 //! Holds a server to the ledger: contents byte for byte, tags at values they may have, lists without dead ends.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -12,6 +12,7 @@ use crate::load::Connection;
 use crate::load::image::digest;
 
 const CONNECTIONS: usize = 6;
+const BROKEN_ANSWERS: u32 = 10;
 
 /// What was asked for and what did not hold.
 #[derive(Default)]
@@ -29,12 +30,29 @@ pub(crate) async fn verify(address: SocketAddr, ledger: &Ledger, since: u32) -> 
         (entries.contents_since(since), entries.tags_since(since))
     };
     let mut verdict = Verdict { contents: contents.len(), tags: tags.len(), faults: Vec::new() };
-    let found = spread(address, contents, content).await?;
+    let patience = Patience::default();
+    let found = spread(address, contents, async |connection, item| content(connection, item, &patience).await).await?;
     settle_contents(ledger, found, &mut verdict.faults);
-    let values: BTreeMap<_, _> = spread(address, tags, tag).await?.into_iter().collect();
+    let values = spread(address, tags, async |connection, name| tag(connection, name, &patience).await).await?;
+    let values: BTreeMap<_, _> = values.into_iter().collect();
     lists(address, ledger, &values, &mut verdict.faults).await?;
     settle_tags(ledger, values, &mut verdict.faults);
     Ok(verdict)
+}
+
+/// How many answers may break off before a server that hangs is not asked any further.
+#[derive(Default)]
+struct Patience(Cell<u32>);
+
+impl Patience {
+    /// Counts a broken answer and says what it was; the error is that there were too many.
+    fn spend(&self, error: &anyhow::Error) -> Result<String> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() > BROKEN_ANSWERS {
+            bail!("{BROKEN_ANSWERS} answers broke off, the last: {error:#}");
+        }
+        Ok(format!("{error:#}"))
+    }
 }
 
 /// Whether content is there, right, or torn.
@@ -44,10 +62,14 @@ enum Found {
     Wrong(String),
 }
 
-async fn content(connection: &mut Connection, (name, fate): (Name, Fate)) -> Result<(Name, Fate, Found)> {
+async fn content(
+    connection: &mut Connection,
+    (name, fate): (Name, Fate),
+    patience: &Patience,
+) -> Result<(Name, Fate, Found)> {
     let answer = match connection.get(&name.path()).await {
         Ok(answer) => answer,
-        Err(error) => return Ok((name, fate, Found::Wrong(format!("{error:#}")))),
+        Err(error) => return Ok((name, fate, Found::Wrong(patience.spend(&error)?))),
     };
     let found = match answer.status.as_u16() {
         200 if digest(&answer.body) == name.digest => Found::Whole,
@@ -76,11 +98,11 @@ fn settle_contents(ledger: &Ledger, found: Vec<(Name, Fate, Found)>, faults: &mu
 /// A tag's value: the digest of the bytes behind it, or why there are none.
 type Value = Result<Option<String>, String>;
 
-async fn tag(connection: &mut Connection, name: TagName) -> Result<(TagName, Value)> {
+async fn tag(connection: &mut Connection, name: TagName, patience: &Patience) -> Result<(TagName, Value)> {
     let (repository, tag) = &name;
     let answer = match connection.get(&format!("/v2/{repository}/manifests/{tag}")).await {
         Ok(answer) => answer,
-        Err(error) => return Ok((name, Err(format!("{error:#}")))),
+        Err(error) => return Ok((name, Err(patience.spend(&error)?))),
     };
     let value = match answer.status.as_u16() {
         200 => {
