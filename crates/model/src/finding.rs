@@ -95,6 +95,16 @@ impl Finding {
     }
 }
 
+/// Most findings about one document itself: what is wrong throughout is shown by these.
+const MAX_FINDINGS: usize = 1000;
+
+/// Adds a finding, unless there are more than anybody reads.
+pub(crate) fn note(findings: &mut Vec<Finding>, finding: impl FnOnce() -> Finding) {
+    if findings.len() < MAX_FINDINGS {
+        findings.push(finding());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ mod json;
 mod manifest;
 mod media_type;
 mod name;
+mod path;
 mod platform;
 mod reference;
 mod select;

@@ -2,38 +2,46 @@
 
 use std::collections::HashSet;
 
-use crate::json::pointer_to;
+use crate::finding::note;
+use crate::path::Path;
 use crate::{Finding, Json, MediaType, Role, Rule};
+
+/// Longest part of a key that a message repeats.
+const SHOWN: usize = 80;
 
 pub(super) fn document(document: &Json, media_type: &MediaType) -> Vec<Finding> {
     let mut findings = Vec::new();
-    duplicate_keys("", document, &mut findings);
+    duplicate_keys(&Path::Root, document, &mut findings);
     findings.extend(two_shapes(document, media_type));
     findings.extend(own_type(document, media_type));
     findings
 }
 
-fn duplicate_keys(pointer: &str, value: &Json, findings: &mut Vec<Finding>) {
+fn duplicate_keys(path: &Path<'_>, value: &Json, findings: &mut Vec<Finding>) {
     match value {
         Json::Object(members) => {
             let mut seen = HashSet::new();
             for (key, member) in members {
-                let place = pointer_to(pointer, key);
+                let place = Path::Member(path, key);
                 if !seen.insert(key) {
-                    let message =
-                        format!("the key {key:?} stands here more than once; readers differ in which they take");
-                    findings.push(Finding::new(Rule::DuplicateKey, &place, message));
+                    note(findings, || duplicate_key(&place, key));
                 }
                 duplicate_keys(&place, member, findings);
             }
         }
         Json::Array(items) => {
             for (position, item) in items.iter().enumerate() {
-                duplicate_keys(&format!("{pointer}/{position}"), item, findings);
+                duplicate_keys(&Path::Item(path, position), item, findings);
             }
         }
         _ => (),
     }
+}
+
+fn duplicate_key(place: &Path<'_>, key: &str) -> Finding {
+    let shown: String = key.chars().take(SHOWN).collect();
+    let message = format!("the key {shown:?} stands here more than once; readers differ in which they take");
+    Finding::new(Rule::DuplicateKey, place.pointer(), message)
 }
 
 /// The combinations that containerd and containers/image refuse, since one reader could be shown
@@ -47,7 +55,7 @@ fn two_shapes(document: &Json, media_type: &MediaType) -> Option<Finding> {
     let found = foreign.iter().find(|key| document.get(key).is_some())?;
     let message =
         format!("a document of type {media_type} must not have {found:?}, which makes it read as something else too");
-    Some(Finding::new(Rule::TwoShapes, pointer_to("", found), message))
+    Some(Finding::new(Rule::TwoShapes, format!("/{found}"), message))
 }
 
 fn own_type(document: &Json, media_type: &MediaType) -> Option<Finding> {

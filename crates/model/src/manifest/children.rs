@@ -1,7 +1,8 @@
 //! What a manifest names by digest, wherever it stands in the document.
 
 use crate::descriptor::FieldError;
-use crate::json::pointer_to;
+use crate::finding::note;
+use crate::path::Path;
 use crate::{Descriptor, Digest, Finding, Json, MediaType, Role, Rule};
 
 /// One descriptor of a document.
@@ -51,7 +52,7 @@ impl ChildKind {
 pub(super) fn collect(document: &Json, media_type: &MediaType, findings: &mut Vec<Finding>) -> Vec<Child> {
     let known = media_type.is_known_manifest();
     let mut walk = Walk { known, children: Vec::new(), findings };
-    walk.value("", document, Place::Top);
+    walk.value(&Path::Root, document, Place::Top);
     walk.children
 }
 
@@ -63,7 +64,8 @@ pub(super) fn subject(document: &Json, findings: &mut Vec<Finding>) -> Option<De
         return None;
     };
     let (descriptor, errors) = Descriptor::read(subject, digest);
-    findings.extend(errors.iter().map(|error| malformed("/subject", error)));
+    let path = Path::Member(&Path::Root, "subject");
+    findings.extend(errors.iter().map(|error| malformed(&path, error)));
     Some(descriptor)
 }
 
@@ -81,87 +83,99 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn member(&mut self, parent: &str, key: &str, value: &Json, place: Place) {
-        let at_top = matches!(place, Place::Top);
-        if key.eq_ignore_ascii_case("annotations") || (at_top && key.eq_ignore_ascii_case("subject")) {
-            return;
-        }
-        let pointer = pointer_to(parent, key);
-        match (place, list_kind(key)) {
-            (Place::Top, Some(kind)) if self.known => self.list(&pointer, value, kind),
-            (Place::Top, None) if key == "config" && self.known => self.descriptor(&pointer, value, ChildKind::Config),
-            _ => self.value(&pointer, value, Place::Elsewhere),
-        }
-    }
-
-    fn list(&mut self, pointer: &str, value: &Json, kind: ChildKind) {
+    fn value(&mut self, path: &Path<'_>, value: &Json, place: Place) {
         match value {
+            Json::Object(members) => self.object(path, value, members, place),
             Json::Array(items) => {
                 for (position, item) in items.iter().enumerate() {
-                    self.descriptor(&format!("{pointer}/{position}"), item, kind);
-                }
-            }
-            // Go's readers and writers take null for an empty list.
-            Json::Null => (),
-            _ => self.malformed(pointer, format!("expected an array of descriptors, found {}", value.kind())),
-        }
-    }
-
-    fn descriptor(&mut self, pointer: &str, value: &Json, kind: ChildKind) {
-        let message = match value.get("digest") {
-            Some(Json::String(text)) => match text.parse::<Digest>() {
-                Ok(_) => None,
-                Err(error) => Some(format!("{text:?} is no digest: {error}")),
-            },
-            Some(other) => Some(format!("the digest must be a string, it is {}", other.kind())),
-            None if value.as_object().is_some() => Some("a descriptor needs a digest".into()),
-            None => Some(format!("expected a descriptor, found {}", value.kind())),
-        };
-        if let Some(message) = message {
-            self.malformed(pointer, message);
-        }
-        self.value(pointer, value, Place::Expecting(kind));
-    }
-
-    fn value(&mut self, pointer: &str, value: &Json, place: Place) {
-        let within = if matches!(place, Place::Top) { Place::Top } else { Place::Elsewhere };
-        match value {
-            Json::Object(members) => {
-                for (key, member) in members {
-                    if key.eq_ignore_ascii_case("digest")
-                        && let Some(digest) = member.as_str().and_then(|text| text.parse().ok())
-                    {
-                        self.take(pointer, value, digest, place);
-                    } else {
-                        self.member(pointer, key, member, within);
-                    }
-                }
-            }
-            Json::Array(items) => {
-                for (position, item) in items.iter().enumerate() {
-                    self.value(&format!("{pointer}/{position}"), item, Place::Elsewhere);
+                    self.value(&Path::Item(path, position), item, Place::Elsewhere);
                 }
             }
             _ => (),
         }
     }
 
-    fn take(&mut self, pointer: &str, object: &Json, digest: Digest, place: Place) {
-        let (descriptor, errors) = Descriptor::read(object, digest);
-        let kind = match place {
-            Place::Expecting(kind) => {
-                self.findings.extend(errors.iter().map(|error| malformed(pointer, error)));
-                kind
+    fn object(&mut self, path: &Path<'_>, object: &Json, members: &[(String, Json)], place: Place) {
+        let mut digests: Vec<Digest> = Vec::new();
+        for (key, member) in members {
+            let digest = member.as_str().filter(|_| key.eq_ignore_ascii_case("digest"));
+            match digest.and_then(|text| text.parse().ok()) {
+                Some(digest) => digests.push(digest),
+                None => self.member(&Path::Member(path, key), key, member, place),
             }
+        }
+        if let Some(last) = digests.pop() {
+            // Of duplicate digests each keeps its content alive, but only the last one is described.
+            for duplicate in digests {
+                self.take(path, Descriptor::of(duplicate), place);
+            }
+            let descriptor = self.read(path, object, last, place);
+            self.take(path, descriptor, place);
+        }
+    }
+
+    fn member(&mut self, path: &Path<'_>, key: &str, value: &Json, within: Place) {
+        let at_top = matches!(within, Place::Top);
+        if key.eq_ignore_ascii_case("annotations") || (at_top && key.eq_ignore_ascii_case("subject")) {
+            return;
+        }
+        match list_kind(key) {
+            Some(kind) if at_top && self.known => self.list(path, value, kind),
+            None if at_top && self.known && key == "config" => self.descriptor(path, value, ChildKind::Config),
+            _ => self.value(path, value, Place::Elsewhere),
+        }
+    }
+
+    fn list(&mut self, path: &Path<'_>, value: &Json, kind: ChildKind) {
+        match value {
+            Json::Array(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    self.descriptor(&Path::Item(path, position), item, kind);
+                }
+            }
+            // Go's readers and writers take null for an empty list.
+            Json::Null => (),
+            _ => self.malformed(path, || format!("expected an array of descriptors, found {}", value.kind())),
+        }
+    }
+
+    fn descriptor(&mut self, path: &Path<'_>, value: &Json, kind: ChildKind) {
+        match value.get("digest") {
+            Some(Json::String(text)) => {
+                if let Err(error) = text.parse::<Digest>() {
+                    self.malformed(path, || format!("the digest is none: {error}"));
+                }
+            }
+            Some(other) => self.malformed(path, || format!("the digest must be a string, it is {}", other.kind())),
+            None if value.as_object().is_some() => self.malformed(path, || "a descriptor needs a digest".into()),
+            None => self.malformed(path, || format!("expected a descriptor, found {}", value.kind())),
+        }
+        self.value(path, value, Place::Expecting(kind));
+    }
+
+    /// Reads a descriptor. What is malformed in one whose meaning nobody knows is nobody's business.
+    fn read(&mut self, path: &Path<'_>, object: &Json, digest: Digest, place: Place) -> Descriptor {
+        let (descriptor, errors) = Descriptor::read(object, digest);
+        if matches!(place, Place::Expecting(_)) {
+            for error in &errors {
+                note(self.findings, || malformed(path, error));
+            }
+        }
+        descriptor
+    }
+
+    fn take(&mut self, path: &Path<'_>, descriptor: Descriptor, place: Place) {
+        let kind = match place {
+            Place::Expecting(kind) => kind,
             Place::Top | Place::Elsewhere => ChildKind::Other,
         };
         let foreign = descriptor.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::ForeignLayer);
         let required = kind != ChildKind::Other && !foreign;
-        self.children.push(Child { pointer: pointer.into(), kind, descriptor, required });
+        self.children.push(Child { pointer: path.pointer(), kind, descriptor, required });
     }
 
-    fn malformed(&mut self, pointer: &str, message: String) {
-        self.findings.push(Finding::new(Rule::MalformedField, pointer, message));
+    fn malformed(&mut self, path: &Path<'_>, message: impl FnOnce() -> String) {
+        note(self.findings, || Finding::new(Rule::MalformedField, path.pointer(), message()));
     }
 }
 
@@ -174,7 +188,7 @@ fn list_kind(key: &str) -> Option<ChildKind> {
     }
 }
 
-fn malformed(pointer: &str, error: &FieldError) -> Finding {
+fn malformed(path: &Path<'_>, error: &FieldError) -> Finding {
     let message = format!("expected {}, found {}", error.expected, error.found);
-    Finding::new(Rule::MalformedField, pointer_to(pointer, &error.field), message)
+    Finding::new(Rule::MalformedField, Path::Member(path, &error.field).pointer(), message)
 }

@@ -186,6 +186,28 @@ fn sha512_is_a_digest_like_any_other() {
     assert_eq!(Index::oci().child(child).manifest().children().len(), 1);
 }
 
+/// Documents within the size limit whose reading would take minutes if any of it were quadratic.
+#[test]
+fn hostile_documents_are_read_in_linear_time() {
+    let digest = Digest::sha256(b"x");
+    let key = "k".repeat(1 << 20);
+    let members = (0..100_000).map(|number| format!("\"{number}\":0")).collect::<Vec<_>>().join(",");
+    let descriptors = vec![format!("{{\"digest\":\"{digest}\"}}"); 20_000].join(",");
+    let digests = vec![format!("\"digest\":\"{digest}\""); 20_000].join(",");
+    let remark = "r".repeat(1 << 20);
+    for document in [
+        format!("{{\"{key}\":{{{members}}}}}"),
+        format!("{{\"{key}\":[{descriptors}]}}"),
+        format!("{{\"manifests\":[{{{digests},\"annotations\":{{\"a\":\"{remark}\"}}}}]}}"),
+        format!("{{\"layers\":[{}0]}}", "0,".repeat(400_000)),
+    ] {
+        let began = std::time::Instant::now();
+        let manifest = Manifest::parse(document.into(), Some(&MediaType::OCI_INDEX.into())).unwrap();
+        assert!(manifest.findings().len() <= 1001);
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), known in any::<bool>()) {
