@@ -11,7 +11,7 @@ use crate::tools;
 /// Asks for `target` for so long over 64 connections, and answers how many requests were answered.
 pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> Result<u64> {
     let output = Command::new(tools::WRK.path())
-        .args(["--threads", "2", "--connections", "64", "--duration"])
+        .args(["--threads", "2", "--connections", "64", "--timeout", "30s", "--duration"])
         .arg(format!("{}s", reading.as_secs()))
         .args(["--header", "Accept: application/vnd.oci.image.manifest.v1+json"])
         .arg(format!("http://{address}{target}"))

@@ -134,25 +134,27 @@ impl Default for Server {
 
 impl Default for Limits {
     fn default() -> Self {
+        let limits = portolan_server::Limits::default();
         Self {
-            manifest_bytes: 4 << 20,
-            header_bytes: 64 << 10,
-            header_lines: 100,
-            connections: 10_000,
-            uploads: 1_000,
-            page: 1_000,
+            manifest_bytes: limits.manifest_bytes,
+            header_bytes: limits.header_bytes,
+            header_lines: limits.header_lines,
+            connections: limits.connections,
+            uploads: limits.uploads,
+            page: limits.page,
         }
     }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
+        let timeouts = portolan_server::Timeouts::default();
         Self {
-            header: Duration::from_mins(1),
-            body: Duration::from_mins(1),
-            write: Duration::from_mins(1),
-            handshake: Duration::from_secs(10),
-            drain: Duration::from_secs(30),
+            header: timeouts.header,
+            body: timeouts.body,
+            write: timeouts.write,
+            handshake: timeouts.handshake,
+            drain: timeouts.drain,
         }
     }
 }
@@ -179,8 +181,9 @@ impl Configuration {
     /// The policy rules, in order.
     pub(crate) fn policies(&self) -> Result<Vec<PolicyRule>, ConfigError> {
         let rule = |(position, entry): (usize, &PolicyEntry)| {
-            PolicyRule::new(&entry.repositories, entry.preset.into())
-                .map_err(|error| ConfigError::Invalid(format!("configuration: policy.{position}.repositories: {error}")))
+            PolicyRule::new(&entry.repositories, entry.preset.into()).map_err(|error| {
+                ConfigError::Invalid(format!("configuration: policy.{position}.repositories: {error}"))
+            })
         };
         self.policy.iter().enumerate().map(rule).collect()
     }
@@ -191,10 +194,9 @@ impl Configuration {
         let defaults = portolan_server::Settings::default();
         portolan_server::Settings {
             listen: *listen,
-            tls: tls.as_ref().map(|tls| portolan_server::TlsFiles {
-                certificate: tls.certificate.clone(),
-                key: tls.key.clone(),
-            }),
+            tls: tls
+                .as_ref()
+                .map(|tls| portolan_server::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
             limits: portolan_server::Limits {
                 manifest_bytes: limits.manifest_bytes,
                 header_bytes: limits.header_bytes,
