@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use portolan_registry::{Error, Result};
 
 use crate::blobs::{Filesystem, Objects};
-use crate::files::storage_error;
+use crate::files::{make_folder, storage_error};
 use crate::keys::Keys;
 use crate::lock::FolderLock;
 use crate::metadata::{Database, Sqlite, Timestamp, all_doomed, forget_doomed};
@@ -52,7 +52,7 @@ impl<D: Database> Store<D> {
     /// The same with a database that `open` opens in a file, once the folder is ours.
     pub(crate) async fn open_with(settings: &Settings, open: impl FnOnce(&Path) -> Result<D>) -> Result<Self> {
         let folder = &settings.folder;
-        make_folder(folder)?;
+        make_folder(folder).map_err(|error| storage_error(error, "making the data folder"))?;
         let lock = FolderLock::acquire(folder)?;
         let inner = Inner {
             database: open(&folder.join("portolan.db"))?,
@@ -110,8 +110,4 @@ impl<D: Database> Inner<D> {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::try_from(since.as_millis()).unwrap_or(Timestamp::MAX)
-}
-
-fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|error| storage_error(error, "making the data folder"))
 }

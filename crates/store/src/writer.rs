@@ -71,7 +71,8 @@ impl<D: Database> Writer for Store<D> {
     }
 
     async fn cancel_upload(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
-        self.inner.uploads.cancel(repository, id).await
+        let (repository, id) = (repository.clone(), id.clone());
+        self.detached(|store| async move { store.uploads.cancel(&repository, &id).await }).await
     }
 
     async fn mount(

@@ -16,7 +16,7 @@ pub(crate) use filesystem::Filesystem;
 #[async_trait]
 pub(crate) trait Objects: Send + Sync {
     /// Makes what was uploaded an object that survives a power cut from now on.
-    async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()>;
+    async fn install(&self, staged: &Staged, key: &ObjectKey) -> Result<()>;
 
     /// The bytes of an object within a range that lies inside of it.
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Body>;

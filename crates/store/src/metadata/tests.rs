@@ -23,6 +23,8 @@ macro_rules! database_tests {
 mod sqlite {
     use std::path::Path;
 
+    use futures_util::FutureExt;
+
     use super::*;
 
     database_tests! { |folder: &Path| Sqlite::open(&folder.join("test.db")).unwrap();
@@ -34,6 +36,92 @@ mod sqlite {
         each_change_of_a_tag_is_recorded
         what_comes_later_is_held_by_the_edges_that_wait_for_it
         a_key_is_doomed_until_a_blob_takes_it
+        work_that_panics_is_undone
+        referrers_with_long_annotations_are_read_a_page_at_a_time
+    }
+
+    /// Explains each statement before it runs.
+    struct Explaining<'a> {
+        inner: &'a mut dyn Transaction,
+        plans: Vec<String>,
+    }
+
+    impl Explaining<'_> {
+        fn explain(&mut self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<()> {
+            let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {sql}").into());
+            for mut row in self.inner.query(explain, parameters)? {
+                let _ids = (row.integer()?, row.integer()?, row.integer()?);
+                self.plans.push(format!("{} in {sql}", row.text()?));
+            }
+            Ok(())
+        }
+    }
+
+    impl Transaction for Explaining<'_> {
+        fn execute(&mut self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<u64> {
+            self.explain(sql, parameters)?;
+            self.inner.execute(sql, parameters)
+        }
+
+        fn query(&mut self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
+            self.explain(sql, parameters)?;
+            self.inner.query(sql, parameters)
+        }
+    }
+
+    #[tokio::test]
+    async fn no_statement_looks_through_a_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        let all = |inner: &mut dyn Transaction| {
+            let mut transaction = Explaining { inner, plans: Vec::new() };
+            let (digest, name, tag) = (image("a").digest(), name(), tag("v1"));
+            let repository_id = store_image(&mut transaction, &image("a"))?;
+            let change = Change { repository_id, who: "somebody", now: 1 };
+            set_tag(&mut transaction, change, &TagUpdate::always(tag.clone()), &digest)?.unwrap();
+            find_blob(&mut transaction, &name, &digest)?;
+            find_manifest(&mut transaction, &name, &digest)?;
+            find_manifest_by_tag(&mut transaction, &name, &tag)?;
+            find_child_blob(&mut transaction, &name, &digest)?;
+            holds_manifest(&mut transaction, repository_id, &digest)?;
+            source_repositories(&mut transaction, &digest)?;
+            parents(&mut transaction, &name, &digest)?;
+            list_referrers(&mut transaction, &name, &digest, None, "", 10)?;
+            list_tags(&mut transaction, &name, "", 10)?;
+            remove_tags_on(&mut transaction, change, &digest)?;
+            remove_manifest(&mut transaction, repository_id, &digest, 2)?;
+            remove_blob(&mut transaction, &name, &digest, 2)?;
+            withdraw(&mut transaction, repository_id, &digest, 2)?;
+            Ok(transaction.plans)
+        };
+        for plan in database.write(all).await.unwrap() {
+            let whole = ["SCAN", "(repository_id=?)", "(repository_id=? AND digest>?)"];
+            assert!(whole.iter().all(|whole| !plan.contains(whole)), "{plan}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_is_done_when_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let database = Sqlite::open(&path).unwrap();
+        for number in 0..500 {
+            let name = repository(&format!("r{number}"));
+            let write = database.write(move |transaction| repository_id(transaction, &name, 0));
+            assert!(write.now_or_never().is_none());
+        }
+        drop(database);
+        let stored: i64 = rusqlite::Connection::open(&path)
+            .unwrap()
+            .query_row("SELECT count(*) FROM repositories", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(stored, 500);
+    }
+
+    #[test]
+    fn a_place_that_cannot_hold_a_log_is_refused() {
+        let error = Sqlite::open(Path::new(":memory:")).err().unwrap();
+        assert!(error.message().contains("write-ahead log"), "{error}");
     }
 
     #[tokio::test]
@@ -196,4 +284,45 @@ async fn a_key_is_doomed_until_a_blob_takes_it<D: Database>(database: Arc<D>) {
     let linked = database.write(move |transaction| link_blob(transaction, &name(), &taken, 1)).await.unwrap();
     assert_eq!(linked, Linked::New);
     assert_eq!(database.read(all_doomed).await.unwrap(), [left]);
+}
+
+async fn work_that_panics_is_undone<D: Database>(database: Arc<D>) {
+    let panics = |transaction: &mut dyn Transaction| -> Result<()> {
+        repository_id(transaction, &name(), 0)?;
+        panic!("as the test wants it")
+    };
+    assert_eq!(*database.write(panics).await.unwrap_err().kind(), Kind::Internal);
+    let found = database.write(|transaction| find_repository(transaction, &name())).await.unwrap();
+    assert_eq!(found, None);
+}
+
+async fn referrers_with_long_annotations_are_read_a_page_at_a_time<D: Database>(database: Arc<D>) {
+    let subject = image("subject");
+    let (digest, descriptor) = (subject.digest(), subject.descriptor());
+    let store = move |transaction: &mut dyn Transaction| {
+        for number in 0..40 {
+            let annotations = serde_json::json!({"a": "x".repeat(512 * 1024)});
+            store_image(
+                transaction,
+                &image(&number.to_string()).subject(&descriptor).field("annotations", annotations),
+            )?;
+        }
+        Ok(())
+    };
+    database.write(store).await.unwrap();
+    let mut listed = Vec::new();
+    loop {
+        let (digest, after) = (digest.clone(), listed.last().map(ToString::to_string).unwrap_or_default());
+        let list =
+            move |transaction: &mut dyn Transaction| list_referrers(transaction, &name(), &digest, None, &after, 1000);
+        let found = database.read(list).await.unwrap();
+        assert!(found.len() <= 16, "{} at once", found.len());
+        let page = portolan_registry::referrers_page(found, 999);
+        listed.extend(page.items.into_iter().map(|item| item.digest));
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed.len(), 40);
+    assert!(listed.is_sorted());
 }

@@ -14,6 +14,8 @@ use crate::files::storage_error;
 
 /// Bytes that are gathered before they are hashed and written in one go.
 const BATCH: usize = 1024 * 1024;
+/// Pieces that are gathered at most: their bookkeeping may be larger than they are.
+const MOST_PIECES: usize = 1024;
 /// Bytes that are read back at once.
 const READ_BACK: usize = 1024 * 1024;
 
@@ -80,7 +82,7 @@ struct Batch {
 async fn gather(body: &mut Body) -> Batch {
     let mut pieces = Vec::new();
     let mut length = 0;
-    while length < BATCH {
+    while length < BATCH && pieces.len() < MOST_PIECES {
         match body.next().await {
             Some(Ok(piece)) => {
                 length += piece.len();
@@ -115,5 +117,18 @@ impl Sink {
             tracing::error!(%error, "an upload's file could not be cut back after a failed write");
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_has_no_more_pieces_than_its_limit() {
+        let pieces = futures_util::stream::repeat_with(|| Ok(Bytes::new())).take(2 * MOST_PIECES);
+        let batch = gather(&mut Body::stream(pieces)).await;
+        assert_eq!(batch.pieces.len(), MOST_PIECES);
+        assert!(batch.end.is_none());
     }
 }

@@ -186,7 +186,7 @@ impl Uploads for Files {
         let id = UploadId::random()?;
         let sidecar = Sidecar { repository: repository.clone(), algorithm: algorithm.clone() };
         let (data, noted, beside) = (self.data(&id), sidecar.clone(), self.sidecar(&id));
-        blocking(move || create(&data).and_then(|_| noted.write(&beside))).await?;
+        blocking(move || create_session(&data, &noted, &beside)).await?;
         let session = Session { sidecar, progress: tokio::sync::Mutex::new(State::At(progress.into())) };
         self.sessions().insert(id.clone(), Arc::new(session));
         Ok(Upload { id, offset: 0 })
@@ -281,6 +281,15 @@ fn unsupported(algorithm: &Algorithm) -> Error {
         .with_detail(serde_json::json!({"algorithm": algorithm.as_str(), "supported": ["sha256", "sha512"]}))
 }
 
+/// Makes both files or none.
+fn create_session(data: &Path, noted: &Sidecar, beside: &Path) -> Result<()> {
+    create(data)?;
+    noted.write(beside).inspect_err(|_| {
+        // What cannot be removed is at the next start.
+        let _ = remove(beside).and_then(|()| remove(data));
+    })
+}
+
 fn create(path: &Path) -> Result<File> {
     File::create_new(path).map_err(|error| storage_error(error, "making an upload's file"))
 }
@@ -312,4 +321,20 @@ fn list(folder: &Path) -> Result<Vec<UploadId>> {
 fn is_idle(path: &Path, idle: Duration) -> bool {
     let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
     changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|age| age > idle))
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan_model::fixtures::repository;
+
+    use super::*;
+
+    #[test]
+    fn a_session_that_cannot_be_noted_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, beside) = (folder.path().join("data"), folder.path().join("none/data.json"));
+        let noted = Sidecar { repository: repository("a"), algorithm: Algorithm::Sha256 };
+        assert!(create_session(&data, &noted, &beside).is_err());
+        assert!(!data.exists());
+    }
 }

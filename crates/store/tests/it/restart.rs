@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use portolan_model::fixtures::{blob, image, repository, sha512, tag};
 use portolan_model::{Algorithm, Digest};
 use portolan_registry::{Context, Error, Kind, PutManifest, Reader, TagUpdate, Writer};
@@ -123,6 +124,34 @@ async fn the_same_content_is_stored_once() {
     }
     assert_eq!(files(&folder.path().join("blobs")).len(), 1);
     assert!(files(&folder.path().join("uploads")).is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_in_place_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (context, name, content) = (Context::anonymous(), repository("a"), blob("x"));
+    let digest = Digest::sha256(&content);
+    let store = open(folder.path()).await;
+    fs::remove_dir_all(folder.path().join("blobs")).unwrap();
+    fs::write(folder.path().join("blobs"), "no folder").unwrap();
+    let put = store.put_blob(&context, &name, &digest, content.into());
+    assert_eq!(*put.await.unwrap_err().kind(), Kind::Internal);
+    assert!(files(&folder.path().join("uploads")).is_empty());
+}
+
+#[tokio::test]
+async fn a_session_is_cancelled_even_if_nobody_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (context, name) = (Context::anonymous(), repository("a"));
+    let store = open(folder.path()).await;
+    let started = store.start_upload(&context, &name, &Algorithm::Sha256).await.unwrap();
+    assert!(store.cancel_upload(&context, &name, &started.id).now_or_never().is_none());
+    let cancelled = async {
+        while !files(&folder.path().join("uploads")).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), cancelled).await.unwrap();
 }
 
 #[tokio::test]

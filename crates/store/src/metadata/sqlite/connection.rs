@@ -22,13 +22,26 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
         connection.busy_timeout(BUSY)?;
         // Plans do not depend on what is bound, or a statement would be planned anew for each value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "foreign_keys", true)
     };
     set_up().map_err(|error| storage_error(error, "opening the metadata"))?;
+    use_log(&connection)?;
     Ok(connection)
+}
+
+/// Has SQLite write ahead into a log. Where the filesystem cannot hold one, SQLite calls that no error
+/// and goes on with a journal, whose commits a power cut may undo.
+fn use_log(connection: &Connection) -> Result<()> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| storage_error(error, "opening the metadata"))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let message = format!("the filesystem of the metadata cannot hold a write-ahead log (the journal is {mode:?})");
+    Err(Error::new(Kind::Internal, message))
 }
 
 /// Runs the migrations that the file has not seen.

@@ -8,19 +8,19 @@ use portolan_registry::Result;
 use rusqlite::Connection;
 
 use super::connection::{self, Statements};
-use super::work::{Queue, Waiting, Work, start_thread};
+use super::work::{Queue, Waiting, Work};
 
 /// Most threads: what is read is mostly in memory, so more of them would only wait for each other.
 const MOST: usize = 8;
 
 /// Starts the threads; they end when the queue is dropped.
 pub(super) fn start(path: &Path) -> Result<Queue> {
-    let (queue, waiting) = Queue::new();
+    let (mut queue, waiting) = Queue::new();
     let waiting = Arc::new(Mutex::new(waiting));
     let threads = available_parallelism().map_or(2, |count| count.get().clamp(2, MOST));
     for _ in 0..threads {
         let (connection, waiting) = (connection::open(path)?, Arc::clone(&waiting));
-        start_thread("metadata-read", move || read(&connection, &waiting))?;
+        queue.start_thread("metadata-read", move || read(&connection, &waiting))?;
     }
     Ok(queue)
 }

@@ -1,5 +1,6 @@
 //! Work for the database's threads, and the way to its answer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -9,7 +10,11 @@ use tokio::sync::oneshot;
 use crate::metadata::Transaction;
 
 /// Hands work to threads, which end when this is dropped.
-pub(super) struct Queue(mpsc::Sender<Box<dyn Work>>);
+pub(super) struct Queue {
+    /// There until this is dropped.
+    sender: Option<mpsc::Sender<Box<dyn Work>>>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
 
 /// The end of a queue at which threads take the work.
 pub(super) type Waiting = mpsc::Receiver<Box<dyn Work>>;
@@ -17,7 +22,14 @@ pub(super) type Waiting = mpsc::Receiver<Box<dyn Work>>;
 impl Queue {
     pub(super) fn new() -> (Self, Waiting) {
         let (sender, waiting) = mpsc::channel();
-        (Self(sender), waiting)
+        (Self { sender: Some(sender), threads: Vec::new() }, waiting)
+    }
+
+    /// Starts a thread that takes work from the other end.
+    pub(super) fn start_thread(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let started = thread::Builder::new().name(name.into()).spawn(run);
+        self.threads.push(started.map_err(|error| Error::internal("starting a thread for the metadata", error))?);
+        Ok(())
     }
 
     /// Has the work done and waits for what comes of it. It is done even if nobody waits.
@@ -27,19 +39,30 @@ impl Queue {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let pending = Pending { work, outcome: None, reply };
-        self.0.send(Box::new(pending)).map_err(|_| stopped())?;
+        self.sender.as_ref().and_then(|sender| sender.send(Box::new(pending)).ok()).ok_or_else(stopped)?;
         answer.await.map_err(|_| stopped())?
     }
 }
 
-/// Starts a thread of the database's.
-pub(super) fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-    let started = thread::Builder::new().name(name.into()).spawn(run);
-    started.map(drop).map_err(|error| Error::internal("starting a thread for the metadata", error))
+/// What was handed over is done first, and waited for: whoever opens the file next must not meet work
+/// of before, such as a blob whose object was taken for abandoned.
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.sender = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that works on the metadata has panicked");
+            }
+        }
+    }
 }
 
 fn stopped() -> Error {
     Error::new(Kind::Internal, "the threads that work on the metadata have ended")
+}
+
+fn panicked() -> Error {
+    Error::new(Kind::Internal, "work on the metadata has panicked")
 }
 
 /// A piece of work whose result's type only its sender knows.
@@ -59,7 +82,8 @@ struct Pending<T, F> {
 
 impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<T, F> {
     fn perform(&mut self, transaction: &mut dyn Transaction) -> bool {
-        let outcome = (self.work)(transaction);
+        // Work that panics is undone like work that fails: the thread is everybody's.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(transaction))).unwrap_or_else(|_| Err(panicked()));
         let stays = outcome.is_ok();
         self.outcome = Some(outcome);
         stays

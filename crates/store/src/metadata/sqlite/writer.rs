@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::ffi;
 
 use super::connection::{Statements, storage_error};
-use super::work::{Queue, Waiting, Work, start_thread};
+use super::work::{Queue, Waiting, Work};
 use crate::fatal::fatal;
 
 /// Most pieces of work that share one commit.
@@ -17,8 +17,8 @@ const CHECKPOINT: usize = 256;
 
 /// Starts the thread; it ends when the queue is dropped.
 pub(super) fn start(connection: Connection) -> Result<Queue> {
-    let (queue, waiting) = Queue::new();
-    start_thread("metadata-write", move || write_groups(&connection, &waiting))?;
+    let (mut queue, waiting) = Queue::new();
+    queue.start_thread("metadata-write", move || write_groups(&connection, &waiting))?;
     Ok(queue)
 }
 
