@@ -22,8 +22,10 @@ pub trait Holdings {
     /// Whether it holds `digest` as a manifest.
     fn holds_manifest(&self, digest: &Digest) -> Result<bool>;
 
-    /// The bytes of a blob that it holds and that has no more than [`MAX_MANIFEST_BYTES`].
-    fn read_blob(&self, digest: &Digest) -> Result<Bytes>;
+    /// The bytes of a blob that it holds and that has no more than [`MAX_MANIFEST_BYTES`]; nothing if
+    /// they are not at hand. Then what was taken in so far is not all, and the caller has to fetch
+    /// them and begin again.
+    fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>>;
 }
 
 /// A blob that is to be stored as a manifest too.
@@ -84,9 +86,9 @@ impl<H: Holdings> Walk<'_, H> {
             let message = format!("it has {size} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}");
             return Err(Error::new(Kind::ManifestInvalid, message));
         }
+        let Some(bytes) = self.holdings.read_blob(&digest)? else { return Ok(()) };
         let claimed = child.descriptor.media_type.as_ref();
-        let manifest = Manifest::parse(self.holdings.read_blob(&digest)?, claimed)
-            .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
+        let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
         self.children(&manifest, depth)?;
         admit(&manifest, self.policy, |digest| self.holdings.held(digest))?;
         self.taken.push(TakenIn { digest, manifest });

@@ -26,7 +26,8 @@ impl FolderLock {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
+            // Where the last process listened is nobody's address now.
+            Ok(()) => file.set_len(0).map(|()| Self { file }).map_err(failed),
             Err(TryLockError::WouldBlock) => Err(locked(folder, &mut file)),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }

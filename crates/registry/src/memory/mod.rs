@@ -114,8 +114,8 @@ impl Holdings for Repository {
         Ok(self.manifests.contains_key(digest))
     }
 
-    fn read_blob(&self, digest: &Digest) -> Result<Bytes> {
-        Ok(self.blobs.get(digest).cloned().unwrap_or_default())
+    fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
+        Ok(self.blobs.get(digest).cloned())
     }
 }
 

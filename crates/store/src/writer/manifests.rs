@@ -1,6 +1,6 @@
 //! A manifest, the blobs that have to become manifests with it, and its tags, in one transaction.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -33,8 +33,8 @@ struct Put {
 /// What came of a try.
 enum Tried {
     Stored(PutOutcome),
-    /// This blob has to be read first, outside of the transaction.
-    Wants(Digest),
+    /// These blobs have to be read first, outside of the transaction.
+    Wants(Vec<Digest>),
 }
 
 impl<D: Database> Inner<D> {
@@ -54,7 +54,11 @@ impl<D: Database> Inner<D> {
             let attempt = put.clone();
             match self.database.write(move |transaction| attempt.run(transaction)).await? {
                 Tried::Stored(outcome) => return Ok(outcome),
-                Tried::Wants(digest) => self.fetch(&mut put, digest).await?,
+                Tried::Wants(digests) => {
+                    for digest in digests {
+                        self.fetch(&mut put, digest).await?;
+                    }
+                }
             }
         }
     }
@@ -82,10 +86,11 @@ impl Put {
     fn run(&self, transaction: &mut dyn Transaction) -> Result<Tried> {
         let repository_id = repository_id(transaction, &self.repository, self.now)?;
         let policy = &self.options.policy;
-        let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: Cell::default() };
+        let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: RefCell::default() };
         let taken = take_in(&self.new.manifest, policy, &here);
-        if let Some(digest) = here.wants.take() {
-            return Ok(Tried::Wants(digest));
+        let wants = here.wants.take();
+        if !wants.is_empty() {
+            return Ok(Tried::Wants(wants));
         }
         for child in &taken? {
             store_manifest(transaction, repository_id, child, policy, self.now)?;
@@ -112,7 +117,7 @@ struct Here<'a> {
     transaction: RefCell<&'a mut dyn Transaction>,
     repository_id: i64,
     put: &'a Put,
-    wants: Cell<Option<Digest>>,
+    wants: RefCell<Vec<Digest>>,
 }
 
 impl Holdings for Here<'_> {
@@ -124,10 +129,11 @@ impl Holdings for Here<'_> {
         holds_manifest(&mut **self.transaction.borrow_mut(), self.repository_id, digest)
     }
 
-    fn read_blob(&self, digest: &Digest) -> Result<Bytes> {
-        self.put.at_hand.get(digest).cloned().ok_or_else(|| {
-            self.wants.set(Some(digest.clone()));
-            Error::new(Kind::Internal, "a blob has to be read first")
-        })
+    fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
+        let bytes = self.put.at_hand.get(digest).cloned();
+        if bytes.is_none() {
+            self.wants.borrow_mut().push(digest.clone());
+        }
+        Ok(bytes)
     }
 }
