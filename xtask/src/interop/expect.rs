@@ -2,6 +2,7 @@
 
 use super::client::Arrival;
 use super::document::Kind;
+use super::limits::{any, containerd, containers, crane, docker, oras};
 
 /// Which way a kind goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,23 @@ pub(crate) enum Expected {
     Whole,
     OneImage,
     Rewritten,
-    /// The client refuses by itself, with these words among what it says.
-    Cannot(&'static str),
-    /// The client says that it did and does something else; these words are in what a comparison finds.
-    Misplaces(&'static str),
+    /// The client refuses by itself.
+    Cannot(Limit),
+    /// The client ends well and did something else, as a comparison finds.
+    Feigns(Limit),
+}
+
+/// Something that a client does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Words among what the client says, or among what the comparison finds.
+    pub(crate) words: &'static str,
+    /// One sentence in Markdown.
+    pub(crate) reason: &'static str,
 }
 
 use Direction::{Pull, Push};
-use Expected::{Cannot, Misplaces, OneImage, Rewritten, Whole};
+use Expected::{OneImage, Rewritten, Whole};
 
 impl Expected {
     /// Whether this is how it came.
@@ -48,19 +58,6 @@ impl Expected {
         }
     }
 }
-
-// What containers/image says, the library of skopeo, podman and buildah.
-const NESTED: Expected = Cannot("Unexpectedly received a manifest list instead of a manifest for a single image");
-const NO_OCI_LAYERS: Expected = Cannot("unsupported docker v2s2 media type");
-const NO_SCHEMA: Expected = Cannot("unsupported schema version 0");
-const NO_JSON: Expected = Cannot("looking for beginning of value");
-const NO_ARTIFACT: Expected = Cannot("unsupported image-specific operation on artifact");
-const NO_CHOICE: Expected = Cannot("no image found in");
-const NO_SHA512: Expected = Cannot("Manifest does not match provided manifest digest sha512:");
-/// What is not in the registry is not on the disk either.
-const NO_FILE: Expected = Cannot("no such file or directory");
-/// A `dir:` folder and a storage want each layer's bytes, and the registry rightly has none of a foreign one.
-const NO_FOREIGN: Expected = Cannot("Error fetching blob: invalid status code from registry 404");
 
 /// What is known.
 pub(crate) fn expected(client: &str, direction: Direction, kind: &Kind) -> Expected {
@@ -77,34 +74,35 @@ pub(crate) fn expected(client: &str, direction: Direction, kind: &Kind) -> Expec
 
 fn skopeo(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
-        (_, "nested-index" | "index-docker-list" | "list-oci-index") => NESTED,
-        (_, "docker-oci-layers") => NO_OCI_LAYERS,
-        (_, "unknown-as-manifest" | "unknown-as-blob" | "custom-type") => NO_SCHEMA,
-        (_, "buildkit-cache") => NO_JSON,
-        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => NO_FOREIGN,
-        (_, "sha512") => NO_SHA512,
+        (_, "nested-index" | "index-docker-list" | "list-oci-index") => containers::NESTED,
+        (_, "docker-oci-layers") => containers::OCI_LAYERS,
+        (_, "unknown-as-manifest" | "unknown-as-blob" | "custom-type") => containers::UNKNOWN_TYPE,
+        (_, "buildkit-cache") => containers::BLOB_CHILDREN,
+        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => containers::FOREIGN,
+        (_, "sha512") => containers::SHA512,
         (Pull, "sparse-index") => OneImage,
-        (Push, "sparse-index") => NO_FILE,
+        (Push, "sparse-index") => any::ABSENT_CHILD,
         _ => Whole,
     }
 }
 
 fn podman(client: &str, direction: Direction, kind: &Kind) -> Expected {
     match (direction, kind.name) {
-        (Push, "nested-index" | "list-oci-index" | "sha512") if client == "buildah" => {
-            Cannot("it ended well and pushed nothing")
-        }
-        (_, "nested-index") | (Push, "list-oci-index") => NESTED,
-        (Pull, "empty-index") | (Push, "index-docker-list") => NO_CHOICE,
-        (_, "docker-oci-layers") => NO_OCI_LAYERS,
-        (Push, "unknown-as-manifest" | "unknown-as-blob") | (_, "custom-type") => NO_SCHEMA,
-        (_, "buildkit-cache") => NO_JSON,
-        (_, "artifact" | "artifact-subject" | "artifact-no-subject") => NO_ARTIFACT,
-        (Push, "oci-docker-layers") => Cannot("unsupported MIME type for compression"),
-        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => NO_FOREIGN,
-        (Push, "oci-foreign-layer" | "docker-foreign-layer" | "sparse-index") => NO_FILE,
-        (Pull, "sha512") => NO_SHA512,
-        (Push, "sha512") if client == "podman" => Cannot("reading manifest for instance \"sha512:"),
+        (Push, "nested-index" | "list-oci-index") if client == "buildah" => containers::NESTED_UNSAID,
+        (_, "nested-index") | (Push, "list-oci-index") => containers::NESTED,
+        (Pull, "empty-index") => containers::EMPTY,
+        (Push, "index-docker-list") => containers::NESTED_CHOICE,
+        (_, "docker-oci-layers") => containers::OCI_LAYERS,
+        (Push, "unknown-as-manifest" | "unknown-as-blob") | (_, "custom-type") => containers::UNKNOWN_TYPE,
+        (_, "buildkit-cache") => containers::BLOB_CHILDREN,
+        (_, "artifact" | "artifact-subject" | "artifact-no-subject") => containers::ARTIFACT,
+        (Push, "oci-docker-layers") => containers::DOCKER_LAYERS,
+        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => containers::FOREIGN,
+        (Push, "oci-foreign-layer" | "docker-foreign-layer") => containers::FOREIGN_ON_DISK,
+        (Push, "sparse-index") => any::ABSENT_CHILD,
+        (Pull, "sha512") => containers::SHA512,
+        (Push, "sha512") if client == "buildah" => containers::SHA512_UNSAID,
+        (Push, "sha512") => containers::SHA512_STORED,
         // Storage keeps layers unpacked: only an image without any is pushed as it was.
         (Push, "zero-layers") => Whole,
         (Push, _) => Rewritten,
@@ -114,22 +112,17 @@ fn podman(client: &str, direction: Direction, kind: &Kind) -> Expected {
 
 fn docker(direction: Direction, kind: &Kind) -> Expected {
     match (direction, kind.name) {
-        (_, "artifact" | "artifact-subject" | "artifact-no-subject") => {
-            Cannot("unsupported media type application/vnd.oci.empty.v1+json")
-        }
-        (_, "oci-foreign-layer" | "docker-foreign-layer") => Cannot("unknown blob"),
-        (_, "custom-type") => Cannot("missing signature key"),
-        (Pull, "nested-index") => Cannot("unsupported manifest format"),
-        (Pull, "empty-index" | "no-platform" | "buildkit-cache") => {
-            Cannot("no matching manifest for linux/amd64 in the manifest list entries")
-        }
-        (Push, "empty-index") => Cannot("requires at least 2 arguments"),
-        (Push, "nested-index" | "list-oci-index") => Cannot("is a manifest list"),
-        (Push, "buildkit-cache") => Cannot("unsupported manifest media type and no default available"),
+        (_, "artifact" | "artifact-subject" | "artifact-no-subject") => docker::ARTIFACT,
+        (_, "oci-foreign-layer" | "docker-foreign-layer") => docker::FOREIGN,
+        (_, "custom-type") => docker::UNKNOWN_TYPE,
+        (Pull, "nested-index") => docker::NESTED,
+        (Pull, "empty-index" | "no-platform" | "buildkit-cache") => docker::NO_PLATFORM,
+        (Push, "empty-index") => docker::EMPTY,
+        (Push, "nested-index" | "list-oci-index") => docker::LIST_CHILD,
         (Push, "docker-list") => Rewritten,
         // Written by Docker's own rules, so writing it anew changes nothing.
         (Push, "docker-image") => Whole,
-        (Push, _) if kind.is_list() => Cannot("unsupported manifest media type and no default available"),
+        (Push, _) if kind.is_list() => docker::OCI_CHILD,
         (Push, _) => Rewritten,
         (Pull, _) => one_image(kind),
     }
@@ -137,38 +130,34 @@ fn docker(direction: Direction, kind: &Kind) -> Expected {
 
 fn containerd(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
-        // The layer's URL leads nowhere, and it is asked before the registry.
-        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => Cannot("connect: connection refused"),
-        (Push, "oci-foreign-layer" | "docker-foreign-layer" | "sparse-index" | "sha512") => Cannot("not found"),
+        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => containerd::FOREIGN,
+        (Push, "oci-foreign-layer" | "docker-foreign-layer" | "sparse-index") => containerd::ABSENT,
         (Pull, "sparse-index") => OneImage,
-        (Pull, "sha512") => Cannot("unexpected commit digest sha256:"),
-        // What it does not know it pushes as a blob, which no tag can name.
-        (Push, "custom-type") => Misplaces("manifests/sea: 404"),
+        (Pull, "sha512") => containerd::SHA512,
+        (Push, "sha512") => containerd::SHA512_PUSHED,
+        (Push, "custom-type") => containerd::CUSTOM_TYPE,
         _ => Whole,
     }
 }
 
 fn crane(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
-        // It writes no index that has no children.
-        (Pull, "empty-index") => Cannot("no such file or directory"),
-        (Push, "buildkit-cache" | "unknown-as-manifest" | "unknown-as-blob") => Cannot("encountered unknown child"),
-        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => Cannot("foreign layer URL host"),
+        (Pull, "empty-index") => crane::EMPTY,
+        (Push, "buildkit-cache" | "unknown-as-manifest" | "unknown-as-blob") => crane::UNKNOWN_CHILD,
+        (Pull, "oci-foreign-layer" | "docker-foreign-layer") => crane::FOREIGN,
         (Pull, "sparse-index") => OneImage,
-        (Push, "sparse-index") => NO_FILE,
-        // It names by sha256 whatever it reads, so that the digests above point to nothing.
-        (Pull, "sha512") => Misplaces("pull-sha512/blobs/sha512/"),
-        (Push, "sha512") => Cannot("this repository does not hold the config sha512:"),
-        (Pull, "custom-type") => Cannot("Unexpected media type for Image()"),
-        (Push, "custom-type") => Cannot("layout contains non-image"),
+        (Push, "sparse-index") => any::ABSENT_CHILD,
+        (Pull, "sha512") => crane::SHA512_PULLED,
+        (Push, "sha512") => crane::SHA512_PUSHED,
+        (Pull, "custom-type") => crane::CUSTOM_PULLED,
+        (Push, "custom-type") => crane::CUSTOM_PUSHED,
         _ => Whole,
     }
 }
 
 fn oras(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
-        // It takes the subject along, and so has to find it.
-        (_, "artifact-no-subject") => Cannot("not found"),
+        (_, "artifact-no-subject") => oras::ABSENT_SUBJECT,
         (Pull, "sparse-index") => OneImage,
         _ => Whole,
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
-use super::expect::{Direction, Expected, expected};
+use super::expect::{Direction, Expected, Limit, expected};
 use super::place::Place;
 use super::registry::Registry;
 use super::sandbox::Failure;
@@ -24,8 +24,10 @@ pub(crate) struct Seeded {
 pub(crate) enum Outcome {
     /// As expected, in this form.
     Passed(Arrival),
-    /// The client refused, as it is known to.
-    Cannot(String),
+    /// The client refused with this message, as it is known to.
+    Cannot(Limit, String),
+    /// The client ended well and did not do it, as it is known to; this was found.
+    Feigned(Limit, String),
     Failed(String),
 }
 
@@ -89,11 +91,11 @@ fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
     match (expected, result) {
         (_, Ok(arrival)) if expected.is(&arrival) => Outcome::Passed(arrival),
         (_, Ok(arrival)) => Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}")),
-        (Expected::Cannot(words), Err(Failure::Refused(message))) if message.contains(words) => {
-            Outcome::Cannot(message)
+        (Expected::Cannot(limit), Err(Failure::Refused(message))) if message.contains(limit.words) => {
+            Outcome::Cannot(limit, message)
         }
-        (Expected::Misplaces(words), Err(Failure::Broken(error))) if format!("{error:#}").contains(words) => {
-            Outcome::Cannot(format!("it says that it did, and: {error:#}"))
+        (Expected::Feigns(limit), Err(Failure::Broken(error))) if format!("{error:#}").contains(limit.words) => {
+            Outcome::Feigned(limit, format!("{error:#}"))
         }
         (_, Err(failure)) => Outcome::Failed(failure.to_string()),
     }
@@ -103,20 +105,24 @@ fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
 mod tests {
     use super::*;
 
+    const LIMIT: Limit = Limit { words: "unsupported", reason: "It does not." };
+
     #[test]
     fn a_refusal_counts_only_with_the_words_that_are_known() {
         let refused = |words: &str| Err(Failure::Refused(words.to_owned()));
-        let expected = Expected::Cannot("unsupported");
-        assert!(matches!(judge(expected, refused("unsupported type")), Outcome::Cannot(_)));
+        let expected = Expected::Cannot(LIMIT);
+        assert!(matches!(judge(expected, refused("unsupported type")), Outcome::Cannot(..)));
         assert!(matches!(judge(expected, refused("500 Internal Server Error")), Outcome::Failed(_)));
         assert!(matches!(judge(Expected::Whole, refused("unsupported type")), Outcome::Failed(_)));
-        let broken = Err(Failure::Broken(anyhow::anyhow!("unsupported bytes")));
-        assert!(matches!(judge(expected, broken), Outcome::Failed(_)));
+        let broken = || Err(Failure::Broken(anyhow::anyhow!("unsupported bytes")));
+        assert!(matches!(judge(expected, broken()), Outcome::Failed(_)));
+        assert!(matches!(judge(Expected::Feigns(LIMIT), broken()), Outcome::Feigned(..)));
+        assert!(matches!(judge(Expected::Feigns(LIMIT), refused("unsupported type")), Outcome::Failed(_)));
     }
 
     #[test]
     fn doing_better_than_known_fails_too() {
-        assert!(matches!(judge(Expected::Cannot("unsupported"), Ok(Arrival::Whole)), Outcome::Failed(_)));
+        assert!(matches!(judge(Expected::Cannot(LIMIT), Ok(Arrival::Whole)), Outcome::Failed(_)));
         assert!(matches!(judge(Expected::OneImage, Ok(Arrival::Whole)), Outcome::Failed(_)));
         assert!(matches!(judge(Expected::Whole, Ok(Arrival::Whole)), Outcome::Passed(_)));
     }

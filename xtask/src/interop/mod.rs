@@ -12,9 +12,11 @@ mod eleven;
 mod expect;
 mod kinds;
 mod layout;
+mod limits;
 mod matrix;
 mod media;
 mod oras;
+mod page;
 mod place;
 mod podman;
 mod registry;
@@ -35,6 +37,7 @@ use self::docker::Docker;
 use self::document::Kind;
 use self::matrix::{Cell, Seeded};
 use self::oras::Oras;
+use self::page::Scrub;
 use self::place::Place;
 use self::podman::Podman;
 use self::registry::Registry;
@@ -53,6 +56,9 @@ pub(crate) struct Arguments {
     /// These kinds only.
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
+    /// Writes docs/clients.md, if no cell fails; for all clients and all kinds only.
+    #[arg(long, conflicts_with_all = ["clients", "kinds"])]
+    write: bool,
 }
 
 const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
@@ -83,19 +89,20 @@ const TOOLS: [Tool; 11] = [
     tools::UNSHARE,
 ];
 
-/// Runs the matrix, prints it and fails if a cell did.
+/// Runs the matrix, prints it, fails if a cell did, and writes the page if asked to.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&TOOLS)?;
     let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
     let data = folder.path().join("registry");
     let server = Server::start(Program::Portolan, &data, CONFIGURATION)?;
-    let cells = cells(arguments, folder.path(), &server.host()).with_context(|| end_of_log(&data))?;
+    let host = server.host();
+    let cells = cells(arguments, folder.path(), &host).with_context(|| end_of_log(&data))?;
     ensure!(!cells.is_empty(), "no such client, or no such kind");
     let failed = report::print(&cells);
     if failed > 0 {
         bail!("{failed} cells of the matrix failed; {}", end_of_log(&data));
     }
-    Ok(())
+    if arguments.write { page::write(&cells, &Scrub { host, folder: folder.path() }) } else { Ok(()) }
 }
 
 fn cells(arguments: &Arguments, folder: &Path, host: &str) -> Result<Vec<Cell>> {

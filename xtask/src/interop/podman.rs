@@ -54,7 +54,7 @@ impl Podman {
         let digest = fs::read_to_string(file).unwrap_or_default().trim().to_owned();
         if digest.is_empty() {
             // buildah ends with 0 when it could not copy one of a list's images.
-            return Err(Failure::Refused(format!("it ended well and pushed nothing: {errors}")));
+            return Err(anyhow!("it ended well and pushed nothing: {errors}").into());
         }
         Ok(digest)
     }

@@ -12,7 +12,11 @@ pub(crate) fn print(cells: &[Cell]) -> usize {
     print_table(cells);
     println!("\n{LEGEND}\n");
     print_messages(cells, "the client cannot", |outcome| match outcome {
-        Outcome::Cannot(message) => Some(message),
+        Outcome::Cannot(_, message) => Some(message),
+        _ => None,
+    });
+    print_messages(cells, "the client says that it did, and", |outcome| match outcome {
+        Outcome::Feigned(_, found) => Some(found),
         _ => None,
     });
     print_messages(cells, "FAILED", |outcome| match outcome {
@@ -50,7 +54,7 @@ fn word(cells: &[Cell], kind: &str, (client, direction): (&str, Direction)) -> &
         Some(Outcome::Passed(Arrival::Whole)) => "ok",
         Some(Outcome::Passed(Arrival::OneImage)) => "image",
         Some(Outcome::Passed(Arrival::Rewritten(_))) => "own",
-        Some(Outcome::Cannot(_)) => "cannot",
+        Some(Outcome::Cannot(..) | Outcome::Feigned(..)) => "cannot",
         Some(Outcome::Failed(_)) => "FAILED",
         None => "",
     }
@@ -65,7 +69,8 @@ fn print_messages(cells: &[Cell], what: &str, message: impl Fn(&Outcome) -> Opti
     println!();
 }
 
-fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+/// The items in order, each once.
+pub(crate) fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for item in items {
         if !seen.contains(&item) {

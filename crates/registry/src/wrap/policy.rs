@@ -212,3 +212,77 @@ impl Deleter for Policies {
         self.inner.delete_blob(context, repository, digest, deletion).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portolan_model::fixtures::repository;
+
+    use super::*;
+    use crate::Preset;
+    use crate::memory::MemoryRegistry;
+
+    fn policies<const N: usize>(rules: [(&str, Preset); N]) -> Policies {
+        let rule = |(pattern, preset): (&str, Preset)| PolicyRule::new(pattern, preset.into()).unwrap();
+        Policies::new(Arc::new(MemoryRegistry::new()), rules.into_iter().map(rule).collect())
+    }
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        policies([(pattern, Preset::Sparse)]).policy(&repository(name)).is_some()
+    }
+
+    #[test]
+    fn the_last_rule_that_matches_counts() {
+        let policies = policies([
+            ("**", Preset::Sparse),
+            ("team/**", Preset::Open),
+            ("team/cache", Preset::Sparse),
+            ("x", Preset::Open),
+        ]);
+        let (open, sparse) = (Policy::from(Preset::Open), Policy::from(Preset::Sparse));
+        for (name, policy) in [("other", &sparse), ("team/app", &open), ("team/cache", &sparse), ("x", &open)] {
+            assert_eq!(policies.policy(&repository(name)), Some(policy), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_a_rule_that_matches_the_caller_decides() {
+        assert_eq!(policies([]).policy(&repository("team/app")), None);
+        assert_eq!(policies([("mirror/**", Preset::Sparse)]).policy(&repository("team/app")), None);
+    }
+
+    #[test]
+    fn one_star_stays_within_a_component() {
+        for name in ["team/app", "team/x"] {
+            assert!(matches("team/*", name), "{name}");
+        }
+        for name in ["team", "team/app/cache", "other/app"] {
+            assert!(!matches("team/*", name), "{name}");
+        }
+        assert!(matches("*/cache", "team/cache") && !matches("*/cache", "team/app/cache"));
+        assert!(matches("team/app-*", "team/app-one") && !matches("team/app-*", "team/app-one/cache"));
+    }
+
+    #[test]
+    fn two_stars_are_any_number_of_components() {
+        for name in ["mirror/a", "mirror/a/b", "mirror/a/b/c"] {
+            assert!(matches("mirror/**", name), "{name}");
+        }
+        for name in ["mirror", "mirrors/a", "team/mirror/a"] {
+            assert!(!matches("mirror/**", name), "{name}");
+        }
+        for name in ["cache", "team/cache", "team/app/cache"] {
+            assert!(matches("**/cache", name), "{name}");
+        }
+        for name in ["team/cache", "team/app/cache", "team/app/x/cache"] {
+            assert!(matches("team/**/cache", name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_pattern_is_an_error() {
+        for pattern in ["team/[", "team/{a,b", "[z-a]"] {
+            let error = PolicyRule::new(pattern, Policy::default()).unwrap_err();
+            assert!(error.to_string().starts_with("not a pattern for repository names: "), "{error}");
+        }
+    }
+}
