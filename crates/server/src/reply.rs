@@ -52,8 +52,8 @@ impl Reply {
     pub(crate) fn content(self, length: u64, body: portolan_registry::Body) -> Response {
         let mut response = self.head(length);
         *response.body_mut() = match body {
-            portolan_registry::Body::Whole(bytes) => Body::from(bytes),
-            pieces @ portolan_registry::Body::Stream(_) => Body::new(Content { pieces, left: length }),
+            portolan_registry::Body::Whole(bytes) if bytes.len() as u64 == length => Body::from(bytes),
+            pieces => Body::new(Content { pieces, left: length }),
         };
         response
     }

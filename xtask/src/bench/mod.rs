@@ -20,7 +20,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use crate::load::optimised;
+use crate::load::{interrupt, optimised};
 use crate::servers::{build_portolan, target_folder};
 use crate::tools::{self, require};
 use sizes::Sizes;
@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let target = target_folder();
     fs::create_dir_all(&target)?;
     let folder = tempfile::Builder::new().prefix("bench").tempdir_in(target)?;
+    interrupt::clears(folder.path())?;
     let mut sections = vec![machine::describe(folder.path())?];
     if arguments.rounds > 0 {
         let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };

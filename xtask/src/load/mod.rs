@@ -5,6 +5,7 @@
 pub(crate) mod connection;
 pub(crate) mod download;
 pub(crate) mod image;
+pub(crate) mod interrupt;
 pub(crate) mod optimised;
 pub(crate) mod payload;
 pub(crate) mod process;

@@ -41,9 +41,22 @@ pub(crate) fn is_stopped(pid: u32) -> Result<bool> {
     Ok(true)
 }
 
+/// The processes that this one started and that live.
+pub(crate) fn own_children() -> Result<Vec<u32>> {
+    children(std::process::id())
+}
+
+/// The children of a process's every thread.
 fn children(pid: u32) -> Result<Vec<u32>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    text.split_whitespace().map(|child| child.parse().context("a child's id")).collect()
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ended meanwhile has no children left.
+        let text = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        for child in text.split_whitespace() {
+            children.push(child.parse().context("a child's id")?);
+        }
+    }
+    Ok(children)
 }
 
 /// The sum of fields of `/proc/PID/stat`, counted from the process id as 0 (see proc(5)).

@@ -109,7 +109,7 @@ async fn content_that_breaks_off_is_not_taken_for_whole() {
     let server = Running::of(Gate::new(), |_| ()).await;
     let digest = Digest::sha256(b"");
     assert_eq!(server.get(&format!("/v2/whole/blobs/{digest}")).await.body.len(), 2000);
-    for repository in ["short", "broken"] {
+    for repository in ["short", "short-piece", "broken"] {
         let mut connection = server.connect().await;
         connection.send(head("GET", &format!("/v2/{repository}/blobs/{digest}"), &[])).await;
         assert!(connection.try_answer("GET").await.is_none(), "{repository}");

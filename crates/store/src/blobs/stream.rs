@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use portolan_registry::{Body, Error, Result};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -22,12 +22,13 @@ const PIECE: u64 = 256 * 1024;
 pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> {
     let file = open(path).await?;
     let mut reader = Reader { file: Arc::new(file), range, cached: true };
-    if reader.range.end - reader.range.start <= PIECE {
-        return Ok(Body::Whole(reader.next().await?.unwrap_or_default()));
+    let first = reader.next().await?.unwrap_or_default();
+    if reader.range.is_empty() {
+        return Ok(Body::Whole(first));
     }
-    let pieces =
+    let rest =
         stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|piece| (piece, reader))) });
-    Ok(Body::stream(pieces))
+    Ok(Body::stream(stream::once(std::future::ready(Ok(first))).chain(rest)))
 }
 
 /// Opens without a change of thread where the path is in the kernel's cache.
@@ -62,7 +63,8 @@ impl Reader {
         Ok(Some(piece.into()))
     }
 
-    /// Reads on this thread what needs no wait for the disk; nothing if it would.
+    /// Reads on this thread what needs no wait for the disk, which may be less than `length`;
+    /// nothing if there is no such part.
     fn read_cached(&mut self, length: usize) -> Result<Option<Vec<u8>>> {
         if !self.cached {
             return Ok(None);
@@ -97,4 +99,28 @@ impl Reader {
 
 fn truncated() -> Error {
     Error::internal("reading a blob's file", io::Error::from(io::ErrorKind::UnexpectedEof))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{Advice, fadvise};
+
+    use super::*;
+
+    /// A file of which the kernel has only the beginning in its cache, so that a read of what is
+    /// cached alone ends there.
+    #[tokio::test]
+    async fn what_is_not_cached_is_read_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        for size in [100_000, 1_000_000] {
+            let content: Vec<u8> = (0..size).map(|position: u32| position.to_le_bytes()[1]).collect();
+            std::fs::write(&path, &content).unwrap();
+            let file = File::open(&path).unwrap();
+            file.sync_all().unwrap();
+            fadvise(&file, 32_768, None, Advice::DontNeed).unwrap();
+            let body = read_file(path.clone(), 0..u64::from(size)).await.unwrap();
+            assert!(body.collect(usize::MAX).await.unwrap() == content, "{size} bytes");
+        }
+    }
 }

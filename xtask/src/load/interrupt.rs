@@ -1,0 +1,43 @@
+//! Ctrl-C and SIGTERM for long runs without an event loop of their own: nothing that was started outlives them.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use anyhow::Result;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::process;
+
+/// From now on a signal ends all children, takes the folder away and ends this process.
+pub(crate) fn clears(folder: &Path) -> Result<()> {
+    let folder = folder.to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        end(&folder);
+    });
+    Ok(())
+}
+
+fn end(folder: &Path) -> ! {
+    // TERM, for nginx ends its workers on that alone.
+    for child in process::own_children().unwrap_or_default() {
+        if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+    println!("interrupted");
+    std::process::exit(130)
+}
