@@ -26,7 +26,7 @@ pub(crate) struct Failure {
     pub(crate) error: anyhow::Error,
 }
 
-/// The exit statuses that scripts rely on, as docs/cli.md lists them.
+/// The exit statuses that scripts rely on, as docs/operations.md lists them.
 #[derive(Clone, Copy)]
 pub(crate) enum Status {
     /// Something on this side failed.
