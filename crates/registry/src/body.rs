@@ -16,7 +16,12 @@ pub enum Body {
     /// All of it, at hand.
     Whole(Bytes),
     /// Piece by piece.
-    Stream(BoxStream<'static, Result<Bytes>>),
+    Stream {
+        /// The pieces, in order.
+        pieces: BoxStream<'static, Result<Bytes>>,
+        /// Number of bytes that they have together, where that is known before they come.
+        length: Option<u64>,
+    },
 }
 
 impl Body {
@@ -25,9 +30,22 @@ impl Body {
         Self::Whole(Bytes::new())
     }
 
-    /// A body that comes piece by piece.
+    /// A body that comes piece by piece, nobody knows how many.
     pub fn stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self::Stream(pieces.boxed())
+        Self::Stream { pieces: pieces.boxed(), length: None }
+    }
+
+    /// A body that comes piece by piece and has `length` bytes, unless it ends with an error.
+    pub fn sized(length: u64, pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self::Stream { pieces: pieces.boxed(), length: Some(length) }
+    }
+
+    /// Number of bytes that are still to come, where that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::Stream { length, .. } => *length,
+        }
     }
 
     /// All of the bytes in one piece.
@@ -40,7 +58,7 @@ impl Body {
         let mut pieces = match self {
             Self::Whole(bytes) if bytes.len() <= limit => return Ok(bytes),
             Self::Whole(_) => return Err(too_large()),
-            Self::Stream(pieces) => pieces,
+            Self::Stream { pieces, .. } => pieces,
         };
         let mut collected = BytesMut::new();
         while let Some(piece) = pieces.next().await.transpose()? {
@@ -66,7 +84,13 @@ impl Stream for Body {
         match &mut *self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
-            Self::Stream(pieces) => pieces.poll_next_unpin(context),
+            Self::Stream { pieces, length } => {
+                let piece = pieces.poll_next_unpin(context);
+                if let (Poll::Ready(Some(Ok(piece))), Some(length)) = (&piece, length) {
+                    *length = length.saturating_sub(piece.len() as u64);
+                }
+                piece
+            }
         }
     }
 }
@@ -75,7 +99,8 @@ impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(formatter, "Body({} bytes)", bytes.len()),
-            Self::Stream(_) => formatter.write_str("Body(stream)"),
+            Self::Stream { length: Some(length), .. } => write!(formatter, "Body(stream of {length} bytes)"),
+            Self::Stream { length: None, .. } => formatter.write_str("Body(stream)"),
         }
     }
 }

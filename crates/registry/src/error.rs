@@ -58,6 +58,8 @@ pub enum Kind {
     Referenced,
     /// The caller has no right to do this.
     Denied,
+    /// The caller has to say who it is, or what it said is not believed.
+    Unauthorized,
     /// This registry does not offer that.
     Unsupported,
     /// Too much at once.
@@ -69,6 +71,8 @@ pub enum Kind {
     BodyIncomplete,
     /// The body stood still for too long.
     BodyTimeout,
+    /// The registry could not be reached, or failed in a way that may pass.
+    Unavailable,
     /// There is no room left to store anything.
     StorageFull,
     /// A failure of this registry itself.
@@ -93,9 +97,10 @@ impl Kind {
                 ErrorCode::BlobUploadInvalid
             }
             Self::PreconditionFailed | Self::Referenced | Self::Denied => ErrorCode::Denied,
+            Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Unsupported => ErrorCode::Unsupported,
             Self::TooManyRequests { .. } => ErrorCode::TooManyRequests,
-            Self::StorageFull | Self::Internal => ErrorCode::from("UNKNOWN"),
+            Self::Unavailable | Self::StorageFull | Self::Internal => ErrorCode::from("UNKNOWN"),
             Self::Remote(code) => code.clone(),
         }
     }
@@ -203,6 +208,14 @@ impl Error {
     #[must_use]
     pub fn with_source(self, source: impl Into<Source>) -> Self {
         Self { source: Some(source.into()), ..self }
+    }
+
+    /// Whether the same call may succeed later: the other side was busy, or could not be heard.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Unavailable | Kind::TooManyRequests { .. } | Kind::BodyIncomplete | Kind::BodyTimeout
+        )
     }
 
     /// What went wrong.

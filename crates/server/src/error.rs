@@ -50,11 +50,12 @@ fn status(kind: &Kind) -> StatusCode {
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::Referenced | Kind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Denied => StatusCode::FORBIDDEN,
+        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
         Kind::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         Kind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Kind::Remote(_) => StatusCode::BAD_GATEWAY,
+        Kind::Unavailable | Kind::Remote(_) => StatusCode::BAD_GATEWAY,
     }
 }
 

@@ -231,7 +231,8 @@ macro_rules! contract_group {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $behaviour() {
-                    $crate::contract::run(super::$make(), $crate::contract::$group::$behaviour).await;
+                    let name = concat!(stringify!($group), "::", stringify!($behaviour));
+                    $crate::contract::run(name, super::$make(), $crate::contract::$group::$behaviour).await;
                 }
             )*
         }

@@ -42,11 +42,12 @@ pub mod uploads;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use portolan_model::Digest;
 use portolan_model::fixtures::{self, Image};
 use serde_json::Value;
@@ -61,13 +62,30 @@ const TIME_LIMIT: Duration = Duration::from_mins(2);
 /// The implementation under test, holding nothing yet, and what has to live as long as it.
 pub struct Subject {
     registry: Arc<dyn Registry>,
+    unable: &'static [Limit],
     _keep: Box<dyn Any + Send>,
+}
+
+/// A behaviour that an implementation is known not to have, and why. The suite makes sure that it
+/// has not: a limit that is gone fails, and is struck off the list.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// The behaviour, as `group::behaviour`.
+    pub behaviour: &'static str,
+    /// What stands in the way.
+    pub reason: &'static str,
 }
 
 impl Subject {
     /// A registry that needs `keep`, a folder or a server, to live as long as it.
     pub fn new(registry: Arc<dyn Registry>, keep: impl Any + Send) -> Self {
-        Self { registry, _keep: Box::new(keep) }
+        Self { registry, unable: &[], _keep: Box::new(keep) }
+    }
+
+    /// The same, known not to have these behaviours.
+    #[must_use]
+    pub fn unable(self, limits: &'static [Limit]) -> Self {
+        Self { unable: limits, ..self }
     }
 }
 
@@ -77,14 +95,22 @@ impl From<Arc<dyn Registry>> for Subject {
     }
 }
 
-/// Holds a fresh subject against one behaviour.
+/// Holds a fresh subject against one behaviour, which is called `name`.
 pub async fn run<S: Into<Subject>, B: Future<Output = ()>>(
+    name: &str,
     make: impl Future<Output = S>,
     behaviour: impl FnOnce(Arc<dyn Registry>) -> B,
 ) {
     let subject: Subject = make.await.into();
-    let ran = tokio::time::timeout(TIME_LIMIT, behaviour(Arc::clone(&subject.registry))).await;
-    ran.expect("the behaviour is shown within the time limit");
+    let shown = tokio::time::timeout(TIME_LIMIT, behaviour(Arc::clone(&subject.registry)));
+    let in_time = "the behaviour is shown within the time limit";
+    match subject.unable.iter().find(|limit| limit.behaviour == name) {
+        None => shown.await.expect(in_time),
+        Some(limit) => {
+            let ended = AssertUnwindSafe(shown).catch_unwind().await;
+            assert!(!matches!(ended, Ok(Ok(()))), "{name} is shown, though it was said that {}", limit.reason);
+        }
+    }
 }
 
 /// Stores an image with its blobs, sets a tag, and answers its digest.

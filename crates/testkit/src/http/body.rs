@@ -49,10 +49,7 @@ impl http_body::Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.body {
-            Body::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Body::Stream(_) => SizeHint::default(),
-        }
+        self.body.length().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

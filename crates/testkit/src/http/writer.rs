@@ -79,7 +79,7 @@ impl Writer for HttpRegistry {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        let range = self.piece(context, repository, id, offset, length(&body)).await?;
+        let range = self.piece(context, repository, id, offset, body.length()).await?;
         let mut request = self.request(Method::PATCH, &upload(repository, id), "");
         if let Some(range) = range {
             request = request.header(header::CONTENT_RANGE, range.to_string());
@@ -96,7 +96,7 @@ impl Writer for HttpRegistry {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        let range = self.piece(context, repository, id, offset, length(&body)).await?;
+        let range = self.piece(context, repository, id, offset, body.length()).await?;
         let location = closing_location(&upload(repository, id).to_path(), digest);
         let mut request = self.request_to(Method::PUT, &location);
         if let Some(range) = range {
@@ -149,13 +149,6 @@ impl HttpRegistry {
             offset if offset == first => Ok(None),
             offset => Err(Error::out_of_order(offset, first)),
         }
-    }
-}
-
-fn length(body: &Body) -> Option<u64> {
-    match body {
-        Body::Whole(bytes) => Some(bytes.len() as u64),
-        Body::Stream(_) => None,
     }
 }
 

@@ -1,0 +1,1 @@
+//! OCI layouts and archives on disk, as registries.
