@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 /// Most values that one document may hold. 4 MiB of real manifests hold a tenth of this; a
@@ -51,6 +52,31 @@ impl Json {
         members.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// The same member, to be changed.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter_mut().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Gives the member that readers see under `key` another value, or adds it at the end.
+    pub(crate) fn set(&mut self, key: &str, value: Self) {
+        match (self.get_mut(key), value) {
+            (Some(member), value) => *member = value,
+            (None, value) => {
+                if let Self::Object(members) = self {
+                    members.push((key.into(), value));
+                }
+            }
+        }
+    }
+
+    /// Takes every member called `key` out.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Self::Object(members) = self {
+            members.retain(|(name, _)| name != key);
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
@@ -91,6 +117,26 @@ impl Json {
                 Value::Object(members.iter().map(member).collect::<Map<_, _>>())
             }
         }
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(items) => serializer.collect_seq(items),
+            Self::Object(members) => serializer.collect_map(members.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+/// Writes the document without white space, keys in their order and duplicates too.
+impl fmt::Display for Json {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 

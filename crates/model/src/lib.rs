@@ -8,6 +8,7 @@
 mod byte_range;
 mod descriptor;
 mod digest;
+mod draft;
 mod error_code;
 mod finding;
 #[cfg(any(test, feature = "testing"))]
@@ -24,6 +25,7 @@ mod select;
 pub use byte_range::{ByteRange, Unsatisfiable};
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use draft::{Draft, Fate};
 pub use error_code::ErrorCode;
 pub use finding::{Finding, Rule, Severity};
 pub use json::{Json, JsonError};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 /// Longest repository name, in bytes.
 const MAX_NAME: usize = 255;
 /// Longest tag, in bytes.
@@ -13,7 +15,8 @@ const MAX_TAG: usize = 128;
 /// A component is made of lower-case letters and digits, joined by `.`, `_`, `__` or any number
 /// of `-`. Such a name holds no `..`, no empty component and no character that a path or an URL
 /// would give a meaning to.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
 pub struct RepositoryName(Box<str>);
 
 /// Why a text is no repository name.

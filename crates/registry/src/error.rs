@@ -198,6 +198,12 @@ impl Error {
         Self::new(Kind::RangeUnsatisfiable { size }, message).with_detail(json!({"size": size}))
     }
 
+    /// The same error, its sentence beginning with what was being done.
+    #[must_use]
+    pub fn while_doing(self, what: impl fmt::Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// The same error with detail for machines.
     #[must_use]
     pub fn with_detail(self, detail: Value) -> Self {
@@ -212,10 +218,7 @@ impl Error {
 
     /// Whether the same call may succeed later: the other side was busy, or could not be heard.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Unavailable | Kind::TooManyRequests { .. } | Kind::BodyIncomplete | Kind::BodyTimeout
-        )
+        matches!(self.kind, Kind::Unavailable | Kind::TooManyRequests { .. } | Kind::BodyIncomplete | Kind::BodyTimeout)
     }
 
     /// What went wrong.

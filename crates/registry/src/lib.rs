@@ -10,7 +10,9 @@ mod body;
 mod context;
 #[cfg(feature = "testing")]
 pub mod contract;
+pub mod copy;
 mod deleter;
+mod edit_index;
 mod error;
 mod lister;
 pub mod memory;
@@ -25,6 +27,7 @@ pub use admission::{Held, admit};
 pub use body::Body;
 pub use context::{Action, Authorize, Caller, Context, Everything};
 pub use deleter::{Deleter, Deletion, Parent};
+pub use edit_index::{Edited, IndexEdit, edit_index};
 pub use error::{Error, Kind, Result};
 pub use lister::{Lister, Page, PageRequest};
 pub use policy::{Policy, Preset, Verdict};

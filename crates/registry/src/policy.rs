@@ -37,6 +37,15 @@ pub enum Preset {
 }
 
 impl Policy {
+    /// What a copy asks of a target that has no policy of its own: to take what another registry has
+    /// taken. What a manifest names must be there, unless the copy is sparse.
+    pub(crate) fn for_copies(sparse: bool) -> Self {
+        let missing = if sparse { Verdict::Accept } else { Verdict::Reject };
+        let lenient = [Rule::TwoShapes, Rule::MalformedField, Rule::MediaTypeMismatch, Rule::SizeMismatch];
+        let verdicts = lenient.into_iter().map(|rule| (rule, Verdict::Warn));
+        Self { verdicts: verdicts.chain([(Rule::MissingChild, missing)]).collect() }
+    }
+
     /// What is done about findings of `rule`: unless set, errors are rejected and warnings told.
     pub fn verdict(&self, rule: Rule) -> Verdict {
         let by_severity = || match rule.severity() {

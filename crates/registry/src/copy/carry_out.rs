@@ -1,0 +1,109 @@
+//! From a plan to the deed: blobs, then manifests rank by rank, tags with the last.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::blob::Brought;
+use super::plan::{Action, Outcome, Plan, PlannedBlob, PlannedDocument, Tally};
+use super::{Copier, Event, Observer, Place};
+use crate::{Error, Kind, Policy, PutManifest, Result, TagUpdate};
+
+impl Copier {
+    /// Does what the plan says. What is done when an error comes stays done, and is found by the
+    /// next plan; no tag has moved then.
+    ///
+    /// # Errors
+    /// The first thing that fails; [`Kind::PreconditionFailed`] when a tag is elsewhere by now.
+    pub async fn carry_out(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<Outcome> {
+        let mut tally = self.blobs(plan, observer).await?;
+        for documents in plan.manifests.chunk_by(|one, other| one.rank == other.rank) {
+            tally.manifests += self.documents(plan, documents, observer).await?;
+        }
+        Ok(Outcome { source_digest: plan.source_digest.clone(), digest: plan.digest.clone(), tally })
+    }
+
+    async fn blobs(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<Tally> {
+        let (there, missing): (Vec<&PlannedBlob>, Vec<_>) =
+            plan.blobs.iter().partition(|blob| blob.action == Action::There);
+        let mut tally = Tally::default();
+        for blob in there {
+            tally.found(blob.size.unwrap_or_default());
+        }
+        let brought =
+            missing.into_iter().map(|blob| async move { Ok((blob, self.bring(plan, blob, observer).await?)) });
+        let mut brought = stream::iter(brought).buffer_unordered(self.jobs);
+        while let Some((blob, how)) = brought.try_next().await? {
+            let size = blob.size.unwrap_or_default();
+            match how {
+                Brought::Copied => tally.copy(size),
+                Brought::Mounted => tally.mount(size),
+                Brought::There => tally.found(size),
+                Brought::Absent => (),
+            }
+        }
+        Ok(tally)
+    }
+
+    /// Stores documents of one rank, and answers how many.
+    async fn documents(
+        &self,
+        plan: &Plan,
+        documents: &[PlannedDocument],
+        observer: &Arc<dyn Observer>,
+    ) -> Result<usize> {
+        let stored = documents.iter().filter(|document| document.is_stored());
+        let stored = stored.map(|document| self.document(plan, document, observer));
+        let stored: Vec<()> = stream::iter(stored).buffer_unordered(self.jobs).try_collect().await?;
+        Ok(stored.len())
+    }
+
+    async fn document(&self, plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
+        let _permit = self.permits.acquire().await.map_err(|error| Error::internal("waiting for a turn", error))?;
+        let stored = match put(plan, document, observer).await {
+            Err(error) if document.or_blob && is_refusal(&error) => put_as_blob(plan, document).await,
+            stored => stored,
+        };
+        let target = plan.request.target.at(&document.digest);
+        stored.map_err(|error| error.while_doing(format!("storing the manifest {target}")))?;
+        observer.notice(Event::ManifestDone { digest: &document.digest, media_type: document.media_type.as_ref() });
+        for TagUpdate { tag, .. } in &document.updates {
+            observer.notice(Event::TagSet { tag, digest: &document.digest });
+        }
+        Ok(())
+    }
+}
+
+async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
+    let Place { registry, context, repository, .. } = &plan.request.target;
+    let digest = &document.digest;
+    // Under a tag alone it is one request; whoever stores it says under which digest.
+    let by_tag = !document.updates.is_empty() && *digest.algorithm() == portolan_model::Algorithm::Sha256;
+    let options = PutManifest {
+        media_type: document.media_type.clone(),
+        digest: (!by_tag).then(|| digest.clone()),
+        tags: document.updates.clone(),
+        policy: Policy::for_copies(plan.sparse),
+    };
+    let outcome = registry.put_manifest(context, repository, document.bytes.clone(), options).await?;
+    if outcome.digest != *digest {
+        return Err(Error::digest_mismatch(digest, &outcome.digest));
+    }
+    for finding in &outcome.findings {
+        observer.notice(Event::Warned { digest, finding });
+    }
+    Ok(())
+}
+
+async fn put_as_blob(plan: &Plan, document: &PlannedDocument) -> Result<()> {
+    let Place { registry, context, repository, .. } = &plan.request.target;
+    registry.put_blob(context, repository, &document.digest, document.bytes.clone().into()).await
+}
+
+/// Whether the target will not take this as a manifest, whenever it is asked.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::ManifestInvalid | Kind::Unsupported | Kind::ContentMissing | Kind::Remote(_) | Kind::Internal
+    )
+}

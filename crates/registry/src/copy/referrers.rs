@@ -1,0 +1,54 @@
+//! What refers to a manifest: by `subject`, and by the tags that cosign gives to signatures.
+
+use std::collections::HashSet;
+
+use portolan_model::{Descriptor, Digest, Tag};
+
+use super::Place;
+use crate::{Kind, PageRequest, Result};
+
+/// Items asked for at a time.
+const PAGE: usize = 1000;
+
+/// Every manifest whose subject is `digest`.
+pub(super) async fn of(place: &Place, digest: &Digest) -> Result<Vec<Descriptor>> {
+    let Place { registry, context, repository, .. } = place;
+    let (mut found, mut request) = (Vec::new(), PageRequest::first(PAGE));
+    loop {
+        let page = registry.referrers(context, repository, digest, None, &request).await?;
+        found.extend(page.items);
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The tags under which cosign keeps signatures, attestations and bills of materials of `digests`:
+/// `sha256-HEX.sig`, `.att` and `.sbom`.
+pub(super) async fn cosign_tags(place: &Place, digests: &[Digest]) -> Result<Vec<Tag>> {
+    let wanted: HashSet<String> = digests.iter().flat_map(names).collect();
+    let Some(least) = wanted.iter().min() else { return Ok(Vec::new()) };
+    let Place { registry, context, repository, .. } = place;
+    // They begin behind whatever is smaller by a character.
+    let (mut found, mut request) = (Vec::new(), PageRequest { limit: PAGE, after: Some(least[..6].to_owned()) });
+    loop {
+        let page = match registry.tags(context, repository, &request).await {
+            Err(error) if *error.kind() == Kind::RepositoryUnknown => return Ok(found),
+            page => page?,
+        };
+        found.extend(page.items.iter().filter(|tag| wanted.contains(tag.as_str())).cloned());
+        match page.next {
+            Some(next) if page.items.last().is_none_or(|last| last.as_str() < BEHIND) => request.after = Some(next),
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Behind all names that begin with an algorithm known here and a hyphen.
+const BEHIND: &str = "sha6";
+
+fn names(digest: &Digest) -> impl Iterator<Item = String> {
+    let name = format!("{}-{}", digest.algorithm(), digest.encoded());
+    ["sig", "att", "sbom"].into_iter().map(move |suffix| format!("{name}.{suffix}"))
+}

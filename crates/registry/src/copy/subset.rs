@@ -1,0 +1,128 @@
+//! A subset of an index: which children are copied, and the index that has no others.
+
+use std::collections::{HashMap, HashSet};
+
+use portolan_model::{Descriptor, Digest, Draft, Fate, Manifest, Platform, Role};
+
+use super::tree::{Document, Tree};
+use crate::{Error, Kind, Result};
+
+/// Names the image that a child of BuildKit's says something about.
+const ATTESTATION_OF: &str = "vnd.docker.reference.digest";
+
+/// The children that somebody who wants `platforms` gets: all of them, if none is named.
+///
+/// Those are the images for a platform, nested indexes that may have some, and what is attached to a
+/// chosen image by the annotation that BuildKit uses.
+pub(super) fn chosen<'a>(children: &[&'a Descriptor], platforms: &[Platform]) -> Vec<&'a Descriptor> {
+    if platforms.is_empty() {
+        return children.to_vec();
+    }
+    let direct: HashSet<&Digest> =
+        children.iter().filter(|child| may_serve(child, platforms)).map(|child| &child.digest).collect();
+    let attached = |child: &Descriptor| {
+        let image = child.annotations.get(ATTESTATION_OF).and_then(|text| text.parse().ok());
+        image.is_some_and(|image: Digest| direct.contains(&image))
+    };
+    children.iter().filter(|child| direct.contains(&child.digest) || attached(child)).copied().collect()
+}
+
+fn may_serve(child: &Descriptor, platforms: &[Platform]) -> bool {
+    let role = child.media_type.as_ref().map(portolan_model::MediaType::role);
+    match (&child.platform, role) {
+        (Some(platform), Some(Role::Manifest | Role::Index)) => {
+            platforms.iter().any(|wanted| platform.satisfies(wanted))
+        }
+        (None, Some(Role::Index)) => true,
+        _ => false,
+    }
+}
+
+/// What becomes of the documents of a tree, by their digests at the source.
+pub(super) struct Subset {
+    /// Indexes that are written anew.
+    pub(super) changed: HashMap<Digest, Manifest>,
+    /// Indexes of which nothing is left.
+    pub(super) empty: HashSet<Digest>,
+}
+
+/// The tree under `root` with nothing in it but what was chosen.
+///
+/// # Errors
+/// [`Kind::ManifestUnknown`] when nothing is left; the message names the platforms that there are.
+pub(super) fn cut(tree: &Tree, root: &Digest, platforms: &[Platform]) -> Result<Subset> {
+    let mut cut = Cut { tree, done: HashMap::new(), changed: HashMap::new() };
+    if cut.document(root) {
+        let empty = cut.done.into_iter().filter(|(_, left)| !left).map(|(digest, _)| digest).collect();
+        return Ok(Subset { changed: cut.changed, empty });
+    }
+    let wanted: Vec<_> = platforms.iter().map(ToString::to_string).collect();
+    let message = format!("there is no image for {}, there are: {}", wanted.join(", "), offered(tree, root));
+    Err(Error::new(Kind::ManifestUnknown, message))
+}
+
+struct Cut<'a> {
+    tree: &'a Tree,
+    /// Whether anything is left of each document.
+    done: HashMap<Digest, bool>,
+    changed: HashMap<Digest, Manifest>,
+}
+
+impl Cut<'_> {
+    /// Answers whether anything is left of it. The walk has bounded the depth.
+    fn document(&mut self, digest: &Digest) -> bool {
+        if let Some(left) = self.done.get(digest) {
+            return *left;
+        }
+        let left = match self.tree.document(digest) {
+            Some(Document { manifest: Some(manifest), children, .. }) if is_index(manifest) => {
+                self.index(digest, manifest, children)
+            }
+            _ => true,
+        };
+        self.done.insert(digest.clone(), left);
+        left
+    }
+
+    fn index(&mut self, digest: &Digest, manifest: &Manifest, followed: &[Digest]) -> bool {
+        let kept: HashSet<&Digest> = followed.iter().filter(|child| self.document(child)).collect();
+        let mut draft = Draft::of(manifest);
+        let mut any_changed = false;
+        draft.children(|child| {
+            let fate = self.fate(&child.digest, &kept);
+            any_changed |= fate != Fate::Keep;
+            fate
+        });
+        if any_changed && !kept.is_empty() {
+            let written = Manifest::parse(draft.to_bytes(), Some(manifest.media_type()));
+            self.changed.extend(written.ok().map(|written| (digest.clone(), written)));
+        }
+        !kept.is_empty()
+    }
+
+    fn fate(&self, child: &Digest, kept: &HashSet<&Digest>) -> Fate {
+        if !kept.contains(child) {
+            return Fate::Drop;
+        }
+        match self.changed.get(child) {
+            None => Fate::Keep,
+            Some(written) => {
+                Fate::Replace { digest: Digest::sha256(written.bytes()), size: written.bytes().len() as u64 }
+            }
+        }
+    }
+}
+
+fn is_index(manifest: &Manifest) -> bool {
+    manifest.media_type().role() == Role::Index
+}
+
+/// The platforms of an index's children, for a message.
+fn offered(tree: &Tree, root: &Digest) -> String {
+    let manifest = tree.document(root).and_then(|document| document.manifest.as_ref());
+    let children = manifest.map(Manifest::children).unwrap_or_default();
+    let platforms = children.iter().filter_map(|child| child.descriptor.platform.as_ref()).map(ToString::to_string);
+    let mut platforms: Vec<_> = platforms.filter(|platform| platform != "unknown/unknown").collect();
+    platforms.dedup();
+    if platforms.is_empty() { "none that say so".into() } else { platforms.join(", ") }
+}
