@@ -20,6 +20,7 @@ mod policy;
 mod reader;
 mod referrers;
 mod take_in;
+mod verify;
 pub mod wrap;
 mod writer;
 
@@ -34,6 +35,7 @@ pub use policy::{Policy, Preset, Verdict};
 pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_bytes};
 pub use referrers::{referrer_descriptor, referrers_page};
 pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn, take_in};
+pub use verify::verified;
 pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
 
 /// Everything that a registry does; implemented by whatever has the four parts.

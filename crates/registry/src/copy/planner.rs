@@ -33,7 +33,9 @@ impl Copier {
             changed: HashMap::new(),
             remarks: Vec::new(),
         };
-        let settled = !request.tags.is_empty() && current.iter().all(|current| current.as_ref() == Some(&digest));
+        let mut updates = request.tags.iter().zip(&current);
+        let settled =
+            !request.tags.is_empty() && updates.all(|(update, current)| is_settled(update, current.as_ref(), &digest));
         if settled && !options.looks_behind_what_is_there() {
             return Ok(planner.nothing(digest));
         }

@@ -171,6 +171,9 @@ async fn a_precondition_goes_with_the_tag() {
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
     refused(ends.copier.carry_out(&plan, &nobody()).await, &Kind::PreconditionFailed);
     assert_eq!(ends.target().tagged("copied").await, Some(image("b").digest()));
+    ends.target().image(&image("a"), &["copied"]).await;
+    let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
+    refused(ends.copier.carry_out(&plan, &nobody()).await, &Kind::PreconditionFailed);
 }
 
 #[tokio::test]
