@@ -47,7 +47,7 @@ impl Check {
             match piece.and_then(|piece| self.take(piece)) {
                 Ok(None) => (),
                 Ok(Some(piece)) => return Some(Ok(piece)),
-                Err(error) => return self.fail(error),
+                Err(error) => return Some(Err(self.fail(error))),
             }
         }
     }
@@ -78,10 +78,11 @@ impl Check {
         held.map(Ok)
     }
 
-    fn fail(&mut self, error: Error) -> Option<Result<Bytes>> {
+    /// Nothing comes behind an error.
+    fn fail(&mut self, error: Error) -> Error {
         self.body = None;
         self.held = None;
-        Some(Err(error))
+        error
     }
 
     fn wrong_size(&self, about: &str) -> Error {
