@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(outcome("abcd", None, pieces(&["abcd", "ef"])).await, ("abcd".into(), Some(Kind::DigestInvalid)));
         let short = ("ab".into(), Some(Kind::SizeInvalid));
         assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "c"])).await, short);
-        assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "cde"])).await, ("".into(), Some(Kind::SizeInvalid)));
+        assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "cde"])).await, (String::new(), Some(Kind::SizeInvalid)));
     }
 
     #[tokio::test]
