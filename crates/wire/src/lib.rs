@@ -2,11 +2,12 @@
 //!
 //! Everything here turns text of a request or an answer into types of `portolan_model` and back:
 //! paths ([`Endpoint`]), queries ([`query`]), ranges ([`range`]), conditions ([`condition`]), links
-//! ([`link`]), error bodies ([`ErrorBody`]) and warnings ([`warning`]). A text of a request that
-//! cannot be read becomes a [`RequestError`], which carries the code, sentence and detail that the
-//! answer is made of. Section names in the documentation are those of
-//! opencontainers/distribution-spec.
+//! ([`link`]), challenges ([`Challenge`]), scopes ([`Scopes`]), error bodies ([`ErrorBody`]) and
+//! warnings ([`warning`]). A text of a request that cannot be read becomes a [`RequestError`], which
+//! carries the code, sentence and detail that the answer is made of. Section names in the
+//! documentation are those of opencontainers/distribution-spec.
 
+mod challenge;
 pub mod condition;
 mod endpoint;
 mod error_body;
@@ -16,8 +17,11 @@ mod list;
 pub mod query;
 pub mod range;
 mod request_error;
+mod scope;
 pub mod warning;
 
+pub use challenge::Challenge;
 pub use endpoint::{Endpoint, EndpointError, upload_uuid};
 pub use error_body::{ErrorBody, ErrorEntry};
 pub use request_error::RequestError;
+pub use scope::Scopes;

@@ -1,0 +1,221 @@
+//! Reading over HTTP (distribution-spec, "Pull").
+
+use async_trait::async_trait;
+use http::{Method, StatusCode, header};
+use portolan_model::{ByteRange, Digest, Manifest, MediaType, Reference, RepositoryName};
+use portolan_registry::{
+    BlobInfo, BlobRead, Context, Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, ManifestRead, Reader, Result, verified,
+    verified_digest, wanted_bytes,
+};
+use portolan_wire::Endpoint;
+use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
+use portolan_wire::range::{ContentRange, write_range};
+
+use crate::Client;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::download::{Download, Part};
+
+/// The types that a manifest may have, in one line, since some registries read no more than that;
+/// the last one says that any other is welcome too, which by itself some take for a wish for images.
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.oci.artifact.manifest.v1+json, \
+    */*";
+
+#[async_trait]
+impl Reader for Client {
+    /// A body that breaks off goes on by itself where it stands. A whole blob ends with an error in
+    /// the place of its last piece when it does not have its digest.
+    async fn get_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        range: Option<ByteRange>,
+    ) -> Result<BlobRead> {
+        let call = self.blob(Method::GET, repository, digest)?;
+        let asked = match range {
+            Some(range) => call.clone().header(header::RANGE, write_range(range))?,
+            None => call.clone(),
+        };
+        let answer = self.host.exchange(&asked.downloading()).await?;
+        let part = match answer.status {
+            StatusCode::PARTIAL_CONTENT => self.part(&answer, repository, digest).await?,
+            StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.outside(answer, repository, digest).await),
+            status if status.is_success() => self.whole(&answer, repository, digest, range).await?,
+            _ => return Err(self.host.refusal_or(answer, Error::blob_unknown(repository, digest)).await),
+        };
+        let Part { size, ref wanted, .. } = part;
+        let wanted = wanted.clone();
+        let whole = wanted == (0..size);
+        let body = Download::new(self, call, part, answer).into_body();
+        let body = if whole { verified(digest, Some(size), body) } else { body };
+        Ok(BlobRead { size, range: wanted, body })
+    }
+
+    /// Asked with GET where HEAD is not answered as it should be.
+    async fn head_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+        let answer = self.host.exchange(&self.blob(Method::HEAD, repository, digest)?).await?;
+        if is_absent(&answer) {
+            return Err(Error::blob_unknown(repository, digest));
+        }
+        match answer.header(&header::CONTENT_LENGTH).filter(|_| answer.is_success()) {
+            Some(size) => Ok(BlobInfo { size }),
+            None if speaks_of_itself(answer.status) => Err(self.host.refusal(answer).await),
+            None => Ok(BlobInfo { size: self.size_by_range(repository, digest).await? }),
+        }
+    }
+
+    /// The bytes are held against the digest before anybody sees them; they are all at hand then.
+    async fn get_manifest(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestRead> {
+        let call = self.manifest(Method::GET, repository, reference)?.reading(MAX_MANIFEST_BYTES);
+        let answer = self.host.exchange(&call).await?;
+        if !answer.is_success() {
+            return Err(self.host.refusal_or(answer, Error::manifest_unknown(repository, reference)).await);
+        }
+        let bytes = answer.bytes();
+        let digest = match reference {
+            Reference::Digest(digest) => verified_digest(&bytes, Some(digest)),
+            Reference::Tag(_) => verified_digest(&bytes, computable(&answer).as_ref()),
+        };
+        let digest =
+            digest.map_err(|error| error.while_doing(format!("reading {}/{repository}@{reference}", self.host.name())))?;
+        let media_type = told_type(&answer).or_else(|| Some(Manifest::parse(bytes.clone(), None).ok()?.media_type().clone()));
+        let media_type = media_type.unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
+        let info = ManifestInfo { digest, media_type, size: bytes.len() as u64 };
+        Ok(ManifestRead { info, body: bytes.into() })
+    }
+
+    /// Asked with GET where HEAD is not answered as it should be.
+    async fn head_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestInfo> {
+        let answer = self.host.exchange(&self.manifest(Method::HEAD, repository, reference)?).await?;
+        if is_absent(&answer) {
+            return Err(Error::manifest_unknown(repository, reference));
+        }
+        let digest = match reference {
+            Reference::Digest(digest) => Some(digest.clone()),
+            Reference::Tag(_) => computable(&answer),
+        };
+        match (digest, told_type(&answer), answer.header(&header::CONTENT_LENGTH)) {
+            (Some(digest), Some(media_type), Some(size)) if answer.is_success() => {
+                Ok(ManifestInfo { digest, media_type, size })
+            }
+            _ if speaks_of_itself(answer.status) => Err(self.host.refusal(answer).await),
+            _ => self.get_manifest(context, repository, reference).await.map(|read| read.info),
+        }
+    }
+}
+
+impl Client {
+    fn blob(&self, method: Method, repository: &RepositoryName, digest: &Digest) -> Result<Call> {
+        let call = self.host.call(method, &Endpoint::Blob(repository.clone(), digest.clone()), "");
+        // Digests are those of the content as it is stored.
+        call.header(header::ACCEPT_ENCODING, "identity")
+    }
+
+    fn manifest(&self, method: Method, repository: &RepositoryName, reference: &Reference) -> Result<Call> {
+        let call = self.host.call(method, &Endpoint::Manifest(repository.clone(), reference.clone()), "");
+        call.header(header::ACCEPT, ACCEPT)?.header(header::ACCEPT_ENCODING, "identity")
+    }
+
+    /// The part that a server says it answers with.
+    async fn part(&self, answer: &Answer, repository: &RepositoryName, digest: &Digest) -> Result<Part> {
+        let range = content_range(answer).and_then(|range| Some((range.part?, range.size)));
+        let Some((wanted, size)) = range else {
+            let message = format!("{} answers with a part of {digest} and does not say which", self.host.name());
+            return Err(Error::new(Kind::Unsupported, message));
+        };
+        let size = match size {
+            Some(size) => size,
+            None => self.size_by_range(repository, digest).await?,
+        };
+        Ok(Part { size, skipped: 0, wanted })
+    }
+
+    /// The whole blob, of which a server that knows no ranges leaves it to the client to take a part.
+    async fn whole(
+        &self,
+        answer: &Answer,
+        repository: &RepositoryName,
+        digest: &Digest,
+        range: Option<ByteRange>,
+    ) -> Result<Part> {
+        let size = match answer.header(&header::CONTENT_LENGTH) {
+            Some(size) => size,
+            None => self.size_by_range(repository, digest).await?,
+        };
+        let wanted = wanted_bytes(range, size)?;
+        Ok(Part { size, skipped: wanted.start, wanted })
+    }
+
+    async fn outside(&self, answer: Answer, repository: &RepositoryName, digest: &Digest) -> Error {
+        let error = self.host.refusal(answer).await;
+        match error.kind() {
+            Kind::RangeUnsatisfiable { .. } => error,
+            _ => match self.size_by_range(repository, digest).await {
+                Ok(size) => Error::range_unsatisfiable(size),
+                Err(error) => error,
+            },
+        }
+    }
+
+    /// The size of a blob, as the answer with its first byte says; servers without ranges say it too.
+    async fn size_by_range(&self, repository: &RepositoryName, digest: &Digest) -> Result<u64> {
+        let call = self.blob(Method::GET, repository, digest)?.header(header::RANGE, "bytes=0-0")?.downloading();
+        let answer = self.host.exchange(&call).await?;
+        let empty = (answer.status == StatusCode::RANGE_NOT_SATISFIABLE).then_some(0);
+        if empty.is_none() && !answer.is_success() {
+            return Err(self.host.refusal_or(answer, Error::blob_unknown(repository, digest)).await);
+        }
+        let told = content_range(&answer).and_then(|range| range.size);
+        let length = answer.header(&header::CONTENT_LENGTH).filter(|_| answer.status == StatusCode::OK);
+        told.or(length).or(empty).ok_or_else(|| {
+            let message = format!("{} does not say how large the blob {digest} is", self.host.name());
+            Error::new(Kind::Unsupported, message)
+        })
+    }
+}
+
+pub(crate) fn content_range(answer: &Answer) -> Option<ContentRange> {
+    ContentRange::parse(answer.headers.get(header::CONTENT_RANGE)?.to_str().ok()?)
+}
+
+/// The type that an answer says a manifest has, if it says anything of worth.
+fn told_type(answer: &Answer) -> Option<MediaType> {
+    let told: String = answer.header(&header::CONTENT_TYPE)?;
+    Some(MediaType::new(&told)).filter(|media_type| !media_type.is_generic())
+}
+
+/// The digest that an answer names, if content can be held against it.
+fn computable(answer: &Answer) -> Option<Digest> {
+    let digest: Digest = answer.header(&DOCKER_CONTENT_DIGEST)?;
+    digest.algorithm().hasher().map(|_| digest)
+}
+
+/// Whether a registry says that what was asked for with HEAD is not there.
+///
+/// The answer of a registry announces its error, which is JSON. One of something else may mean that
+/// it knows no HEAD at all.
+fn is_absent(answer: &Answer) -> bool {
+    let type_is_json = answer.header(&header::CONTENT_TYPE).is_some_and(|told: String| told.contains("json"));
+    answer.status == StatusCode::NOT_FOUND && answer.own && type_is_json
+}
+
+/// Whether a refusal of HEAD would be one of GET too.
+fn speaks_of_itself(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
+        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+}

@@ -1,0 +1,73 @@
+//! CNCF distribution on a free loopback port, killed when dropped.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longest time that it may take to listen.
+const START: Duration = Duration::from_secs(60);
+
+/// Who has an account.
+pub(crate) enum Accounts {
+    /// Nobody, and nobody needs one.
+    None,
+    /// `somebody`, whose password is `secret`.
+    Somebody,
+}
+
+/// What `htpasswd -nbB -C 4` makes of them; a higher cost would be most of what the tests measure.
+const SOMEBODY: &str = "somebody:$2y$04$rgwyLb0SL1Y7cQoOHGvmgeaPINFza0Wm08pJz9UKKvK9Bm01iKH3G\n";
+
+pub(crate) struct Server {
+    process: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(accounts: Accounts) -> Self {
+        let folder = TempDir::new().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let auth = match accounts {
+            Accounts::None => String::new(),
+            Accounts::Somebody => {
+                fs::write(path("htpasswd"), SOMEBODY).unwrap();
+                format!("auth: {{htpasswd: {{realm: here, path: '{}'}}}}\n", path("htpasswd").display())
+            }
+        };
+        let storage = format!("{{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}", path("data").display());
+        let http = format!("{{addr: '{address}'}}");
+        let configuration = format!("version: 0.1\nlog: {{level: error}}\nstorage: {storage}\nhttp: {http}\n{auth}");
+        fs::write(path("config.yml"), configuration).unwrap();
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(path("config.yml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("docker-registry starts: it is Debian's package of that name");
+        let server = Self { process, address, _folder: folder };
+        server.wait();
+        server
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn wait(&self) {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(start.elapsed() < START, "nothing listens on {}", self.address);
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
