@@ -1,7 +1,9 @@
-//! For tests alone: a plain HTTP client that is a registry, and servers started and stopped.
+//! For tests alone: a plain HTTP client that is a registry, servers started and stopped, and a proxy that
+//! does harm.
 
 mod http;
 mod process;
+pub mod proxy;
 
 pub use http::HttpRegistry;
 pub use process::Process;
