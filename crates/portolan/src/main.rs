@@ -1,15 +1,24 @@
-//! The `portolan` command: a registry, and later the toolkit, in one binary.
+//! The `portolan` command: a registry and the toolkit around it, in one binary.
 
 mod commands;
 mod compose;
 mod config;
+mod documents;
+mod failure;
+mod host;
+mod hosts;
+mod image_config;
+mod location;
 mod logging;
+mod output;
+mod places;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::commands::{Arguments, Failure};
+use crate::commands::Arguments;
+use crate::failure::{Failure, Status};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -21,6 +30,8 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "what went wrong is told to the person who typed the command")]
 fn report(failure: &Failure) -> ExitCode {
-    eprintln!("portolan: {:#}", failure.error);
+    if failure.status != Status::Done {
+        eprintln!("portolan: {failure}");
+    }
     failure.status.into()
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
 use crate::config::{self, Configuration};
+use crate::failure::Failure;
+use crate::output;
 
 /// Look at the configuration.
 #[derive(Subcommand)]
@@ -42,16 +43,12 @@ fn load(source: &Source) -> Result<Configuration, Failure> {
     config::load(source.config.as_deref()).map_err(Failure::usage)
 }
 
-#[expect(clippy::print_stdout, reason = "the answer is what the command is for")]
 fn check(configuration: &Configuration) -> Result<(), Failure> {
     configuration.check().map_err(Failure::usage)?;
-    println!("The configuration is right.");
-    Ok(())
+    output::line("The configuration is right.")
 }
 
-#[expect(clippy::print_stdout, reason = "the answer is what the command is for")]
 fn show(configuration: &Configuration, json: bool) -> Result<(), Failure> {
     let text = if json { configuration.to_json() } else { configuration.to_toml() }?;
-    println!("{}", text.trim_end());
-    Ok(())
+    output::line(text.trim_end())
 }

@@ -1,11 +1,31 @@
 //! The commands, one file each: its arguments and what it does.
 
+mod attach;
+mod blob;
+mod completion;
 mod config;
+mod copy;
+mod delete;
+mod index;
+mod inspect;
+mod login;
+mod logout;
+mod man;
+mod options;
+#[cfg(test)]
+mod reference;
+mod referrers;
+mod repos;
 mod serve;
+mod tags;
+mod texts;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
 
-/// An OCI registry in which every manifest finds a place.
+use crate::failure::{Failure, Outcome};
+
+/// An OCI registry in which every manifest finds a place, and the toolkit around it.
 #[derive(Parser)]
 #[command(version, about, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -16,46 +36,55 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Arguments),
+    Copy(copy::Arguments),
+    Inspect(inspect::Arguments),
+    #[command(subcommand)]
+    Tags(tags::Command),
+    Repos(repos::Arguments),
+    Referrers(referrers::Arguments),
+    Attach(attach::Arguments),
+    Delete(delete::Arguments),
+    #[command(subcommand)]
+    Blob(blob::Command),
+    #[command(subcommand)]
+    Index(index::Command),
+    Login(login::Arguments),
+    Logout(logout::Arguments),
     #[command(subcommand)]
     Config(config::Command),
+    Completion(completion::Arguments),
+    Man(man::Arguments),
 }
 
-/// Why a command did not do what was asked, and the status that the process ends with.
-pub(crate) struct Failure {
-    pub(crate) status: Status,
-    pub(crate) error: anyhow::Error,
+/// The definition of the command line.
+pub(crate) fn definition() -> clap::Command {
+    Arguments::command()
 }
 
-/// The exit statuses that scripts rely on, as docs/operations.md lists them.
-#[derive(Clone, Copy)]
-pub(crate) enum Status {
-    /// Something on this side failed.
-    Failed = 1,
-    /// The command or the configuration is wrong.
-    Usage = 2,
-}
-
-impl Failure {
-    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { status: Status::Usage, error: error.into() }
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self { status: Status::Failed, error }
-    }
-}
-
-impl From<Status> for std::process::ExitCode {
-    fn from(status: Status) -> Self {
-        Self::from(status as u8)
-    }
-}
-
-pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Copy(arguments) => wait_for(copy::run(&arguments)),
+        Command::Inspect(arguments) => wait_for(inspect::run(&arguments)),
+        Command::Tags(command) => wait_for(tags::run(&command)),
+        Command::Repos(arguments) => wait_for(repos::run(&arguments)),
+        Command::Referrers(arguments) => wait_for(referrers::run(&arguments)),
+        Command::Attach(arguments) => wait_for(attach::run(&arguments)),
+        Command::Delete(arguments) => wait_for(delete::run(&arguments)),
+        Command::Blob(command) => wait_for(blob::run(&command)),
+        Command::Index(command) => wait_for(index::run(&command)),
+        Command::Login(arguments) => wait_for(login::run(&arguments)),
+        Command::Logout(arguments) => wait_for(logout::run(&arguments)),
         Command::Config(command) => config::run(&command),
+        Command::Completion(arguments) => completion::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
+}
+
+/// Runs a command of the toolkit to its end. What is still waiting for the disk then is left alone.
+fn wait_for(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime").map_err(Failure::from)?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
 }

@@ -8,9 +8,9 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Failure;
 use crate::compose;
 use crate::config::{self, Configuration};
+use crate::failure::{Failure, Status};
 
 /// Run the registry.
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let configuration = configure(arguments).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(serve(&configuration)).map_err(Failure::from)
+    runtime.block_on(serve(&configuration)).map_err(|error| Failure::new(Status::Failed, error))
 }
 
 fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError> {

@@ -1,9 +1,17 @@
-//! The binary as its user meets it: started, stopped, refused, killed, and out of room.
+//! The binary as its user meets it: started, stopped, refused, killed, and out of room; and the
+//! toolkit at work between registries, folders and archives.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod copy;
+mod faults;
+mod index;
+mod inspect;
+mod login;
+mod repository;
 mod serve;
+mod toolkit;
 
 use std::path::Path;
 use std::process::{Command, Output};

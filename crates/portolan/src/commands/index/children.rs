@@ -1,0 +1,78 @@
+//! Children of an index, brought to where the index is.
+
+use std::sync::Arc;
+
+use portolan_model::{Descriptor, Json, MediaType, Role};
+use portolan_registry::copy::{Copier, NoSessions, Options, Place, Request};
+
+use crate::documents::{self, Document};
+use crate::failure::Outcome;
+use crate::image_config;
+use crate::location::Location;
+use crate::output::Progress;
+use crate::places::{Places, Source};
+
+/// Blobs and manifests that move at the same time.
+const JOBS: usize = 8;
+
+/// Copies what is elsewhere to `target`, and describes each child as an index names it.
+pub(super) async fn bring(places: &Places, target: &Place, children: &[Location]) -> Outcome<Vec<Descriptor>> {
+    let bringer = Bringer {
+        target,
+        copier: Copier::new(JOBS, Arc::new(NoSessions)),
+        progress: Progress::new(Arc::clone(places.talk())),
+    };
+    let mut descriptors = Vec::new();
+    for location in children {
+        let source = places.source(location).await?;
+        let descriptor = bringer.bring(&source).await;
+        descriptors.push(descriptor.map_err(|failure| location.advised(failure))?);
+    }
+    bringer.progress.end();
+    Ok(descriptors)
+}
+
+struct Bringer<'a> {
+    target: &'a Place,
+    copier: Copier,
+    progress: Arc<Progress>,
+}
+
+impl Bringer<'_> {
+    async fn bring(&self, source: &Source) -> Outcome<Descriptor> {
+        let document = documents::read(&source.place, &source.reference).await?;
+        let here = source.place.shares_registry_with(self.target) && source.place.repository == self.target.repository;
+        if !here {
+            self.copy(source, &document).await?;
+        }
+        describe(&source.place, &document).await
+    }
+
+    async fn copy(&self, source: &Source, document: &Document) -> Outcome {
+        let request = Request {
+            source: source.place.clone(),
+            reference: document.info.digest.clone().into(),
+            target: self.target.clone(),
+            tags: Vec::new(),
+        };
+        let plan = self.copier.plan(&request, &Options::default()).await?;
+        self.copier.carry_out(&plan, &self.progress.watch(&plan)).await?;
+        Ok(())
+    }
+}
+
+/// The platform of an image is what its config says (image-spec, image-index.md, "`platform`").
+async fn describe(place: &Place, document: &Document) -> Outcome<Descriptor> {
+    let manifest = document.manifest()?;
+    let config = match manifest.media_type().role() {
+        Role::Manifest => image_config::read(place, &manifest).await?,
+        _ => None,
+    };
+    let artifact_type = manifest.document().get("artifactType").and_then(Json::as_str);
+    let size = document.bytes.len() as u64;
+    Ok(Descriptor {
+        platform: config.and_then(|config| config.platform),
+        artifact_type: artifact_type.map(MediaType::new),
+        ..Descriptor::new(manifest.media_type().clone(), document.info.digest.clone(), size)
+    })
+}

@@ -1,0 +1,156 @@
+//! `portolan tags`: the tags of a repository.
+
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use portolan_model::{Reference, Tag};
+use portolan_registry::copy::Place;
+use portolan_registry::{PageRequest, Policy, PutManifest, TagUpdate};
+use serde::Serialize;
+
+use super::options::Options;
+use crate::documents::{self, Document};
+use crate::failure::{Failure, Outcome};
+use crate::hosts::Purpose;
+use crate::location::Location;
+use crate::output::{self, Data};
+use crate::places::Source;
+
+/// Items asked for at a time.
+const PAGE: usize = 1000;
+
+/// List, set and delete tags.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Set(Set),
+    Delete(Delete),
+}
+
+/// List the tags of a repository, one a line.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  portolan tags list docker.io/library/alpine
+  portolan tags list oci:images --json")]
+pub(crate) struct List {
+    /// The repository, without a tag.
+    #[arg(value_name = "REPOSITORY")]
+    repository: Location,
+    /// Print them as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Point more tags at what a reference is.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  portolan tags set 127.0.0.1:5000/alpine:3.20.1 3.20 3 latest")]
+pub(crate) struct Set {
+    /// What they are to point to.
+    #[arg(value_name = "REF")]
+    reference: Location,
+    /// The tags, in the same repository.
+    #[arg(value_name = "TAG", required = true)]
+    tags: Vec<Tag>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Delete tags; what they point to stays.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  portolan tags delete 127.0.0.1:5000/alpine:3.20 127.0.0.1:5000/alpine:3")]
+pub(crate) struct Delete {
+    /// The tags, each with its repository.
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<Location>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tags {
+    repository: String,
+    tags: Vec<String>,
+}
+
+pub(crate) async fn run(command: &Command) -> Outcome {
+    match command {
+        Command::List(arguments) => list(arguments).await,
+        Command::Set(arguments) => set(arguments).await,
+        Command::Delete(arguments) => delete(arguments).await,
+    }
+}
+
+async fn list(arguments: &List) -> Outcome {
+    let location = &arguments.repository;
+    let place = arguments.options.places()?.repository(location, Purpose::Read).await?;
+    let mut data = Data::new();
+    let mut tags = Vec::new();
+    let mut request = PageRequest::first(PAGE);
+    loop {
+        let page = place.registry.tags(&place.context, &place.repository, &request).await;
+        let page = page.map_err(|error| location.failed(error))?;
+        for tag in page.items {
+            if arguments.json { tags.push(tag.to_string()) } else { data.line(tag)? }
+        }
+        data.flush()?;
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    if arguments.json { output::json(&Tags { repository: location.place(), tags }) } else { Ok(()) }
+}
+
+async fn set(arguments: &Set) -> Outcome {
+    let location = &arguments.reference;
+    let places = arguments.options.places()?;
+    let Source { place, reference } = places.edited(location).await?;
+    let document = documents::read(&place, &reference).await.map_err(|failure| location.advised(failure))?;
+    put_tags(&place, &document, &arguments.tags).await.map_err(|failure| location.failed(failure))?;
+    places.finish(location).await?;
+    for tag in &arguments.tags {
+        places.talk().say(format_args!("{}:{tag} is {}", place.name, document.info.digest));
+    }
+    Ok(())
+}
+
+async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome {
+    let options = PutManifest {
+        media_type: Some(document.info.media_type.clone()),
+        digest: Some(document.info.digest.clone()),
+        tags: tags.iter().cloned().map(TagUpdate::always).collect(),
+        policy: Policy::default(),
+    };
+    let bytes = Bytes::clone(&document.bytes);
+    place.registry.put_manifest(&place.context, &place.repository, bytes, options).await?;
+    Ok(())
+}
+
+async fn delete(arguments: &Delete) -> Outcome {
+    let places = arguments.options.places()?;
+    for location in &arguments.references {
+        if !location.names_image() {
+            return Err(Failure::usage(anyhow::anyhow!("{location} names no tag; write {}:TAG", location.place())));
+        }
+        let Source { place, reference } = places.edited(location).await?;
+        let Reference::Tag(tag) = &reference else {
+            let message = format!("{location} names a digest; a manifest is deleted with: portolan delete {location}");
+            return Err(Failure::usage(anyhow::Error::msg(message)));
+        };
+        let deleted = place.registry.delete_tag(&place.context, &place.repository, tag).await;
+        if let Err(error) = deleted {
+            let failure = documents::suggesting(&place, &reference, error.into()).await;
+            return Err(location.failed(failure));
+        }
+        places.finish(location).await?;
+        places.talk().say(format_args!("deleted the tag {location}"));
+    }
+    Ok(())
+}
