@@ -152,7 +152,8 @@ pub(crate) fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
-fn portolan_binary() -> PathBuf {
+/// The release binary, once it is built.
+pub(crate) fn portolan_binary() -> PathBuf {
     target_folder().join("release/portolan")
 }
 

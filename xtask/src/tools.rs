@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// A program of somebody else, named so that it is found again after it was installed.
+use crate::servers;
+
+/// A program that a tier runs as a client or a peer, named so that it is found again after it was installed.
 #[derive(Clone, Copy)]
 pub(crate) struct Tool {
     name: &'static str,
@@ -19,6 +21,8 @@ enum Source {
     Debian { package: &'static str, path: &'static str },
     /// Pinned, and installed again when the binary at hand was built from another version.
     Go { package: &'static str, version: &'static str },
+    /// Built by whoever starts the server.
+    Workspace,
 }
 
 pub(crate) const BUILDAH: Tool = debian("buildah", "buildah", "/usr/bin/buildah");
@@ -33,8 +37,10 @@ pub(crate) const MOUNT: Tool = debian("mount", "mount", "/usr/bin/mount");
 pub(crate) const NGINX: Tool = debian("nginx", "nginx-light", "/usr/sbin/nginx");
 pub(crate) const OPENSSL: Tool = debian("openssl", "openssl", "/usr/bin/openssl");
 pub(crate) const PODMAN: Tool = debian("podman", "podman", "/usr/bin/podman");
+pub(crate) const PORTOLAN: Tool = Tool { name: "portolan", source: Source::Workspace };
 pub(crate) const RUNC: Tool = debian("runc", "runc", "/usr/sbin/runc");
 pub(crate) const SKOPEO: Tool = debian("skopeo", "skopeo", "/usr/bin/skopeo");
+pub(crate) const UMOCI: Tool = debian("umoci", "umoci", "/usr/bin/umoci");
 pub(crate) const UNSHARE: Tool = debian("unshare", "util-linux", "/usr/bin/unshare");
 pub(crate) const WRK: Tool = debian("wrk", "wrk", "/usr/bin/wrk");
 pub(crate) const CRANE: Tool = go("crane", "github.com/google/go-containerregistry/cmd/crane", "v0.22.1");
@@ -69,6 +75,7 @@ impl Tool {
         match self.source {
             Source::Debian { path, .. } => PathBuf::from(path),
             Source::Go { .. } => go_folder().join(self.name),
+            Source::Workspace => servers::portolan_binary(),
         }
     }
 

@@ -169,7 +169,18 @@ pub(crate) fn tag_name(number: u64) -> String {
 
 /// Streams `frame`, repeated, as docker does.
 pub(crate) async fn push_layer(connection: &mut Connection, frame: &Bytes, length: u64, digest: &str) -> Result<()> {
-    let session = push::begin(connection, LAYER_REPOSITORY).await?;
+    push_layer_to(connection, LAYER_REPOSITORY, frame, length, digest).await
+}
+
+/// The same to any repository.
+pub(crate) async fn push_layer_to(
+    connection: &mut Connection,
+    repository: &str,
+    frame: &Bytes,
+    length: u64,
+    digest: &str,
+) -> Result<()> {
+    let session = push::begin(connection, repository).await?;
     let session = push::append(connection, &session, Payload::repeat(frame.clone(), length)).await?;
     push::finish(connection, &session, digest, Payload::empty()).await?;
     Ok(())

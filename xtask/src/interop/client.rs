@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::document::Kind;
+use super::exchange::Keeper;
 use super::place::Place;
 use super::sandbox::Failure;
 
@@ -36,6 +37,11 @@ pub(crate) trait Client: Sync {
     ///
     /// Nothing, for a client that makes no images, or whose images the real index is already built of.
     fn push_own(&self, _root_folder: &Path, _to: &Place) -> Option<Result<String, Failure>> {
+        None
+    }
+
+    /// The client as one that keeps images on disk in a form that Portolan has too, if it does.
+    fn keeper(&self) -> Option<&dyn Keeper> {
         None
     }
 }

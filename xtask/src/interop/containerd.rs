@@ -1,6 +1,7 @@
 //! containerd through `ctr`: a content store that keeps every document as it came.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -8,6 +9,7 @@ use anyhow::{Context, Result};
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
 use super::document::Kind;
+use super::exchange::Keeper;
 use super::layout;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, run};
@@ -41,8 +43,14 @@ impl Containerd {
         Ok(Self { sandbox, _daemon: daemon })
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command to this daemon.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         client(&self.sandbox, arguments)
+    }
+
+    /// The content store, which names its files as a layout does.
+    pub(crate) fn content(&self) -> PathBuf {
+        self.sandbox.path(CONTENT)
     }
 }
 
@@ -55,11 +63,11 @@ impl Client for Containerd {
         let name = from.to_string();
         if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
             run(&mut self.command(&["content", "fetch", "--plain-http", "--platform", kind.platform, &name]))?;
-            layout::compare_oci(&self.sandbox.path(CONTENT), &image.whole())?;
+            layout::compare_oci(&self.content(), &image.whole())?;
             return Ok(Arrival::OneImage);
         }
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &name]))?;
-        layout::compare_oci(&self.sandbox.path(CONTENT), &kind.whole())?;
+        layout::compare_oci(&self.content(), &kind.whole())?;
         if kind.image.is_some() {
             run(&mut self.command(&[
                 "images",
@@ -85,6 +93,10 @@ impl Client for Containerd {
         run(self.command(&["images", "import", "--all-platforms", "--no-unpack"]).arg(&archive))?;
         run(&mut self.command(&["images", "push", "--plain-http", &name]))?;
         Ok(Arrival::Whole)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }
 

@@ -1,9 +1,11 @@
 //! crane: pulls to OCI layouts and pushes from them.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
+use super::exchange::Keeper;
 use super::layout;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, digest_in, run};
@@ -19,6 +21,18 @@ impl Crane {
     pub(crate) fn new(sandbox: Sandbox) -> Self {
         Self { sandbox }
     }
+
+    /// Pulls to a layout or a tarball, as `format` says.
+    pub(crate) fn pull_command(&self, format: &str, from: &Place, path: &Path) -> Command {
+        let mut command = self.sandbox.command(CRANE);
+        command.args(["pull", "--insecure", "--format", format, &from.to_string()]).arg(path);
+        command
+    }
+
+    /// Pushes a layout or a tarball.
+    pub(crate) fn push_path(&self, path: &Path, to: &Place) -> Result<String, Failure> {
+        run(self.sandbox.command(CRANE).args(["push", "--insecure"]).arg(path).arg(to.to_string()))
+    }
 }
 
 impl Client for Crane {
@@ -28,8 +42,7 @@ impl Client for Crane {
 
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
-        let mut command = self.sandbox.command(CRANE);
-        command.args(["pull", "--insecure", "--format=oci", &from.to_string()]).arg(&folder);
+        let mut command = self.pull_command("oci", from, &folder);
         if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
             run(command.args(["--platform", kind.platform]))?;
             layout::compare_oci(&folder, &image.whole())?;
@@ -43,8 +56,7 @@ impl Client for Crane {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_oci(&folder, kind, &to.tag)?;
-        let mut command = self.sandbox.command(CRANE);
-        run(command.args(["push", "--insecure"]).arg(&folder).arg(to.to_string()))?;
+        self.push_path(&folder, to)?;
         Ok(Arrival::Whole)
     }
 
@@ -52,5 +64,9 @@ impl Client for Crane {
         let mut command = self.sandbox.command(CRANE);
         command.args(["append", "--insecure", "--new_layer"]).arg(root_folder).arg("--new_tag").arg(to.to_string());
         Some(run(&mut command).map(|said| digest_in(&said)))
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
 use super::document::{self, Document, Kind};
+use super::exchange::Keeper;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, digest_in, prefixed, run};
 use crate::tools::{DOCKER, DOCKERD};
@@ -32,7 +33,8 @@ impl Docker {
         Ok(Self { sandbox, _daemon: daemon })
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command to this daemon.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         client(&self.sandbox, arguments)
     }
 
@@ -93,6 +95,10 @@ impl Client for Docker {
     fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
         let imported = run(self.command(&["import"]).arg(root_folder).arg(to.to_string()));
         Some(imported.and_then(|_| self.push_local(to)))
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }
 

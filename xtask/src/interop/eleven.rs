@@ -88,7 +88,7 @@ fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> R
     let name = format!("localhost/harbour:{}", platform.debian);
     let mut build = buildah.command(&["build", "--quiet", "--layers", "--timestamp=1767322800", "--tag", &name])?;
     run(build.args(["--format", format, "--platform", platform.name]).arg(folder))?;
-    buildah.push_from_storage(&["push", "--quiet"], &name, place)?;
+    buildah.push_from_storage(&["push", "--quiet"], &name, &place.transport())?;
     Ok(())
 }
 

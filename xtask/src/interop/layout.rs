@@ -49,7 +49,8 @@ pub(crate) fn compare_dir(folder: &Path, kind: &Kind) -> Result<()> {
     kind.whole().into_iter().try_for_each(|document| compare(&dir_path(folder, kind, document), document))
 }
 
-fn oci_path(folder: &Path, digest: &str) -> PathBuf {
+/// Where a layout has a blob.
+pub(crate) fn oci_path(folder: &Path, digest: &str) -> PathBuf {
     folder.join("blobs").join(digest.replace(':', "/"))
 }
 

@@ -3,7 +3,7 @@
 use super::expect::{Expected, Limit};
 
 /// The client refuses by itself.
-const fn cannot(words: &'static str, reason: &'static str) -> Expected {
+pub(crate) const fn cannot(words: &'static str, reason: &'static str) -> Expected {
     Expected::Cannot(Limit { words, reason })
 }
 

@@ -13,6 +13,7 @@ use super::sandbox::Failure;
 pub(crate) const OWN: &str = "own-build";
 
 /// A kind that was put into the registry, or why it could not be.
+#[derive(Clone)]
 pub(crate) struct Seeded {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
@@ -31,12 +32,12 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// One client, one direction, one kind.
+/// One client, one direction, one kind, each by its name in tables.
 #[derive(Debug)]
 pub(crate) struct Cell {
     pub(crate) client: &'static str,
-    pub(crate) direction: Direction,
-    pub(crate) kind: &'static str,
+    pub(crate) direction: &'static str,
+    pub(crate) kind: String,
     pub(crate) outcome: Outcome,
 }
 
@@ -54,17 +55,16 @@ pub(crate) fn run_own(client: &dyn Client, root_folder: &Path, to: &Place, regis
         Ok(Arrival::Rewritten(digest))
     });
     let outcome = judge(Expected::Rewritten, compared);
-    Some(Cell { client: client.name(), direction: Direction::Push, kind: OWN, outcome })
+    Some(Cell { client: client.name(), direction: Direction::Push.name(), kind: OWN.to_owned(), outcome })
 }
 
 fn run_cell(client: &dyn Client, direction: Direction, seed: &Seeded, registry: &mut Registry) -> Cell {
-    let kind = seed.kind.name;
     let outcome = if let Some(error) = &seed.error {
         Outcome::Failed(format!("not in the registry: {error}"))
     } else {
         judge(expected(client.name(), direction, &seed.kind), transfer(client, direction, seed, registry))
     };
-    Cell { client: client.name(), direction, kind, outcome }
+    Cell { client: client.name(), direction: direction.name(), kind: seed.kind.name.to_owned(), outcome }
 }
 
 fn transfer(
@@ -87,7 +87,8 @@ fn transfer(
     Ok(arrival)
 }
 
-fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
+/// Whether it ended as expected.
+pub(crate) fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
     match (expected, result) {
         (_, Ok(arrival)) if expected.is(&arrival) => Outcome::Passed(arrival),
         (_, Ok(arrival)) => Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}")),

@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: real clients push every kind to the release binary and pull it again.
+//! `cargo xtask interop`: real clients push every kind to the release binary and pull it again, and exchange with it on
+//! disk.
 
 mod builder;
 mod client;
@@ -9,6 +10,7 @@ mod docker;
 mod docker_text;
 mod document;
 mod eleven;
+mod exchange;
 mod expect;
 mod kinds;
 mod layout;
@@ -19,6 +21,7 @@ mod oras;
 mod page;
 mod place;
 mod podman;
+mod portolan;
 mod registry;
 mod report;
 mod sandbox;
@@ -35,11 +38,13 @@ use self::containerd::Containerd;
 use self::crane::Crane;
 use self::docker::Docker;
 use self::document::Kind;
+use self::exchange::{Exchange, Keeper, Umoci};
 use self::matrix::{Cell, Seeded};
 use self::oras::Oras;
 use self::page::Scrub;
 use self::place::Place;
 use self::podman::Podman;
+use self::portolan::Portolan;
 use self::registry::Registry;
 use self::sandbox::Sandbox;
 use self::skopeo::Skopeo;
@@ -65,7 +70,8 @@ const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = 
 
 type Start = fn(Sandbox) -> Result<Box<dyn Client>>;
 
-const CLIENTS: [(&str, Start); 7] = [
+const CLIENTS: [(&str, Start); 8] = [
+    ("portolan", |sandbox| Ok(Box::new(Portolan::new(sandbox)))),
     ("skopeo", |sandbox| Ok(Box::new(Skopeo::new(sandbox)))),
     ("podman", |sandbox| Ok(Box::new(Podman::new(sandbox)))),
     ("buildah", |sandbox| Ok(Box::new(Podman::buildah(sandbox)))),
@@ -75,7 +81,7 @@ const CLIENTS: [(&str, Start); 7] = [
     ("oras", |sandbox| Ok(Box::new(Oras::new(sandbox)))),
 ];
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     tools::SKOPEO,
     tools::PODMAN,
     tools::BUILDAH,
@@ -86,33 +92,40 @@ const TOOLS: [Tool; 11] = [
     tools::CTR,
     tools::CRANE,
     tools::ORAS,
+    tools::UMOCI,
     tools::UNSHARE,
 ];
 
-/// Runs the matrix, prints it, fails if a cell did, and writes the page if asked to.
+/// Runs both tables, prints them, fails if a cell did, and writes the page if asked to.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&TOOLS)?;
-    let folder = tempfile::Builder::new().prefix("interop").tempdir()?;
+    // Without the usual random letters: podman and buildah name what they pull from a layout after its path, which has
+    // to be in lower case for that.
+    let name = format!("interop-{}", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir()?;
     let data = folder.path().join("registry");
     let server = Server::start(Program::Portolan, &data, CONFIGURATION)?;
     let host = server.host();
-    let cells = cells(arguments, folder.path(), &host).with_context(|| end_of_log(&data))?;
-    ensure!(!cells.is_empty(), "no such client, or no such kind");
-    let failed = report::print(&cells);
+    let tables = tables(arguments, folder.path(), &host).with_context(|| end_of_log(&data))?;
+    let [matrix, exchange] = &tables;
+    ensure!(matrix.len() + exchange.len() > 0, "no such client, or no such kind");
+    let failed = report::print([matrix, exchange]);
     if failed > 0 {
-        bail!("{failed} cells of the matrix failed; {}", end_of_log(&data));
+        bail!("{failed} cells failed; {}", end_of_log(&data));
     }
-    if arguments.write { page::write(&cells, &Scrub { host, folder: folder.path() }) } else { Ok(()) }
+    if arguments.write { page::write([matrix, exchange], &Scrub { host, folder: folder.path() }) } else { Ok(()) }
 }
 
-fn cells(arguments: &Arguments, folder: &Path, host: &str) -> Result<Vec<Cell>> {
+/// The matrix of clients and kinds, and the exchange on disk.
+fn tables(arguments: &Arguments, folder: &Path, host: &str) -> Result<[Vec<Cell>; 2]> {
     let seeded = seed(all_kinds(folder, &arguments.kinds, host)?, host)?;
     let clients = start_clients(folder, &arguments.clients)?;
-    let mut cells = run_matrix(&clients, &seeded, host)?;
+    let mut matrix = run_matrix(&clients, &seeded, host)?;
     if wanted(&arguments.kinds, matrix::OWN) {
-        cells.extend(run_own(&clients, host)?);
+        matrix.extend(run_own(&clients, host)?);
     }
-    Ok(cells)
+    let umoci = wanted(&arguments.clients, Umoci::NAME);
+    Ok([matrix, run_exchange(&clients, umoci, &seeded, folder, host)?])
 }
 
 fn end_of_log(data: &Path) -> String {
@@ -169,11 +182,36 @@ fn run_own(clients: &[Box<dyn Client>], host: &str) -> Result<Vec<Cell>> {
     Ok(cells.collect())
 }
 
-/// Clients run side by side, each with its own storage and its own repositories.
 fn run_matrix(clients: &[Box<dyn Client>], seeded: &[Seeded], host: &str) -> Result<Vec<Cell>> {
+    side_by_side(clients, host, |client, registry| matrix::run_client(client.as_ref(), seeded, registry))
+}
+
+fn run_exchange(
+    clients: &[Box<dyn Client>],
+    umoci: bool,
+    seeded: &[Seeded],
+    folder: &Path,
+    host: &str,
+) -> Result<Vec<Cell>> {
+    let portolan = Portolan::new(Sandbox::new(folder.join("exchange"))?);
+    let umoci = umoci.then(|| Sandbox::new(folder.join(Umoci::NAME)).map(Umoci::new)).transpose()?;
+    let keepers = clients.iter().filter_map(|client| Some((client.name(), client.keeper()?)));
+    let keepers = keepers.chain(umoci.iter().map(|umoci| (Umoci::NAME, umoci as &dyn Keeper)));
+    let exchange = |(name, keeper)| Exchange { name, keeper, folder: folder.join(name), portolan: &portolan };
+    let exchanges: Vec<_> = keepers.map(exchange).collect();
+    let subjects = exchange::subjects(seeded);
+    side_by_side(&exchanges, host, |exchange, registry| exchange.run(&subjects, registry))
+}
+
+/// Clients run side by side, each with its own storage and its own repositories.
+fn side_by_side<T: Sync>(
+    clients: &[T],
+    host: &str,
+    run: impl Fn(&T, &mut Registry) -> Vec<Cell> + Sync,
+) -> Result<Vec<Cell>> {
     let columns: Result<Vec<Vec<Cell>>> = thread::scope(|scope| {
-        let run = |client: &dyn Client| Ok(matrix::run_client(client, seeded, &mut Registry::new(host)?));
-        let threads: Vec<_> = clients.iter().map(|client| scope.spawn(move || run(client.as_ref()))).collect();
+        let run = |client| Ok(run(client, &mut Registry::new(host)?));
+        let threads: Vec<_> = clients.iter().map(|client| scope.spawn(move || run(client))).collect();
         threads.into_iter().map(|thread| thread.join().ok().context("a client's thread panicked")?).collect()
     });
     Ok(columns?.into_iter().flatten().collect())

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
+use super::exchange::Keeper;
 use super::layout;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, digest_in, prefixed, run};
@@ -23,7 +24,8 @@ impl Oras {
         Self { sandbox }
     }
 
-    fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
+    /// Copies between a registry and a layout, as the options say.
+    pub(crate) fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
         run(self.sandbox.command(ORAS).args(["cp", "--no-tty"]).args(arguments))
     }
 
@@ -77,5 +79,9 @@ impl Client for Oras {
         command.args(["push", "--no-tty", "--plain-http", "--disable-path-validation"]);
         command.arg("--artifact-type=application/vnd.example.root.v1").arg(to.to_string()).arg(root_folder);
         Some(run(&mut command).map(|said| digest_in(&said)))
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }

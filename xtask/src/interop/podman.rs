@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::client::{Arrival, Client};
 use super::document::{self, Image, Kind};
+use super::exchange::Keeper;
 use super::layout;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, prefixed, run, run_and_listen};
@@ -45,11 +46,11 @@ impl Podman {
     }
 
     /// Pushes an image or a list (`verb` says which) and answers the digest that the client wrote down.
-    pub(crate) fn push_from_storage(&self, verb: &[&str], name: &str, to: &Place) -> Result<String, Failure> {
+    pub(crate) fn push_from_storage(&self, verb: &[&str], name: &str, to: &str) -> Result<String, Failure> {
         let file = self.sandbox.path("digest");
         let _ = fs::remove_file(&file);
         let mut command = self.command(verb)?;
-        command.arg("--tls-verify=false").arg(prefixed("--digestfile=", &file)).arg(name).arg(to.transport());
+        command.arg("--tls-verify=false").arg(prefixed("--digestfile=", &file)).args([name, to]);
         let (_, errors) = run_and_listen(&mut command)?;
         let digest = fs::read_to_string(file).unwrap_or_default().trim().to_owned();
         if digest.is_empty() {
@@ -59,16 +60,22 @@ impl Podman {
         Ok(digest)
     }
 
-    fn pull_image(&self, source: &str, platform: &str) -> Result<String, Failure> {
+    /// Pulls one image into storage and answers its id.
+    pub(crate) fn pull_image(&self, source: &str, platform: &str) -> Result<String, Failure> {
         let pull = ["pull", "--quiet", "--tls-verify=false", "--platform", platform, source];
         let output = run(&mut self.command(&pull)?)?;
         Ok(output.lines().last().unwrap_or_default().trim().to_owned())
     }
 
+    /// The manifest of the image stored under `id`, as it came.
+    pub(crate) fn manifest(&self, id: &str) -> Result<Vec<u8>> {
+        let file = self.sandbox.path("root/vfs-images").join(id).join("manifest");
+        fs::read(&file).with_context(|| format!("the stored manifest {}", file.display()))
+    }
+
     /// Fails unless the image stored under `id` is `image`, its manifest byte for byte.
     fn compare(&self, id: &str, image: &Image) -> Result<(), Failure> {
-        let file = self.sandbox.path("root/vfs-images").join(id).join("manifest");
-        let manifest = fs::read(&file).with_context(|| format!("the stored manifest {}", file.display()))?;
+        let manifest = self.manifest(id)?;
         let same = document::matches(&image.manifest, &manifest);
         if image.config != format!("sha256:{id}") || !same {
             let manifest = String::from_utf8_lossy(&manifest);
@@ -77,14 +84,14 @@ impl Podman {
         Ok(())
     }
 
-    fn push_list(&self, kind: &Kind, folder: &Path, to: &Place) -> Result<String, Failure> {
+    /// Makes a list of the children of the one at `source`, pushes it and answers its digest.
+    pub(crate) fn push_list(&self, kind: &Kind, source: &str, to: &str) -> Result<String, Failure> {
         let name = format!("localhost/list/{}", kind.name);
         run(&mut self.command(&["manifest", "create", &name])?)?;
-        let source = prefixed("dir:", folder);
-        let added = run(&mut self.command(&["manifest", "add", "--all", &name, &source])?);
+        let added = run(&mut self.command(&["manifest", "add", "--all", "--tls-verify=false", &name, source])?);
         let digest = added.and_then(|_| self.push_from_storage(&["manifest", "push", "--all"], &name, to));
         // A list left in storage has no layers, and is taken for any other image without layers.
-        run(&mut self.command(&["rmi", &name])?)?;
+        run(&mut self.command(&["manifest", "rm", &name])?)?;
         digest
     }
 
@@ -92,8 +99,8 @@ impl Podman {
         run(self.command(&["import", "--quiet"])?.arg(root_folder))
     }
 
-    fn push_image(&self, kind: &Kind, folder: &Path, to: &Place) -> Result<String, Failure> {
-        let id = self.pull_image(&prefixed("dir:", folder), kind.platform)?;
+    fn push_image(&self, kind: &Kind, source: &str, to: &str) -> Result<String, Failure> {
+        let id = self.pull_image(source, kind.platform)?;
         self.push_from_storage(&["push", "--quiet"], &id, to)
     }
 }
@@ -113,8 +120,9 @@ impl Client for Podman {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        let digest =
-            if kind.is_list() { self.push_list(kind, &folder, to) } else { self.push_image(kind, &folder, to) }?;
+        let (source, target) = (prefixed("dir:", &folder), to.transport());
+        let push = if kind.is_list() { Self::push_list } else { Self::push_image };
+        let digest = push(self, kind, &source, &target)?;
         Ok(if digest == kind.top { Arrival::Whole } else { Arrival::Rewritten(digest) })
     }
 
@@ -122,6 +130,11 @@ impl Client for Podman {
         if self.name == "buildah" {
             return None;
         }
-        Some(self.import(root_folder).and_then(|id| self.push_from_storage(&["push", "--quiet"], id.trim(), to)))
+        let push = |id: String| self.push_from_storage(&["push", "--quiet"], id.trim(), &to.transport());
+        Some(self.import(root_folder).and_then(push))
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }

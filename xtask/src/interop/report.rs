@@ -1,25 +1,25 @@
 //! Prints the matrix, what clients cannot do with their words, and what failed.
 
 use super::client::Arrival;
-use super::expect::Direction;
 use super::matrix::{Cell, Outcome};
 
 const LEGEND: &str = "ok: all of it, byte for byte; image: the image for linux/amd64 out of it; own: in a manifest that \
 the client wrote itself; cannot: the client refuses, see below";
 
-/// Prints everything; answers how many cells failed.
-pub(crate) fn print(cells: &[Cell]) -> usize {
-    print_table(cells);
-    println!("\n{LEGEND}\n");
-    print_messages(cells, "the client cannot", |outcome| match outcome {
+/// Prints the tables and everything about their cells; answers how many failed.
+pub(crate) fn print(tables: [&[Cell]; 2]) -> usize {
+    tables.into_iter().for_each(print_table);
+    println!("{LEGEND}\n");
+    let cells: Vec<_> = tables.into_iter().flatten().collect();
+    print_messages(&cells, "the client cannot", |outcome| match outcome {
         Outcome::Cannot(_, message) => Some(message),
         _ => None,
     });
-    print_messages(cells, "the client says that it did, and", |outcome| match outcome {
+    print_messages(&cells, "the client says that it did, and", |outcome| match outcome {
         Outcome::Feigned(_, found) => Some(found),
         _ => None,
     });
-    print_messages(cells, "FAILED", |outcome| match outcome {
+    print_messages(&cells, "FAILED", |outcome| match outcome {
         Outcome::Failed(message) => Some(message),
         _ => None,
     });
@@ -32,23 +32,25 @@ pub(crate) fn print(cells: &[Cell]) -> usize {
 }
 
 fn print_table(cells: &[Cell]) {
-    let kinds = unique(cells.iter().map(|cell| cell.kind));
-    let columns = unique(cells.iter().map(|cell| (cell.client, cell.direction)));
+    let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let clients = unique(cells.iter().map(|cell| cell.client));
+    let directions = unique(cells.iter().map(|cell| cell.direction));
+    let columns = || clients.iter().flat_map(|client| directions.iter().map(move |direction| (*client, *direction)));
     let heads = joined(clients.iter().map(|client| format!("{client:<14}")));
-    let directions = joined(columns.iter().map(|(_, direction)| format!("{:<7}", direction.name())));
-    println!("{:<22}{heads}\n{:<22}{directions}", "", "");
+    let names = joined(columns().map(|(_, direction)| format!("{direction:<7}")));
+    println!("{:<36}{heads}\n{:<36}{names}", "", "");
     for kind in kinds {
-        let row = joined(columns.iter().map(|&column| format!("{:<7}", word(cells, kind, column))));
-        println!("{kind:<22}{row}");
+        let row = joined(columns().map(|column| format!("{:<7}", word(cells, kind, column))));
+        println!("{kind:<36}{row}");
     }
+    println!();
 }
 
 fn joined(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<Vec<_>>().concat().trim_end().to_owned()
 }
 
-fn word(cells: &[Cell], kind: &str, (client, direction): (&str, Direction)) -> &'static str {
+fn word(cells: &[Cell], kind: &str, (client, direction): (&str, &str)) -> &'static str {
     let of = |cell: &&Cell| cell.kind == kind && cell.client == client && cell.direction == direction;
     match cells.iter().find(of).map(|cell| &cell.outcome) {
         Some(Outcome::Passed(Arrival::Whole)) => "ok",
@@ -60,10 +62,10 @@ fn word(cells: &[Cell], kind: &str, (client, direction): (&str, Direction)) -> &
     }
 }
 
-fn print_messages(cells: &[Cell], what: &str, message: impl Fn(&Outcome) -> Option<&String>) {
+fn print_messages(cells: &[&Cell], what: &str, message: impl Fn(&Outcome) -> Option<&String>) {
     for cell in cells {
         if let Some(message) = message(&cell.outcome) {
-            println!("{} {} {}: {what}: {message}", cell.client, cell.direction.name(), cell.kind);
+            println!("{} {} {}: {what}: {message}", cell.client, cell.direction, cell.kind);
         }
     }
     println!();

@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
+use super::exchange::Keeper;
 use super::layout;
 use super::place::Place;
 use super::sandbox::{Failure, Sandbox, prefixed, run};
@@ -20,11 +21,12 @@ impl Skopeo {
         Self { sandbox }
     }
 
-    fn copy(&self, which: &[&str], source: &str, destination: &str) -> Result<String, Failure> {
+    /// Copies from one of its references to another.
+    pub(crate) fn copy(&self, options: &[&str], source: &str, destination: &str) -> Result<(), Failure> {
         let mut command = self.sandbox.containers_command(SKOPEO)?;
-        command.args(["--insecure-policy", "copy", "--quiet", "--preserve-digests"]);
+        command.args(["--insecure-policy", "copy", "--quiet"]);
         command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
-        run(command.args(which).args([source, destination]))
+        run(command.args(options).args([source, destination])).map(drop)
     }
 
     fn inspect_raw(&self, place: &Place) -> Result<String, Failure> {
@@ -47,11 +49,11 @@ impl Client for Skopeo {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
         let destination = prefixed("dir:", &folder);
         if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
-            self.copy(&[], &from.transport(), &destination)?;
+            self.copy(&["--preserve-digests"], &from.transport(), &destination)?;
             layout::compare_dir(&folder, &image)?;
             return Ok(Arrival::OneImage);
         }
-        self.copy(&["--all"], &from.transport(), &destination)?;
+        self.copy(&["--all", "--preserve-digests"], &from.transport(), &destination)?;
         layout::compare_dir(&folder, kind)?;
         Ok(Arrival::Whole)
     }
@@ -59,7 +61,11 @@ impl Client for Skopeo {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        self.copy(&["--all"], &prefixed("dir:", &folder), &to.transport())?;
+        self.copy(&["--all", "--preserve-digests"], &prefixed("dir:", &folder), &to.transport())?;
         Ok(Arrival::Whole)
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(self)
     }
 }

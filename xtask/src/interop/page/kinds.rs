@@ -56,7 +56,7 @@ const KINDS: [(&str, &str); 31] = [
 /// The table of the kinds that `cells` are about.
 pub(crate) fn table(cells: &[&Cell]) -> String {
     let about = |kind: &str| KINDS.iter().find(|(name, _)| *name == kind).map_or("", |(_, about)| about);
-    let kinds = unique(cells.iter().map(|cell| cell.kind));
+    let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let rows: Vec<_> = kinds.into_iter().map(|kind| vec![format!("`{kind}`"), about(kind).to_owned()]).collect();
     markdown(&["kind", "what it is"], &rows)
 }

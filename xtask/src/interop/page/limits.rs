@@ -1,6 +1,6 @@
 //! What clients cannot do: a section for each client, an item for each reason, with the client's words.
 
-use super::super::expect::{Direction, Limit};
+use super::super::expect::Limit;
 use super::super::matrix::{Cell, Outcome};
 use super::super::report::unique;
 use super::message::{Scrub, tidy};
@@ -8,7 +8,7 @@ use super::message::{Scrub, tidy};
 /// A cell in which a client could not.
 struct Refusal<'a> {
     kind: &'a str,
-    direction: Direction,
+    direction: &'a str,
     limit: Limit,
     /// Nothing, if it claims that it could.
     message: Option<&'a str>,
@@ -29,7 +29,7 @@ fn refusals<'a>(cells: &[&'a Cell], client: &str) -> Vec<Refusal<'a>> {
                 Outcome::Feigned(limit, _) => (*limit, None),
                 _ => return None,
             };
-            Some(Refusal { kind, direction: *direction, limit, message })
+            Some(Refusal { kind, direction, limit, message })
         })
         .collect()
 }
@@ -46,7 +46,7 @@ fn section(client: &str, refusals: &[Refusal], scrub: &Scrub) -> String {
 
 fn item(reason: &str, refusals: &[&Refusal], client: &str, scrub: &Scrub) -> String {
     let feigned = refusals.iter().filter(|refusal| refusal.message.is_none());
-    let feigned = unique(feigned.map(|refusal| refusal.direction.name()));
+    let feigned = unique(feigned.map(|refusal| refusal.direction));
     let remark = match feigned.first() {
         Some(direction) => format!(" The {direction} ends with status 0 all the same."),
         None => String::new(),
@@ -58,7 +58,7 @@ fn item(reason: &str, refusals: &[&Refusal], client: &str, scrub: &Scrub) -> Str
 fn places(refusals: &[&Refusal]) -> String {
     let directions = |kind: &str| {
         let of = refusals.iter().filter(|refusal| refusal.kind == kind);
-        of.map(|refusal| refusal.direction.name()).collect::<Vec<_>>().join(" and ")
+        of.map(|refusal| refusal.direction).collect::<Vec<_>>().join(" and ")
     };
     let kinds = unique(refusals.iter().map(|refusal| refusal.kind));
     let ways = unique(kinds.iter().map(|kind| directions(kind)));

@@ -1,4 +1,4 @@
-//! The clients: which versions were found, and by which commands they pull and push.
+//! The clients: which versions were found, and by which commands they pull and push, write and read.
 
 use anyhow::{Context, Result, ensure};
 
@@ -10,70 +10,145 @@ struct Program {
     name: &'static str,
     tool: Tool,
     ask_version: &'static str,
-    pulls: &'static str,
-    pushes: &'static str,
+    /// How it takes what Portolan has: pulls or reads.
+    takes: &'static str,
+    /// How it gives Portolan something: pushes or writes.
+    gives: &'static str,
 }
 
-const PROGRAMS: [Program; 7] = [
+const CLIENTS: [Program; 8] = [
+    Program {
+        name: "portolan",
+        tool: tools::PORTOLAN,
+        ask_version: "--version",
+        takes: "`portolan copy` to an OCI layout",
+        gives: "`portolan copy` from an OCI layout; for the sparse index: `--sparse`",
+    },
     Program {
         name: "skopeo",
         tool: tools::SKOPEO,
         ask_version: "--version",
-        pulls: "`skopeo copy --all --preserve-digests` to a `dir:` folder",
-        pushes: "the same from a `dir:` folder",
+        takes: "`skopeo copy --all --preserve-digests` to a `dir:` folder",
+        gives: "the same from a `dir:` folder",
     },
     Program {
         name: "podman",
         tool: tools::PODMAN,
         ask_version: "--version",
-        pulls: "`podman pull --platform`",
-        pushes: "`podman push`; indexes and lists: `podman manifest add --all`, `podman manifest push --all`",
+        takes: "`podman pull --platform`",
+        gives: "`podman push`; indexes and lists: `podman manifest add --all`, `podman manifest push --all`",
     },
     Program {
         name: "buildah",
         tool: tools::BUILDAH,
         ask_version: "--version",
-        pulls: "`buildah pull --platform`",
-        pushes: "`buildah push`; indexes and lists: `buildah manifest add --all`, `buildah manifest push --all`",
+        takes: "`buildah pull --platform`",
+        gives: "`buildah push`; indexes and lists: `buildah manifest add --all`, `buildah manifest push --all`",
     },
     Program {
         name: "docker",
         tool: tools::DOCKERD,
         ask_version: "--version",
-        pulls: "`docker pull --platform`",
-        pushes: "`docker push` of what was pulled; indexes and lists: `docker manifest create`, `docker manifest push`",
+        takes: "`docker pull --platform`",
+        gives: "`docker push` of what was pulled; indexes and lists: `docker manifest create`, `docker manifest push`",
     },
     Program {
         name: "containerd",
         tool: tools::CONTAINERD,
         ask_version: "--version",
-        pulls: "`ctr content fetch --all-platforms`, and `ctr images pull` where there is an image",
-        pushes: "`ctr images import --all-platforms` of an OCI layout, `ctr images push`",
+        takes: "`ctr content fetch --all-platforms`, and `ctr images pull` where there is an image",
+        gives: "`ctr images import --all-platforms` of an OCI layout, `ctr images push`",
     },
     Program {
         name: "crane",
         tool: tools::CRANE,
         ask_version: "version",
-        pulls: "`crane pull --format=oci`",
-        pushes: "`crane push` of an OCI layout",
+        takes: "`crane pull --format=oci`",
+        gives: "`crane push` of an OCI layout",
     },
     Program {
         name: "oras",
         tool: tools::ORAS,
         ask_version: "version",
-        pulls: "`oras cp` to an OCI layout",
-        pushes: "`oras cp` from an OCI layout; the sparse index: `oras manifest push`",
+        takes: "`oras cp` to an OCI layout",
+        gives: "`oras cp` from an OCI layout; the sparse index: `oras manifest push`",
     },
 ];
 
-/// The table of clients; every program is asked for its version.
-pub(crate) fn table() -> Result<String> {
+const TOOLS: [Program; 8] = [
+    Program {
+        name: "skopeo",
+        tool: tools::SKOPEO,
+        ask_version: "--version",
+        takes: "`skopeo copy --all` to the registry; docker-archives: without `--all`",
+        gives: "`skopeo copy --all` from the registry; docker-archives: without `--all`",
+    },
+    Program {
+        name: "podman",
+        tool: tools::PODMAN,
+        ask_version: "--version",
+        takes: "`podman load`; layouts: `podman pull oci:`",
+        gives: "`podman save` of what was pulled; indexes: `podman manifest push --all`",
+    },
+    Program {
+        name: "buildah",
+        tool: tools::BUILDAH,
+        ask_version: "--version",
+        takes: "`buildah pull` of the reference",
+        gives: "`buildah push` of what was pulled; indexes: `buildah manifest push --all`",
+    },
+    Program {
+        name: "docker",
+        tool: tools::DOCKERD,
+        ask_version: "--version",
+        takes: "`docker load`",
+        gives: "`docker save` of what was pulled",
+    },
+    Program {
+        name: "containerd",
+        tool: tools::CONTAINERD,
+        ask_version: "--version",
+        takes: "`ctr images import --all-platforms`",
+        gives: "`ctr images export --all-platforms`; docker-archives: `--platform`",
+    },
+    Program {
+        name: "crane",
+        tool: tools::CRANE,
+        ask_version: "version",
+        takes: "`crane push`",
+        gives: "`crane pull --format=oci`, `--format=tarball`",
+    },
+    Program {
+        name: "oras",
+        tool: tools::ORAS,
+        ask_version: "version",
+        takes: "`oras cp --from-oci-layout`",
+        gives: "`oras cp --to-oci-layout`",
+    },
+    Program {
+        name: "umoci",
+        tool: tools::UMOCI,
+        ask_version: "--version",
+        takes: "`umoci unpack`",
+        gives: "`umoci init`, `new` and `repack` of the files in the image for linux/amd64",
+    },
+];
+
+/// The tables of the clients and of the tools that exchange; every program is asked for its version.
+pub(crate) fn tables() -> Result<[String; 2]> {
+    Ok([
+        table(&["client", "version", "pulls by", "pushes by"], &CLIENTS)?,
+        table(&["tool", "version", "reads by", "writes by"], &TOOLS)?,
+    ])
+}
+
+fn table(head: &[&str], programs: &[Program]) -> Result<String> {
     let row = |program: &Program| {
-        let Program { name, pulls, pushes, .. } = program;
-        Ok(vec![(*name).to_owned(), version(program)?, (*pulls).to_owned(), (*pushes).to_owned()])
+        let Program { name, takes, gives, .. } = program;
+        Ok(vec![(*name).to_owned(), version(program)?, (*takes).to_owned(), (*gives).to_owned()])
     };
-    let rows = PROGRAMS.iter().map(row).collect::<Result<Vec<_>>>()?;
-    Ok(markdown(&["client", "version", "pulls by", "pushes by"], &rows))
+    let rows = programs.iter().map(row).collect::<Result<Vec<_>>>()?;
+    Ok(markdown(head, &rows))
 }
 
 fn version(program: &Program) -> Result<String> {
@@ -96,12 +171,12 @@ fn version_in(said: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::CLIENTS;
+    use super::super::super::CLIENTS as STARTED;
     use super::*;
 
     #[test]
     fn every_client_is_described() {
-        assert!(PROGRAMS.iter().map(|program| program.name).eq(CLIENTS.iter().map(|(name, _)| *name)));
+        assert!(CLIENTS.iter().map(|program| program.name).eq(STARTED.iter().map(|(name, _)| *name)));
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Tables in Markdown, and the one of kinds and clients.
 
 use super::super::client::Arrival;
-use super::super::expect::Direction;
 use super::super::matrix::{Cell, Outcome};
 use super::super::report::unique;
 
 /// A column with a wider cell holds prose, which is not padded.
-const WIDEST: usize = 24;
+const WIDEST: usize = 36;
 
 /// A table whose narrow columns are aligned in the source too.
 pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
@@ -21,12 +20,13 @@ pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
     [head.to_vec(), rule].into_iter().chain(rows).map(|row: Vec<&str>| line(&row, &widths)).collect()
 }
 
-/// The matrix: a row for each kind, a column for each client.
+/// A row for each kind, a column for each client; a cell has a word for each of both directions.
 pub(crate) fn matrix(cells: &[&Cell]) -> String {
     let clients = unique(cells.iter().map(|cell| cell.client));
-    let kinds = unique(cells.iter().map(|cell| cell.kind));
+    let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
+    let directions = unique(cells.iter().map(|cell| cell.direction));
     let row = |kind: &str| {
-        let words = clients.iter().map(|client| words(cells, kind, client));
+        let words = clients.iter().map(|client| words(cells, &directions, kind, client));
         std::iter::once(format!("`{kind}`")).chain(words).collect()
     };
     let rows: Vec<_> = kinds.into_iter().map(row).collect();
@@ -38,12 +38,16 @@ fn line(cells: &[&str], widths: &[usize]) -> String {
     format!("|{}\n", cells.collect::<String>())
 }
 
-fn words(cells: &[&Cell], kind: &str, client: &str) -> String {
-    let word_of = |direction| {
-        let of = |cell: &&&Cell| cell.kind == kind && cell.client == client && cell.direction == direction;
-        cells.iter().find(of).map_or("", |cell| word(&cell.outcome))
+fn words(cells: &[&Cell], directions: &[&str], kind: &str, client: &str) -> String {
+    let cells = cells.iter().filter(|cell| cell.kind == kind && cell.client == client);
+    if cells.clone().next().is_none() {
+        return String::new();
+    }
+    let word_of = |direction: &&str| {
+        let found = cells.clone().find(|cell| cell.direction == *direction);
+        found.map_or("", |cell| word(&cell.outcome))
     };
-    Direction::ALL.map(word_of).join(" / ")
+    directions.iter().map(word_of).collect::<Vec<_>>().join(" / ")
 }
 
 fn word(outcome: &Outcome) -> &'static str {
