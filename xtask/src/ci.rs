@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::servers::workspace;
+use crate::tools;
 
 /// Pinned, so that a new release's new opinion is taken in by a change of ours.
 const CARGO_DENY: &str = "0.20.2";
@@ -15,6 +16,10 @@ const CARGO_DENY: &str = "0.20.2";
 /// Tiers with real peers. Torture and bench are shorter than by themselves: here they show that nothing broke.
 const TIERS: [&[&str]; 4] =
     [&["conformance"], &["interop"], &["torture", "--kills", "10", "--cuts", "5"], &["bench", "--quick"]];
+
+/// The contract suite through the client, on CNCF distribution.
+const DISTRIBUTION: [&str; 7] =
+    ["test", "--package", "portolan-client", "--features", "distribution", "--test", "distribution"];
 
 /// What to leave to somebody else.
 #[derive(clap::Args)]
@@ -38,6 +43,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.without_tests {
         step(&mut steps, "tests", &mut cargo(&["test", "--workspace"]));
     }
+    tools::require(&[tools::DISTRIBUTION])?;
+    step(&mut steps, "client against distribution", &mut cargo(&DISTRIBUTION));
     for tier in TIERS {
         step(&mut steps, tier[0], &mut xtask(tier)?);
     }
