@@ -8,7 +8,7 @@ the client wrote itself; cannot: the client refuses, see below";
 
 /// Prints the tables and everything about their cells; answers how many failed.
 pub(crate) fn print(tables: [&[Cell]; 2]) -> usize {
-    tables.into_iter().for_each(print_table);
+    tables.into_iter().filter(|cells| !cells.is_empty()).for_each(print_table);
     println!("{LEGEND}\n");
     let cells: Vec<_> = tables.into_iter().flatten().collect();
     print_messages(&cells, "the client cannot", |outcome| match outcome {
