@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use portolan_layout::LayoutRegistry;
+use portolan_layout::{LayoutRegistry, layout_repository};
 use portolan_model::fixtures::{Index, blob, image, sha512};
 use portolan_model::{Digest, MediaType};
-use portolan_registry::contract::refused;
-use portolan_registry::{Deletion, Kind, Preset, PutManifest};
+use portolan_registry::contract::{Repository, refused};
+use portolan_registry::{Context, Deletion, Kind, PageRequest, Preset, PutManifest, Registry};
 use serde_json::json;
 
 use crate::place::{blob_path, entries, files, index, place};
@@ -98,6 +98,7 @@ async fn children_of_a_deleted_index_get_entries_of_their_own() {
     let layout = place(&registry);
     layout.index(&outer, &["outer"]).await;
     layout.delete_manifest(&multi.digest(), Deletion::Forced).await.unwrap();
+    refused(layout.delete_manifest(&multi.digest(), Deletion::Forced).await, &Kind::ManifestUnknown);
 
     let (amd64, arm64) = (image("amd64").layers(["base", "x"]), image("arm64").layers(["base", "y"]).docker());
     let expected = [tagged(&outer.digest(), "outer"), untagged(&amd64.digest()), untagged(&arm64.digest())];
@@ -249,6 +250,20 @@ async fn what_is_no_layout_is_said() {
     fs::write(path.join("oci-layout"), "1.0.0").unwrap();
     said(&path, &Kind::Unsupported, "cannot be read").await;
     said(&path.join("index.json"), &Kind::RepositoryUnknown, "oci-archive:").await;
+}
+
+#[tokio::test]
+async fn a_layout_is_one_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry: Arc<dyn Registry> = open(folder.path()).await;
+    let (own, other) = (Repository::of(&registry, "layout"), Repository::of(&registry, "other"));
+    let digest = own.image(&image("a"), &["v1"]).await;
+    refused(other.get("v1").await, &Kind::ManifestUnknown);
+    refused(other.read(&digest).await, &Kind::BlobUnknown);
+    let error = refused(other.put_blob(&digest, image("a").bytes()).await, &Kind::Unsupported);
+    assert!(error.message().contains("called layout"), "{error}");
+    let page = registry.repositories(&Context::anonymous(), &PageRequest::first(10)).await.unwrap();
+    assert_eq!(page.items, [layout_repository()]);
 }
 
 #[tokio::test]
