@@ -1,5 +1,6 @@
 //! The options of all commands that speak to registries.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,10 +31,16 @@ pub(crate) struct Options {
 impl Options {
     /// What images are reached through.
     pub(crate) fn places(&self) -> Outcome<Places> {
+        self.places_for(None)
+    }
+
+    /// The same for so many requests to a host at the same time, if those are more than usual.
+    pub(crate) fn places_for(&self, connections: Option<NonZeroUsize>) -> Outcome<Places> {
         let options = hosts::Options {
             plain_http: self.plain_http,
             accept_any_certificate: self.insecure,
             authorities: self.ca.clone(),
+            connections,
         };
         Places::new(options, Arc::new(Talk::new(self.quiet)))
     }

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Delete(Delete),
 }
 
-/// List the tags of a repository, one a line.
+/// List the tags of a repository, one a line; of a folder or archive, the names of its images.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -89,23 +89,47 @@ pub(crate) async fn run(command: &Command) -> Outcome {
 
 async fn list(arguments: &List) -> Outcome {
     let location = &arguments.repository;
-    let place = arguments.options.places()?.repository(location, Purpose::Read).await?;
-    let mut data = Data::new();
-    let mut tags = Vec::new();
-    let mut request = PageRequest::first(PAGE);
-    loop {
-        let page = place.registry.tags(&place.context, &place.repository, &request).await;
-        let page = page.map_err(|error| location.failed(error))?;
-        for tag in page.items {
-            if arguments.json { tags.push(tag.to_string()) } else { data.line(tag)? }
-        }
-        data.flush()?;
-        match page.next {
-            Some(next) => request.after = Some(next),
-            None => break,
+    let places = arguments.options.places()?;
+    let place = places.repository(location, Purpose::Read).await?;
+    let mut printed = Printed { data: Data::new(), json: arguments.json, tags: Vec::new() };
+    match location {
+        Location::Registry(_) => printed.pages(&place).await.map_err(|failure| location.failed(failure))?,
+        Location::Local(local) => printed.take(places.names(location, local).await?)?,
+    }
+    let Printed { tags, .. } = printed;
+    if arguments.json { output::json(&Tags { repository: location.place(), tags }) } else { Ok(()) }
+}
+
+/// Tags as they come: printed at once, or kept for the document.
+struct Printed {
+    data: Data,
+    json: bool,
+    tags: Vec<String>,
+}
+
+impl Printed {
+    async fn pages(&mut self, place: &Place) -> Outcome {
+        let mut request = PageRequest::first(PAGE);
+        loop {
+            let page = place.registry.tags(&place.context, &place.repository, &request).await?;
+            self.take(page.items.iter().map(ToString::to_string).collect())?;
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(()),
+            }
         }
     }
-    if arguments.json { output::json(&Tags { repository: location.place(), tags }) } else { Ok(()) }
+
+    fn take(&mut self, tags: Vec<String>) -> Outcome {
+        if self.json {
+            self.tags.extend(tags);
+            return Ok(());
+        }
+        for tag in tags {
+            self.data.line(tag)?;
+        }
+        self.data.flush()
+    }
 }
 
 async fn set(arguments: &Set) -> Outcome {

@@ -14,6 +14,7 @@ mod registries;
 mod tests;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) accept_any_certificate: bool,
     /// A file of authorities, in PEM, to trust besides the system's.
     pub(crate) authorities: Option<PathBuf>,
+    /// Most requests to a host at the same time, where more than usual are of use.
+    pub(crate) connections: Option<NonZeroUsize>,
 }
 
 /// What is done with an image.
@@ -181,12 +184,14 @@ impl Hosts {
         let mut tls = certificates.unwrap_or_default();
         tls.roots.extend(self.authorities.iter().cloned());
         tls.accept_any = self.options.accept_any_certificate;
+        let usual = Settings::new(host);
         let settings = Settings {
+            connections: self.options.connections.map_or(usual.connections, |most| most.get().max(usual.connections)),
             scheme: if plain { Scheme::Http } else { Scheme::Https },
             tls,
             credentials: Arc::clone(&self.credentials) as Arc<dyn Credentials>,
             observer: Arc::clone(&self.observer),
-            ..Settings::new(host)
+            ..usual
         };
         if insecure && !plain { reach::insecurely(settings, &*self.clients).await } else { Ok(settings) }
     }

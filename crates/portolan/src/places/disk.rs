@@ -77,6 +77,17 @@ impl Disk {
         Ok(place(local, self.open(local, purpose == Purpose::Write).await?.registry()))
     }
 
+    /// What the images are called, in their order; any of it can stand behind the path.
+    pub(super) async fn names(&self, local: &Local) -> Outcome<Vec<String>> {
+        let mut names = Vec::new();
+        for name in self.open(local, false).await?.names().await? {
+            if !names.contains(&name.name) {
+                names.push(name.name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Puts an archive that was written into its place.
     pub(super) async fn finish(&self, local: &Local) -> Outcome {
         let draft = self.opened.lock().await.remove(&(key(local)?, true));
@@ -194,6 +205,16 @@ impl Opened {
             Self::DockerArchive(archive) => Arc::clone(archive) as _,
             Self::OciDraft(draft) => Arc::clone(draft) as _,
             Self::DockerDraft(draft, _) => Arc::clone(draft) as _,
+        }
+    }
+
+    async fn names(&self) -> Result<Vec<portolan_layout::Name>> {
+        match self {
+            Self::Folder(folder) => folder.names().await,
+            Self::OciArchive(archive) => archive.names().await,
+            Self::DockerArchive(archive) => archive.names().await,
+            Self::OciDraft(draft) => draft.names().await,
+            Self::DockerDraft(draft, _) => draft.names().await,
         }
     }
 

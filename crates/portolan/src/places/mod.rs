@@ -10,7 +10,7 @@ use portolan_registry::copy::Place;
 
 use crate::failure::{Failure, Outcome};
 use crate::hosts::{Environment, Hosts, Options, Purpose};
-use crate::location::Location;
+use crate::location::{Local, Location};
 use crate::output::Talk;
 
 use disk::Disk;
@@ -111,8 +111,13 @@ impl Places {
         self.place(location, purpose).await
     }
 
+    /// What the images on disk are called.
+    pub(crate) async fn names(&self, location: &Location, local: &Local) -> Outcome<Vec<String>> {
+        self.disk.names(local).await.map_err(|failure| location.failed(failure))
+    }
+
     /// Opens the repository that something is in.
-    pub(crate) async fn place(&self, location: &Location, purpose: Purpose) -> Outcome<Place> {
+    async fn place(&self, location: &Location, purpose: Purpose) -> Outcome<Place> {
         match location {
             Location::Registry(image) => self.registry(location, image, purpose).await,
             Location::Local(local) => self.disk.place(local, purpose).await,

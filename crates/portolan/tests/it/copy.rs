@@ -203,6 +203,7 @@ async fn docker_archives_get_one_platform() {
     source.index(&index, &["v1"]).await;
     let (from, to) = (server.at("team/app:v1"), "docker-archive:image.tar:team/app:v1");
     person.prints(&["copy", "--platform", "linux/arm64", &from, to]);
+    assert_eq!(person.prints_text(&["tags", "list", "docker-archive:image.tar"]), "docker.io/team/app:v1\n");
     person.prints(&["copy", to, &server.at("team/back:v1")]);
     assert_eq!(server.repository("team/back").read(&Digest::sha256(&blob("b"))).await.unwrap(), blob("b"));
     let both = ["copy", "--platform", "linux/amd64,linux/arm64", &from, "docker-archive:x.tar:a:v1"];

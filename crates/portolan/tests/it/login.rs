@@ -36,7 +36,7 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
     let length = body.len();
     write!(
         stream,
-        "HTTP/1.1 {status}\r\n{challenge}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\n{challenge}Warning: 299 - \"this registry moves\"\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
 }
 
@@ -58,7 +58,10 @@ fn what_is_believed_is_kept_and_used_until_it_is_forgotten() {
     let said = text(&output.stderr);
     assert!(output.status.success() && said.contains(".docker/config.json"), "{said}");
     assert!(fs::read_to_string(person.path(".docker/config.json")).unwrap().contains(&host));
-    assert_eq!(person.prints_text(&["repos", &host]), "app\n");
+    let output = person.run(&["repos", &host]);
+    assert_eq!(text(&output.stdout), "app\n");
+    let said = text(&output.stderr);
+    assert_eq!(said, format!("{host} warns: this registry moves\n"), "once, however often it is sent");
 
     person.prints(&["logout", &host]);
     person.fails(&["repos", &host], 4);

@@ -94,11 +94,10 @@ impl Transfer<'_> {
                 }
                 Err(error) => error,
             };
-            if !progress.may_go_on(&error) {
-                return Err(error);
-            }
+            let wait = if progress.may_go_on(&error) { retry::wait(&error, progress.failures) } else { None };
+            let Some(wait) = wait else { return Err(error) };
             self.observer.notice(Event::Retried { digest: &self.blob.digest, error: &error });
-            sleep(retry::wait(&error, progress.failures)).await;
+            sleep(wait).await;
         }
     }
 

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
 use super::blob::Brought;
 use super::plan::{Action, Outcome, Plan, PlannedBlob, PlannedDocument, Tally};
+use super::together::in_any_order;
 use super::{Copier, Event, Observer, Place};
 use crate::{Error, Kind, Policy, PutManifest, Result, TagUpdate};
 
@@ -30,10 +29,8 @@ impl Copier {
         for blob in there {
             tally.found(blob.size.unwrap_or_default());
         }
-        let brought =
-            missing.into_iter().map(|blob| async move { Ok((blob, self.bring(plan, blob, observer).await?)) });
-        let mut brought = stream::iter(brought).buffer_unordered(self.jobs);
-        while let Some((blob, how)) = brought.try_next().await? {
+        let brought = missing.into_iter().map(|blob| self.brought(plan, blob, observer));
+        for (blob, how) in in_any_order(self.jobs, brought).await? {
             let size = blob.size.unwrap_or_default();
             match how {
                 Brought::Copied => tally.copy(size),
@@ -45,6 +42,15 @@ impl Copier {
         Ok(tally)
     }
 
+    async fn brought<'a>(
+        &self,
+        plan: &Plan,
+        blob: &'a PlannedBlob,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(&'a PlannedBlob, Brought)> {
+        Ok((blob, self.bring(plan, blob, observer).await?))
+    }
+
     /// Stores documents of one rank, and answers how many.
     async fn documents(
         &self,
@@ -54,8 +60,7 @@ impl Copier {
     ) -> Result<usize> {
         let stored = documents.iter().filter(|document| document.is_stored());
         let stored = stored.map(|document| self.document(plan, document, observer));
-        let stored: Vec<()> = stream::iter(stored).buffer_unordered(self.jobs).try_collect().await?;
-        Ok(stored.len())
+        Ok(in_any_order(self.jobs, stored).await?.len())
     }
 
     async fn document(&self, plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
@@ -77,11 +82,9 @@ impl Copier {
 async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
     let Place { registry, context, repository, .. } = &plan.request.target;
     let digest = &document.digest;
-    // Under a tag alone it is one request; whoever stores it says under which digest.
-    let by_tag = !document.updates.is_empty() && *digest.algorithm() == portolan_model::Algorithm::Sha256;
     let options = PutManifest {
         media_type: document.media_type.clone(),
-        digest: (!by_tag).then(|| digest.clone()),
+        digest: Some(digest.clone()),
         tags: document.updates.clone(),
         policy: Policy::for_copies(plan.sparse),
     };

@@ -21,6 +21,7 @@ mod sessions;
 mod subset;
 #[cfg(test)]
 mod tests;
+mod together;
 mod tree;
 mod visit;
 

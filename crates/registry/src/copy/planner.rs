@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::future;
 use portolan_model::{Descriptor, Digest, Draft, Manifest, Reference};
 
 use super::plan::{Action, Plan, PlannedBlob, PlannedDocument, Rewritten};
+use super::together::in_order;
 use super::tree::{Blob, Document, Tree, Want};
 use super::visit::{found, has_visible_blob, visit};
 use super::{Copier, Options, Place, Request, referrers, subset};
@@ -67,7 +68,7 @@ async fn current_tags(request: &Request) -> Result<Vec<Option<Digest>>> {
             head => Ok(head?.map(|info| info.digest)),
         }
     });
-    future::try_join_all(heads).await
+    in_order(request.tags.len().max(1), heads).await
 }
 
 struct Planner<'a> {
@@ -89,7 +90,7 @@ struct Root {
 impl Planner<'_> {
     async fn plan(mut self, source_digest: Digest, current: &[Option<Digest>]) -> Result<Plan> {
         let load = !self.request.tags.is_empty() || self.options.looks_behind_what_is_there();
-        self.descend(vec![Want { descriptor: Descriptor::of(source_digest.clone()), load }]).await?;
+        self.descend(vec![Want { descriptor: Descriptor::of(source_digest.clone()), load, manifest: true }]).await?;
         let dropped = self.cut(&source_digest)?;
         let mut ranks = Ranks { tree: &self.tree, dropped: &dropped, found: HashMap::new() };
         ranks.of(&source_digest);
@@ -148,8 +149,7 @@ impl Planner<'_> {
                 return Ok(());
             }
             let visits = level.drain(..).map(|want| visit(self.request, self.options, want));
-            let visits: Vec<_> = stream::iter(visits).buffered(self.jobs).try_collect().await?;
-            for visit in visits {
+            for visit in in_order(self.jobs, visits).await? {
                 level.extend(self.tree.take(visit, self.options));
             }
         }
@@ -180,11 +180,14 @@ impl Planner<'_> {
         let mut subjects = main.to_vec();
         while !subjects.is_empty() {
             let lists = subjects.iter().map(|subject| referrers::of(&self.request.source, subject));
-            let lists: Vec<Vec<Descriptor>> = stream::iter(lists).buffered(self.jobs).try_collect().await?;
+            let lists: Vec<Vec<Descriptor>> = in_order(self.jobs, lists).await?;
             let referrers: Vec<_> =
                 lists.into_iter().flatten().filter(|referrer| !self.tree.knows(&referrer.digest)).collect();
             subjects = referrers.iter().map(|referrer| referrer.digest.clone()).collect();
-            self.descend(referrers.into_iter().map(|descriptor| Want { descriptor, load: true }).collect()).await?;
+            self.descend(
+                referrers.into_iter().map(|descriptor| Want { descriptor, load: true, manifest: true }).collect(),
+            )
+            .await?;
             for referrer in &subjects {
                 self.follow_subject(referrer);
                 roots.push(Root { digest: referrer.clone(), updates: Vec::new() });
@@ -223,7 +226,7 @@ impl Planner<'_> {
             }
             let info = registry.head_manifest(context, repository, &tag.clone().into()).await?;
             let descriptor = Descriptor::new(info.media_type, info.digest.clone(), info.size);
-            self.descend(vec![Want { descriptor, load: true }]).await?;
+            self.descend(vec![Want { descriptor, load: true, manifest: true }]).await?;
             roots.push(Root { digest: info.digest, updates: vec![TagUpdate::always(tag)] });
         }
         Ok(roots)
@@ -268,7 +271,7 @@ impl Planner<'_> {
 
     async fn blobs(&self) -> Result<Vec<PlannedBlob>> {
         let blobs = self.tree.blobs.iter().map(|blob| self.blob(blob));
-        stream::iter(blobs).buffered(self.jobs).try_collect().await
+        in_order(self.jobs, blobs).await
     }
 
     async fn blob(&self, blob: &Blob) -> Result<PlannedBlob> {

@@ -43,6 +43,8 @@ pub(super) struct Want {
     pub(super) descriptor: Descriptor,
     /// Whether its bytes are needed, though the target may have it.
     pub(super) load: bool,
+    /// Whether it is a manifest for certain, whatever its type.
+    pub(super) manifest: bool,
 }
 
 /// Documents and blobs in the order in which they were found.
@@ -124,5 +126,7 @@ fn followed(manifest: &Manifest, options: &Options) -> Vec<Want> {
     let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
     let descriptors: Vec<&Descriptor> = children.map(|child| &child.descriptor).collect();
     let chosen = subset::chosen(&descriptors, &options.platforms).into_iter();
-    chosen.map(|descriptor| Want { descriptor: descriptor.clone(), load: options.loads(descriptor) }).collect()
+    chosen
+        .map(|descriptor| Want { descriptor: descriptor.clone(), load: options.loads(descriptor), manifest: false })
+        .collect()
 }

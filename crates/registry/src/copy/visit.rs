@@ -48,7 +48,8 @@ fn is_part(media_type: &MediaType) -> bool {
 /// image-index.md, "`manifests`").
 pub(super) async fn visit(request: &Request, options: &Options, want: Want) -> Result<Visit> {
     let descriptor = want.descriptor;
-    let document = match Likely::of(&descriptor) {
+    let likely = if want.manifest { Likely::Manifest } else { Likely::of(&descriptor) };
+    let document = match likely {
         Likely::Manifest => document(request, &descriptor, want.load).await?,
         Likely::Blob if has_blob(&request.source, &descriptor.digest).await? => None,
         Likely::Blob | Likely::Either => {
@@ -58,7 +59,8 @@ pub(super) async fn visit(request: &Request, options: &Options, want: Want) -> R
     };
     match document {
         Some(document) => Ok(Visit::Document(Box::new(document))),
-        None if Likely::of(&descriptor) != Likely::Manifest => Ok(Visit::Blob(Blob { descriptor, required: true })),
+        None if likely != Likely::Manifest => Ok(Visit::Blob(Blob { descriptor, required: true })),
+        None if want.manifest => Err(gone(&request.source, &descriptor)),
         None if options.sparse => Ok(Visit::Absent(descriptor)),
         None => Err(absent(&request.source, &descriptor)),
     }
@@ -80,7 +82,7 @@ pub(super) async fn document(request: &Request, descriptor: &Descriptor, load: b
             children: Vec::new(),
         }));
     }
-    let Some((info, manifest)) = load_manifest(&request.source, descriptor).await? else { return Ok(None) };
+    let Some((info, manifest)) = load_nearest(request, descriptor, there).await? else { return Ok(None) };
     Ok(Some(Document {
         digest: digest.clone(),
         size: info.size,
@@ -92,9 +94,22 @@ pub(super) async fn document(request: &Request, descriptor: &Descriptor, load: b
     }))
 }
 
-/// A manifest of the source with its bytes, held against its digest; nothing if there is none.
-async fn load_manifest(source: &Place, descriptor: &Descriptor) -> Result<Option<(ManifestInfo, Manifest)>> {
-    let Place { registry, context, repository, .. } = source;
+/// A manifest with its bytes, from the target if that has it: it may be nearer. What is wrong with it
+/// there is found out at the source.
+async fn load_nearest(
+    request: &Request,
+    descriptor: &Descriptor,
+    there: bool,
+) -> Result<Option<(ManifestInfo, Manifest)>> {
+    if there && let Ok(Some(loaded)) = load_manifest(&request.target, descriptor).await {
+        return Ok(Some(loaded));
+    }
+    load_manifest(&request.source, descriptor).await
+}
+
+/// A manifest of a place with its bytes, held against its digest; nothing if there is none.
+async fn load_manifest(place: &Place, descriptor: &Descriptor) -> Result<Option<(ManifestInfo, Manifest)>> {
+    let Place { registry, context, repository, .. } = place;
     let reference = descriptor.digest.clone().into();
     let Some(read) = found(registry.get_manifest(context, repository, &reference).await)? else { return Ok(None) };
     let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
@@ -102,7 +117,7 @@ async fn load_manifest(source: &Place, descriptor: &Descriptor) -> Result<Option
     let served = Some(&read.info.media_type).filter(|media_type| !media_type.is_generic());
     let claimed = served.or(descriptor.media_type.as_ref());
     let manifest = Manifest::parse(bytes, claimed).map_err(|error| {
-        Error::manifest_unreadable(claimed, &error).while_doing(format!("reading {}", source.at(&descriptor.digest)))
+        Error::manifest_unreadable(claimed, &error).while_doing(format!("reading {}", place.at(&descriptor.digest)))
     })?;
     Ok(Some((read.info, manifest)))
 }
@@ -145,6 +160,12 @@ pub(super) fn found<T>(result: Result<T>) -> Result<Option<T>> {
             _ => Err(error),
         },
     }
+}
+
+/// It was there, or was said to be.
+fn gone(source: &Place, descriptor: &Descriptor) -> Error {
+    let message = format!("{} is not there", source.at(&descriptor.digest));
+    Error::new(Kind::ManifestUnknown, message).with_detail(json!({"digest": descriptor.digest}))
 }
 
 fn absent(source: &Place, descriptor: &Descriptor) -> Error {

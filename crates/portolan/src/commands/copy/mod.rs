@@ -83,16 +83,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     failed(copied)
 }
 
-/// Most copies under way at the same time: each waits on a thread of its own.
-const MOST_AT_ONCE: usize = 64;
-
 /// Copies as many at a time as there are jobs, and answers in the order of the pairs.
 async fn copy_all(run: &Arc<Run>, pairs: Vec<Pair>, report: &Report) -> Vec<Copied> {
     let copies = pairs.into_iter().enumerate().map(|(position, pair)| {
         let run = Arc::clone(run);
         async move { (position, run.copy(pair).await) }
     });
-    let mut copies = stream::iter(copies).buffer_unordered(run.jobs().min(MOST_AT_ONCE));
+    let mut copies = stream::iter(copies).buffer_unordered(run.jobs());
     let mut copied = Vec::new();
     while let Some((position, copy)) = copies.next().await {
         report.tell(&copy);

@@ -6,9 +6,6 @@ use portolan_model::{Platform, Reference};
 use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Sessions};
 use portolan_registry::{Error, Kind, TagUpdate};
 
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
-
 use super::pairs::Pair;
 use super::uploads::Uploads;
 use super::{Arguments, image};
@@ -50,7 +47,7 @@ impl Copied {
 
 impl Run {
     pub(super) fn new(arguments: &Arguments) -> failure::Outcome<Self> {
-        let places = arguments.options.places()?;
+        let places = arguments.options.places_for(Some(arguments.jobs))?;
         let jobs = arguments.jobs.get();
         let sessions: Arc<dyn Sessions> = match Environment::of_process().state_folder {
             Some(folder) => Arc::new(Uploads::new(folder, arguments.resume)),
@@ -74,12 +71,11 @@ impl Run {
         self.places.talk()
     }
 
-    /// Copies on a thread of its own, so that many use all processors.
+    /// Copies as a task of its own, so that many use all processors.
     pub(super) async fn copy(self: Arc<Self>, pair: Pair) -> Copied {
-        let runtime = Handle::current();
-        let task = spawn_blocking({
+        let task = tokio::spawn({
             let pair = pair.clone();
-            move || runtime.block_on(self.pair(&pair))
+            async move { self.pair(&pair).await }
         });
         let result = task.await.unwrap_or_else(|error| Err(Error::internal("copying", error).into()));
         Copied { pair, result }
@@ -125,10 +121,11 @@ impl Run {
     }
 
     async fn open(&self, pair: &Pair) -> failure::Outcome<(Source, Target)> {
-        let source = self.places.source(&pair.source).await?;
+        let mut source = self.places.source(&pair.source).await?;
         if pair.target.host().is_none() {
             // No folder is made for what is not there.
-            documents::head(&source.place, &source.reference).await.map_err(|failure| pair.source.advised(failure))?;
+            let info = documents::head(&source.place, &source.reference).await;
+            source.reference = info.map_err(|failure| pair.source.advised(failure))?.digest.into();
         }
         let target =
             if self.dry { self.places.imagined(&pair.target).await? } else { self.places.target(&pair.target).await? };

@@ -1,5 +1,6 @@
 //! Two registries, a proxy before each, and what is copied from one to the other.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) fn long(name: &str, length: usize) -> String {
     let mut text = String::with_capacity(length + 20);
     for line in 0.. {
-        text.push_str(&format!("{name} {line}\n"));
+        writeln!(text, "{name} {line}").unwrap();
         if text.len() >= length {
             break;
         }

@@ -211,3 +211,27 @@ async fn a_copy_without_a_tag_is_had_by_its_digest() {
     let registry: Arc<dyn Registry> = ends.target.clone();
     assert!(Repository::of(&registry, "sparse/to").tags().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_copy_may_be_a_task_of_its_own() {
+    let ends = Arc::new(Ends::new());
+    ends.source().image(&image("a"), &["v1"]).await;
+    let task = tokio::spawn({
+        let ends = Arc::clone(&ends);
+        async move { ends.copy("v1").await }
+    });
+    assert_eq!(task.await.unwrap().unwrap().digest, image("a").digest());
+}
+
+#[tokio::test]
+async fn what_is_there_is_rechecked_there() {
+    let mut ends = Ends::new();
+    let index = Index::oci().image(&image("a"), "linux/amd64");
+    ends.source().image(&image("a"), &[]).await;
+    ends.source().index(&index, &["v1"]).await;
+    ends.copy("v1").await.unwrap();
+    ends.source.take_calls();
+    ends.options.recheck = true;
+    assert!(ends.plan("v1").await.unwrap().is_nothing());
+    assert_eq!(ends.source.take_calls(), ["head_manifest v1"]);
+}
