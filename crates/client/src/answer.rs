@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// The same, with the turn that its request had.
+    /// The same, with the turn that its request had, to be kept while the body comes.
     pub(crate) fn holding(self, turn: Turn) -> Self {
         Self { turn: Some(turn), ..self }
     }
@@ -78,18 +78,29 @@ impl Answer {
     ///
     /// # Errors
     /// [`Kind::TooLarge`] for more than `limit` bytes; a body that breaks off.
-    pub(crate) async fn read(self, limit: usize) -> Result<Self, Failure> {
-        let Content::Coming(response) = self.content else { return Ok(self) };
-        let mut read = BytesMut::new();
-        let mut pieces = std::pin::pin!(pieces(response, self.url.clone(), self.idle));
-        while let Some(piece) = pieces.next().await.transpose()? {
-            if read.len() + piece.len() > limit {
-                let message = format!("{} sends more than the {limit} bytes that are read", authority(&self.url));
-                return Err(Error::new(Kind::TooLarge, message).into());
-            }
-            read.extend_from_slice(&piece);
+    pub(crate) async fn read(mut self, limit: usize) -> Result<Self, Failure> {
+        if let Content::Coming(response) = self.content {
+            self.content = Content::Read(read(response, &self.url, self.idle, limit).await?);
         }
-        Ok(Self { content: Content::Read(read.freeze()), ..self })
+        Ok(self)
+    }
+
+    /// The same with its body, or without one if that is too long or breaks off: that of an error
+    /// is a help, and the status is what counts.
+    pub(crate) async fn read_if_possible(mut self, limit: usize) -> Self {
+        if let Content::Coming(response) = self.content {
+            self.content = Content::Read(read(response, &self.url, self.idle, limit).await.unwrap_or_default());
+        }
+        self
+    }
+
+    /// The same without its body, of which nothing is wanted.
+    pub(crate) async fn unread(mut self) -> Self {
+        if let Content::Coming(response) = self.content {
+            discard(response, self.idle).await;
+            self.content = Content::Read(Bytes::new());
+        }
+        self
     }
 
     /// The body that [`Answer::read`] has read.
@@ -119,6 +130,19 @@ pub(crate) async fn discard(mut response: Response, idle: Duration) {
             None => return,
         }
     }
+}
+
+async fn read(response: Response, url: &Url, idle: Duration, limit: usize) -> Result<Bytes, Failure> {
+    let mut read = BytesMut::new();
+    let mut pieces = std::pin::pin!(pieces(response, url.clone(), idle));
+    while let Some(piece) = pieces.next().await.transpose()? {
+        if read.len() + piece.len() > limit {
+            let message = format!("{} sends more than the {limit} bytes that are read", authority(url));
+            return Err(Error::new(Kind::TooLarge, message).into());
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok(read.freeze())
 }
 
 fn pieces(response: Response, url: Url, idle: Duration) -> impl Stream<Item = Result<Bytes, Failure>> + Send {

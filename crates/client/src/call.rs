@@ -1,6 +1,6 @@
 //! A request before it is sent: what it asks for, what rights that needs, how often it may be sent.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use portolan_model::RepositoryName;
 use portolan_registry::{Body, Error, Result};
 use portolan_wire::{Endpoint, Scopes};
@@ -19,6 +19,8 @@ pub(crate) struct Call {
     pub(crate) again: Again,
     /// Whether the body of the answer is handed on piece by piece.
     pub(crate) download: bool,
+    /// A failure that is an answer, and not to be asked away.
+    pub(crate) settled: Option<StatusCode>,
     /// Most bytes of an answer of success that are read at once; none, if its body is not read.
     pub(crate) read: Option<usize>,
 }
@@ -50,6 +52,7 @@ impl Call {
             access,
             again: Again::Always,
             download: false,
+            settled: None,
             read: None,
         }
     }
@@ -82,6 +85,11 @@ impl Call {
     /// The same, to hand the answer's body on.
     pub(crate) fn downloading(self) -> Self {
         Self { download: true, ..self }
+    }
+
+    /// The same, with a status that ends it, although it means that another attempt may help.
+    pub(crate) fn settled_by(self, status: StatusCode) -> Self {
+        Self { settled: Some(status), ..self }
     }
 
     /// The same with further rights.

@@ -62,7 +62,7 @@ impl Client {
         if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
             return Ok(());
         }
-        Err(self.host.refusal_or(answer, missing).await)
+        Err(self.host.refusal_or(answer, &missing).await)
     }
 
     /// The subject under which clients list a manifest, since its registry does not.

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt};
 use futures_util::stream;
+use futures_util::stream::{BoxStream, StreamExt};
 use http::{StatusCode, header};
 use portolan_model::ByteRange;
 use portolan_registry::{Body, Error, Kind, Result};
@@ -141,7 +141,8 @@ impl Download {
     }
 
     fn ended(&self) -> Failure {
-        let message = format!("the answer of {} ended {} bytes early", self.host.name(), self.left.end - self.left.start);
+        let message =
+            format!("the answer of {} ended {} bytes early", self.host.name(), self.left.end - self.left.start);
         Failure::new(Error::new(Kind::Unavailable, message), Sent::Perhaps)
     }
 

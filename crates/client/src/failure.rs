@@ -94,7 +94,8 @@ fn concerns_trust(error: &reqwest::Error) -> bool {
     while let Some(error) = cause {
         // The library wraps an error of TLS in one of input and output, which does not tell its source.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if error.is::<rustls::Error>() || inner.is_some() {
             return true;
         }
         cause = error.source();

@@ -20,10 +20,12 @@ const ALGORITHM: usize = 32;
 
 /// Lets one change such an index after the other. Other processes may still come in between.
 #[derive(Default)]
-pub(crate) struct FallbackLocks(Mutex<HashMap<(RepositoryName, Digest), Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct FallbackLocks(Mutex<HashMap<(RepositoryName, Digest), Lock>>);
+
+type Lock = Arc<tokio::sync::Mutex<()>>;
 
 impl FallbackLocks {
-    fn of(&self, repository: &RepositoryName, subject: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+    fn of(&self, repository: &RepositoryName, subject: &Digest) -> Lock {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(locks.entry((repository.clone(), subject.clone())).or_default())
@@ -105,8 +107,7 @@ impl Client {
         let bytes = draft.to_bytes();
         let digest = Digest::sha256(&bytes);
         let media_type = Some(index_type());
-        let push =
-            Push { client: self, context, repository, bytes, media_type, digest, condition: TagCondition::None };
+        let push = Push { client: self, context, repository, bytes, media_type, digest, condition: TagCondition::None };
         push.run(vec![fallback_tag(subject)?]).await.map(drop)
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use portolan_model::RepositoryName;
 use portolan_registry::{Error, Kind, Result};
 use portolan_wire::{Challenge, Endpoint, warning};
 use reqwest::Url;
@@ -86,11 +85,6 @@ impl Host {
         Call::new(method, url, access)
     }
 
-    /// A request about an upload session of a repository, wherever that is.
-    pub(crate) fn call_session(&self, method: Method, url: Url, repository: &RepositoryName) -> Call {
-        Call::new(method, url, Access::repository(repository, &["pull", "push"]))
-    }
-
     /// The answer to a request, if it is one of success.
     ///
     /// # Errors
@@ -126,26 +120,39 @@ impl Host {
     }
 
     /// The error that an answer stands for, if what was asked for is `missing` when it is not there.
-    pub(crate) async fn refusal_or(&self, answer: Answer, missing: Error) -> Error {
+    /// The registry's words are kept, and what is missing is told as Portolan tells it.
+    pub(crate) async fn refusal_or(&self, answer: Answer, missing: &Error) -> Error {
         let status = answer.status;
         let error = self.refusal(answer).await;
         if status != StatusCode::NOT_FOUND {
             return error;
         }
-        let detail = if error.detail().is_null() { missing.detail() } else { error.detail() };
-        Error::new(missing.kind().clone(), error.message()).with_detail(detail.clone())
+        Error::new(missing.kind().clone(), error.message()).with_detail(missing.detail().clone())
     }
 
-    /// One attempt that waits for its turn and keeps it.
+    /// The same for content that was to be read: what is under a digest that the registry cannot
+    /// read is not there either.
+    pub(crate) async fn refusal_to_read(&self, answer: Answer, missing: &Error) -> Error {
+        let error = self.refusal_or(answer, missing).await;
+        match error.kind() {
+            Kind::DigestInvalid => Error::new(missing.kind().clone(), error.message()),
+            _ => error,
+        }
+    }
+
+    /// One attempt that waits for its turn. Only a download keeps it: whoever held one for an answer
+    /// and asked for another could wait forever for those who do the same.
     async fn turn(&self, call: &Call) -> Result<Answer, Failure> {
         let turn = self.turns.take(call.download).await?;
         let answer = self.attempt(call).await?;
-        if refusal::may_pass(answer.status) {
+        if refusal::may_pass(answer.status) && call.settled != Some(answer.status) {
             return Err(refusal::failure(&self.name, answer).await);
         }
-        match call.read.filter(|_| answer.is_success()) {
+        match call.read {
+            _ if !answer.is_success() => Ok(answer.read_if_possible(refusal::LIMIT).await),
+            _ if call.download => Ok(answer.holding(turn)),
             Some(limit) => answer.read(limit).await,
-            None => Ok(answer.holding(turn)),
+            None => Ok(answer.unread().await),
         }
     }
 
@@ -165,7 +172,7 @@ impl Host {
             let message = format!("{} wanted to know again who is sending this; it has to be sent anew", self.name);
             return Err(Error::new(Kind::Unavailable, message).into());
         }
-        drop(answer);
+        answer.unread().await;
         let answer = self.send(call, Some(&renewed)).await?;
         self.tell_warnings(&answer);
         Ok(answer)

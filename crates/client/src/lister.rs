@@ -55,7 +55,8 @@ impl Lister for Client {
         found.retain(|descriptor| artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted)));
         found.sort_by(|one, other| one.digest.cmp(&other.digest));
         found.dedup_by(|one, other| one.digest == other.digest);
-        let behind = |descriptor: &Descriptor| page.after.as_deref().is_none_or(|after| descriptor.digest.as_str() > after);
+        let behind =
+            |descriptor: &Descriptor| page.after.as_deref().is_none_or(|after| descriptor.digest.as_str() > after);
         Ok(referrers_page(found.into_iter().filter(behind), page.limit))
     }
 }

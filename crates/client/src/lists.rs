@@ -144,15 +144,13 @@ impl Host {
         missing: impl Fn() -> Error,
     ) -> Result<(Answer, T)> {
         if !answer.is_success() {
-            return Err(self.refusal_or(answer, missing()).await);
+            return Err(self.refusal_or(answer, &missing()).await);
         }
-        match read(&answer.bytes()) {
-            Some(items) => Ok((answer, items)),
-            None => {
-                let message = format!("{} answers with something else than the list at {}", self.name(), answer.url.path());
-                Err(Error::new(Kind::Unsupported, message))
-            }
-        }
+        let items = read(&answer.bytes()).ok_or_else(|| {
+            let message = format!("{} answers with something else than the list at {}", self.name(), answer.url.path());
+            Error::new(Kind::Unsupported, message)
+        })?;
+        Ok((answer, items))
     }
 }
 

@@ -28,10 +28,11 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 #[async_trait]
 impl Reader for Client {
     /// A body that breaks off goes on by itself where it stands. A whole blob ends with an error in
-    /// the place of its last piece when it does not have its digest.
+    /// the place of its last piece when it does not have its digest. A manifest is asked for as one
+    /// when there is no such blob.
     async fn get_blob(
         &self,
-        _: &Context,
+        context: &Context,
         repository: &RepositoryName,
         digest: &Digest,
         range: Option<ByteRange>,
@@ -46,10 +47,12 @@ impl Reader for Client {
             StatusCode::PARTIAL_CONTENT => self.part(&answer, repository, digest).await?,
             StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.outside(answer, repository, digest).await),
             status if status.is_success() => self.whole(&answer, repository, digest, range).await?,
-            _ => return Err(self.host.refusal_or(answer, Error::blob_unknown(repository, digest)).await),
+            _ => {
+                let error = self.host.refusal_to_read(answer, &Error::blob_unknown(repository, digest)).await;
+                return self.manifest_as_blob(context, repository, digest, range, error).await;
+            }
         };
-        let Part { size, ref wanted, .. } = part;
-        let wanted = wanted.clone();
+        let (size, wanted) = (part.size, part.wanted.clone());
         let whole = wanted == (0..size);
         let body = Download::new(self, call, part, answer).into_body();
         let body = if whole { verified(digest, Some(size), body) } else { body };
@@ -76,19 +79,19 @@ impl Reader for Client {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        let call = self.manifest(Method::GET, repository, reference)?.reading(MAX_MANIFEST_BYTES);
-        let answer = self.host.exchange(&call).await?;
+        let answer = self.manifest(Method::GET, repository, reference).await?;
         if !answer.is_success() {
-            return Err(self.host.refusal_or(answer, Error::manifest_unknown(repository, reference)).await);
+            return Err(self.host.refusal_to_read(answer, &Error::manifest_unknown(repository, reference)).await);
         }
         let bytes = answer.bytes();
         let digest = match reference {
             Reference::Digest(digest) => verified_digest(&bytes, Some(digest)),
             Reference::Tag(_) => verified_digest(&bytes, computable(&answer).as_ref()),
         };
-        let digest =
-            digest.map_err(|error| error.while_doing(format!("reading {}/{repository}@{reference}", self.host.name())))?;
-        let media_type = told_type(&answer).or_else(|| Some(Manifest::parse(bytes.clone(), None).ok()?.media_type().clone()));
+        let digest = digest
+            .map_err(|error| error.while_doing(format!("reading {}/{repository}@{reference}", self.host.name())))?;
+        let media_type =
+            told_type(&answer).or_else(|| Some(Manifest::parse(bytes.clone(), None).ok()?.media_type().clone()));
         let media_type = media_type.unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
         let info = ManifestInfo { digest, media_type, size: bytes.len() as u64 };
         Ok(ManifestRead { info, body: bytes.into() })
@@ -101,7 +104,7 @@ impl Reader for Client {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        let answer = self.host.exchange(&self.manifest(Method::HEAD, repository, reference)?).await?;
+        let answer = self.manifest(Method::HEAD, repository, reference).await?;
         if is_absent(&answer) {
             return Err(Error::manifest_unknown(repository, reference));
         }
@@ -126,9 +129,54 @@ impl Client {
         call.header(header::ACCEPT_ENCODING, "identity")
     }
 
-    fn manifest(&self, method: Method, repository: &RepositoryName, reference: &Reference) -> Result<Call> {
+    /// The answer about a manifest.
+    ///
+    /// CNCF distribution fails when the digest is that of a blob. That is no manifest then, as
+    /// nothing will change.
+    async fn manifest(&self, method: Method, repository: &RepositoryName, reference: &Reference) -> Result<Answer> {
         let call = self.host.call(method, &Endpoint::Manifest(repository.clone(), reference.clone()), "");
-        call.header(header::ACCEPT, ACCEPT)?.header(header::ACCEPT_ENCODING, "identity")
+        let call = call.header(header::ACCEPT, ACCEPT)?.header(header::ACCEPT_ENCODING, "identity")?;
+        let call = call.reading(MAX_MANIFEST_BYTES);
+        let Reference::Digest(digest) = reference else { return self.host.exchange(&call).await };
+        let failure = StatusCode::INTERNAL_SERVER_ERROR;
+        let settled = call.clone().settled_by(failure);
+        let answer = self.host.exchange(&settled).await?;
+        if answer.status != failure {
+            return Ok(answer);
+        }
+        // Anything may fail once; what has promised to serve blobs as manifests does not fail at that.
+        if self.host.features().await?.any {
+            return self.host.exchange(&call).await;
+        }
+        let blob = self.host.exchange(&self.blob(Method::HEAD, repository, digest)?).await?;
+        if !blob.is_success() {
+            return self.host.exchange(&call).await;
+        }
+        let answer = self.host.exchange(&settled).await?;
+        if answer.status == failure { Err(Error::manifest_unknown(repository, digest)) } else { Ok(answer) }
+    }
+
+    /// What is no blob may be a manifest, which not every registry serves as one.
+    async fn manifest_as_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        range: Option<ByteRange>,
+        error: Error,
+    ) -> Result<BlobRead> {
+        let looked = self.host.abilities.features().is_some_and(|features| features.any);
+        if *error.kind() != Kind::BlobUnknown || looked || digest.algorithm().hasher().is_none() {
+            return Err(error);
+        }
+        let reference = digest.clone().into();
+        let Ok(read) = self.get_manifest(context, repository, &reference).await else { return Err(error) };
+        let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
+        let size = bytes.len() as u64;
+        let range = wanted_bytes(range, size)?;
+        #[expect(clippy::cast_possible_truncation, reason = "both ends lie within bytes that are in memory")]
+        let body = bytes.slice(range.start as usize..range.end as usize).into();
+        Ok(BlobRead { size, range, body })
     }
 
     /// The part that a server says it answers with.
@@ -142,7 +190,8 @@ impl Client {
             Some(size) => size,
             None => self.size_by_range(repository, digest).await?,
         };
-        Ok(Part { size, skipped: 0, wanted })
+        // Some answer with no byte at all where there is none to answer with.
+        if wanted.is_empty() { Err(Error::range_unsatisfiable(size)) } else { Ok(Part { size, skipped: 0, wanted }) }
     }
 
     /// The whole blob, of which a server that knows no ranges leaves it to the client to take a part.
@@ -174,11 +223,11 @@ impl Client {
 
     /// The size of a blob, as the answer with its first byte says; servers without ranges say it too.
     async fn size_by_range(&self, repository: &RepositoryName, digest: &Digest) -> Result<u64> {
-        let call = self.blob(Method::GET, repository, digest)?.header(header::RANGE, "bytes=0-0")?.downloading();
+        let call = self.blob(Method::GET, repository, digest)?.header(header::RANGE, "bytes=0-0")?;
         let answer = self.host.exchange(&call).await?;
         let empty = (answer.status == StatusCode::RANGE_NOT_SATISFIABLE).then_some(0);
         if empty.is_none() && !answer.is_success() {
-            return Err(self.host.refusal_or(answer, Error::blob_unknown(repository, digest)).await);
+            return Err(self.host.refusal_to_read(answer, &Error::blob_unknown(repository, digest)).await);
         }
         let told = content_range(&answer).and_then(|range| range.size);
         let length = answer.header(&header::CONTENT_LENGTH).filter(|_| answer.status == StatusCode::OK);

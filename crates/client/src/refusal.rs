@@ -13,18 +13,18 @@ use crate::answer::Answer;
 use crate::failure::{Failure, Sent, authority};
 
 /// Most bytes that are read of an error.
-const LIMIT: usize = 1 << 20;
+pub(crate) const LIMIT: usize = 1 << 20;
 
 /// What an answer refuses, and for how long. `host` is what a person calls the registry.
 pub(crate) async fn failure(host: &str, answer: Answer) -> Failure {
     let wait = retry_after(&answer.headers);
-    let (status, headers, own, url) = (answer.status, answer.headers.clone(), answer.own, answer.url.clone());
-    let who = if own { host.to_owned() } else { authority(&url) };
-    // Why it was refused is a help; that it was refused is what counts.
-    let body = answer.read(LIMIT).await.map(|answer| answer.bytes()).unwrap_or_default();
+    let answer = answer.read_if_possible(LIMIT).await;
+    let Answer { status, ref headers, own, .. } = answer;
+    let who = if own { host.to_owned() } else { authority(&answer.url) };
+    let body = answer.bytes();
     let entries = ErrorBody::parse(&body).map(|body| body.errors).unwrap_or_default();
-    let kind = kind(status, &headers, entries.first(), wait);
-    let message = format!("{who} {}{}", words(status, &entries, &body), advice(&kind, &headers, host, own));
+    let kind = kind(status, headers, entries.first(), wait);
+    let message = format!("{who} {}{}", words(status, &entries, &body), advice(&kind, headers, host, own));
     let error = Error::new(kind, message).with_detail(detail(entries));
     Failure { error, sent: Sent::Perhaps, wait }
 }
@@ -122,9 +122,7 @@ fn detail(mut entries: Vec<ErrorEntry>) -> Value {
     match entries.len() {
         0 | 1 => entries.pop().map_or(Value::Null, |entry| entry.detail),
         _ => {
-            let entry = |entry: ErrorEntry| {
-                json!({"code": entry.code.as_str(), "message": entry.message, "detail": entry.detail})
-            };
+            let entry = |entry: ErrorEntry| json!({"code": entry.code.as_str(), "message": entry.message, "detail": entry.detail});
             entries.into_iter().map(entry).collect()
         }
     }
@@ -167,11 +165,8 @@ mod tests {
         let status = StatusCode::BAD_GATEWAY;
         assert_eq!(words(status, &[], b"<html>\n<b>no</b>"), "answers 502 Bad Gateway");
         assert_eq!(words(status, &[], b"upstream is down\n"), "answers 502 Bad Gateway: upstream is down");
-        let entry = |code: &str, message: &str| ErrorEntry {
-            code: code.into(),
-            message: message.into(),
-            detail: Value::Null,
-        };
+        let entry =
+            |code: &str, message: &str| ErrorEntry { code: code.into(), message: message.into(), detail: Value::Null };
         let entries = [entry("DENIED", "not yours"), entry("UNSUPPORTED", "")];
         assert_eq!(words(status, &entries, b""), "says DENIED: not yours; UNSUPPORTED");
     }

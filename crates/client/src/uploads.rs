@@ -14,7 +14,7 @@ use reqwest::Url;
 
 use crate::Client;
 use crate::answer::Answer;
-use crate::call::Call;
+use crate::call::{Access, Call};
 use crate::payload::Payload;
 
 impl Client {
@@ -63,9 +63,9 @@ impl Client {
 
     pub(crate) async fn session_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
         let url = location_of(id, repository)?;
-        let answer = self.host.exchange(&self.host.call_session(Method::GET, url.clone(), repository)).await?;
+        let answer = self.host.exchange(&in_session(Method::GET, url.clone(), repository)).await?;
         if !answer.is_success() {
-            return Err(self.host.refusal_or(answer, Error::upload_unknown(repository, id)).await);
+            return Err(self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await);
         }
         let Some(offset) = offset(&answer) else {
             let message = format!("{} does not say where the session stands; start a new one", self.host.name());
@@ -85,7 +85,7 @@ impl Client {
     ) -> Result<Upload> {
         let url = location_of(id, repository)?;
         let range = self.place(repository, id, offset, body.length()).await?;
-        let call = content(self.host.call_session(Method::PATCH, url.clone(), repository), body)?;
+        let call = content(in_session(Method::PATCH, url.clone(), repository), body)?;
         let call = placed(call, range)?;
         let payload: Payload = call.payload.clone();
         let answer = self.host.exchange(&call).await?;
@@ -108,7 +108,7 @@ impl Client {
         let range = self.place(repository, id, offset, body.length()).await?;
         let closing = Url::parse(&closing_location(url.as_str(), digest));
         let closing = closing.map_err(|error| Error::internal("writing where a session is closed", error))?;
-        let call = placed(content(self.host.call_session(Method::PUT, closing, repository), body)?, range)?;
+        let call = placed(content(in_session(Method::PUT, closing, repository), body)?, range)?;
         let answer = self.host.exchange(&call).await?;
         if !answer.is_success() {
             return Err(self.out_of_order(answer, repository, id, offset).await);
@@ -117,19 +117,19 @@ impl Client {
     }
 
     pub(crate) async fn end_session(&self, repository: &RepositoryName, id: &UploadId) -> Result<()> {
-        let call = self.host.call_session(Method::DELETE, location_of(id, repository)?, repository);
+        let call = in_session(Method::DELETE, location_of(id, repository)?, repository);
         let answer = self.host.exchange(&call).await?;
         // It is gone, if an earlier attempt was heard after all.
         if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
             return Ok(());
         }
-        Err(self.host.refusal_or(answer, Error::upload_unknown(repository, id)).await)
+        Err(self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await)
     }
 
     /// Ends a session that nobody will go on with. If that fails, the registry forgets it in time.
     async fn drop_session(&self, repository: &RepositoryName, id: &UploadId) {
         if let Ok(url) = location_of(id, repository) {
-            let _ = self.host.attempt(&self.host.call_session(Method::DELETE, url, repository)).await;
+            let _ = self.host.attempt(&in_session(Method::DELETE, url, repository)).await;
         }
     }
 
@@ -177,13 +177,18 @@ impl Client {
     ) -> Error {
         let out_of_order = answer.status == StatusCode::RANGE_NOT_SATISFIABLE;
         let stands_at = offset(&answer);
-        let error = self.host.refusal_or(answer, Error::upload_unknown(repository, id)).await;
+        let error = self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await;
         match (error.kind(), stands_at) {
             (Kind::OutOfOrder { .. }, _) => error,
             (_, Some(offset)) if out_of_order => Error::out_of_order(offset, begins_at.unwrap_or_default()),
             _ => error,
         }
     }
+}
+
+/// A request about a session, wherever that is.
+fn in_session(method: Method, url: Url, repository: &RepositoryName) -> Call {
+    Call::new(method, url, Access::repository(repository, &["pull", "push"]))
 }
 
 /// A piece of content as what it is to every registry.

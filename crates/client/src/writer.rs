@@ -114,9 +114,13 @@ pub(crate) struct Push<'a> {
 
 impl Push<'_> {
     /// Stores the manifest and sets the tags; answers the subject that the registry has read.
+    ///
+    /// It goes under its digest, so that what changed on the way is refused and no tag ever points to
+    /// it, unless the registry is known to set no further tags in the same request.
     pub(crate) async fn run(&self, mut tags: Vec<Tag>) -> Result<Option<Digest>> {
+        let one_by_one = self.client.host.abilities.tags.known() == Some(false);
         let reference: Reference = match self.digest.algorithm() {
-            Algorithm::Sha256 if !tags.is_empty() => tags.remove(0).into(),
+            Algorithm::Sha256 if one_by_one && !tags.is_empty() => tags.remove(0).into(),
             _ => self.digest.clone().into(),
         };
         let answer = self.put(&reference, &tags).await?;
@@ -155,7 +159,7 @@ impl Push<'_> {
         }
         let answer = host.exchange(&call).await?;
         let held = answer.status != StatusCode::PRECONDITION_FAILED;
-        if !held && answer.attempts > 1 && self.is_at(reference).await? {
+        if !held && answer.attempts > 1 && self.is_at(reference, also).await? {
             // An earlier attempt was heard after all, and it is this one's condition that failed.
             return Ok(answer);
         }
@@ -166,9 +170,16 @@ impl Push<'_> {
         Ok(answer)
     }
 
-    async fn is_at(&self, reference: &Reference) -> Result<bool> {
-        let info = self.client.head_manifest(self.context, self.repository, reference).await;
-        Ok(info.is_ok_and(|info| info.digest == self.digest))
+    /// Whether all that was to be set points to the manifest.
+    async fn is_at(&self, reference: &Reference, also: &[Tag]) -> Result<bool> {
+        let tags = also.iter().cloned().map(Reference::from);
+        for reference in tags.chain([reference.clone()]) {
+            let info = self.client.head_manifest(self.context, self.repository, &reference).await;
+            if !info.is_ok_and(|info| info.digest == self.digest) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What arrived has to be what was sent.

@@ -4,6 +4,8 @@
 mod http;
 mod process;
 pub mod proxy;
+mod served;
 
 pub use http::HttpRegistry;
 pub use process::Process;
+pub use served::Served;

@@ -133,7 +133,7 @@ mod tests {
             .with("realm", "https://auth.docker.io/token")
             .with("service", "registry.docker.io")
             .with("scope", "repository:a/b:pull,push");
-        assert_eq!(of(&[line]), [expected.clone()]);
+        assert_eq!(of(&[line]), std::slice::from_ref(&expected));
         assert_eq!(expected.to_string(), line);
         assert_eq!((expected.is("bearer"), expected.parameter("REALM")), (true, Some("https://auth.docker.io/token")));
         assert_eq!(expected.parameter("error"), None);

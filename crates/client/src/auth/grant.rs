@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portolan_registry::{Error, Kind, Result};
 use portolan_wire::Scopes;
 use reqwest::Url;
@@ -25,6 +25,9 @@ const LIMIT: usize = 1 << 20;
 
 /// What the giver of tokens is told of the program that asks.
 const CLIENT_ID: &str = "portolan";
+
+/// Characters of a form that are written as `%XX`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A token to be asked for.
 pub(super) struct Grant<'a> {
@@ -159,6 +162,6 @@ fn password_form<'a>(username: &'a str, password: &'a Secret) -> [(&'static str,
 }
 
 fn form<'a>(pairs: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Bytes {
-    let encoded = pairs.map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    let encoded = pairs.map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, ENCODED)));
     encoded.collect::<Vec<_>>().join("&").into()
 }

@@ -113,7 +113,8 @@ impl Authenticator {
     fn choose(&self, challenges: &[Challenge]) -> Result<Option<(Scheme, Scopes)>> {
         if let Some(bearer) = challenges.iter().find(|challenge| challenge.is("Bearer")) {
             let url = bearer.parameter("realm").and_then(|realm| self.base.join(realm).ok());
-            let url = url.filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| self.no_realm(bearer))?;
+            let url =
+                url.filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| self.no_realm(bearer))?;
             let realm = Realm { url, service: bearer.parameter("service").map(Into::into) };
             return Ok(Some((Scheme::Bearer(realm), bearer.parameter("scope").map(Scopes::parse).unwrap_or_default())));
         }
@@ -180,4 +181,45 @@ fn secret_value(text: &str) -> Result<HeaderValue> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{Anonymous, Retry, Silent};
+
+    struct Somebody;
+
+    #[async_trait]
+    impl Credentials for Somebody {
+        async fn find(&self, _: &str, _: Option<&RepositoryName>) -> Result<Option<Credential>> {
+            Ok(Some(Credential::RefreshToken(Secret::new("refresh"))))
+        }
+    }
+
+    /// What comes of it that a registry behind TLS names a realm without.
+    async fn told_at_an_open_realm(credentials: Arc<dyn Credentials>) -> Error {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = Url::parse("https://registry.example").unwrap();
+        let transport = Transport::new(reqwest::Client::new(), Duration::from_secs(5));
+        let persistence =
+            Persistence::new("registry.example", Retry { attempts: 1, ..Retry::default() }, Arc::new(Silent));
+        let authenticator = Authenticator::new("registry.example", &base, credentials, transport, persistence);
+        // Nobody listens there.
+        let challenge = Challenge::new("Bearer").with("realm", "http://127.0.0.1:1/token");
+        authenticator.answer(&[challenge], &Access::default(), None).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn an_open_realm_of_a_registry_behind_tls_is_told_nothing() {
+        let error = told_at_an_open_realm(Arc::new(Somebody)).await;
+        assert_eq!(*error.kind(), Kind::Unauthorized);
+        assert!(error.message().ends_with("nothing was sent there"), "{error}");
+        let error = told_at_an_open_realm(Arc::new(Anonymous)).await;
+        assert_eq!(*error.kind(), Kind::Unavailable, "whoever has nothing to say may ask: {error}");
+    }
 }

@@ -19,7 +19,7 @@ use crate::{Credential, Secret};
 const EARLY: Duration = Duration::from_secs(30);
 
 /// How long a token lives whose giver does not say (Docker's token protocol).
-const USUAL: Duration = Duration::from_secs(60);
+const USUAL: Duration = Duration::from_mins(1);
 
 /// Gets tokens, and keeps them by what they allow.
 pub(super) struct Tokens {

@@ -7,6 +7,7 @@ mod limits;
 mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use portolan_client::{Client, Credential, Credentials, Retry, Scheme, Secret, Settings};
@@ -26,8 +27,8 @@ impl Credentials for Somebody {
 }
 
 fn settings(server: &Server) -> Settings {
-    // What fails here fails for good, so there is no sense in waiting.
-    let retry = Retry { attempts: 2, ..Retry::default() };
+    // It fails for moments when files change under it, and is as fast as it will be here.
+    let retry = Retry { first_wait: Duration::from_millis(20), ..Retry::default() };
     Settings { scheme: Scheme::Http, retry, ..Settings::new(server.address().to_string()) }
 }
 

@@ -1,0 +1,288 @@
+//! Saying who one is, in each of the ways that registries want it.
+
+use std::sync::Arc;
+
+use portolan_client::{Client, Credential, Credentials, Secret, Settings};
+use portolan_model::fixtures::{blob, repository};
+use portolan_model::{Digest, RepositoryName};
+use portolan_registry::{Kind, Lister, PageRequest, Reader, Writer};
+
+use crate::fake::{Asked, Counter, Fake, Reply};
+use crate::harness::{Known, SOMEBODY, app, context, read_blob};
+
+fn client(fake: &Fake, credentials: Arc<dyn Credentials>) -> Client {
+    Client::new(Settings { credentials, ..fake.settings() }).unwrap()
+}
+
+/// A blob that everybody may read who says `authorization`, and how others are told to say it.
+fn guarded(authorization: &'static str, challenge: String) -> impl Fn(&Asked) -> Reply + Send + Sync {
+    move |asked| match asked.header("authorization") {
+        said if said == authorization => Reply::new(200).body(blob("x")),
+        _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+    }
+}
+
+/// Gives out tokens `t0`, `t1` and so on, which live for as long as `life` says.
+async fn tokens(life: &'static str) -> Fake {
+    let count = Counter::default();
+    Fake::start(move |_| Reply::new(200).body(format!(r#"{{"token":"t{}"{life}}}"#, count.next()))).await
+}
+
+fn bearer(realm: &Fake) -> String {
+    format!(r#"Bearer realm="{}",service="the registry""#, realm.url("/token"))
+}
+
+fn x() -> Digest {
+    Digest::sha256(&blob("x"))
+}
+
+#[tokio::test]
+async fn basic_is_said_beforehand_once_it_was_asked_for() {
+    let fake = Fake::start(guarded(SOMEBODY, r#"Basic realm="here""#.into())).await;
+    let known = Known::somebody();
+    let client = client(&fake, known.clone());
+    for _ in 0..2 {
+        assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
+    }
+    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    assert_eq!(said, ["", SOMEBODY, SOMEBODY]);
+    assert_eq!(*known.asked.lock().unwrap(), [fake.host()], "the credentials are looked up once");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_what_is_needed_and_kept() {
+    let realm = tokens("").await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
+    let client = client(&fake, Known::somebody());
+    for _ in 0..2 {
+        assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
+    }
+    let asked = realm.asked();
+    assert_eq!(realm.lines(), ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull"]);
+    assert_eq!(asked[0].header("authorization"), SOMEBODY);
+    assert_eq!(fake.asked().len(), 3, "the second blob needs one request");
+}
+
+#[tokio::test]
+async fn nobody_in_particular_gets_a_token_too() {
+    let realm = tokens("").await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
+    assert_eq!(read_blob(&fake.client(), &x()).await.unwrap(), blob("x"));
+    assert_eq!(realm.asked()[0].header("authorization"), "");
+}
+
+#[tokio::test]
+async fn a_token_for_more_does_for_less() {
+    let realm = tokens("").await;
+    let challenge = bearer(&realm);
+    let fake = Fake::start(move |asked| match (asked.header("authorization"), asked.line.split(' ').next()) {
+        ("", _) => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+        (_, Some("POST")) => Reply::new(202).header("Location", "/session"),
+        _ => Reply::new(200).body(blob("x")),
+    })
+    .await;
+    let client = client(&fake, Known::somebody());
+    let algorithm = x().algorithm().clone();
+    client.start_upload(&context(), &app(), &algorithm).await.unwrap();
+    read_blob(&client, &x()).await.unwrap();
+    assert_eq!(realm.lines(), ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"]);
+}
+
+#[tokio::test]
+async fn a_mount_and_the_catalog_need_rights_of_their_own() {
+    let realm = tokens("").await;
+    let challenge = bearer(&realm);
+    let fake = Fake::start(move |asked| match asked.header("authorization") {
+        "" => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+        _ if asked.line.contains("_catalog") => Reply::new(200).body(r#"{"repositories":[]}"#),
+        _ => Reply::new(201),
+    })
+    .await;
+    let client = client(&fake, Known::somebody());
+    client.mount(&context(), &app(), &x(), Some(&repository("team/from"))).await.unwrap();
+    client.repositories(&context(), &PageRequest::first(1)).await.unwrap();
+    let scopes: Vec<_> = realm.lines().iter().map(|line| line.replace("%3A", ":").replace("%2F", "/")).collect();
+    let service = "GET /token?service=the+registry";
+    let mount = format!("{service}&scope=repository:team/app:pull%2Cpush&scope=repository:team/from:pull");
+    assert_eq!(scopes, [mount, format!("{service}&scope=registry:catalog:*")]);
+}
+
+#[tokio::test]
+async fn the_challenge_may_ask_for_more() {
+    let realm = tokens("").await;
+    let challenge = format!(r#"{},scope="repository:team/app:*""#, bearer(&realm));
+    let fake = Fake::start(guarded("Bearer t0", challenge)).await;
+    read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap();
+    assert!(realm.lines()[0].ends_with("scope=repository%3Ateam%2Fapp%3A*%2Cpull"), "{:?}", realm.lines());
+}
+
+#[tokio::test]
+async fn a_refresh_token_goes_with_post() {
+    let realm = tokens("").await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
+    let client = client(&fake, Known::new(Credential::RefreshToken(Secret::new("re+fresh"))));
+    read_blob(&client, &x()).await.unwrap();
+    assert_eq!(realm.lines(), ["POST /token"]);
+    let form = "grant_type=refresh_token&refresh_token=re%2Bfresh&service=the%20registry&client_id=portolan&\
+                scope=repository%3Ateam%2Fapp%3Apull";
+    assert_eq!(realm.asked()[0].body, form);
+}
+
+#[tokio::test]
+async fn a_password_goes_with_post_where_get_is_not_known() {
+    let realm = Fake::start(|asked| match asked.line.starts_with("POST") {
+        true => Reply::new(200).body(r#"{"access_token":"t0"}"#),
+        false => Reply::new(405),
+    })
+    .await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
+    read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap();
+    let asked = realm.asked();
+    assert!(asked[1].body.starts_with(b"grant_type=password&username=somebody&password=secret&"));
+    assert_eq!(asked[1].header("content-type"), "application/x-www-form-urlencoded");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_given_is_used_and_may_be_withdrawn() {
+    let count = Counter::default();
+    let realm = Fake::start(move |asked| match (count.next(), asked.line.starts_with("POST")) {
+        (2, true) => Reply::error(401, "UNAUTHORIZED"),
+        _ => Reply::new(200).body(r#"{"token":"t","refresh_token":"again","expires_in":0}"#),
+    })
+    .await;
+    let fake = Fake::start(guarded("Bearer t", bearer(&realm))).await;
+    let client = client(&fake, Known::somebody());
+    for _ in 0..3 {
+        read_blob(&client, &x()).await.unwrap();
+    }
+    let methods: Vec<_> = realm.lines().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(methods, ["GET", "POST", "POST", "GET"]);
+    assert!(realm.asked()[1].body.starts_with(b"grant_type=refresh_token&refresh_token=again&"));
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_ends() {
+    let realm = tokens(r#","expires_in":0"#).await;
+    let challenge = bearer(&realm);
+    let first = Counter::default();
+    let fake = Fake::start(move |_| match first.next() {
+        0 => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+        _ => Reply::new(200).body(blob("x")),
+    })
+    .await;
+    let client = client(&fake, Known::somebody());
+    read_blob(&client, &x()).await.unwrap();
+    read_blob(&client, &x()).await.unwrap();
+    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    assert_eq!(said, ["", "Bearer t0", "Bearer t1"], "nobody had to say that the first one was at its end");
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_is_answered_with_a_new_token() {
+    let realm = tokens("").await;
+    let (challenge, count) = (bearer(&realm), Counter::default());
+    let fake = Fake::start(move |asked| match (count.next(), asked.header("authorization")) {
+        (1, "Bearer t0") | (3, "Bearer t1") => Reply::new(200).body(blob("x")),
+        _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+    })
+    .await;
+    let client = client(&fake, Known::somebody());
+    for _ in 0..2 {
+        assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
+    }
+    assert_eq!(fake.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn those_who_need_the_same_token_wait_for_one() {
+    let realm = tokens("").await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
+    let client = client(&fake, Known::somebody());
+    let digest = x();
+    let reads = (0..8).map(|_| read_blob(&client, &digest));
+    for read in futures_util::future::join_all(reads).await {
+        assert_eq!(read.unwrap(), blob("x"));
+    }
+    assert_eq!(realm.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_registry_token_is_said_as_it_is() {
+    let fake = Fake::start(guarded("Bearer mine", r#"Bearer realm="http://127.0.0.1:1/token""#.into())).await;
+    let client = client(&fake, Known::new(Credential::BearerToken(Secret::new("mine"))));
+    assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
+}
+
+#[tokio::test]
+async fn whoever_is_not_believed_is_told_to_log_in() {
+    let fake = Fake::start(guarded("never", r#"Basic realm="here""#.into())).await;
+    for client in [fake.client(), client(&fake, Known::somebody())] {
+        let error = client.ping().await.unwrap_err();
+        assert_eq!(*error.kind(), Kind::Unauthorized);
+        let expected = format!("{0} says UNAUTHORIZED: said so; say who you are with portolan login {0}", fake.host());
+        assert_eq!(error.message(), expected);
+    }
+    assert_eq!(fake.asked().len(), 3, "the same is not said twice");
+}
+
+#[tokio::test]
+async fn a_realm_that_gives_no_token_says_why() {
+    let realm = Fake::start(|_| Reply::error(403, "DENIED")).await;
+    let fake = Fake::start(guarded("never", bearer(&realm))).await;
+    let error = client(&fake, Known::somebody()).ping().await.unwrap_err();
+    assert_eq!(*error.kind(), Kind::Unauthorized);
+    let (host, realm) = (fake.host(), realm.host());
+    let expected = format!(
+        "getting a token for {host} from {realm}: {realm} says DENIED: said so; say who you are with portolan login {host}"
+    );
+    assert_eq!(error.message(), expected);
+}
+
+#[tokio::test]
+async fn what_is_hidden_from_strangers_is_shown_to_those_who_introduce_themselves() {
+    let fake = Fake::start(|asked| match asked.header("authorization") {
+        SOMEBODY => Reply::new(200).body(blob("x")),
+        _ if asked.is("GET /v2/") => Reply::new(401).header("WWW-Authenticate", "Basic realm=here"),
+        _ => Reply::error(404, "BLOB_UNKNOWN"),
+    })
+    .await;
+    assert_eq!(read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap(), blob("x"));
+    let asked_before = fake.asked().len();
+    assert!(read_blob(&fake.client(), &x()).await.is_err());
+    let strangers = &fake.lines()[asked_before..];
+    assert!(!strangers.contains(&"GET /v2/".into()), "who has nothing to say does not ask what to say: {strangers:?}");
+}
+
+#[tokio::test]
+async fn the_hosts_name_is_what_credentials_are_looked_up_by() {
+    let known = Known::somebody();
+    let retry = portolan_client::Retry { attempts: 1, ..Default::default() };
+    let settings = Settings { credentials: known.clone(), retry, ..Settings::new("docker.io") };
+    let client = Client::new(settings).unwrap();
+    assert_eq!(format!("{client:?}"), "Client(docker.io)");
+    let wrong = Client::new(Settings::new("docker.io/library"));
+    assert_eq!(*wrong.unwrap_err().kind(), Kind::Unsupported);
+}
+
+#[tokio::test]
+async fn credentials_are_looked_up_by_repository() {
+    struct ByRepository;
+    #[async_trait::async_trait]
+    impl Credentials for ByRepository {
+        async fn find(&self, _: &str, name: Option<&RepositoryName>) -> portolan_registry::Result<Option<Credential>> {
+            let username = name.map_or_else(|| "nobody".into(), ToString::to_string);
+            Ok(Some(Credential::Basic { username, password: Secret::new("") }))
+        }
+    }
+    let fake = Fake::start(|asked| match asked.header("authorization") {
+        "" => Reply::new(401).header("WWW-Authenticate", "Basic realm=here"),
+        _ => Reply::new(200).body(blob("x")),
+    })
+    .await;
+    let client = client(&fake, Arc::new(ByRepository));
+    for name in ["a", "b"] {
+        client.head_blob(&context(), &repository(name), &x()).await.unwrap();
+    }
+    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    assert_eq!(said, ["", "Basic YTo=", "Basic Yjo="]);
+}
