@@ -17,10 +17,13 @@ pub(crate) fn describe(folder: &Path) -> Result<String> {
     let file_system = said(Command::new("findmnt").args(["--noheadings", "--output=FSTYPE", "--target"]).arg(folder));
     let distribution = said(Command::new(tools::DISTRIBUTION.path()).arg("--version"));
     let nginx = said(Command::new(tools::NGINX.path()).arg("-v"));
+    let skopeo = said(Command::new(tools::SKOPEO.path()).arg("--version"));
+    let crane = said(Command::new(tools::CRANE.path()).arg("version"));
     let date = said(Command::new("date").args(["--utc", "--iso-8601"]));
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     Ok(format!(
-        "Measured on {date}: {cores} cores of {processor}, {} GiB, Linux {}, {file_system}; beside {}; {}.\n\
+        "Measured on {date}: {cores} cores of {processor}, {} GiB, Linux {}, {file_system}; beside {}; {}; \
+         {skopeo}; crane {crane}.\n\
          Command: `cargo xtask {}`.\n",
         memory >> 20,
         system.trim(),

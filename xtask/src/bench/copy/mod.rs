@@ -51,7 +51,7 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Strin
             println!("        round {round}: {}", program.title());
         }
     }
-    let text = table::write(&results, &indexes);
+    let text = table::write(&results, &indexes, rounds);
     println!("{text}");
     Ok(text)
 }

@@ -8,7 +8,7 @@ use super::programs::Program;
 use super::{Results, Run};
 
 /// The table and what it is about.
-pub(super) fn write(results: &Results, indexes: &[Index]) -> String {
+pub(super) fn write(results: &Results, indexes: &[Index], rounds: u32) -> String {
     let (count, bytes) = layers(indexes);
     let mut text = format!(
         "| copy of {} indexes of 4 images each, {count} layers, {:.0} MiB that differ | wall | client's CPU | target's CPU \
@@ -22,6 +22,11 @@ pub(super) fn write(results: &Results, indexes: &[Index]) -> String {
             text.push_str(&row(results, run, program));
         }
     }
+    let _ = write!(
+        text,
+        "\nFrom distribution to Portolan; medians over {rounds} round(s), each program in its turn, each time to a fresh \
+         registry.\n"
+    );
     text
 }
 
