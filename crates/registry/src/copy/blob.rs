@@ -11,6 +11,7 @@ use portolan_model::{ByteRange, RepositoryName};
 use tokio::time::sleep;
 
 use super::plan::{Action, Plan, PlannedBlob};
+use super::sessions::Memory;
 use super::visit::has_blob;
 use super::{Copier, Event, Observer, Place, retry};
 use crate::{Body, Error, Kind, Mount, Result, Upload, UploadId, verified_digest};
@@ -85,11 +86,14 @@ impl Transfer<'_> {
 
     /// Tries until it works, fails for good, or makes no progress for a number of attempts.
     async fn persist(&self) -> Result<Brought> {
-        let mut progress = Progress { session: self.kept(), ..Progress::default() };
+        let worthwhile = self.blob.size.is_none_or(|size| size > SMALL as u64);
+        let target = &self.plan.request.target.name;
+        let mut memory = Memory::of(&*self.copier.sessions, target, &self.blob.digest, worthwhile);
+        let mut progress = Progress { session: memory.kept().cloned(), ..Progress::default() };
         loop {
-            let error = match self.attempt(&mut progress).await {
+            let error = match self.attempt(&mut progress, &mut memory).await {
                 Ok(brought) => {
-                    self.forget();
+                    memory.forget();
                     return Ok(brought);
                 }
                 Err(error) => error,
@@ -101,34 +105,35 @@ impl Transfer<'_> {
         }
     }
 
-    async fn attempt(&self, progress: &mut Progress) -> Result<Brought> {
-        let upload = match self.begin(progress.session.take()).await? {
+    async fn attempt(&self, progress: &mut Progress, memory: &mut Memory<'_>) -> Result<Brought> {
+        let upload = match self.begin(progress.session.as_ref()).await? {
             Begun::Mounted => return Ok(Brought::Mounted),
             Begun::At(upload) => upload,
         };
         progress.stands_at(upload.offset);
         progress.session = Some(upload.id.clone());
-        self.keep(&upload.id);
+        memory.keep(&upload.id);
         self.observer.notice(Event::BlobResumed { digest: &self.blob.digest, offset: upload.offset });
-        let sent = self.send(upload, &mut progress.session).await;
+        let sent = self.send(upload, progress, memory).await;
         if let Err(error) = &sent
             && matches!(error.kind(), Kind::DigestInvalid | Kind::UploadUnknown)
         {
             // The session is gone, or holds something else: only a new one can help.
-            self.forget();
+            memory.forget();
             progress.session = None;
         }
         sent.map(|()| Brought::Copied)
     }
 
     /// Goes on with a session that is still there, or opens one where the blob cannot be mounted.
-    async fn begin(&self, session: Option<UploadId>) -> Result<Begun> {
+    async fn begin(&self, session: Option<&UploadId>) -> Result<Begun> {
         let Place { registry, context, repository, .. } = &self.plan.request.target;
         if let Some(id) = session {
-            match registry.upload_status(context, repository, &id).await {
+            match registry.upload_status(context, repository, id).await {
                 Ok(upload) => return Ok(Begun::At(upload)),
                 Err(error) if error.is_transient() => return Err(error),
-                Err(_) => self.forget(),
+                // Whatever is wrong with it, another one will do.
+                Err(_) => (),
             }
         }
         match registry.mount(context, repository, &self.blob.digest, self.from.as_ref()).await? {
@@ -137,7 +142,7 @@ impl Transfer<'_> {
         }
     }
 
-    async fn send(&self, upload: Upload, session: &mut Option<UploadId>) -> Result<()> {
+    async fn send(&self, upload: Upload, progress: &mut Progress, memory: &mut Memory<'_>) -> Result<()> {
         let Place { registry, context, repository, .. } = &self.plan.request.target;
         let Upload { id, offset } = upload;
         let digest = &self.blob.digest;
@@ -147,8 +152,8 @@ impl Transfer<'_> {
             return registry.finish_upload(context, repository, &id, at(offset), bytes.into(), digest).await;
         }
         let upload = registry.write_upload(context, repository, &id, at(offset), body).await?;
-        *session = Some(upload.id.clone());
-        self.keep(&upload.id);
+        progress.session = Some(upload.id.clone());
+        memory.keep(&upload.id);
         registry.finish_upload(context, repository, &upload.id, None, Body::empty(), digest).await
     }
 
@@ -192,18 +197,6 @@ impl Transfer<'_> {
     fn embedded(&self) -> Option<Bytes> {
         let bytes = Bytes::from(BASE64_STANDARD.decode(self.blob.descriptor.data.as_ref()?).ok()?);
         verified_digest(&bytes, Some(&self.blob.digest)).is_ok().then_some(bytes)
-    }
-
-    fn kept(&self) -> Option<UploadId> {
-        self.copier.sessions.find(&self.plan.request.target.name, &self.blob.digest)
-    }
-
-    fn keep(&self, id: &UploadId) {
-        self.copier.sessions.keep(&self.plan.request.target.name, &self.blob.digest, id);
-    }
-
-    fn forget(&self) {
-        self.copier.sessions.forget(&self.plan.request.target.name, &self.blob.digest);
     }
 }
 

@@ -66,6 +66,8 @@ impl Copier {
     async fn document(&self, plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
         let _permit = self.permits.acquire().await.map_err(|error| Error::internal("waiting for a turn", error))?;
         let stored = match put(plan, document, observer).await {
+            // What was damaged on the way may not be another time.
+            Err(error) if *error.kind() == Kind::DigestInvalid => put(plan, document, observer).await,
             Err(error) if document.or_blob && is_refusal(&error) => put_as_blob(plan, document).await,
             stored => stored,
         };

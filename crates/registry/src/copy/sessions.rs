@@ -19,6 +19,40 @@ pub trait Sessions: Send + Sync {
     fn forget(&self, target: &str, digest: &Digest);
 }
 
+/// What is remembered of one blob: nothing of one that is sent in a single request anyway.
+pub(super) struct Memory<'a> {
+    sessions: &'a dyn Sessions,
+    target: &'a str,
+    digest: &'a Digest,
+    worthwhile: bool,
+    kept: Option<UploadId>,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn of(sessions: &'a dyn Sessions, target: &'a str, digest: &'a Digest, worthwhile: bool) -> Self {
+        let kept = if worthwhile { sessions.find(target, digest) } else { None };
+        Self { sessions, target, digest, worthwhile, kept }
+    }
+
+    /// The session that was kept last, also by an earlier process.
+    pub(super) fn kept(&self) -> Option<&UploadId> {
+        self.kept.as_ref()
+    }
+
+    pub(super) fn keep(&mut self, id: &UploadId) {
+        if self.worthwhile && self.kept.as_ref() != Some(id) {
+            self.sessions.keep(self.target, self.digest, id);
+            self.kept = Some(id.clone());
+        }
+    }
+
+    pub(super) fn forget(&mut self) {
+        if self.kept.take().is_some() {
+            self.sessions.forget(self.target, self.digest);
+        }
+    }
+}
+
 /// Remembers nothing: each copy begins anew.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSessions;

@@ -104,7 +104,11 @@ async fn load_nearest(
     if there && let Ok(Some(loaded)) = load_manifest(&request.target, descriptor).await {
         return Ok(Some(loaded));
     }
-    load_manifest(&request.source, descriptor).await
+    match load_manifest(&request.source, descriptor).await {
+        // What was damaged on the way may not be another time.
+        Err(error) if *error.kind() == Kind::DigestInvalid => load_manifest(&request.source, descriptor).await,
+        loaded => loaded,
+    }
 }
 
 /// A manifest of a place with its bytes, held against its digest; nothing if there is none.

@@ -4,7 +4,7 @@
 //! two processes that send to one session get into each other's way.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ impl Uploads {
         let oldest = kept.uploads.len().saturating_sub(MOST);
         kept.uploads.drain(..oldest);
         let mut file = NamedTempFile::new_in(&self.folder)?;
-        serde_json::to_writer(&mut file, &kept)?;
+        file.write_all(&serde_json::to_vec(&kept)?)?;
         file.persist(self.folder.join("uploads.json"))?;
         Ok(())
     }
