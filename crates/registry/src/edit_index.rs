@@ -15,6 +15,9 @@ const ATTEMPTS: u32 = 100;
 /// The longest pause before that; a part of it, by chance, lets one of many go first.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// As [`pause`] counts: how long others may take who have read the tag before it was set.
+const SETTLING: u32 = 20;
+
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The document that a tag is to point to.
@@ -40,9 +43,10 @@ pub struct IndexEdit {
 
 /// Changes what a tag points to: `change` is given the document as it is, if there is one.
 ///
-/// The tag is set only if it is still where it was read; if it is not, `change` is asked again. A
-/// registry that knows no preconditions is looked at once more before the push, which makes a loss
-/// unlikely and no more than that: [`IndexEdit::guarded`] tells.
+/// The tag is set only if it is still where it was read; if it is not, `change` is asked again, which
+/// has to be harmless if its change is there already. A registry that knows no preconditions is looked
+/// at before the push and a little after it, which finds most of what would be lost and not all:
+/// [`IndexEdit::guarded`] tells.
 ///
 /// # Errors
 /// What `change` answers; [`Kind::PreconditionFailed`] when others are faster time and again;
@@ -104,7 +108,12 @@ async fn put(place: &Place, tag: &Tag, edited: &Edited, previous: Option<&Digest
     if current.as_ref() != previous {
         return Err(Error::new(Kind::PreconditionFailed, "the tag has moved meanwhile"));
     }
-    put_if(place, tag, edited, Precondition::None).await.map(|digest| (digest, false))
+    let digest = put_if(place, tag, edited, Precondition::None).await?;
+    sleep(pause(SETTLING)?).await;
+    match read(place, tag).await? {
+        Some((current, _)) if current == digest => Ok((digest, false)),
+        _ => Err(Error::new(Kind::PreconditionFailed, "the tag was moved by somebody else meanwhile")),
+    }
 }
 
 async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precondition) -> Result<Digest> {

@@ -74,7 +74,7 @@ enum Begun {
 
 impl Transfer<'_> {
     async fn run(&self) -> Result<Brought> {
-        let optional = self.blob.action == Action::CopyIfThere && self.blob.descriptor.data.is_none();
+        let optional = !self.blob.required && self.blob.descriptor.data.is_none();
         if optional && !has_blob(&self.plan.request.source, &self.blob.digest).await? {
             return Ok(Brought::Absent);
         }
@@ -180,6 +180,7 @@ impl Transfer<'_> {
         let Place { registry, context, repository, .. } = &self.plan.request.source;
         let range = (offset > 0).then_some(ByteRange::From(offset));
         let read = match registry.get_blob(context, repository, &self.blob.digest, range).await {
+            Err(error) if *error.kind() == Kind::BlobUnknown => return Err(self.gone(&error)),
             Err(error) if matches!(error.kind(), Kind::RangeUnsatisfiable { size } if *size == offset) => {
                 return Ok(Body::empty());
             }
@@ -191,6 +192,14 @@ impl Transfer<'_> {
         }
         let length = read.range.end - read.range.start;
         Ok(if read.body.length().is_some() { read.body } else { Body::sized(length, read.body) })
+    }
+
+    fn gone(&self, error: &Error) -> Error {
+        let message = format!(
+            "{} is named by a manifest, but is not there; copy what there is with --sparse",
+            self.plan.request.source.at(&self.blob.digest)
+        );
+        Error::new(Kind::BlobUnknown, message).with_detail(error.detail().clone())
     }
 
     /// The content that the descriptor holds itself (image-spec, descriptor.md, "Embedded Content").

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use portolan_model::Digest;
+
 use super::blob::Brought;
 use super::plan::{Action, Outcome, Plan, PlannedBlob, PlannedDocument, Tally};
 use super::together::in_any_order;
@@ -10,22 +12,23 @@ use crate::{Error, Kind, Policy, PutManifest, Result, TagUpdate};
 
 impl Copier {
     /// Does what the plan says. What is done when an error comes stays done, and is found by the
-    /// next plan; no tag has moved then.
+    /// next plan; none of the tags that were asked for has moved then.
     ///
     /// # Errors
     /// The first thing that fails; [`Kind::PreconditionFailed`] when a tag is elsewhere by now.
     pub async fn carry_out(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<Outcome> {
-        let mut tally = self.blobs(plan, observer).await?;
+        let (mut tally, absent) = self.blobs(plan, observer).await?;
         for documents in plan.manifests.chunk_by(|one, other| one.rank == other.rank) {
             tally.manifests += self.documents(plan, documents, observer).await?;
         }
-        Ok(Outcome { source_digest: plan.source_digest.clone(), digest: plan.digest.clone(), tally })
+        Ok(Outcome { source_digest: plan.source_digest.clone(), digest: plan.digest.clone(), tally, absent })
     }
 
-    async fn blobs(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<Tally> {
+    /// Brings the blobs; the second value names those that the source does not have.
+    async fn blobs(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<(Tally, Vec<Digest>)> {
         let (there, missing): (Vec<&PlannedBlob>, Vec<_>) =
             plan.blobs.iter().partition(|blob| blob.action == Action::There);
-        let mut tally = Tally::default();
+        let (mut tally, mut absent) = (Tally::default(), Vec::new());
         for blob in there {
             tally.found(blob.size.unwrap_or_default());
         }
@@ -36,10 +39,10 @@ impl Copier {
                 Brought::Copied => tally.copy(size),
                 Brought::Mounted => tally.mount(size),
                 Brought::There => tally.found(size),
-                Brought::Absent => (),
+                Brought::Absent => absent.push(blob.digest.clone()),
             }
         }
-        Ok(tally)
+        Ok((tally, absent))
     }
 
     async fn brought<'a>(
@@ -109,6 +112,12 @@ async fn put_as_blob(plan: &Plan, document: &PlannedDocument) -> Result<()> {
 fn is_refusal(error: &Error) -> bool {
     matches!(
         error.kind(),
-        Kind::ManifestInvalid | Kind::Unsupported | Kind::ContentMissing | Kind::Remote(_) | Kind::Internal
+        Kind::ManifestInvalid
+            | Kind::Unsupported
+            | Kind::ContentMissing
+            | Kind::TooLarge
+            | Kind::SizeInvalid
+            | Kind::Remote(_)
+            | Kind::Internal
     )
 }

@@ -94,6 +94,9 @@ pub struct PlannedBlob {
     pub action: Action,
     #[serde(skip)]
     pub(super) descriptor: Descriptor,
+    /// Whether the copy fails without it.
+    #[serde(skip)]
+    pub(super) required: bool,
 }
 
 /// A document that changes.
@@ -136,6 +139,8 @@ pub struct Outcome {
     /// What moved, and what did not have to.
     #[serde(flatten)]
     pub tally: Tally,
+    /// Blobs that the source turned out not to have, and that could be left out.
+    pub absent: Vec<Digest>,
 }
 
 impl Plan {
@@ -152,6 +157,13 @@ impl Plan {
         }
         tally.manifests = self.manifests.iter().filter(|document| document.is_stored()).count();
         tally
+    }
+
+    /// The same plan to be looked at alone, without the bytes that carrying it out needs.
+    #[must_use]
+    pub fn without_bytes(mut self) -> Self {
+        self.manifests.iter_mut().for_each(|document| document.bytes = Bytes::new());
+        self
     }
 
     /// Whether the target has everything, its tags too.

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::future;
-use portolan_model::{Descriptor, Digest, Draft, Manifest, Reference};
+use portolan_model::{ChildKind, Descriptor, Digest, Draft, Manifest, Platform, Reference};
 
 use super::plan::{Action, Plan, PlannedBlob, PlannedDocument, Rewritten};
 use super::together::in_order;
 use super::tree::{Blob, Document, Tree, Want};
-use super::visit::{found, has_visible_blob, visit};
+use super::visit::{found, has_visible_blob, known_manifest, tagged, visit};
 use super::{Copier, Options, Place, Request, referrers, subset};
-use crate::{Error, Kind, Precondition, Result, TagUpdate};
+use crate::{Error, Kind, MAX_MANIFEST_BYTES, Precondition, Result, TagUpdate};
 
 /// Deepest nesting that is followed.
 const MAX_DEPTH: usize = 16;
@@ -58,16 +58,7 @@ async fn source_digest(request: &Request) -> Result<Digest> {
 
 /// Where each tag of the request points at the target.
 async fn current_tags(request: &Request) -> Result<Vec<Option<Digest>>> {
-    let Place { registry, context, repository, .. } = &request.target;
-    let heads = request.tags.iter().map(|update| async move {
-        let reference = update.tag.clone().into();
-        let head = found(registry.head_manifest(context, repository, &reference).await);
-        // A stranger is told nothing of what is there; the push says more.
-        match head {
-            Err(error) if matches!(error.kind(), Kind::Denied | Kind::Unauthorized) => Ok(None),
-            head => Ok(head?.map(|info| info.digest)),
-        }
-    });
+    let heads = request.tags.iter().map(|update| tagged(&request.target, &update.tag));
     in_order(request.tags.len().max(1), heads).await
 }
 
@@ -90,8 +81,9 @@ struct Root {
 impl Planner<'_> {
     async fn plan(mut self, source_digest: Digest, current: &[Option<Digest>]) -> Result<Plan> {
         let load = !self.request.tags.is_empty() || self.options.looks_behind_what_is_there();
-        self.descend(vec![Want { descriptor: Descriptor::of(source_digest.clone()), load, manifest: true }]).await?;
-        let dropped = self.cut(&source_digest)?;
+        let root = Want { descriptor: Descriptor::of(source_digest.clone()), load, manifest: true };
+        self.descend(vec![root], self.options).await?;
+        let dropped = self.cut(&source_digest).await?;
         let mut ranks = Ranks { tree: &self.tree, dropped: &dropped, found: HashMap::new() };
         ranks.of(&source_digest);
         let main = ranks.documents();
@@ -102,7 +94,8 @@ impl Planner<'_> {
         let updates = updates.filter(|(update, current)| !is_settled(update, current.as_ref(), &digest));
         let updates = updates.map(|(update, _)| update.clone()).collect();
         roots.push(Root { digest: source_digest.clone(), updates });
-        let manifests = self.documents(&roots, &dropped);
+        let there = self.rewritten_there().await?;
+        let manifests = self.documents(&roots, &dropped, &there);
         let blobs = self.blobs().await?;
         let mut plan = self.nothing(source_digest);
         plan.digest = digest;
@@ -138,8 +131,17 @@ impl Planner<'_> {
         self.changed.get(digest).map_or_else(|| digest.clone(), |written| Digest::sha256(written.bytes()))
     }
 
+    /// Documents that are written anew and that the target has already.
+    async fn rewritten_there(&self) -> Result<HashSet<Digest>> {
+        let looks = self.changed.keys().map(|old| async move {
+            let new = self.target_digest(old);
+            Ok(known_manifest(&self.request.target, &new).await?.map(|_| new))
+        });
+        Ok(in_order(self.jobs, looks).await?.into_iter().flatten().collect())
+    }
+
     /// Visits everything below, level by level, each thing once.
-    async fn descend(&mut self, mut level: Vec<Want>) -> Result<()> {
+    async fn descend(&mut self, mut level: Vec<Want>, options: &Options) -> Result<()> {
         for _ in 0..=MAX_DEPTH {
             let mut seen = HashSet::new();
             level.retain(|want| {
@@ -148,9 +150,9 @@ impl Planner<'_> {
             if level.is_empty() {
                 return Ok(());
             }
-            let visits = level.drain(..).map(|want| visit(self.request, self.options, want));
+            let visits = level.drain(..).map(|want| visit(self.request, options, want));
             for visit in in_order(self.jobs, visits).await? {
-                level.extend(self.tree.take(visit, self.options));
+                level.extend(self.tree.take(visit, options));
             }
         }
         let message = format!("the indexes are nested more than {MAX_DEPTH} levels deep");
@@ -159,8 +161,12 @@ impl Planner<'_> {
 
     /// Writes the indexes anew if only some platforms are wanted; answers the documents that are
     /// then left out.
-    fn cut(&mut self, root: &Digest) -> Result<HashSet<Digest>> {
+    async fn cut(&mut self, root: &Digest) -> Result<HashSet<Digest>> {
         if self.options.platforms.is_empty() {
+            return Ok(HashSet::new());
+        }
+        if !subset::is_cut(self.tree.document(root)) {
+            self.check_platform(root).await?;
             return Ok(HashSet::new());
         }
         let cut = subset::cut(&self.tree, root, &self.options.platforms)?;
@@ -174,6 +180,36 @@ impl Planner<'_> {
         Ok(cut.empty)
     }
 
+    /// An image that says what it is for has to be for a platform that is wanted.
+    async fn check_platform(&self, root: &Digest) -> Result<()> {
+        let manifest = self.tree.document(root).and_then(|document| document.manifest.as_ref());
+        let config =
+            manifest.and_then(|manifest| manifest.children().iter().find(|child| child.kind == ChildKind::Config));
+        let Some(config) = config else { return Ok(()) };
+        let Place { registry, context, repository, .. } = &self.request.source;
+        let Some(read) = found(registry.get_blob(context, repository, &config.descriptor.digest, None).await)? else {
+            return Ok(());
+        };
+        let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
+        // An artifact's config need not name a platform.
+        let Ok(platform) = serde_json::from_slice::<Platform>(&bytes) else { return Ok(()) };
+        if self.options.platforms.iter().any(|wanted| platform.satisfies(wanted)) {
+            return Ok(());
+        }
+        let wanted: Vec<_> = self.options.platforms.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{} is one image for {platform}, and not for {}",
+            self.request.source.at(&self.request.reference),
+            wanted.join(", ")
+        );
+        Err(Error::new(Kind::ManifestUnknown, message))
+    }
+
+    /// What comes along is not cut down to platforms.
+    fn options_of_referrers(&self) -> Options {
+        Options { platforms: Vec::new(), ..self.options.clone() }
+    }
+
     /// Finds what refers to the documents, and what refers to that in turn.
     async fn referrers(&mut self, main: &[Digest]) -> Result<Vec<Root>> {
         let mut roots = self.signatures(main).await?;
@@ -184,10 +220,8 @@ impl Planner<'_> {
             let referrers: Vec<_> =
                 lists.into_iter().flatten().filter(|referrer| !self.tree.knows(&referrer.digest)).collect();
             subjects = referrers.iter().map(|referrer| referrer.digest.clone()).collect();
-            self.descend(
-                referrers.into_iter().map(|descriptor| Want { descriptor, load: true, manifest: true }).collect(),
-            )
-            .await?;
+            let wants = referrers.into_iter().map(|descriptor| Want { descriptor, load: true, manifest: true });
+            self.descend(wants.collect(), &self.options_of_referrers()).await?;
             for referrer in &subjects {
                 self.follow_subject(referrer);
                 roots.push(Root { digest: referrer.clone(), updates: Vec::new() });
@@ -212,7 +246,8 @@ impl Planner<'_> {
         }
     }
 
-    /// What cosign keeps under tags. It names the digest that was signed, so it cannot follow another.
+    /// What cosign keeps under tags. It names the digest that was signed, so it cannot follow another,
+    /// and what the target has under such a tag may have been made there, and stays.
     async fn signatures(&mut self, main: &[Digest]) -> Result<Vec<Root>> {
         let tags = referrers::cosign_tags(&self.request.source, main).await?;
         let Place { registry, context, repository, .. } = &self.request.source;
@@ -225,42 +260,71 @@ impl Planner<'_> {
                 continue;
             }
             let info = registry.head_manifest(context, repository, &tag.clone().into()).await?;
+            let there = tagged(&self.request.target, &tag).await?;
+            if there.as_ref().is_some_and(|there| *there != info.digest) {
+                self.remarks
+                    .push(format!("the target has something else under the tag {tag}, which was left as it is"));
+                continue;
+            }
             let descriptor = Descriptor::new(info.media_type, info.digest.clone(), info.size);
-            self.descend(vec![Want { descriptor, load: true, manifest: true }]).await?;
-            roots.push(Root { digest: info.digest, updates: vec![TagUpdate::always(tag)] });
+            let want = Want { descriptor, load: there.is_none(), manifest: true };
+            self.descend(vec![want], &self.options_of_referrers()).await?;
+            let updates = if there.is_none() { vec![TagUpdate::always(tag)] } else { Vec::new() };
+            roots.push(Root { digest: info.digest, updates });
         }
         Ok(roots)
     }
 
-    /// Every document under the roots, children first and the last root last.
-    fn documents(&self, roots: &[Root], dropped: &HashSet<Digest>) -> Vec<PlannedDocument> {
+    /// Every document under the roots, children first, those with tags behind all others, and the last
+    /// root last.
+    fn documents(&self, roots: &[Root], dropped: &HashSet<Digest>, there: &HashSet<Digest>) -> Vec<PlannedDocument> {
         let mut ranks = Ranks { tree: &self.tree, dropped, found: HashMap::new() };
         for root in roots {
             ranks.of(&root.digest);
         }
         let last = roots.last().map(|root| &root.digest);
-        let mut planned: Vec<_> = ranks
-            .found
-            .iter()
-            .filter_map(|(digest, rank)| {
-                let rank = if Some(digest) == last { usize::MAX } else { *rank };
-                let updates = roots.iter().filter(|root| root.digest == *digest).flat_map(|root| root.updates.clone());
-                Some(self.planned(self.tree.document(digest)?, updates.collect(), rank))
-            })
-            .collect();
+        let mut planned = Vec::new();
+        for (digest, own_rank) in &ranks.found {
+            let Some(document) = self.tree.document(digest) else { continue };
+            let updates = roots.iter().filter(|root| root.digest == *digest).flat_map(|root| root.updates.clone());
+            let updates: Vec<_> = updates.collect();
+            let late = match () {
+                () if Some(digest) == last => usize::MAX,
+                () if !updates.is_empty() => usize::MAX - 1,
+                () => *own_rank,
+            };
+            if late == *own_rank || !ranks.is_a_child(digest) {
+                planned.push(self.planned(document, there, updates, late));
+                continue;
+            }
+            // What another document names has to be there before it; its tags wait nevertheless.
+            planned.push(self.planned(document, there, Vec::new(), *own_rank));
+            if !updates.is_empty() {
+                let tagged = self.planned(document, there, updates, late);
+                planned.push(PlannedDocument { action: Action::There, ..tagged });
+            }
+        }
         planned.sort_unstable_by(|one, other| (one.rank, &one.digest).cmp(&(other.rank, &other.digest)));
         planned
     }
 
-    fn planned(&self, document: &Document, updates: Vec<TagUpdate>, rank: usize) -> PlannedDocument {
+    fn planned(
+        &self,
+        document: &Document,
+        rewritten_there: &HashSet<Digest>,
+        updates: Vec<TagUpdate>,
+        rank: usize,
+    ) -> PlannedDocument {
         let written = self.changed.get(&document.digest);
         let manifest = written.or(document.manifest.as_ref());
         let bytes = manifest.map(|manifest| manifest.bytes().clone()).unwrap_or_default();
+        let digest = self.target_digest(&document.digest);
+        let there = if written.is_some() { rewritten_there.contains(&digest) } else { document.there };
         PlannedDocument {
-            digest: self.target_digest(&document.digest),
+            digest,
             media_type: document.media_type.clone(),
             size: manifest.map_or(document.size, |manifest| manifest.bytes().len() as u64),
-            action: if document.there && written.is_none() { Action::There } else { Action::Copy },
+            action: if there { Action::There } else { Action::Copy },
             tags: updates.iter().map(|update| update.tag.to_string()).collect(),
             updates,
             bytes,
@@ -278,14 +342,15 @@ impl Planner<'_> {
         let Request { source, target, .. } = self.request;
         let descriptor = blob.descriptor.clone();
         let there = has_visible_blob(target, &descriptor.digest).await?;
-        let action = match blob.required {
+        let required = blob.required && !self.options.sparse;
+        let action = match required {
             _ if there => Action::There,
-            true if target.shares_registry_with(source) => Action::Mount { from: source.repository.clone() },
-            true if !self.options.sparse => Action::Copy,
-            _ => Action::CopyIfThere,
+            _ if target.shares_registry_with(source) => Action::Mount { from: source.repository.clone() },
+            true => Action::Copy,
+            false => Action::CopyIfThere,
         };
         let (digest, media_type, size) = (descriptor.digest.clone(), descriptor.media_type.clone(), descriptor.size);
-        Ok(PlannedBlob { digest, media_type, size, action, descriptor })
+        Ok(PlannedBlob { digest, media_type, size, action, descriptor, required })
     }
 }
 
@@ -314,6 +379,11 @@ impl Ranks<'_> {
         let rank = kept.into_iter().map(|child| self.of(child) + 1).max().unwrap_or_default();
         self.found.insert(digest.clone(), rank);
         rank
+    }
+
+    /// Whether a document that was found names it.
+    fn is_a_child(&self, digest: &Digest) -> bool {
+        self.found.keys().filter_map(|parent| self.tree.document(parent)).any(|parent| parent.children.contains(digest))
     }
 
     fn documents(self) -> Vec<Digest> {

@@ -49,16 +49,23 @@ pub(super) struct Subset {
 /// The tree under `root` with nothing in it but what was chosen.
 ///
 /// # Errors
-/// [`Kind::ManifestUnknown`] when nothing is left; the message names the platforms that there are.
+/// [`Kind::ManifestUnknown`] when there is nothing for a platform; the message names those that there are.
 pub(super) fn cut(tree: &Tree, root: &Digest, platforms: &[Platform]) -> Result<Subset> {
-    let mut cut = Cut { tree, done: HashMap::new(), changed: HashMap::new() };
-    if cut.document(root) {
-        let empty = cut.done.into_iter().filter(|(_, left)| !left).map(|(digest, _)| digest).collect();
-        return Ok(Subset { changed: cut.changed, empty });
+    let mut cut = Cut { tree, done: HashMap::new(), changed: HashMap::new(), served: Vec::new() };
+    cut.document(root);
+    let unserved = platforms.iter().filter(|wanted| !cut.served.iter().any(|platform| platform.satisfies(wanted)));
+    let unserved: Vec<_> = unserved.map(ToString::to_string).collect();
+    if !unserved.is_empty() {
+        let message = format!("there is no image for {}, there are: {}", unserved.join(", "), offered(tree, root));
+        return Err(Error::new(Kind::ManifestUnknown, message));
     }
-    let wanted: Vec<_> = platforms.iter().map(ToString::to_string).collect();
-    let message = format!("there is no image for {}, there are: {}", wanted.join(", "), offered(tree, root));
-    Err(Error::new(Kind::ManifestUnknown, message))
+    let empty = cut.done.into_iter().filter(|(_, left)| !left).map(|(digest, _)| digest).collect();
+    Ok(Subset { changed: cut.changed, empty })
+}
+
+/// Whether a document is cut down to some platforms: an image is for one anyway.
+pub(super) fn is_cut(document: Option<&Document>) -> bool {
+    document.and_then(|document| document.manifest.as_ref()).is_some_and(is_index)
 }
 
 struct Cut<'a> {
@@ -66,6 +73,8 @@ struct Cut<'a> {
     /// Whether anything is left of each document.
     done: HashMap<Digest, bool>,
     changed: HashMap<Digest, Manifest>,
+    /// The platforms of the images that are left.
+    served: Vec<Platform>,
 }
 
 impl Cut<'_> {
@@ -88,11 +97,16 @@ impl Cut<'_> {
         let kept: HashSet<&Digest> = followed.iter().filter(|child| self.document(child)).collect();
         let mut draft = Draft::of(manifest);
         let mut any_changed = false;
+        let mut served = Vec::new();
         draft.children(|child| {
             let fate = self.fate(&child.digest, &kept);
             any_changed |= fate != Fate::Keep;
+            if fate != Fate::Drop && child.media_type.as_ref().is_some_and(|own| own.role() == Role::Manifest) {
+                served.extend(child.platform.clone());
+            }
             fate
         });
+        self.served.extend(served);
         if any_changed && !kept.is_empty() {
             let written = Manifest::parse(draft.to_bytes(), Some(manifest.media_type()));
             self.changed.extend(written.ok().map(|written| (digest.clone(), written)));
@@ -122,7 +136,8 @@ fn offered(tree: &Tree, root: &Digest) -> String {
     let manifest = tree.document(root).and_then(|document| document.manifest.as_ref());
     let children = manifest.map(Manifest::children).unwrap_or_default();
     let platforms = children.iter().filter_map(|child| child.descriptor.platform.as_ref()).map(ToString::to_string);
-    let mut platforms: Vec<_> = platforms.filter(|platform| platform != "unknown/unknown").collect();
-    platforms.dedup();
+    let mut seen = HashSet::new();
+    let platforms = platforms.filter(|platform| platform != "unknown/unknown" && seen.insert(platform.clone()));
+    let platforms: Vec<_> = platforms.collect();
     if platforms.is_empty() { "none that say so".into() } else { platforms.join(", ") }
 }

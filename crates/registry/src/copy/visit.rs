@@ -1,6 +1,6 @@
 //! Looking at one thing, at the target first and then at the source.
 
-use portolan_model::{Descriptor, Digest, Manifest, MediaType, Role};
+use portolan_model::{Descriptor, Digest, Manifest, MediaType, Role, Tag};
 use serde_json::json;
 
 use super::tree::{Blob, Document, Visit, Want};
@@ -115,7 +115,9 @@ async fn load_nearest(
 async fn load_manifest(place: &Place, descriptor: &Descriptor) -> Result<Option<(ManifestInfo, Manifest)>> {
     let Place { registry, context, repository, .. } = place;
     let reference = descriptor.digest.clone().into();
-    let Some(read) = found(registry.get_manifest(context, repository, &reference).await)? else { return Ok(None) };
+    let read = found(registry.get_manifest(context, repository, &reference).await);
+    let read = read.map_err(|error| error.while_doing(format!("reading {}", place.at(&descriptor.digest))))?;
+    let Some(read) = read else { return Ok(None) };
     let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
     verified_digest(&bytes, Some(&descriptor.digest))?;
     let served = Some(&read.info.media_type).filter(|media_type| !media_type.is_generic());
@@ -134,12 +136,25 @@ pub(super) async fn known_manifest(target: &Place, digest: &Digest) -> Result<Op
     let Place { registry, context, repository, .. } = target;
     let reference = digest.clone().into();
     found(visible(registry.head_manifest(context, repository, &reference).await))
+        .map_err(|error| looking(error, target))
+}
+
+/// Where a tag points at the target, as far as it shows that.
+pub(super) async fn tagged(target: &Place, tag: &Tag) -> Result<Option<Digest>> {
+    let Place { registry, context, repository, .. } = target;
+    let head = found(visible(registry.head_manifest(context, repository, &tag.clone().into()).await));
+    Ok(head.map_err(|error| looking(error, target))?.map(|info| info.digest))
+}
+
+fn looking(error: Error, target: &Place) -> Error {
+    error.while_doing(format!("looking at {}", target.name))
 }
 
 /// Whether the target has a blob.
 pub(super) async fn has_visible_blob(target: &Place, digest: &Digest) -> Result<bool> {
     let Place { registry, context, repository, .. } = target;
-    Ok(found(visible(registry.head_blob(context, repository, digest).await))?.is_some())
+    let head = found(visible(registry.head_blob(context, repository, digest).await));
+    Ok(head.map_err(|error| looking(error, target))?.is_some())
 }
 
 /// Whether a place has a blob.

@@ -187,3 +187,40 @@ async fn a_platform_that_nobody_has_is_an_error_with_those_there_are() {
     let error = refused(ends.copy("v1").await, &Kind::ManifestUnknown);
     assert_eq!(error.message(), "there is no image for plan9/mips, there are: linux/amd64, linux/arm64");
 }
+
+#[tokio::test]
+async fn each_platform_that_is_wanted_has_to_be_there() {
+    let mut ends = Ends::new();
+    let index = Index::oci().image(&image("a"), "linux/amd64").image(&image("b"), "linux/arm64");
+    pushed(&ends, &[&image("a"), &image("b")]).await;
+    ends.source().index(&index, &["v1"]).await;
+    ends.source().image(&image("a"), &["single"]).await;
+    ends.options.platforms = platforms(&["linux/amd64", "linux/s390x"]);
+    let error = refused(ends.copy("v1").await, &Kind::ManifestUnknown);
+    assert_eq!(error.message(), "there is no image for linux/s390x, there are: linux/amd64, linux/arm64");
+    ends.options.platforms = platforms(&["linux/arm64"]);
+    let error = refused(ends.copy("single").await, &Kind::ManifestUnknown);
+    assert!(error.message().contains("one image for linux/amd64, and not for linux/arm64"), "{error}");
+    ends.options.platforms = platforms(&["linux/amd64"]);
+    assert_eq!(ends.copy("single").await.unwrap().digest, image("a").digest());
+}
+
+#[tokio::test]
+async fn blobs_that_are_left_out_are_told() {
+    let mut ends = Ends::new();
+    let image = image("a").layers(["x", "y"]);
+    ends.source().image(&image, &["v1"]).await;
+    let gone = Digest::sha256(&blob("y"));
+    ends.source().delete_blob(&gone, crate::Deletion::Forced).await.unwrap();
+    let error = refused(ends.copy("v1").await, &Kind::BlobUnknown);
+    assert!(error.message().contains(gone.as_str()) && error.message().contains("--sparse"), "{error}");
+    ends.options.sparse = true;
+    assert_eq!(ends.copy("v1").await.unwrap().absent, std::slice::from_ref(&gone));
+    let within = super::Request {
+        target: super::place(std::sync::Arc::clone(&ends.source) as _, "sparse/within"),
+        ..ends.request("v1")
+    };
+    let plan = ends.copier.plan(&within, &ends.options).await.unwrap();
+    let outcome = ends.copier.carry_out(&plan, &super::nobody()).await.unwrap();
+    assert_eq!((outcome.tally.mounted, outcome.absent), (2, vec![gone]));
+}

@@ -235,3 +235,61 @@ async fn what_is_there_is_rechecked_there() {
     assert!(ends.plan("v1").await.unwrap().is_nothing());
     assert_eq!(ends.source.take_calls(), ["head_manifest v1"]);
 }
+
+#[tokio::test]
+async fn an_index_that_refers_is_not_cut_down_to_platforms() {
+    let mut ends = Ends::new();
+    let index = Index::oci().image(&image("a"), "linux/amd64").image(&image("b"), "linux/arm64");
+    let source = ends.source();
+    source.image(&image("a"), &[]).await;
+    source.image(&image("b"), &[]).await;
+    source.index(&index, &["v1"]).await;
+    source.image(&image("bundled"), &[]).await;
+    let bundle = Index::oci().without_platform(&image("bundled")).field("subject", json!(image("a").descriptor()));
+    source.index(&bundle, &[]).await;
+    ends.options = Options { platforms: platforms(&["linux/amd64"]), referrers: true, ..Options::default() };
+    ends.copy("v1").await.unwrap();
+    assert_eq!(ends.target().get(bundle.digest()).await.unwrap().1, bundle.bytes());
+    assert_eq!(ends.target().get(image("bundled").digest()).await.unwrap().1, image("bundled").bytes());
+    assert!(ends.plan("v1").await.unwrap().is_nothing(), "what was written anew is found again");
+}
+
+#[tokio::test]
+async fn a_bundle_may_hold_what_it_refers_to() {
+    let mut ends = Ends::new();
+    let app = image("app");
+    let bundle = Index::oci().image(&app, "linux/amd64").field("subject", json!(app.descriptor()));
+    ends.source().image(&app, &["v1"]).await;
+    ends.source().index(&bundle, &[]).await;
+    // Under a policy that wants children to be there.
+    let target: Arc<dyn Registry> = ends.target.clone();
+    let request = Request { target: place(target, "open/to"), ..ends.request("v1") };
+    ends.options.referrers = true;
+    let order = Arc::new(Order::default());
+    let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
+    ends.copier.carry_out(&plan, &(order.clone() as Arc<dyn Observer>)).await.unwrap();
+    let order = std::mem::take(&mut *order.0.lock().unwrap());
+    assert_eq!(order.last().map(String::as_str), Some("copied"), "{order:?}");
+    assert!(order.contains(&bundle.digest().to_string()));
+}
+
+#[tokio::test]
+async fn what_was_signed_at_the_target_stays() {
+    let mut ends = Ends::new();
+    let app = image("app");
+    let cosign = format!("sha256-{}.sig", app.digest().encoded());
+    ends.source().image(&app, &["v1"]).await;
+    ends.source().image(&image("signed here"), &[&cosign]).await;
+    ends.target().image(&image("signed there"), &[&cosign]).await;
+    ends.options.referrers = true;
+    let plan = ends.plan("v1").await.unwrap();
+    assert!(plan.remarks.iter().any(|remark| remark.contains(&cosign)), "{:?}", plan.remarks);
+    ends.copy("v1").await.unwrap();
+    assert_eq!(ends.target().tagged(&cosign).await, Some(image("signed there").digest()));
+
+    let ends = Ends { options: Options { referrers: true, ..Options::default() }, ..Ends::new() };
+    ends.source().image(&app, &["v1"]).await;
+    ends.source().image(&image("signed here"), &[&cosign]).await;
+    ends.copy("v1").await.unwrap();
+    assert!(ends.plan("v1").await.unwrap().is_nothing(), "a signature that is there is not set again");
+}
