@@ -86,10 +86,11 @@ impl Answer {
     }
 
     /// The same with its body, or without one if that is too long or breaks off: that of an error
-    /// is a help, and the status is what counts.
+    /// is a help, and the status is what counts. Nobody waits for it longer than for a sign of life.
     pub(crate) async fn read_if_possible(mut self, limit: usize) -> Self {
         if let Content::Coming(response) = self.content {
-            self.content = Content::Read(read(response, &self.url, self.idle, limit).await.unwrap_or_default());
+            let bytes = timeout(self.idle, read(response, &self.url, self.idle, limit)).await;
+            self.content = Content::Read(bytes.ok().and_then(Result::ok).unwrap_or_default());
         }
         self
     }
@@ -121,15 +122,19 @@ impl Answer {
     }
 }
 
-/// Reads what is left of a small body, so that its connection can be used again.
+/// Reads what is left of a small body that comes quickly, so that its connection can be used again.
 pub(crate) async fn discard(mut response: Response, idle: Duration) {
-    let mut left = DISCARDED;
-    while let Ok(Ok(Some(piece))) = timeout(idle, response.chunk()).await {
-        match left.checked_sub(piece.len()) {
-            Some(rest) => left = rest,
-            None => return,
+    let rest = async {
+        let mut left = DISCARDED;
+        while let Ok(Some(piece)) = response.chunk().await {
+            match left.checked_sub(piece.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
         }
-    }
+    };
+    // Without it the connection is closed, and nothing else is lost.
+    let _ = timeout(idle, rest).await;
 }
 
 async fn read(response: Response, url: &Url, idle: Duration, limit: usize) -> Result<Bytes, Failure> {

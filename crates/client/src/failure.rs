@@ -88,17 +88,17 @@ pub(crate) fn causes(error: &reqwest::Error) -> String {
     if told.is_empty() { error.to_string() } else { told.join(": ") }
 }
 
-/// A certificate that is not believed now will not be a second later.
+/// A certificate that is not believed now will not be a second later, and who speaks no TLS will not
+/// learn it.
 fn concerns_trust(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        // The library wraps an error of TLS in one of input and output, which does not tell its source.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if error.is::<rustls::Error>() || inner.is_some() {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        cause = error.source();
+        // An error of input and output passes over what it holds when it tells its source.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = held.map(|held| held as _).or_else(|| error.source());
     }
     false
 }

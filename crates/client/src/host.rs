@@ -161,6 +161,9 @@ impl Host {
     /// # Errors
     /// Failures on the way there and back alone.
     pub(crate) async fn attempt(&self, call: &Call) -> Result<Answer, Failure> {
+        if (self.base.scheme(), call.url.scheme()) == ("https", "http") {
+            return Err(self.unencrypted(&call.url).into());
+        }
         if call.url.origin() != self.base.origin() {
             return Ok(self.send(call, None).await?.of_another_origin());
         }
@@ -176,6 +179,16 @@ impl Host {
         let answer = self.send(call, Some(&renewed)).await?;
         self.tell_warnings(&answer);
         Ok(answer)
+    }
+
+    /// Pages and upload sessions may be elsewhere, but not where anybody could read along.
+    fn unencrypted(&self, url: &Url) -> Error {
+        let message = format!(
+            "{} leads to {}, where anybody could read along; nothing was sent there",
+            self.name,
+            url.origin().ascii_serialization()
+        );
+        Error::new(Kind::Unsupported, message)
     }
 
     /// What to send instead of `authorization`, if the answer says that this was not it.
@@ -251,10 +264,40 @@ fn base(settings: &Settings) -> Result<Url> {
         host if host == hub => format!("https://{hub_registry}"),
         host => format!("{scheme}://{host}"),
     };
-    let url = Url::parse(&address).ok().filter(|url| url.path() == "/" && url.query().is_none() && url.has_host());
+    let url = Url::parse(&address).ok().filter(is_plain);
     let no_host = || {
         let message = format!("{:?} is no host: write HOST or HOST:PORT, an IPv6 address in brackets", settings.host);
         Error::new(Kind::Unsupported, message)
     };
     url.ok_or_else(no_host)
+}
+
+/// Whether nothing but a scheme, a host and a port stands there.
+fn is_plain(url: &Url) -> bool {
+    url.has_host() && url.path() == "/" && url.query().is_none() && url.username().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(scheme: Scheme, host: &str) -> Option<String> {
+        base(&Settings { scheme, ..Settings::new(host) }).ok().map(String::from)
+    }
+
+    #[test]
+    fn hosts_are_where_they_say() {
+        assert_eq!(at(Scheme::Https, "registry.example:443").unwrap(), "https://registry.example/");
+        assert_eq!(at(Scheme::Http, "[::1]:5000").unwrap(), "http://[::1]:5000/");
+        for scheme in [Scheme::Http, Scheme::Https] {
+            assert_eq!(at(scheme, "docker.io").unwrap(), "https://registry-1.docker.io/");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for host in ["", "a/b", "a?b", "somebody@registry.example", "a b", "registry.example:http"] {
+            assert_eq!(at(Scheme::Https, host), None, "{host}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Listing over HTTP (distribution-spec, "Content Discovery").
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -11,7 +12,6 @@ use portolan_wire::query::write_artifact_type;
 use serde::Deserialize;
 
 use crate::Client;
-use crate::lists::next_item;
 
 #[async_trait]
 impl Lister for Client {
@@ -45,13 +45,19 @@ impl Lister for Client {
         if self.host.features().await?.any {
             let (answer, items) = self.host.page(&endpoint, &filter, page, referrers, missing).await?;
             self.host.abilities.referrers.learn(true);
-            return Ok(Page { items, next: next_item(&answer.headers) });
+            return Ok(Page { items, next: self.host.next_item(&answer.headers, page)? });
         }
-        let mut found = if self.lists_referrers(repository, digest).await? {
-            self.host.pages(&endpoint, &filter, referrers, missing).await?.into_iter().flatten().collect()
+        let mut found: Vec<Descriptor> = Vec::new();
+        if self.lists_referrers(repository, digest).await? {
+            let mut seen = HashSet::new();
+            let take = |items: Vec<Descriptor>| {
+                found.extend(items.into_iter().filter(|item| seen.insert(item.digest.clone())));
+                found.len()
+            };
+            self.host.pages(&endpoint, &filter, referrers, missing, take).await?;
         } else {
-            self.fallback_referrers(context, repository, digest).await?
-        };
+            found = self.fallback_referrers(context, repository, digest).await?;
+        }
         found.retain(|descriptor| artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted)));
         found.sort_by(|one, other| one.digest.cmp(&other.digest));
         found.dedup_by(|one, other| one.digest == other.digest);

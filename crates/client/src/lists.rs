@@ -26,6 +26,12 @@ const LIMIT: usize = 64 << 20;
 /// How many items are asked for at once; some registries refuse to be asked for more.
 const PAGE: usize = 1000;
 
+/// Most items of one list, far more than any registry has.
+const MOST_ITEMS: usize = 5_000_000;
+
+/// After so many pages without anything new, a list has ended. Pages of which a registry hides every item are empty.
+const FRUITLESS: usize = 20;
+
 /// How long a list is kept.
 const KEPT: Duration = Duration::from_mins(1);
 
@@ -69,7 +75,7 @@ impl Host {
     ) -> Result<Page<String>> {
         if self.features().await?.any {
             let (answer, items) = self.page(endpoint, "", page, read, missing).await?;
-            return Ok(Page { items, next: next_item(&answer.headers) });
+            return Ok(Page { items, next: self.next_item(&answer.headers, page)? });
         }
         let kept = page.after.as_ref().and_then(|_| self.lists.find(&endpoint.to_path()));
         let items = match kept {
@@ -103,38 +109,63 @@ impl Host {
     ) -> Result<Arc<BTreeSet<String>>> {
         let query = PageQuery { n: Some(PAGE), last: None }.to_string();
         let mut found = BTreeSet::new();
-        for items in self.pages(endpoint, &query, read, missing).await? {
+        let take = |items: Vec<String>| {
             found.extend(items);
-        }
+            found.len()
+        };
+        self.pages(endpoint, &query, read, missing, take).await?;
         let found = Arc::new(found);
         self.lists.keep(endpoint.to_path(), &found);
         Ok(found)
     }
 
-    /// All pages of a list, as the registry leads from one to the next.
+    /// All pages of a list, as the registry leads from one to the next: `take` is given each, and
+    /// answers how many different items there are so far.
+    ///
+    /// Whoever is led in a circle, or to page after page without anything new, has seen everything.
     pub(crate) async fn pages<T>(
         &self,
         endpoint: &Endpoint,
         query: &str,
         read: fn(&Bytes) -> Option<T>,
         missing: impl Fn() -> Error,
-    ) -> Result<Vec<T>> {
+        mut take: impl FnMut(T) -> usize,
+    ) -> Result<()> {
         let first = self.call(Method::GET, endpoint, query).reading(LIMIT);
         let mut answer = self.exchange(&first).await?;
         if answer.status == StatusCode::BAD_REQUEST {
             // Some take a number for too large, and all have one of their own.
             answer = self.exchange(&self.call(Method::GET, endpoint, "").reading(LIMIT)).await?;
         }
-        let (mut pages, mut seen) = (Vec::new(), HashSet::new());
+        let (mut seen, mut count, mut fruitless) = (HashSet::new(), 0, 0);
         loop {
             let (head, items) = self.items(answer, read, &missing).await?;
-            pages.push(items);
+            let more = take(items);
+            fruitless = if more > count { 0 } else { fruitless + 1 };
+            count = more;
+            if count > MOST_ITEMS {
+                let message = format!("the list of {} at {} does not end", self.name(), endpoint.to_path());
+                return Err(Error::new(Kind::TooLarge, message));
+            }
             let next = link::next(&head.headers).and_then(|target| head.url.join(&target).ok());
-            // Who is led in a circle has seen everything.
-            let Some(next) = next.filter(|next| seen.insert(next.clone())) else { return Ok(pages) };
+            let next = next.filter(|next| fruitless < FRUITLESS && seen.insert(next.clone()));
+            let Some(next) = next else { return Ok(()) };
             let call = Call::new(Method::GET, next, Access::to(&Method::GET, endpoint));
             answer = self.exchange(&call.reading(LIMIT)).await?;
         }
+    }
+
+    /// Where the next page begins, which is always behind this one.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] when the registry leads back.
+    pub(crate) fn next_item(&self, headers: &HeaderMap, page: &PageRequest) -> Result<Option<String>> {
+        let next = next_item(headers);
+        if next.is_some() && next <= page.after {
+            let message = format!("{} leads from a page of a list back to where that began", self.name());
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        Ok(next)
     }
 
     async fn items<T>(
@@ -155,7 +186,7 @@ impl Host {
 }
 
 /// The item that the next page begins behind, which the link to it gives as `last`.
-pub(crate) fn next_item(headers: &HeaderMap) -> Option<String> {
+fn next_item(headers: &HeaderMap) -> Option<String> {
     let target = link::next(headers)?;
     PageQuery::parse(target.split_once('?')?.1).ok()?.last
 }

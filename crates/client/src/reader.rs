@@ -54,6 +54,9 @@ impl Reader for Client {
         };
         let (size, wanted) = (part.size, part.wanted.clone());
         let whole = wanted == (0..size);
+        if wanted.start != wanted_bytes(range, size)?.start || (range.is_none() && !whole) {
+            return Err(self.another_part(digest));
+        }
         let body = Download::new(self, call, part, answer).into_body();
         let body = if whole { verified(digest, Some(size), body) } else { body };
         Ok(BlobRead { size, range: wanted, body })
@@ -67,7 +70,7 @@ impl Reader for Client {
         }
         match answer.header(&header::CONTENT_LENGTH).filter(|_| answer.is_success()) {
             Some(size) => Ok(BlobInfo { size }),
-            None if speaks_of_itself(answer.status) => Err(self.host.refusal(answer).await),
+            None if speaks_of_itself(&answer) => Err(self.host.refusal(answer).await),
             None => Ok(BlobInfo { size: self.size_by_range(repository, digest).await? }),
         }
     }
@@ -116,7 +119,7 @@ impl Reader for Client {
             (Some(digest), Some(media_type), Some(size)) if answer.is_success() => {
                 Ok(ManifestInfo { digest, media_type, size })
             }
-            _ if speaks_of_itself(answer.status) => Err(self.host.refusal(answer).await),
+            _ if speaks_of_itself(&answer) => Err(self.host.refusal(answer).await),
             _ => self.get_manifest(context, repository, reference).await.map(|read| read.info),
         }
     }
@@ -177,6 +180,11 @@ impl Client {
         #[expect(clippy::cast_possible_truncation, reason = "both ends lie within bytes that are in memory")]
         let body = bytes.slice(range.start as usize..range.end as usize).into();
         Ok(BlobRead { size, range, body })
+    }
+
+    fn another_part(&self, digest: &Digest) -> Error {
+        let message = format!("{} answers with another part of {digest} than was asked for", self.host.name());
+        Error::new(Kind::Unsupported, message)
     }
 
     /// The part that a server says it answers with.
@@ -263,8 +271,10 @@ fn is_absent(answer: &Answer) -> bool {
     answer.status == StatusCode::NOT_FOUND && answer.own && type_is_json
 }
 
-/// Whether a refusal of HEAD would be one of GET too.
-fn speaks_of_itself(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
-        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+/// Whether a refusal of HEAD would be one of GET too. That of a place where content is kept, and which
+/// was told to expect GET, would not.
+fn speaks_of_itself(answer: &Answer) -> bool {
+    let status = answer.status;
+    let refuses = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
+    answer.own && (refuses || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED))
 }

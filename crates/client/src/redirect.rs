@@ -16,6 +16,22 @@ const MOST: usize = 10;
 /// The authorization goes along as long as the origin stays what it was. It does not come back:
 /// whoever was asked in between could have chosen the path.
 pub(crate) async fn follow(transport: &Transport, outline: &Outline<'_>) -> Result<Answer, Failure> {
+    follow_as_far_as(transport, outline, |_| Ok(())).await
+}
+
+/// The same for a request whose body is a secret: it goes to the origin that was asked and to no other.
+pub(crate) async fn follow_at_home(transport: &Transport, outline: &Outline<'_>) -> Result<Answer, Failure> {
+    follow_as_far_as(transport, outline, |next| {
+        if next.origin() == outline.url.origin() { Ok(()) } else { Err(abroad(outline.url, next)) }
+    })
+    .await
+}
+
+async fn follow_as_far_as(
+    transport: &Transport,
+    outline: &Outline<'_>,
+    may_go_to: impl Fn(&Url) -> Result<(), Error>,
+) -> Result<Answer, Failure> {
     let mut url = outline.url.clone();
     let mut own = true;
     for _ in 0..=MOST {
@@ -24,6 +40,7 @@ pub(crate) async fn follow(transport: &Transport, outline: &Outline<'_>) -> Resu
         let Some(next) = target(outline.method, &url, &response)? else {
             return Ok(Answer::new(response, url, own, transport.idle()));
         };
+        may_go_to(&next)?;
         if !outline.payload.is_there() {
             return Err(spent(&url, &next).into());
         }
@@ -59,6 +76,15 @@ fn target(method: &Method, url: &Url, response: &Response) -> Result<Option<Url>
 fn nowhere(url: &Url) -> Error {
     let message = format!("{} sends elsewhere without saying where", authority(url));
     Error::new(Kind::Unsupported, message)
+}
+
+fn abroad(url: &Url, next: &Url) -> Error {
+    let message = format!(
+        "{} sends on to {} what only it was to be told; nothing was sent there",
+        authority(url),
+        authority(next)
+    );
+    Error::new(Kind::Unauthorized, message)
 }
 
 fn downgrade(url: &Url, next: &Url) -> Error {

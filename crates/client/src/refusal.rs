@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use portolan_model::ErrorCode;
 use portolan_registry::{Error, Kind};
 use portolan_wire::range::ContentRange;
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::failure::{Failure, Sent, authority};
+
+/// In how many seconds a quota is renewed (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// Most bytes that are read of an error.
 pub(crate) const LIMIT: usize = 1 << 20;
@@ -97,8 +100,11 @@ fn words(status: StatusCode, entries: &[ErrorEntry], body: &[u8]) -> String {
     format!("says {}", said.join("; "))
 }
 
+/// Whoever reads it may sit at a terminal, which a registry has no business with.
 fn entry_text(entry: &ErrorEntry) -> String {
-    if entry.message.is_empty() { entry.code.to_string() } else { format!("{}: {}", entry.code, entry.message) }
+    let text =
+        if entry.message.is_empty() { entry.code.to_string() } else { format!("{}: {}", entry.code, entry.message) };
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 /// Whether a body is short and plain enough to be repeated.
@@ -133,7 +139,11 @@ fn detail(mut entries: Vec<ErrorEntry>) -> Value {
 /// A date is held against that of the answer, since the two clocks need not agree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).map(str::trim);
-    let after = text(header::RETRY_AFTER)?;
+    let Some(after) = text(header::RETRY_AFTER) else {
+        // Of a quota that is used up, some say no more than when it is renewed.
+        let renewed = text(RATE_LIMIT_RESET).and_then(|seconds| seconds.parse().ok());
+        return renewed.map(Duration::from_secs);
+    };
     if let Ok(seconds) = after.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -158,6 +168,8 @@ mod tests {
         assert_eq!(after(&[(header::RETRY_AFTER, "Tue, 24 Nov 2026 10:01:30 GMT"), date.clone()]), Some(90));
         assert_eq!(after(&[(header::RETRY_AFTER, "Tue, 24 Nov 2026 09:00:00 GMT"), date]), Some(0));
         assert_eq!((after(&[(header::RETRY_AFTER, "soon")]), after(&[])), (None, None));
+        assert_eq!(after(&[(RATE_LIMIT_RESET, "30")]), Some(30));
+        assert_eq!(after(&[(RATE_LIMIT_RESET, "30"), (header::RETRY_AFTER, "5")]), Some(5));
     }
 
     #[test]
@@ -169,5 +181,6 @@ mod tests {
             |code: &str, message: &str| ErrorEntry { code: code.into(), message: message.into(), detail: Value::Null };
         let entries = [entry("DENIED", "not yours"), entry("UNSUPPORTED", "")];
         assert_eq!(words(status, &entries, b""), "says DENIED: not yours; UNSUPPORTED");
+        assert_eq!(words(status, &[entry("DENIED", "\u{1b}[2J\nall is well")], b""), "says DENIED:  [2J all is well");
     }
 }

@@ -18,7 +18,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Whom the host is told that one is.
     pub credentials: Arc<dyn Credentials>,
-    /// Most requests to the host at the same time, body and all.
+    /// Most requests to the host at the same time, body and all; at least two, so that one can write
+    /// what another reads.
     pub connections: usize,
     /// What is done about failures that may pass.
     pub retry: Retry,

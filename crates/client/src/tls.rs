@@ -12,6 +12,13 @@ use crate::{Scheme, Settings, Tls};
 /// is closed just when it is used again.
 const KEPT: Duration = Duration::from_secs(15);
 
+/// How far an answer over HTTP/2 may run ahead of its reader, in bytes. All answers together may run
+/// ahead as far as all of them may, or those that nobody reads just now would stop the others.
+const WINDOW: u32 = 2 << 20;
+
+/// The most that HTTP/2 knows (RFC 9113, section 6.9.1).
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+
 const USER_AGENT: &str = concat!("portolan/", env!("CARGO_PKG_VERSION"));
 
 /// The library for requests to the host at `base`.
@@ -35,7 +42,10 @@ pub(crate) fn http(settings: &Settings, base: &Url) -> Result<reqwest::Client> {
 }
 
 fn builder(settings: &Settings, base: &Url) -> Result<ClientBuilder> {
+    let all_windows = u32::try_from(settings.connections.max(2)).ok().and_then(|count| WINDOW.checked_mul(count));
     let builder = reqwest::Client::builder()
+        .http2_initial_stream_window_size(WINDOW)
+        .http2_initial_connection_window_size(all_windows.map_or(LARGEST_WINDOW, |all| all.min(LARGEST_WINDOW)))
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .connect_timeout(settings.idle_timeout)

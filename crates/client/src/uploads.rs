@@ -15,6 +15,7 @@ use reqwest::Url;
 use crate::Client;
 use crate::answer::Answer;
 use crate::call::{Access, Call};
+use crate::failure::{Failure, Sent};
 use crate::payload::Payload;
 
 impl Client {
@@ -47,12 +48,28 @@ impl Client {
         }
     }
 
-    /// In one request where the registry is known to take that, and else through a session.
+    /// In one request where the registry is known to take that, and else through a session: another
+    /// one after a failure, if the content is still at hand.
     pub(crate) async fn send_whole(&self, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
         if self.host.abilities.features().is_some_and(|features| features.any) {
-            let call = content(self.start(repository, &UploadStart::Whole(digest.clone())), body)?;
-            return created(&self.host.ask(&call).await?, digest);
+            let call = self.start(repository, &UploadStart::Whole(digest.clone())).with(body);
+            return created(&self.host.ask(&as_content(call)?).await?, digest);
         }
+        let Body::Whole(bytes) = body else { return self.send_through_session(repository, digest, body).await };
+        let mut attempt = 1;
+        loop {
+            let sent = self.send_through_session(repository, digest, bytes.clone().into()).await;
+            match sent {
+                Err(error) if error.is_transient() => {
+                    self.host.persistence.pause(attempt, Failure::new(error, Sent::Perhaps)).await?;
+                }
+                sent => return sent,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn send_through_session(&self, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
         let upload = self.open_session(repository, digest.algorithm()).await?;
         let sent = self.send_last(repository, &upload.id, None, body, digest).await;
         if sent.is_err() {
@@ -193,7 +210,11 @@ fn in_session(method: Method, url: Url, repository: &RepositoryName) -> Call {
 
 /// A piece of content as what it is to every registry.
 fn content(call: Call, body: Body) -> Result<Call> {
-    call.appending(body).header(header::CONTENT_TYPE, "application/octet-stream")
+    as_content(call.appending(body))
+}
+
+fn as_content(call: Call) -> Result<Call> {
+    call.header(header::CONTENT_TYPE, "application/octet-stream")
 }
 
 fn placed(call: Call, range: Option<PieceRange>) -> Result<Call> {

@@ -133,8 +133,9 @@ impl Push<'_> {
 
     /// The tags that an answer does not say were set.
     fn left(&self, answer: &Answer, mut tags: Vec<Tag>) -> Result<Vec<Tag>> {
-        if tags.is_empty() {
-            return Ok(tags);
+        let all_set_before = !answer.is_success();
+        if tags.is_empty() || all_set_before {
+            return Ok(Vec::new());
         }
         let lines = answer.headers.get_all(OCI_TAG).iter().filter_map(|line| line.to_str().ok());
         let set: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();

@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::failure::authority;
 use crate::payload::Payload;
 use crate::persistence::Persistence;
-use crate::redirect::follow;
+use crate::redirect::follow_at_home;
 use crate::refusal;
 use crate::transport::{Outline, Transport};
 use crate::{Credential, Secret};
@@ -98,7 +98,7 @@ impl Grant<'_> {
         let outline = Outline { method, url, headers, payload, authorization };
         let mut attempt = 1;
         loop {
-            let answer = match follow(self.transport, &outline).await {
+            let answer = match follow_at_home(self.transport, &outline).await {
                 Ok(answer) if refusal::may_pass(answer.status) => Err(refusal::failure(self.host, answer).await),
                 Ok(answer) => answer.read(LIMIT).await,
                 Err(failure) => Err(failure),

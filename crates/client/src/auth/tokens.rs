@@ -21,6 +21,9 @@ const EARLY: Duration = Duration::from_secs(30);
 /// How long a token lives whose giver does not say (Docker's token protocol).
 const USUAL: Duration = Duration::from_mins(1);
 
+/// Longest time that a token is believed to live, whatever its giver says.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// Gets tokens, and keeps them by what they allow.
 pub(super) struct Tokens {
     transport: Transport,
@@ -102,7 +105,7 @@ impl Tokens {
             None => grant.ask(credential).await?,
         };
         self.keep_refresh(realm, &granted);
-        let life = granted.life.unwrap_or(USUAL);
+        let life = granted.life.unwrap_or(USUAL).min(LONGEST);
         let until = Instant::now() + life.saturating_sub(EARLY.min(life / 10));
         Ok(Token { value: bearer(&granted.token)?, until })
     }

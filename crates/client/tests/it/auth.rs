@@ -75,9 +75,9 @@ async fn nobody_in_particular_gets_a_token_too() {
 async fn a_token_for_more_does_for_less() {
     let realm = tokens("").await;
     let challenge = bearer(&realm);
-    let fake = Fake::start(move |asked| match (asked.header("authorization"), asked.line.split(' ').next()) {
+    let fake = Fake::start(move |asked| match (asked.header("authorization"), asked.method()) {
         ("", _) => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
-        (_, Some("POST")) => Reply::new(202).header("Location", "/session"),
+        (_, "POST") => Reply::new(202).header("Location", "/session"),
         _ => Reply::new(200).body(blob("x")),
     })
     .await;
@@ -130,9 +130,9 @@ async fn a_refresh_token_goes_with_post() {
 
 #[tokio::test]
 async fn a_password_goes_with_post_where_get_is_not_known() {
-    let realm = Fake::start(|asked| match asked.line.starts_with("POST") {
-        true => Reply::new(200).body(r#"{"access_token":"t0"}"#),
-        false => Reply::new(405),
+    let realm = Fake::start(|asked| match asked.method() {
+        "POST" => Reply::new(200).body(r#"{"access_token":"t0"}"#),
+        _ => Reply::new(405),
     })
     .await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
@@ -145,8 +145,8 @@ async fn a_password_goes_with_post_where_get_is_not_known() {
 #[tokio::test]
 async fn a_refresh_token_that_was_given_is_used_and_may_be_withdrawn() {
     let count = Counter::default();
-    let realm = Fake::start(move |asked| match (count.next(), asked.line.starts_with("POST")) {
-        (2, true) => Reply::error(401, "UNAUTHORIZED"),
+    let realm = Fake::start(move |asked| match (count.next(), asked.method()) {
+        (2, "POST") => Reply::error(401, "UNAUTHORIZED"),
         _ => Reply::new(200).body(r#"{"token":"t","refresh_token":"again","expires_in":0}"#),
     })
     .await;

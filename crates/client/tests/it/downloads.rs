@@ -180,6 +180,18 @@ async fn heads_that_are_not_answered_are_asked_for_with_get() {
 }
 
 #[tokio::test]
+async fn a_place_that_expects_get_is_asked_with_get() {
+    let elsewhere = Fake::start(|asked| match asked.method() {
+        "HEAD" => Reply::new(403),
+        _ => Reply::new(206).header("Content-Range", "bytes 0-0/10").body("0"),
+    })
+    .await;
+    let target = elsewhere.url("/content");
+    let fake = Fake::start(move |_| Reply::new(307).header("Location", &target)).await;
+    assert_eq!(fake.client().head_blob(&context(), &app(), &digest()).await.unwrap().size, 10);
+}
+
+#[tokio::test]
 async fn content_is_asked_for_as_it_is_stored() {
     let fake = Fake::start(|_| Reply::new(200).body(blob("x"))).await;
     read_blob(&fake.client(), &Digest::sha256(&blob("x"))).await.unwrap();

@@ -1,13 +1,14 @@
 //! A registry that answers as a test says, over plain sockets, and remembers what it was asked.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use portolan_client::{Client, Retry, Scheme, Settings};
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -33,6 +34,10 @@ impl Asked {
     pub(crate) fn header(&self, name: &str) -> &str {
         let named = self.headers.iter().find(|(known, _)| known == name);
         named.map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.line.split(' ').next().unwrap()
     }
 
     pub(crate) fn is(&self, line: &str) -> bool {
@@ -67,7 +72,7 @@ impl Reply {
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        self.headers += &format!("{name}: {value}\r\n");
+        write!(self.headers, "{name}: {value}\r\n").unwrap();
         self
     }
 

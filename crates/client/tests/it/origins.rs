@@ -73,11 +73,18 @@ async fn a_challenge_of_another_origin_is_not_answered() {
     let challenge = format!(r#"Bearer realm="{}""#, realm.url("/token"));
     let elsewhere =
         Fake::start(move |_| Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge)).await;
-    let fake = sending_to(elsewhere.url("/content"), 307).await;
-    let error = read_blob(&client(&fake), &x()).await.unwrap_err();
-    assert_eq!(error.message(), format!("{} says UNAUTHORIZED: said so", elsewhere.host()));
+    let location = elsewhere.url("/content");
+    let open = Fake::start(move |_| Reply::new(307).header("Location", &location)).await;
+    let guarded = sending_to(elsewhere.url("/content"), 307).await;
+    for client in [client(&open), client(&guarded)] {
+        // The second time it is known what the registry itself wants to be told.
+        for _ in 0..2 {
+            let error = read_blob(&client, &x()).await.unwrap_err();
+            assert_eq!(error.message(), format!("{} says UNAUTHORIZED: said so", elsewhere.host()));
+        }
+    }
     assert!(realm.asked().is_empty(), "nobody is told anything at a realm that a stranger names");
-    assert_eq!(all_said(&elsewhere), [""]);
+    assert_eq!(all_said(&elsewhere), [""; 4]);
 }
 
 #[tokio::test]

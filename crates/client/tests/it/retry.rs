@@ -109,17 +109,17 @@ async fn silence_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_slow_upload_is_no_silence() {
-    let fake = Fake::start(|_| Reply::new(202).header("Location", "/session").header("Range", "0-4")).await;
+async fn a_source_that_is_slow_is_no_silence_of_the_registry() {
+    let fake = Fake::start(|_| Reply::new(202).header("Location", "/session").header("Range", "0-2")).await;
     let settings = Settings { idle_timeout: Duration::from_millis(100), ..fake.settings() };
     let pieces = stream::unfold(0, |count| async move {
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        (count < 5).then(|| (Ok(Bytes::from_static(b"x")), count + 1))
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        (count < 3).then(|| (Ok(Bytes::from_static(b"x")), count + 1))
     });
     let id = UploadId::new(format!("team/app {}", fake.url("/session")));
     let client = Client::new(settings).unwrap();
     let upload = client.write_upload(&context(), &app(), &id, None, Body::stream(pieces)).await.unwrap();
-    assert_eq!(upload.offset, 5);
+    assert_eq!(upload.offset, 3);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_deletion_that_was_heard_is_done() {
 async fn a_conditional_push_that_was_heard_is_done() {
     async fn push(there: Digest) -> Result<()> {
         let pushes = Counter::default();
-        let fake = Fake::start(move |asked| match asked.line.split(' ').next().unwrap() {
+        let fake = Fake::start(move |asked| match asked.method() {
             "GET" => Reply::new(200).header("Portolan-Features", "preconditions"),
             "HEAD" => Reply::new(200).header("Docker-Content-Digest", &there).header("Content-Type", "a/b").body("x"),
             _ if pushes.next() == 0 => Reply::hang_up(),
@@ -164,7 +164,7 @@ async fn a_conditional_push_that_was_heard_is_done() {
         .await;
         let tags = vec![TagUpdate { tag: tag("v1"), precondition: Precondition::Absent }];
         let options = PutManifest { tags, ..PutManifest::default() };
-        let r = fake.client().put_manifest(&context(), &app(), image("a").bytes(), options).await.map(drop); eprintln!("{:?}", fake.lines()); r
+        fake.client().put_manifest(&context(), &app(), image("a").bytes(), options).await.map(drop)
     }
     push(image("a").digest()).await.expect("the tag is where it was to be set to");
     assert_eq!(*push(image("b").digest()).await.unwrap_err().kind(), Kind::PreconditionFailed);
