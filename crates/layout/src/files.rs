@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::future::Future;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use portolan_registry::{Error, Kind, Result};
 use tempfile::NamedTempFile;
@@ -72,10 +72,33 @@ pub(crate) fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile> {
     builder.tempfile_in(folder).map_err(failed("making a temporary file in", folder))
 }
 
+/// The file that `path` leads to, even if nothing is there yet.
+pub(crate) fn followed(path: &Path) -> Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Ok(path) => Ok(path),
+        Err(error) if is_absence(&error) => match fs::read_link(path) {
+            Ok(target) => followed(&above(path).join(target)),
+            Err(_) => Ok(path.to_owned()),
+        },
+        Err(error) => Err(failed("looking at", path)(error)),
+    }
+}
+
+/// Gives `file` the permissions of what is at `path`, if anything is, since it will replace that.
+pub(crate) fn keep_permissions(file: &File, path: &Path) -> Result<()> {
+    let kept = match fs::metadata(path) {
+        Ok(metadata) => file.set_permissions(Permissions::from_mode(metadata.mode() & 0o777)),
+        Err(error) if is_absence(&error) => Ok(()),
+        Err(error) => Err(error),
+    };
+    kept.map_err(failed("keeping the permissions of", path))
+}
+
 /// Puts `bytes` at `path` in one step that lasts, by way of a temporary file in `scratch` on the same
-/// filesystem, and answers the stamp of what is there then.
+/// filesystem, and answers the stamp of what is there then. Permissions stay as they were.
 pub(crate) fn replace(path: &Path, bytes: &[u8], scratch: &Path) -> Result<Stamp> {
     let mut file = temporary(scratch, TEMPORARY)?;
+    keep_permissions(file.as_file(), path)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed("writing", path))?;
     let stamp = file.as_file().metadata().map_err(failed("looking at", path))?;
     file.persist(path).map_err(|error| failed("moving into place", path)(error.error))?;

@@ -120,10 +120,11 @@ impl OciArchiveWriter {
     /// Begins an oci-archive in a temporary file beside `path`. What an archive there holds is carried over.
     ///
     /// # Errors
-    /// As [`OciArchive::open`], if there is something at `path`.
+    /// As [`OciArchive::open`], if there is something at `path`; [`Kind::Unsupported`](portolan_registry::Kind::Unsupported)
+    /// when that is no regular file.
     pub async fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        blocking(move || Ok(Self::new(Single::new(Arc::new(Draft::create(path, Oci)?))))).await
+        blocking(move || Ok(Self::new(Single::new(Arc::new(Draft::create(&path, Oci)?))))).await
     }
 
     /// Puts the archive in its place, durable from then on. Nothing can be added after that. Without
@@ -147,7 +148,7 @@ impl DockerArchiveWriter {
     pub async fn create(path: impl Into<PathBuf>, name: Option<&ImageReference>) -> Result<Self> {
         let path = path.into();
         let repository = name.map(|name| format!("{}/{}", name.host, name.repository));
-        blocking(move || Ok(Self::new(Single::new(Arc::new(Draft::create(path, Docker { repository })?))))).await
+        blocking(move || Ok(Self::new(Single::new(Arc::new(Draft::create(&path, Docker { repository })?))))).await
     }
 
     /// Says why a docker-archive cannot hold a manifest: it has to be a single image whose layers are

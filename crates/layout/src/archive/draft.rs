@@ -4,6 +4,7 @@ mod spool;
 mod storage;
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use super::oci::blob_name;
 use super::tar::{Tail, Tar};
 use super::{Format, Held};
 use crate::content::Content;
-use crate::files::{Stamp, above, failed, make_folder, sync_folder, temporary};
+use crate::files::{Stamp, above, failed, followed, is_absence, keep_permissions, make_folder, sync_folder, temporary};
 use crate::incoming::Incoming;
 use crate::index::Index;
 use crate::sessions::Sessions;
@@ -44,15 +45,19 @@ pub struct Draft<F> {
 }
 
 impl<F: Format> Draft<F> {
-    /// Begins an archive. The target is not touched before the end.
+    /// Begins an archive. The target is not touched before the end; where it is a link, that is what
+    /// the link leads to.
     ///
     /// # Errors
     /// When there is something at `target` that is no archive of this kind.
-    pub(crate) fn create(target: PathBuf, format: F) -> Result<Self> {
+    pub(crate) fn create(target: &Path, format: F) -> Result<Self> {
+        check_regular(target)?;
+        let target = followed(target)?;
         let before = Stamp::at(&target)?;
         let folder = above(&target);
         make_folder(folder)?;
         let (file, temporary) = temporary(folder, TEMPORARY)?.into_parts();
+        keep_permissions(&file, &target)?;
         let tar = Tar::new(file);
         let mut held = begin::<F>(&tar)?;
         if before.is_some_and(|before| !before.is_empty()) {
@@ -139,6 +144,21 @@ impl<F: Format> Draft<F> {
     fn is_finished(&self) -> Error {
         let message = format!("the archive {} is finished, nothing can be added to it", self.target.display());
         Error::new(Kind::Unsupported, message)
+    }
+}
+
+/// Makes sure that nothing is replaced that is no file as others are, such as a device.
+fn check_regular(target: &Path) -> Result<()> {
+    match fs::metadata(target) {
+        Ok(metadata) if !metadata.is_file() => {
+            let message = format!(
+                "{} is no regular file, and an archive needs a regular file; name another path",
+                target.display()
+            );
+            Err(Error::new(Kind::Unsupported, message))
+        }
+        Err(error) if !is_absence(&error) => Err(failed("looking at", target)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -56,13 +56,19 @@ impl Storage for Arc<Folder> {
 
     fn find(&self, digest: &Digest) -> Result<Option<Content>> {
         let path = self.blob_path(digest);
-        let file = match File::open(&path) {
+        // Opening what is no regular file may wait for somebody else for ever.
+        let opened = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => File::open(&path),
+            Ok(_) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        let file = match opened {
             Ok(file) => file,
             Err(error) if is_absence(&error) => return Ok(None),
             Err(error) => return Err(failed("opening", &path)(error)),
         };
-        let metadata = file.metadata().map_err(failed("looking at", &path))?;
-        Ok(metadata.is_file().then(|| Content::of_file(file, metadata.len())))
+        let length = file.metadata().map_err(failed("looking at", &path))?.len();
+        Ok(Some(Content::of_file(file, length)))
     }
 
     fn holds_anything(&self) -> Result<bool> {

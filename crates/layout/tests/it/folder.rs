@@ -1,7 +1,9 @@
 //! A layout in a folder: what stands in its files after each change.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -291,4 +293,27 @@ async fn a_reader_writes_nothing() {
     refused(layout.delete_manifest(&digest, Deletion::Guarded).await, &Kind::Unsupported);
     assert_eq!(files(folder.path()), ["blobs", "index.json", "oci-layout"]);
     assert_eq!(layout.tagged("v1").await, Some(digest));
+}
+
+#[tokio::test]
+async fn the_permissions_of_the_index_stay_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open(folder.path()).await;
+    place(&registry).image(&image("a"), &["v1"]).await;
+    let path = folder.path().join("index.json");
+    for mode in [0o600, 0o664] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        place(&registry).image(&image("a"), &[&format!("v{mode}")]).await;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_blob_is_no_blob() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open(folder.path()).await;
+    place(&registry).image(&image("a"), &["v1"]).await;
+    let digest = Digest::sha256(b"nobody writes to the pipe");
+    assert!(Command::new("mkfifo").arg(blob_path(folder.path(), &digest)).status().unwrap().success());
+    refused(place(&registry).read(&digest).await, &Kind::BlobUnknown);
 }

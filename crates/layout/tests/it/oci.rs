@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -101,6 +103,52 @@ async fn what_was_there_is_carried_over() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), names(&path).len(), "nothing is there twice");
+}
+
+#[tokio::test]
+async fn a_link_stays_and_the_file_behind_it_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, path) = (folder.path().join("link.tar"), folder.path().join("elsewhere/a.tar"));
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    symlink("elsewhere/a.tar", &link).unwrap();
+    for name in ["v1", "v2"] {
+        let writer = create(&link).await;
+        place(&writer).image(&image(name), &[name]).await;
+        writer.finish().await.unwrap();
+    }
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("elsewhere/a.tar"));
+    let layout = place(&open(&path).await);
+    for name in ["v1", "v2"] {
+        assert_eq!(layout.tagged(name).await, Some(image(name).digest()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    symlink(&pipe, &link).unwrap();
+    for path in [&pipe, &link, Path::new("/dev/null"), folder.path()] {
+        let error = OciArchiveWriter::create(path).await.err().unwrap();
+        assert_eq!(*error.kind(), Kind::Unsupported);
+        let expected = format!("{} is no regular file, and an archive needs a regular file", path.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert_eq!(files(folder.path()), ["link", "pipe"]);
+}
+
+#[tokio::test]
+async fn permissions_stay_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    create(&path).await.finish().await.unwrap();
+    for mode in [0o600, 0o664] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        create(&path).await.finish().await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
 }
 
 #[tokio::test]
