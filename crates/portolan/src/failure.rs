@@ -33,6 +33,10 @@ pub(crate) enum Status {
     OtherSide = 5,
     /// A precondition did not hold.
     Precondition = 6,
+    /// Ctrl-C came, or SIGINT by other means; shells say it so.
+    Interrupted = 130,
+    /// SIGTERM came.
+    Terminated = 143,
 }
 
 impl Status {
@@ -89,14 +93,39 @@ impl Failure {
         Self { hint: self.hint.or_else(|| Some(hint.into())), ..self }
     }
 
-    /// The failure with how to log in at `host`, if that is what it takes and it does not say so itself.
+    /// The failure with how to log in at `host`, if that is what it takes, it is about that host, and
+    /// it does not say so itself.
     #[must_use]
     pub(crate) fn with_login(self, host: &str) -> Self {
-        let login = format!("portolan login {host}");
-        if self.status != Status::Denied || told(&self.error).contains(&login) {
+        let told = told(&self.error);
+        if self.status != Status::Denied || !told.contains(host) || told.contains("portolan login ") {
             return self;
         }
-        self.with_hint(format!("log in with: {login}"))
+        self.with_hint(format!("log in with: portolan login {host}"))
+    }
+
+    /// The same failure for something else that it concerns, in words alone.
+    pub(crate) fn again(&self) -> Self {
+        Self { status: self.status, error: anyhow::Error::msg(told(&self.error)), hint: self.hint.clone() }
+    }
+
+    /// The failure of a whole of `all` parts, `what` in the plural, if any failed: with the status of the
+    /// first, and all are told.
+    pub(crate) fn of_several(what: &str, all: usize, mut failures: Vec<(String, Self)>) -> Outcome {
+        match failures.as_slice() {
+            [] => Ok(()),
+            [_] if all == 1 => Err(failures.remove(0).1),
+            [(_, first), ..] => {
+                let lines: Vec<_> = failures.iter().map(|(name, failure)| format!("  {name}: {failure}")).collect();
+                let message = format!("{} of {all} {what} failed:\n{}", failures.len(), lines.join("\n"));
+                Err(Self::new(first.status, anyhow::Error::msg(message)))
+            }
+        }
+    }
+
+    /// Whether it is no more than that somebody wanted the command to stop.
+    pub(crate) fn is_stop(&self) -> bool {
+        matches!(self.status, Status::Interrupted | Status::Terminated)
     }
 
     /// What the registry's error says for machines, if it says anything.
@@ -168,6 +197,26 @@ mod tests {
         assert_eq!((failure.status, failure.kind()), (Status::Denied, Some(&Kind::Denied)));
         assert_eq!(failure.to_string(), "again: while looking: no\n  portolan login example.com");
         assert_eq!(Failure::from(anyhow::anyhow!("the disk is full")).status, Status::Failed);
+    }
+
+    #[test]
+    fn a_login_is_advised_where_it_helps_and_once() {
+        let failure = |message: &str| Failure::from(Error::new(Kind::Denied, message)).with_login("quay.io");
+        let advised = failure("quay.io says DENIED: no").to_string();
+        assert_eq!(advised, "quay.io says DENIED: no\n  log in with: portolan login quay.io");
+        for message in ["ghcr.io says DENIED: no", "quay.io says no; say who you are with portolan login quay.io:443"] {
+            assert_eq!(failure(message).hint, None, "{message}");
+        }
+    }
+
+    #[test]
+    fn of_several_the_first_decides_and_all_are_told() {
+        let failures =
+            || vec![("b".into(), Failure::not_found("gone")), ("c".into(), Failure::usage(anyhow::anyhow!("no")))];
+        let failure = Failure::of_several("copies", 3, failures()).unwrap_err();
+        assert_eq!(failure.status, Status::NotFound);
+        assert_eq!(failure.to_string(), "2 of 3 copies failed:\n  b: gone\n  c: no");
+        assert!(Failure::of_several("copies", 3, Vec::new()).is_ok());
     }
 
     #[test]

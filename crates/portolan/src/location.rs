@@ -140,6 +140,11 @@ impl Location {
         matches!(self, Self::Local(Local { format: Format::Oci, .. }))
     }
 
+    /// Whether it is a file, which is put into its place when all of it is there.
+    pub(crate) fn is_archive(&self) -> bool {
+        matches!(self, Self::Local(_)) && !self.is_folder()
+    }
+
     /// Whether it holds images alone, and no index.
     pub(crate) fn is_docker_archive(&self) -> bool {
         matches!(self, Self::Local(Local { format: Format::DockerArchive, .. }))
@@ -158,6 +163,17 @@ impl Location {
         match self {
             Self::Registry(image) => image.digest.is_some(),
             Self::Local(local) => matches!(local.name, Some(Name::Digest(_))),
+        }
+    }
+
+    /// The same with the tag that a registry takes where nothing is named; on disk there is none.
+    pub(crate) fn complete(&self) -> Self {
+        match self {
+            Self::Registry(image) if !self.names_image() => {
+                let tag = "latest".parse().ok();
+                Self::Registry(ImageReference { tag, ..image.clone() })
+            }
+            _ => self.clone(),
         }
     }
 

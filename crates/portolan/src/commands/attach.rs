@@ -51,8 +51,18 @@ pub(crate) struct Arguments {
     /// Annotate the artifact.
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Annotation>,
+    /// Print what was done as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     options: Options,
+}
+
+#[derive(Serialize)]
+struct Report {
+    reference: String,
+    subject: Digest,
+    digest: Digest,
 }
 
 /// An artifact (image-spec, manifest.md, "Guidelines for Artifact Usage").
@@ -74,12 +84,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
     let places = arguments.options.places()?;
     let source = places.edited(location).await?;
-    let digest = attach(arguments, &source).await.map_err(|failure| location.advised(failure))?;
+    let (subject, digest) = attach(arguments, &source).await.map_err(|failure| location.advised(failure))?;
     places.finish(location).await?;
+    if arguments.json {
+        return output::json(&Report { reference: location.to_string(), subject, digest });
+    }
     output::line(format_args!("{}@{digest}", source.place.name))
 }
 
-async fn attach(arguments: &Arguments, source: &Source) -> Outcome<Digest> {
+/// Answers the digests of what they are attached to, and of the artifact.
+async fn attach(arguments: &Arguments, source: &Source) -> Outcome<(Digest, Digest)> {
     let Source { place, reference } = source;
     let subject = documents::head(place, reference).await?;
     let config = empty(place).await?;
@@ -95,13 +109,13 @@ async fn attach(arguments: &Arguments, source: &Source) -> Outcome<Digest> {
         artifact_type: &arguments.artifact_type,
         config,
         layers,
-        subject: Descriptor::new(subject.media_type, subject.digest, subject.size),
+        subject: Descriptor::new(subject.media_type, subject.digest.clone(), subject.size),
         annotations: annotations.collect(),
     };
     let bytes = serde_json::to_vec(&artifact).context("writing the artifact's manifest")?;
     let options = PutManifest { media_type: Some(MediaType::OCI_MANIFEST.into()), ..PutManifest::default() };
     let outcome = place.registry.put_manifest(&place.context, &place.repository, bytes.into(), options).await?;
-    Ok(outcome.digest)
+    Ok((subject.digest, outcome.digest))
 }
 
 /// The config of an artifact that has none.

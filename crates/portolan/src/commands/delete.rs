@@ -1,7 +1,9 @@
 //! `portolan delete`: a manifest and each tag on it.
 
 use clap::Args;
+use portolan_model::Digest;
 use portolan_registry::{Deletion, Kind};
+use serde::Serialize;
 
 use super::options::Options;
 use crate::documents;
@@ -25,8 +27,17 @@ pub(crate) struct Arguments {
     /// Delete it even if other manifests name it, which are incomplete then.
     #[arg(long)]
     force: bool,
+    /// Print what was deleted as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     options: Options,
+}
+
+#[derive(Serialize)]
+struct Report {
+    reference: String,
+    digest: Digest,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
@@ -44,6 +55,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let deleted = place.registry.delete_manifest(&place.context, &place.repository, &digest, deletion).await;
     deleted.map_err(|error| failed(location, error))?;
     places.finish(location).await?;
+    if arguments.json {
+        return output::json(&Report { reference: location.to_string(), digest });
+    }
     output::line(format_args!("{}@{digest}", place.name))
 }
 

@@ -9,6 +9,7 @@ use portolan_client::{Client, Credential, Credentials, Secret, Settings};
 use portolan_model::RepositoryName;
 
 use super::options::Options;
+use super::wait_for;
 use crate::failure::{Failure, Outcome};
 use crate::host::Host;
 
@@ -34,9 +35,13 @@ pub(crate) struct Arguments {
     options: Options,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let host = &arguments.host;
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let credential = credential(arguments)?;
+    wait_for(login(arguments, credential))
+}
+
+async fn login(arguments: &Arguments, credential: Credential) -> Outcome {
+    let host = &arguments.host;
     let places = arguments.options.places()?;
     let credentials = std::sync::Arc::new(Only { host: host.as_str().into(), credential: credential.clone() });
     let settings = Settings { credentials, ..places.hosts().settings(host.as_str()).await? };

@@ -17,6 +17,7 @@ mod reference;
 mod referrers;
 mod repos;
 mod serve;
+mod stop;
 mod tags;
 mod texts;
 
@@ -64,7 +65,7 @@ pub(crate) fn definition() -> clap::Command {
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Copy(arguments) => wait_for(copy::run(&arguments)),
+        Command::Copy(arguments) => copy::run(&arguments),
         Command::Inspect(arguments) => wait_for(inspect::run(&arguments)),
         Command::Tags(command) => wait_for(tags::run(&command)),
         Command::Repos(arguments) => wait_for(repos::run(&arguments)),
@@ -73,7 +74,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Delete(arguments) => wait_for(delete::run(&arguments)),
         Command::Blob(command) => wait_for(blob::run(&command)),
         Command::Index(command) => wait_for(index::run(&command)),
-        Command::Login(arguments) => wait_for(login::run(&arguments)),
+        Command::Login(arguments) => login::run(&arguments),
         Command::Logout(arguments) => wait_for(logout::run(&arguments)),
         Command::Config(command) => config::run(&command),
         Command::Completion(arguments) => completion::run(&arguments),
@@ -81,10 +82,15 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
 }
 
-/// Runs a command of the toolkit to its end. What is still waiting for the disk then is left alone.
+/// Runs a command of the toolkit to its end, or until it is told to stop.
 fn wait_for(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime").map_err(Failure::from)?;
-    let outcome = runtime.block_on(command);
-    runtime.shutdown_background();
+    let outcome = runtime.block_on(stop::unless_stopped(command));
+    match &outcome {
+        // The tasks of the command have files that go with them.
+        Err(failure) if failure.is_stop() => runtime.shutdown_timeout(stop::GRACE),
+        // What is still waiting for the disk is left alone.
+        _ => runtime.shutdown_background(),
+    }
     outcome
 }

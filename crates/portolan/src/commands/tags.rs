@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::hosts::Purpose;
 use crate::location::Location;
 use crate::output::{self, Data};
-use crate::places::Source;
+use crate::places::{Places, Source};
 
 /// Items asked for at a time.
 const PAGE: usize = 1000;
@@ -60,6 +60,8 @@ pub(crate) struct Set {
 }
 
 /// Delete tags; what they point to stays.
+///
+/// One that cannot be deleted does not keep the others.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -158,23 +160,38 @@ async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome {
 }
 
 async fn delete(arguments: &Delete) -> Outcome {
+    let references = &arguments.references;
+    references.iter().try_for_each(names_tag)?;
     let places = arguments.options.places()?;
-    for location in &arguments.references {
-        if !location.names_image() {
-            return Err(Failure::usage(anyhow::anyhow!("{location} names no tag; write {}:TAG", location.place())));
+    let mut failures = Vec::new();
+    for location in references {
+        match delete_tag(&places, location).await {
+            Ok(()) => places.talk().say(format_args!("deleted the tag {location}")),
+            Err(failure) => failures.push((location.to_string(), failure)),
         }
-        let Source { place, reference } = places.edited(location).await?;
-        let Reference::Tag(tag) = &reference else {
-            let message = format!("{location} names a digest; a manifest is deleted with: portolan delete {location}");
-            return Err(Failure::usage(anyhow::Error::msg(message)));
-        };
-        let deleted = place.registry.delete_tag(&place.context, &place.repository, tag).await;
-        if let Err(error) = deleted {
-            let failure = documents::suggesting(&place, &reference, error.into()).await;
-            return Err(location.failed(failure));
-        }
-        places.finish(location).await?;
-        places.talk().say(format_args!("deleted the tag {location}"));
+    }
+    Failure::of_several("deletions", references.len(), failures)
+}
+
+fn names_tag(location: &Location) -> Outcome {
+    if location.has_digest() {
+        let message = format!("{location} names a digest; a manifest is deleted with: portolan delete {location}");
+        return Err(Failure::usage(anyhow::Error::msg(message)));
+    }
+    if !location.names_image() {
+        return Err(Failure::usage(anyhow::anyhow!("{location} names no tag; write {}:TAG", location.place())));
     }
     Ok(())
+}
+
+async fn delete_tag(places: &Places, location: &Location) -> Outcome {
+    let Source { place, reference } = places.edited(location).await?;
+    let Reference::Tag(tag) = &reference else {
+        return Err(Failure::usage(anyhow::anyhow!("{location} names an image by what is no tag")));
+    };
+    if let Err(error) = place.registry.delete_tag(&place.context, &place.repository, tag).await {
+        let failure = documents::suggesting(&place, &reference, error.into()).await;
+        return Err(location.failed(failure));
+    }
+    places.finish(location).await
 }

@@ -3,11 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
 use portolan_registry::{
     BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo, ManifestRead, Mount, Page,
@@ -25,6 +27,9 @@ pub(super) struct Source {
     /// Whether the host could not be reached before. It is not asked again, since each time costs
     /// all the attempts that a client makes.
     pub(super) down: Arc<AtomicBool>,
+    /// Blobs of which it has sent something else, or not all. It is not asked for them again, so that
+    /// another attempt comes to the next source.
+    pub(super) broken: Arc<Mutex<HashSet<Digest>>>,
 }
 
 /// A registry of which one repository has mirrors.
@@ -47,6 +52,11 @@ impl Mirrors {
         self.sources.iter().filter(move |source| mirrored && !source.down.load(Ordering::Relaxed))
     }
 
+    /// Whom to ask about a blob, before the primary.
+    fn blob<'a>(&'a self, repository: &RepositoryName, digest: &'a Digest) -> impl Iterator<Item = &'a Source> {
+        self.content(repository).filter(|source| !source.is_broken(digest))
+    }
+
     /// Whom to ask about a manifest, before the primary.
     fn manifest<'a>(
         &'a self,
@@ -58,6 +68,25 @@ impl Mirrors {
 }
 
 impl Source {
+    fn is_broken(&self, digest: &Digest) -> bool {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// What was read, whose errors name the mirror and have it passed over from then on.
+    fn watched(&self, digest: &Digest, read: BlobRead) -> BlobRead {
+        let (name, broken, digest) = (self.name.clone(), Arc::clone(&self.broken), digest.clone());
+        let length = read.body.length();
+        let pieces = read.body.map_err(move |error| {
+            broken.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+            error.while_doing(format_args!("reading from the mirror {name}"))
+        });
+        let body = match length {
+            Some(length) => Body::sized(length, pieces),
+            None => Body::stream(pieces),
+        };
+        BlobRead { body, ..read }
+    }
+
     fn answered(&self, what: &dyn std::fmt::Display) {
         tracing::debug!(mirror = self.name, %what, "answered by a mirror");
     }
@@ -79,11 +108,11 @@ impl Reader for Mirrors {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        for source in self.content(repository) {
+        for source in self.blob(repository, digest) {
             match source.registry.get_blob(context, &source.repository, digest, range).await {
                 Ok(read) => {
                     source.answered(digest);
-                    return Ok(read);
+                    return Ok(source.watched(digest, read));
                 }
                 Err(error) => source.failed(digest, &error),
             }
@@ -92,7 +121,7 @@ impl Reader for Mirrors {
     }
 
     async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
-        for source in self.content(repository) {
+        for source in self.blob(repository, digest) {
             match source.registry.head_blob(context, &source.repository, digest).await {
                 Ok(info) => {
                     source.answered(digest);

@@ -138,6 +138,7 @@ impl Hosts {
                 repository,
                 tags: mirror.tags,
                 down,
+                broken: Arc::default(),
             });
         }
         Ok((Arc::new(Mirrors::new(sources, primary, repository.clone())), repository))

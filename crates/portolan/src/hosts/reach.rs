@@ -1,7 +1,8 @@
 //! How a host is spoken to: with TLS or without, trusting whom.
 //!
 //! Loopback hosts are spoken to without TLS, unless there are certificates for them. Hosts that are
-//! said to be insecure are tried with TLS whoever they are, and without TLS when they have none.
+//! said to be insecure are tried with TLS whoever they are, and without TLS when it is sure that they
+//! have none: a host that has trouble for a moment is not sent passwords in the clear.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +25,7 @@ pub(super) async fn insecurely(settings: Settings, clients: &dyn Clients) -> Res
     let mut encrypted = settings.clone();
     encrypted.tls.accept_any = true;
     let unencrypted = Settings { scheme: Scheme::Http, ..settings };
-    let no_tls = !clients.reaches(&encrypted).await? && clients.reaches(&unencrypted).await?;
+    let no_tls = !clients.speaks(&encrypted).await? && clients.speaks(&unencrypted).await?;
     Ok(if no_tls { unencrypted } else { encrypted })
 }
 

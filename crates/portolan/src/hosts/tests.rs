@@ -9,6 +9,8 @@ use portolan_model::fixtures::image;
 use portolan_registry::contract::{Repository, push_image};
 use portolan_registry::memory::MemoryRegistry;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
+use tokio::net::TcpListener;
 
 use super::*;
 
@@ -33,7 +35,7 @@ impl Clients for Memory {
         Ok(registry)
     }
 
-    async fn reaches(&self, settings: &Settings) -> Result<bool> {
+    async fn speaks(&self, settings: &Settings) -> Result<bool> {
         assert!(settings.scheme == Scheme::Http || settings.tls.accept_any);
         Ok(self.registries.contains_key(&url(settings)))
     }
@@ -65,6 +67,22 @@ impl World {
     async fn settings(&self, host: &str, options: Options) -> Settings {
         self.hosts(options).settings(host).await.unwrap()
     }
+}
+
+/// A host that answers each connection with this text, whatever is asked, and then ends it.
+pub(super) async fn answering(answer: impl Into<String>) -> String {
+    let (answer, listener) = (answer.into(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let host = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // Whoever is asking may be gone before it has heard everything.
+            let _ = stream.read(&mut [0; 1 << 14]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            let _ = copy(&mut stream, &mut sink()).await;
+        }
+    });
+    host
 }
 
 fn url(settings: &Settings) -> String {

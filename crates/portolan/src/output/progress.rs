@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use portolan_model::Digest;
-use portolan_registry::copy::{Event, Observer, Plan};
+use portolan_registry::copy::{Action, Event, Observer, Plan};
 
 use super::{Talk, short, size};
 
@@ -44,7 +44,10 @@ impl Progress {
             total.inc_length(plan.tally().copied_bytes);
             total.tick();
         }
-        Arc::new(Watch { progress: Arc::clone(self), target: plan.target.as_str().into() })
+        let moves = plan.blobs.iter().filter(|blob| matches!(blob.action, Action::Copy | Action::CopyIfThere));
+        let counted = moves.map(|blob| (blob.digest.clone(), blob.size.unwrap_or_default())).collect();
+        let (progress, target) = (Arc::clone(self), plan.target.as_str().into());
+        Arc::new(Watch { progress, target, counted: Mutex::new(counted) })
     }
 
     /// Takes the bars away.
@@ -86,9 +89,15 @@ impl Progress {
         }
     }
 
-    fn done(&self, key: &Moving, mounted: bool) {
+    /// What was `counted` of the blob in the total and did not have to move is done too, and what
+    /// moved without being counted counts.
+    fn done(&self, key: &Moving, counted: u64, mounted: bool) {
         let transfer = self.moving.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         let Some(transfer) = transfer else { return };
+        if let Some(total) = &self.total {
+            total.inc(counted.saturating_sub(transfer.position));
+            total.inc_length(transfer.position.saturating_sub(counted));
+        }
         match transfer.bar {
             Some(bar) => bar.finish_and_clear(),
             None => self.talk.say(format_args!("{}: blob {} {}", key.0, short(&key.1), transfer.told(mounted))),
@@ -118,17 +127,37 @@ impl Transfer {
 struct Watch {
     progress: Arc<Progress>,
     target: Arc<str>,
+    /// Bytes of each blob that are part of the total, until it is done.
+    counted: Mutex<HashMap<Digest, u64>>,
+}
+
+impl Watch {
+    fn counted(&self) -> MutexGuard<'_, HashMap<Digest, u64>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of what another copy has brought, or nobody has, nothing is told; it is over all the same.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(total) = &self.progress.total {
+            total.inc(self.counted().values().sum());
+        }
+    }
 }
 
 impl Observer for Watch {
     fn notice(&self, event: Event<'_>) {
-        let Self { progress, target } = self;
+        let Self { progress, target, .. } = self;
         let key = |digest: &Digest| (Arc::clone(target), digest.clone());
         match event {
             Event::BlobStarted { digest, size } => progress.started(key(digest), size),
             Event::BlobMoved { digest, bytes } => progress.moved_to(&key(digest), |position| position + bytes),
             Event::BlobResumed { digest, offset } => progress.moved_to(&key(digest), |_| offset),
-            Event::BlobDone { digest, mounted } => progress.done(&key(digest), mounted),
+            Event::BlobDone { digest, mounted } => {
+                let counted = self.counted().remove(digest).unwrap_or_default();
+                progress.done(&key(digest), counted, mounted);
+            }
             Event::ManifestDone { digest, media_type } => {
                 let media_type = media_type.map_or_else(String::new, |media_type| format!(" {media_type}"));
                 progress.note(format_args!("{target}: manifest {}{media_type}", short(digest)));
@@ -160,6 +189,8 @@ fn style(template: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
+    use indicatif::ProgressDrawTarget;
+
     use super::*;
 
     #[test]
@@ -167,5 +198,28 @@ mod tests {
         for template in [BLOB, BLOB_OF_ANY_SIZE, TOTAL] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn the_total_is_reached_whether_blobs_move_or_not() {
+        let total = ProgressBar::with_draw_target(Some(40), ProgressDrawTarget::hidden());
+        let talk = Arc::new(Talk::new(true));
+        let progress = Arc::new(Progress { talk, total: Some(total.clone()), moving: Mutex::default() });
+        let [moved, mounted, resumed, uncounted, untold] =
+            ["a", "b", "c", "d", "e"].map(|text| Digest::sha256(text.as_bytes()));
+        let counted = Mutex::new([&moved, &mounted, &resumed, &untold].map(|digest| (digest.clone(), 10)).into());
+        let watch = Watch { progress, target: "a".into(), counted };
+        for digest in [&moved, &mounted, &resumed, &uncounted] {
+            watch.notice(Event::BlobStarted { digest, size: Some(10) });
+        }
+        watch.notice(Event::BlobMoved { digest: &moved, bytes: 10 });
+        watch.notice(Event::BlobResumed { digest: &resumed, offset: 4 });
+        watch.notice(Event::BlobMoved { digest: &uncounted, bytes: 7 });
+        for digest in [&moved, &mounted, &resumed, &uncounted] {
+            watch.notice(Event::BlobDone { digest, mounted: *digest == mounted });
+        }
+        assert_eq!((total.position(), total.length()), (37, Some(47)));
+        drop(watch);
+        assert_eq!(total.position(), 47);
     }
 }

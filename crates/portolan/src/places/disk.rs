@@ -25,6 +25,8 @@ use crate::location::{Format, Local, Name};
 #[derive(Default)]
 pub(super) struct Disk {
     opened: Mutex<HashMap<(PathBuf, bool), Opened>>,
+    /// Archives that could not be put into their places.
+    broken: Mutex<HashMap<PathBuf, Failure>>,
 }
 
 /// A folder or archive, opened in one way.
@@ -88,14 +90,25 @@ impl Disk {
         Ok(names)
     }
 
-    /// Puts an archive that was written into its place.
+    /// Puts an archive that was written into its place, if it is not there yet. Whoever comes after a
+    /// failure is told it too.
     pub(super) async fn finish(&self, local: &Local) -> Outcome {
-        let draft = self.opened.lock().await.remove(&(key(local)?, true));
-        match draft {
-            Some(Opened::OciDraft(draft)) => Ok(draft.finish().await?),
-            Some(Opened::DockerDraft(draft, _)) => Ok(draft.finish().await?),
-            Some(Opened::Folder(_) | Opened::OciArchive(_) | Opened::DockerArchive(_)) | None => Ok(()),
+        let path = key(local)?;
+        let mut broken = self.broken.lock().await;
+        if let Some(failure) = broken.get(&path) {
+            return Err(failure.again());
         }
+        let draft = self.opened.lock().await.remove(&(path.clone(), true));
+        let finished = match draft {
+            Some(Opened::OciDraft(draft)) => draft.finish().await,
+            Some(Opened::DockerDraft(draft, _)) => draft.finish().await,
+            Some(Opened::Folder(_) | Opened::OciArchive(_) | Opened::DockerArchive(_)) | None => Ok(()),
+        };
+        finished.map_err(|error| {
+            let failure = Failure::from(error);
+            broken.insert(path, failure.again());
+            failure
+        })
     }
 
     async fn open(&self, local: &Local, write: bool) -> Outcome<Opened> {
@@ -244,5 +257,26 @@ fn repository(local: &Local) -> Outcome<Option<ImageReference>> {
     match &local.name {
         Some(Name::Given(name)) => whole_name(name).map(Some),
         Some(Name::Digest(_)) | None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_archive_that_finds_no_place_is_the_failure_of_all_that_went_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.tar");
+        let local =
+            |name: &str| Local { format: Format::OciArchive, path: path.clone(), name: Some(Name::Given(name.into())) };
+        let disk = Disk::default();
+        disk.target(&local("v1")).await.unwrap();
+        disk.target(&local("v2")).await.unwrap();
+        fs::write(&path, "somebody else's").unwrap();
+        for name in ["v1", "v2"] {
+            let failure = disk.finish(&local(name)).await.unwrap_err();
+            assert_eq!(failure.status, Status::Precondition, "{failure}");
+        }
     }
 }

@@ -85,6 +85,14 @@ async fn an_incomplete_index_needs_to_be_asked_for() {
     person.prints(&["copy", "--sparse", "oci:folder:v1", &server.at("sparse/copy:v1")]);
     assert_eq!(server.repository("sparse/copy").tagged("v1").await, Some(index.digest()));
     server.repository("sparse/copy").get(image("a").digest()).await.unwrap();
+
+    let manifest = with_layer(&Digest::sha256(b"gone"), 4).to_string();
+    source.manifest(manifest.into(), &MediaType::OCI_MANIFEST.into(), &["v2"]).await;
+    let output = person.run(&["copy", "--sparse", "--json", &server.at("sparse/app:v2"), "oci:folder:v2"]);
+    let (said, printed) = (text(&output.stderr), serde_json::from_slice::<Value>(&output.stdout).unwrap());
+    let absent = &printed["copies"][0]["outcome"]["absent"];
+    assert!(said.contains("does not have the blob"), "{said}");
+    assert!(absent.as_array().unwrap().contains(&json!(Digest::sha256(b"gone"))), "{printed}");
 }
 
 #[tokio::test]

@@ -105,6 +105,8 @@ async fn what_is_no_index_is_left_alone() {
     assert!(said.contains("no index"), "{said}");
     assert_eq!(server.repository("app").tagged("amd64").await, before);
     person.fails(&["index", "annotate", &server.at("app:missing"), "a=b"], 3);
+    let said = person.fails(&["index", "create", "docker-archive:x.tar:app:v1", &child], 2);
+    assert!(said.contains("no index") && !person.path("x.tar").exists(), "{said}");
     person.fails(&["index", "add", &server.at(&format!("app@{}", Digest::sha256(b""))), &child], 2);
 }
 

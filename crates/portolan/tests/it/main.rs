@@ -11,6 +11,7 @@ mod inspect;
 mod login;
 mod repository;
 mod serve;
+mod stop;
 mod toolkit;
 
 use std::path::Path;

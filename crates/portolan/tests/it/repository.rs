@@ -23,6 +23,11 @@ async fn tags_are_listed_set_and_deleted() {
     let said = person.fails(&["tags", "delete", &server.at("app:laetst")], 3);
     assert!(said.contains("latest"), "the tag that was meant is told: {said}");
     person.fails(&["tags", "delete", &server.at("app")], 2);
+    person.prints(&["tags", "set", &server.at("app:latest"), "v3"]);
+    let several = ["app:missing", "app:v3", "gone:v1"].map(|reference| server.at(reference));
+    let said = person.fails(&["tags", "delete", &several[0], &several[1], &several[2]], 3);
+    assert!(said.contains("2 of 3") && said.contains("app:missing") && said.contains("gone:v1"), "{said}");
+    assert_eq!(repository.tags().await.unwrap(), ["latest"]);
     person.fails(&["tags", "list", &server.at("app:v1")], 2);
 }
 
@@ -47,6 +52,9 @@ async fn files_are_attached_found_and_come_along() {
         let attach =
             ["attach", &reference, "sbom.json", "--artifact-type", "application/spdx+json", "--annotation", "a=b"];
         let printed = person.prints_text(&attach);
+        let again = person.prints_json(&[&attach[..], &["--json"]].concat());
+        assert!(printed.trim().ends_with(again["digest"].as_str().unwrap()), "the same artifact: {printed} {again}");
+        assert_eq!((&again["reference"], &again["subject"]), (&json!(reference), &json!(image("a").digest())));
         let listed = person.prints_json(&["referrers", "--json", &reference]);
         let referrer = &listed["referrers"][0];
         assert!(printed.trim().ends_with(referrer["digest"].as_str().unwrap()), "{printed} {listed}");
@@ -76,6 +84,9 @@ async fn what_an_index_names_goes_by_force_alone() {
     assert!(repository.get(image("a").digest()).await.is_err());
     person.fails(&["delete", &server.at("app")], 2);
     person.fails(&["delete", &server.at("app:amd64")], 3);
+    let printed = person.prints_json(&["delete", "--json", &server.at("app:v1")]);
+    let index = Index::oci().image(&image("a"), "linux/amd64").digest();
+    assert_eq!(printed, json!({"reference": server.at("app:v1"), "digest": index}));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use futures_util::{StreamExt, stream};
 use portolan_model::Platform;
 
 use super::options::Options;
+use super::wait_for;
 use crate::failure::{Failure, Outcome};
 use pairs::Pair;
 use report::Report;
@@ -73,12 +74,16 @@ pub(crate) struct Arguments {
     options: Options,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Outcome {
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let pairs = pairs::of(&arguments.references, arguments.from.as_deref())?;
+    wait_for(copy(arguments, pairs))
+}
+
+async fn copy(arguments: &Arguments, pairs: Vec<Pair>) -> Outcome {
     let run = Arc::new(Run::new(arguments)?);
     let report = Report { json: arguments.json, several: pairs.len() > 1, talk: Arc::clone(run.talk()) };
     let mut copied = copy_all(&run, pairs, &report).await;
-    run.end(&mut copied).await;
+    run.end(&mut copied, &report).await;
     report.print(&copied)?;
     failed(copied)
 }
@@ -92,7 +97,9 @@ async fn copy_all(run: &Arc<Run>, pairs: Vec<Pair>, report: &Report) -> Vec<Copi
     let mut copies = stream::iter(copies).buffer_unordered(run.jobs());
     let mut copied = Vec::new();
     while let Some((position, copy)) = copies.next().await {
-        report.tell(&copy);
+        if !copy.is_pending() {
+            report.tell(&copy);
+        }
         copied.push((position, copy));
     }
     copied.sort_unstable_by_key(|(position, _)| *position);
@@ -102,15 +109,6 @@ async fn copy_all(run: &Arc<Run>, pairs: Vec<Pair>, report: &Report) -> Vec<Copi
 /// The failure of the whole, if any copy failed.
 fn failed(copied: Vec<Copied>) -> Outcome {
     let all = copied.len();
-    let mut failures: Vec<(String, Failure)> =
-        copied.into_iter().filter_map(|copy| Some((copy.name(), copy.result.err()?))).collect();
-    match failures.as_slice() {
-        [] => Ok(()),
-        [_] if all == 1 => Err(failures.remove(0).1),
-        [(_, first), ..] => {
-            let lines: Vec<_> = failures.iter().map(|(name, failure)| format!("  {name}: {failure}")).collect();
-            let message = format!("{} of {all} copies failed:\n{}", failures.len(), lines.join("\n"));
-            Err(Failure::new(first.status, anyhow::Error::msg(message)))
-        }
-    }
+    let failures = copied.into_iter().filter_map(|copy| Some((copy.name(), copy.result.err()?))).collect();
+    Failure::of_several("copies", all, failures)
 }

@@ -25,7 +25,7 @@ pub(super) fn of(references: &[String], from: Option<&Path>) -> Outcome<Vec<Pair
         (Some(file), [prefix]) => listed(file, Some(&Prefix::parse(prefix)?))?,
         (Some(_), _) => return Err(wrong("with --from there is at most one DST on the command line")),
         (None, [source, target]) if !target.ends_with('/') || is_local(target) => {
-            vec![Pair { source: parsed(source)?, target: parsed(target)? }]
+            vec![Pair { source: parsed(source)?, target: parsed_target(target)? }]
         }
         (None, [sources @ .., prefix]) if !sources.is_empty() => {
             let prefix = Prefix::parse(prefix)?;
@@ -59,7 +59,7 @@ fn read(file: &Path) -> std::io::Result<String> {
 
 fn line_pair(words: &[&str], prefix: Option<&Prefix>) -> Outcome<Pair> {
     match (words, prefix) {
-        ([source, target], _) => Ok(Pair { source: parsed(source)?, target: parsed(target)? }),
+        ([source, target], _) => Ok(Pair { source: parsed(source)?, target: parsed_target(target)? }),
         ([source], Some(prefix)) => under(prefix, source),
         ([_], None) => Err(wrong("there is no DST, neither here nor on the command line")),
         _ => Err(wrong("a line is SRC, or SRC and DST")),
@@ -76,6 +76,21 @@ fn parsed(text: &str) -> Outcome<Location> {
     text.parse().map_err(|error: crate::location::LocationError| Failure::usage(error))
 }
 
+/// Whoever writes a host alone does not mean an image of Docker Hub whose tag is a number.
+fn parsed_target(text: &str) -> Outcome<Location> {
+    if is_host(text.strip_prefix("docker://").unwrap_or(text)) {
+        return Err(wrong(&format!("\"{text}\" is a host; write {text}/ to keep repository and tag, or {text}/NAME")));
+    }
+    parsed(text)
+}
+
+fn is_host(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_name = !host.contains('/') && (host.contains('.') || host == "localhost");
+    let is_address = host.starts_with('[') && host.ends_with(']');
+    (is_name || is_address) && port.parse::<u16>().is_ok()
+}
+
 fn is_local(text: &str) -> bool {
     matches!(text.parse(), Ok(Location::Local(_)))
 }
@@ -83,12 +98,14 @@ fn is_local(text: &str) -> bool {
 /// Two sources under one name would be one of the two, by chance.
 fn distinct(pairs: &[Pair]) -> Outcome {
     let mut seen = HashMap::new();
-    for pair in pairs.iter().filter(|pair| pair.target.names_image()) {
-        if let Some(other) = seen.insert(&pair.target, &pair.source)
-            && *other != pair.source
-        {
-            return Err(wrong(&format!("{other} and {} would both be {}", pair.source, pair.target)));
-        }
+    let complete = pairs.iter().map(|Pair { source, target }| (source.complete(), target.complete()));
+    for (source, target) in complete.filter(|(_, target)| target.names_image()) {
+        match seen.get(&target) {
+            Some(other) if *other != source => {
+                return Err(wrong(&format!("{other} and {source} would both be {target}")));
+            }
+            _ => seen.insert(target, source),
+        };
     }
     Ok(())
 }
@@ -122,6 +139,9 @@ mod tests {
         assert_eq!(pairs(&["quay.io/a:1", "oci:folder/"], None).unwrap(), ["quay.io/a:1 oci:folder/"]);
         let several = pairs(&["quay.io/a:1", "quay.io/b:2", "localhost/x"], None).unwrap();
         assert_eq!(several, ["quay.io/a:1 localhost/x/a:1", "quay.io/b:2 localhost/x/b:2"]);
+        let untagged = pairs(&["oci:a", "oci:b", "oci:folder"], None).unwrap();
+        assert_eq!(untagged, ["oci:a oci:folder", "oci:b oci:folder"]);
+        assert_eq!(pairs(&["quay.io/a", "quay.io/a:latest", "localhost"], None).unwrap().len(), 2, "the same twice");
     }
 
     #[test]
@@ -135,8 +155,26 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for references in [&["quay.io/a:1"][..], &[], &["quay.io/a:1", "ghcr.io/a:1", "localhost"]] {
+        for references in [
+            &["quay.io/a:1"][..],
+            &[],
+            &["quay.io/a:1", "ghcr.io/a:1", "localhost"],
+            &["quay.io/a", "ghcr.io/a", "localhost"],
+            &["quay.io/a", "ghcr.io/a:latest", "localhost"],
+        ] {
             assert_eq!(pairs(references, None).unwrap_err().status, Status::Usage, "{references:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_alone_is_no_image() {
+        for host in ["127.0.0.1:5000", "localhost:5000", "[::1]:5000", "docker://quay.io:443"] {
+            let failure = pairs(&["quay.io/a:1", host], None).unwrap_err();
+            assert!(failure.status == Status::Usage && failure.to_string().contains("is a host"), "{failure}");
+            pairs(&[], Some(&format!("quay.io/a:1 {host}\n"))).unwrap_err();
+        }
+        for (target, location) in [("alpine:5000", "docker.io/library/alpine:5000"), ("oci:5000", "oci:5000")] {
+            assert_eq!(pairs(&["quay.io/a:1", target], None).unwrap(), [format!("quay.io/a:1 {location}")]);
         }
     }
 }

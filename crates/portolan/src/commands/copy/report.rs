@@ -53,21 +53,24 @@ impl Report {
     pub(super) fn tell(&self, copied: &Copied) {
         let name = copied.name();
         match &copied.result {
-            Ok(Done { plan, outcome: Some(outcome) }) => {
+            Ok(Done::CarriedOut { outcome, rewritten, remarks, .. }) => {
                 self.talk.say(format_args!("{name}: {}", told(&outcome.tally)));
-                self.remarks(plan);
+                for digest in &outcome.absent {
+                    self.talk.say(format_args!("  the source does not have the blob {digest}; it is left out"));
+                }
+                self.remarks(rewritten, remarks);
             }
             // Of a single copy this is what the command ends with.
             Err(failure) if self.several => self.talk.say(format_args!("{name}: failed: {failure}")),
-            Ok(Done { outcome: None, .. }) | Err(_) => (),
+            Ok(Done::Planned(_)) | Err(_) => (),
         }
     }
 
-    fn remarks(&self, plan: &Plan) {
-        for remark in &plan.remarks {
+    fn remarks(&self, rewritten: &[Rewritten], remarks: &[String]) {
+        for remark in remarks {
             self.talk.say(format_args!("  {remark}"));
         }
-        for Rewritten { old, new } in &plan.rewritten {
+        for Rewritten { old, new } in rewritten {
             self.talk.say(format_args!("  {old} became {new}"));
         }
     }
@@ -80,8 +83,10 @@ impl Report {
         let mut data = Data::new();
         for copy in copied {
             match &copy.result {
-                Ok(Done { plan, outcome: None }) => data.bytes(planned(&copy.name(), plan).as_bytes())?,
-                Ok(Done { plan, .. }) => data.line(format_args!("{}@{}", plan.target, plan.digest))?,
+                Ok(Done::Planned(plan)) => data.bytes(planned(&copy.name(), plan).as_bytes())?,
+                Ok(Done::CarriedOut { target, outcome, .. }) => {
+                    data.line(format_args!("{target}@{}", outcome.digest))?;
+                }
                 Err(_) => (),
             }
         }
@@ -90,19 +95,21 @@ impl Report {
 }
 
 fn entry(copied: &Copied) -> Entry<'_> {
-    let done = copied.result.as_ref().ok();
-    let outcome = done.and_then(|done| done.outcome.as_ref());
-    let plan = done.map(|done| &done.plan);
-    // A plan has these itself.
-    let carried_out = plan.filter(|_| outcome.is_some());
-    Entry {
+    let entry = Entry {
         source: copied.pair.source.to_string(),
         target: copied.pair.target.to_string(),
-        plan: plan.filter(|_| outcome.is_none()),
-        outcome,
-        rewritten: carried_out.map(|plan| plan.rewritten.as_slice()).unwrap_or_default(),
-        remarks: carried_out.map(|plan| plan.remarks.as_slice()).unwrap_or_default(),
-        error: copied.result.as_ref().err().map(entry_error),
+        plan: None,
+        outcome: None,
+        rewritten: &[],
+        remarks: &[],
+        error: None,
+    };
+    match &copied.result {
+        Ok(Done::Planned(plan)) => Entry { plan: Some(plan), ..entry },
+        Ok(Done::CarriedOut { outcome, rewritten, remarks, .. }) => {
+            Entry { outcome: Some(outcome), rewritten, remarks, ..entry }
+        }
+        Err(failure) => Entry { error: Some(entry_error(failure)), ..entry },
     }
 }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use portolan_model::{Platform, Reference};
-use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Sessions};
+use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Rewritten, Sessions};
 use portolan_registry::{Error, Kind, TagUpdate};
 
 use super::pairs::Pair;
+use super::report::Report;
 use super::uploads::Uploads;
 use super::{Arguments, image};
 use crate::documents;
 use crate::failure::{self, Failure};
 use crate::hosts::Environment;
+use crate::location::Location;
 use crate::output::{Progress, Talk};
 use crate::places::{Places, Source, Target};
 
@@ -31,17 +33,22 @@ pub(super) struct Copied {
     pub(super) result: failure::Outcome<Done>,
 }
 
-/// What is to be done, and what was.
-pub(super) struct Done {
-    pub(super) plan: Plan,
-    /// Nothing of a dry run.
-    pub(super) outcome: Option<Outcome>,
+/// What is to be done, or was. There may be many of them, so of a plan that was carried out there is
+/// no more than is reported.
+pub(super) enum Done {
+    Planned(Box<Plan>),
+    CarriedOut { target: String, outcome: Box<Outcome>, rewritten: Vec<Rewritten>, remarks: Vec<String> },
 }
 
 impl Copied {
     /// What it is called in messages.
     pub(super) fn name(&self) -> String {
         format!("{} -> {}", self.pair.source, self.pair.target)
+    }
+
+    /// Whether it is in an archive that is not in its place yet.
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.result, Ok(Done::CarriedOut { .. })) && self.pair.target.is_archive()
     }
 }
 
@@ -81,17 +88,15 @@ impl Run {
         Copied { pair, result }
     }
 
-    /// Puts archives into their places. One that cannot be is the failure of whatever went into it.
-    pub(super) async fn end(&self, copied: &mut [Copied]) {
+    /// Puts archives into their places, and says so. One that cannot be is the failure of whatever
+    /// went into it.
+    pub(super) async fn end(&self, copied: &mut [Copied], report: &Report) {
         self.progress.end();
-        let succeeded = copied.iter_mut().filter(|copy| copy.result.is_ok());
-        for copy in succeeded {
-            if self.dry {
-                continue;
-            }
+        for copy in copied.iter_mut().filter(|copy| copy.is_pending()) {
             if let Err(failure) = self.places.finish(&copy.pair.target).await {
                 copy.result = Err(failure);
             }
+            report.tell(copy);
         }
     }
 
@@ -111,11 +116,14 @@ impl Run {
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
         if self.dry {
-            return Ok(Done { plan, outcome: None });
+            return Ok(Done::Planned(Box::new(plan.without_bytes())));
         }
         let observer: Arc<dyn Observer> = self.progress.watch(&plan);
         match self.copier.carry_out(&plan, &observer).await {
-            Ok(outcome) => Ok(Done { plan, outcome: Some(outcome) }),
+            Ok(outcome) => {
+                let Plan { target, rewritten, remarks, .. } = plan;
+                Ok(Done::CarriedOut { target, outcome: Box::new(outcome), rewritten, remarks })
+            }
             Err(error) => Err(explained(pair, &source, error).await),
         }
     }
@@ -145,7 +153,38 @@ impl Run {
 /// The failure with what to do about it: log in at whichever side it was, or choose another tag.
 async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
     let failure = Failure::from(error);
-    let by_source = pair.source.host().is_some_and(|host| failure.to_string().contains(&format!("{host} says")));
-    let location = if by_source { &pair.source } else { &pair.target };
-    documents::suggesting(&source.place, &source.reference, location.advised(failure)).await
+    let failure = match refusing(pair, &failure.to_string()) {
+        Some(location) => location.advised(failure),
+        None => failure,
+    };
+    documents::suggesting(&source.place, &source.reference, failure).await
+}
+
+/// The side whose registry speaks in an error that names both.
+fn refusing<'a>(pair: &'a Pair, error: &str) -> Option<&'a Location> {
+    let speaks = |location: &&Location| {
+        location
+            .host()
+            .is_some_and(|host| ["says", "answers"].iter().any(|verb| error.contains(&format!("{host} {verb}"))))
+    };
+    [&pair.source, &pair.target].into_iter().find(speaks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_refuses_is_who_speaks() {
+        let pair = Pair { source: "quay.io/a:1".parse().unwrap(), target: "ghcr.io/a:1".parse().unwrap() };
+        let copying = "copying the blob from quay.io/a to ghcr.io/a";
+        for (said, host) in [
+            ("quay.io says DENIED: no", Some("quay.io")),
+            ("ghcr.io answers 403 Forbidden", Some("ghcr.io")),
+            ("mirror.example says DENIED: no", None),
+        ] {
+            let refusing = refusing(&pair, &format!("{copying}: {said}"));
+            assert_eq!(refusing.and_then(Location::host), host, "{said}");
+        }
+    }
 }

@@ -12,8 +12,9 @@ use crate::output::short;
 
 /// Add images and indexes to an index, which is made if it is not there.
 ///
-/// Many processes may do so at the same time, and none of their children is lost. A child takes the place of
-/// the one for the same platform.
+/// In a registry with preconditions, many processes may do so at the same time, and none of their children is
+/// lost. In a folder, the second is refused as long as the first holds the lock; in an archive, whoever is
+/// ready last is refused. A child takes the place of the one for the same platform.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

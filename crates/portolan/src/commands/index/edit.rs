@@ -1,6 +1,6 @@
 //! What becomes of the document, for each kind of change.
 
-use portolan_model::{Descriptor, Draft, Fate, Manifest, MediaType, Role};
+use portolan_model::{Descriptor, Draft, Fate, Manifest, MediaType, Platform, Role};
 use portolan_registry::{Edited, Error, Kind, Result};
 use serde_json::json;
 
@@ -106,7 +106,8 @@ fn selected(current: &Manifest, selector: &Selector) -> Result<()> {
 /// Whether a reader who looks for the platform of `child` would find `known` instead of it.
 fn replaces(child: &Descriptor, known: &Descriptor) -> bool {
     let platform = child.platform.as_ref().filter(|platform| platform.os != "unknown");
-    known.digest == child.digest || (platform.is_some() && known.platform.as_ref() == platform)
+    let same = |known: &Platform| platform.is_some_and(|new| known.satisfies(new) && new.satisfies(known));
+    known.digest == child.digest || known.platform.as_ref().is_some_and(same)
 }
 
 /// Drops children, and what BuildKit has attached to them.
@@ -157,6 +158,16 @@ mod tests {
         let (edited, replaced) = add(Some(&index.manifest()), &[child(&new, "linux/amd64")]).unwrap();
         assert_eq!(digests(&edited), names(&[&other, &new]));
         assert_eq!((replaced.len(), edited.media_type.as_str()), (2, MediaType::DOCKER_LIST));
+    }
+
+    #[test]
+    fn a_platform_is_the_same_however_it_is_spelled() {
+        let (old, other, new) = (image("old"), image("other"), image("new"));
+        let index = Index::oci().image(&old, "linux/arm64/v8").image(&other, "linux/arm/v7").manifest();
+        let (edited, replaced) = add(Some(&index), &[child(&new, "linux/arm64")]).unwrap();
+        assert_eq!((digests(&edited), replaced.len()), (names(&[&other, &new]), 1));
+        let (edited, replaced) = add(Some(&index), &[child(&new, "linux/arm/v6")]).unwrap();
+        assert_eq!((digests(&edited), replaced.len()), (names(&[&old, &other, &new]), 0));
     }
 
     #[test]

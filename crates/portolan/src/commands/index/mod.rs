@@ -13,7 +13,7 @@ use portolan_registry::copy::Place;
 use portolan_registry::{Edited, IndexEdit, edit_index};
 use serde::Serialize;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::location::Location;
 use crate::output;
 use crate::places::Places;
@@ -60,6 +60,10 @@ struct Editor<'a> {
 
 impl<'a> Editor<'a> {
     async fn open(places: &'a Places, location: &'a Location, json: bool) -> Outcome<Self> {
+        if location.is_docker_archive() {
+            let message = "a docker-archive holds images and no index; write oci-archive:FILE:TAG, or another place";
+            return Err(Failure::usage(anyhow::Error::msg(message)));
+        }
         let (place, tag) = places.tag(location).await?;
         Ok(Self { places, location, place, tag, json })
     }

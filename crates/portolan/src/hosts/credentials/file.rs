@@ -1,9 +1,9 @@
 //! A file of credentials: docker's `config.json`, podman's `auth.json`, and docker's older `.dockercfg`.
 
 use std::cmp::Reverse;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -25,7 +25,7 @@ pub(super) struct AuthPath {
 }
 
 /// A file of credentials, as it was read; what is not changed stays as it is, in its order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AuthFile {
     place: AuthPath,
     members: Members,
@@ -45,6 +45,22 @@ impl AuthFile {
             Json::Object(members) => Ok(Self { place: place.clone(), members }),
             other => bail!("{path} is {}, not an object of JSON with credentials", other.kind()),
         }
+    }
+
+    /// Has `change` change the file, and answers whether it did, as `change` says. Nobody else who
+    /// does it this way reads or writes the file meanwhile, so that no change is lost.
+    pub(super) fn update(place: &AuthPath, change: impl FnOnce(&mut Self) -> Result<bool>) -> Result<bool> {
+        let _lock = lock(&place.path).with_context(|| format!("locking {}", place.path.display()))?;
+        let mut file = Self::read(place)?;
+        let changed = change(&mut file)?;
+        if changed {
+            file.write()?;
+        }
+        Ok(changed)
+    }
+
+    pub(super) fn place(&self) -> &AuthPath {
+        &self.place
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -119,14 +135,13 @@ impl AuthFile {
 
     /// Puts the file in the place of the old one, readable by its owner alone. A reader sees one or
     /// the other, never half of it; where the path is a link, what it points to is replaced.
-    pub(super) fn write(&self) -> Result<()> {
+    fn write(&self) -> Result<()> {
         let path = followed(self.path());
         self.replace(&path).with_context(|| format!("writing credentials to {}", path.display()))
     }
 
     fn replace(&self, path: &Path) -> Result<()> {
-        let folder = path.parent().context("it is no file in a folder")?;
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let folder = made_folder(path)?;
         // Temporary files have the mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let members = Json::Object(self.members.clone());
@@ -171,6 +186,24 @@ impl AuthFile {
             other => bail!("{}: {place} is {}, not a string", self.path().display(), other.kind()),
         }
     }
+}
+
+/// Waits for a file beside the one at `path`, which itself is another one after each change. It is
+/// let go of with what this answers, and stays: whoever removed it might remove another's.
+fn lock(path: &Path) -> Result<File> {
+    let path = followed(path);
+    let name = path.file_name().context("it is no file in a folder")?;
+    let lock = made_folder(&path)?.join(format!(".{}.portolan-lock", name.display()));
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// The folder that a file lies in, made if it is not there.
+fn made_folder(path: &Path) -> Result<&Path> {
+    let folder = path.parent().context("it is no file in a folder")?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    Ok(folder)
 }
 
 fn find<'a>(members: &'a Members, name: &str) -> Option<&'a Json> {

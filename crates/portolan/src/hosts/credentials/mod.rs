@@ -105,16 +105,13 @@ impl CredentialStore {
     /// # Errors
     /// A file that cannot be read or written, a helper that fails, no place at all.
     pub(crate) async fn save(&self, host: &str, credential: &Credential) -> Result<Keeper> {
-        let mut file = self.file_for(host)?;
+        let file = self.file_for(host)?;
         let Some(helper) = helper_for(&file, host)? else {
-            file.set(host, credential)?;
-            file.write()?;
+            AuthFile::update(file.place(), |file| file.set(host, credential).map(|()| true))?;
             return Ok(Keeper::File(file.path().to_owned()));
         };
         self.helpers.store(&helper, key::written(host), credential).await.with_context(|| named_by(&file))?;
-        if file.remove(host)? {
-            file.write()?;
-        }
+        forget(&file, host)?;
         Ok(Keeper::Helper(helper))
     }
 
@@ -126,14 +123,13 @@ impl CredentialStore {
     pub(crate) async fn erase(&self, host: &str) -> Result<Vec<Keeper>> {
         let mut erased = Vec::new();
         for path in &self.paths {
-            let mut file = AuthFile::read(path)?;
+            let file = AuthFile::read(path)?;
             if let Some(helper) = helper_for(&file, host)?
                 && self.erase_in(&helper, host).await.with_context(|| named_by(&file))?
             {
                 erased.push(Keeper::Helper(helper));
             }
-            if file.remove(host)? {
-                file.write()?;
+            if forget(&file, host)? {
                 erased.push(Keeper::File(file.path().to_owned()));
             }
         }
@@ -212,6 +208,12 @@ fn helper_for(file: &AuthFile, host: &str) -> Result<Option<String>> {
         None => file.common_helper()?,
     };
     Ok(helper.map(str::to_owned))
+}
+
+/// Takes out what `file` itself says of `host`, and answers whether that was anything. Where there is
+/// nothing to take out, nothing is written, not even a lock.
+fn forget(file: &AuthFile, host: &str) -> Result<bool> {
+    Ok(file.clone().remove(host)? && AuthFile::update(file.place(), |file| file.remove(host))?)
 }
 
 fn named_by(file: &AuthFile) -> String {

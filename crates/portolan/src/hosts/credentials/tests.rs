@@ -1,16 +1,19 @@
 //! Which credential is found, and what login and logout leave in the files.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 use std::time::Duration;
 
 use portolan_client::Secret;
 use portolan_model::fixtures::repository;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Builder;
 
 use super::*;
 
@@ -365,4 +368,28 @@ async fn logout_forgets_the_host_everywhere() {
     assert_eq!(name_for(&store, "gcr.io").await.unwrap(), "other");
     assert_eq!(home.json("home/.dockercfg"), bare(&[("gcr.io", "other")]));
     assert_eq!(store.erase("quay.io").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn logins_at_the_same_time_lose_nothing() {
+    let home = Home::new();
+    let threads = 8;
+    let start = Barrier::new(threads);
+    let host = |thread: usize, number: usize| format!("r{thread}-{number}.io");
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let (home, start) = (&home, &start);
+            scope.spawn(move || {
+                let runtime = Builder::new_current_thread().build().unwrap();
+                start.wait();
+                for number in 0..10 {
+                    runtime.block_on(home.store().save(&host(thread, number), &basic("me", "x"))).unwrap();
+                }
+                runtime.block_on(home.store().erase(&host(thread, 0))).unwrap();
+            });
+        }
+    });
+    let left: Vec<_> = (0..threads).flat_map(|thread| (1..10).map(move |number| host(thread, number))).collect();
+    let kept = home.json(CONFIG_JSON)["auths"].as_object().unwrap().clone();
+    assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), left.into_iter().collect());
 }

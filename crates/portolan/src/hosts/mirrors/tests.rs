@@ -1,9 +1,11 @@
 //! Who answers when there are mirrors; and that everything else is as without them.
 
+use portolan_client::{Client, Retry, Scheme, Settings};
 use portolan_model::fixtures::{Image, image, repository, tag};
 use portolan_registry::contract::{Repository, refused, unknown_digest};
 use portolan_registry::memory::MemoryRegistry;
 
+use super::super::tests::answering;
 use super::*;
 
 /// A mirror that has nothing changes nothing.
@@ -26,6 +28,7 @@ fn source(registry: &Arc<dyn Registry>, name: &str) -> Source {
         name: name.into(),
         tags: true,
         down: Arc::default(),
+        broken: Arc::default(),
     }
 }
 
@@ -100,4 +103,23 @@ async fn a_mirror_that_is_down_is_not_asked_again() {
     assert_eq!(app.tagged("v1").await, Some(image("primary").digest()));
     down.store(false, Ordering::Relaxed);
     assert_eq!(app.tagged("v1").await, Some(image("mirror").digest()));
+}
+
+#[tokio::test]
+async fn a_mirror_with_a_broken_blob_is_not_asked_for_it_again() {
+    let flipped = "HTTP/1.1 200 OK\r\ncontent-length: 12\r\nconnection: close\r\n\r\nthe convent!";
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 12\r\nconnection: close\r\n\r\nthe con";
+    for (answer, kind) in [(flipped, Kind::DigestInvalid), (cut, Kind::Unavailable)] {
+        let settings = Settings::new(answering(answer).await);
+        let retry = Retry { attempts: 1, ..settings.retry };
+        let client = Client::new(Settings { scheme: Scheme::Http, retry, ..settings }).unwrap();
+        let mirror: Arc<dyn Registry> = Arc::new(client);
+        let primary = memory();
+        let digest = Digest::sha256(b"the content!");
+        Repository::of(&primary, "app").put_blob(&digest, Bytes::from("the content!")).await.unwrap();
+        let app = mirrored(vec![source(&mirror, "copies/app")], &primary);
+        let error = refused(app.read(&digest).await, &kind);
+        assert!(error.message().starts_with("reading from the mirror copies/app: "), "{error}");
+        assert_eq!(app.read(&digest).await.unwrap(), "the content!");
+    }
 }
