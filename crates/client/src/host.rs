@@ -51,7 +51,12 @@ impl Host {
     /// A name that is no host; a certificate or key that cannot be read.
     pub(crate) fn new(settings: Settings) -> Result<Self> {
         let base = base(&settings)?;
-        let transport = Transport::new(tls::http(&settings, &base)?, settings.idle_timeout);
+        let transport = Transport::new(
+            base.clone(),
+            tls::http(&settings, &base)?,
+            tls::http_abroad(&settings)?,
+            settings.idle_timeout,
+        );
         let persistence = Persistence::new(&settings.host, settings.retry, Arc::clone(&settings.observer));
         let authenticator =
             Authenticator::new(&settings.host, &base, settings.credentials, transport.clone(), persistence.clone());

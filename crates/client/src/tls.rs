@@ -29,19 +29,33 @@ const USER_AGENT: &str = concat!("portolan/", env!("CARGO_PKG_VERSION"));
 /// # Errors
 /// A certificate or key that cannot be read.
 pub(crate) fn http(settings: &Settings, base: &Url) -> Result<reqwest::Client> {
+    build(settings, is_loopback(base))
+}
+
+/// The library for other origins that the host leads to. They are not shown who one is there, and are
+/// reached through a proxy though the host may not be.
+///
+/// # Errors
+/// As [`http`].
+pub(crate) fn http_abroad(settings: &Settings) -> Result<reqwest::Client> {
+    let tls = Tls { identity: None, ..settings.tls.clone() };
+    build(&Settings { tls, ..settings.clone() }, false)
+}
+
+fn build(settings: &Settings, direct: bool) -> Result<reqwest::Client> {
     // Whoever comes second finds one installed, and that one is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = roots(&settings.tls)?;
-    let built = builder(settings, base)?.tls_certs_merge(roots.clone()).build();
+    let built = builder(settings, direct)?.tls_certs_merge(roots.clone()).build();
     let built = match (built, settings.scheme) {
         // A machine without any authorities can still speak to a registry that needs none.
-        (Err(_), Scheme::Http) => builder(settings, base)?.tls_certs_only(roots).build(),
+        (Err(_), Scheme::Http) => builder(settings, direct)?.tls_certs_only(roots).build(),
         (built, _) => built,
     };
     built.map_err(|error| Error::internal(format!("preparing TLS for {}", settings.host), error))
 }
 
-fn builder(settings: &Settings, base: &Url) -> Result<ClientBuilder> {
+fn builder(settings: &Settings, direct: bool) -> Result<ClientBuilder> {
     let all_windows = u32::try_from(settings.connections.max(2)).ok().and_then(|count| WINDOW.checked_mul(count));
     let builder = reqwest::Client::builder()
         .http2_initial_stream_window_size(WINDOW)
@@ -51,7 +65,7 @@ fn builder(settings: &Settings, base: &Url) -> Result<ClientBuilder> {
         .connect_timeout(settings.idle_timeout)
         .pool_idle_timeout(KEPT)
         .tls_danger_accept_invalid_certs(settings.tls.accept_any);
-    let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
+    let builder = if direct { builder.no_proxy() } else { builder };
     Ok(match identity(&settings.tls)? {
         Some(identity) => builder.identity(identity),
         None => builder,

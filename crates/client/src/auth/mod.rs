@@ -205,7 +205,8 @@ mod tests {
     async fn told_at_an_open_realm(credentials: Arc<dyn Credentials>) -> Error {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse("https://registry.example").unwrap();
-        let transport = Transport::new(reqwest::Client::new(), Duration::from_secs(5));
+        let transport =
+            Transport::new(base.clone(), reqwest::Client::new(), reqwest::Client::new(), Duration::from_secs(5));
         let persistence =
             Persistence::new("registry.example", Retry { attempts: 1, ..Retry::default() }, Arc::new(Silent));
         let authenticator = Authenticator::new("registry.example", &base, credentials, transport, persistence);

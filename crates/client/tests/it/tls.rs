@@ -6,9 +6,8 @@ use futures_util::stream;
 use portolan_client::{Client, Identity, Scheme, Secret, Settings, Tls};
 use portolan_model::Digest;
 use portolan_model::fixtures::blob;
-use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::{Body, Kind, Writer};
-use portolan_server::{ReadyCheck, Server, TlsFiles};
+use portolan_testkit::Served;
 use rcgen::{CertifiedKey, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +19,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::fake::{Fake, Reply};
 use crate::harness::{Listener, app, context, read_blob};
 
 fn certificate() -> CertifiedKey<KeyPair> {
@@ -38,22 +38,18 @@ fn root(key: &CertifiedKey<KeyPair>) -> Tls {
 struct Secure {
     host: String,
     key: CertifiedKey<KeyPair>,
-    _running: JoinSet<()>,
+    _served: Served,
     _files: TempDir,
 }
 
 impl Secure {
     async fn start() -> Self {
         let (key, files) = (certificate(), TempDir::new().unwrap());
-        let tls = TlsFiles { certificate: files.path().join("cert.pem"), key: files.path().join("key.pem") };
-        std::fs::write(&tls.certificate, key.cert.pem()).unwrap();
-        std::fs::write(&tls.key, key.signing_key.serialize_pem()).unwrap();
-        let settings = portolan_server::Settings { tls: Some(tls), ..Default::default() };
-        let server = Server::bind(settings, Arc::new(MemoryRegistry::new()), ReadyCheck::always()).await.unwrap();
-        let host = server.local_addr().to_string();
-        let mut running = JoinSet::new();
-        running.spawn(server.run(std::future::pending()));
-        Self { host, key, _running: running, _files: files }
+        let paths = (files.path().join("cert.pem"), files.path().join("key.pem"));
+        std::fs::write(&paths.0, key.cert.pem()).unwrap();
+        std::fs::write(&paths.1, key.signing_key.serialize_pem()).unwrap();
+        let served = Served::over_tls(paths.0, paths.1).await.unwrap();
+        Self { host: served.address().to_string(), key, _served: served, _files: files }
     }
 }
 
@@ -122,6 +118,19 @@ async fn a_certificate_of_ones_own_is_shown_where_it_is_asked_for() {
     trusting(host.clone(), Tls { identity: Some(identity), ..root(&own) }).ping().await.unwrap();
     let error = trusting(host, root(&own)).ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_is_shown_to_nobody_else() {
+    let (own, client) = (certificate(), certificate());
+    let (host, _running) = asking_for_a_certificate(&own, &client).await;
+    let away = format!("https://{host}/elsewhere");
+    let fake = Fake::start(move |_| Reply::new(307).header("Location", &away)).await;
+    let identity =
+        Identity { certificates: client.cert.pem().into_bytes(), key: Secret::new(client.signing_key.serialize_pem()) };
+    let tls = Tls { identity: Some(identity), ..root(&own) };
+    let error = Client::new(Settings { tls, ..fake.settings() }).unwrap().ping().await.unwrap_err();
+    assert_eq!(*error.kind(), Kind::Unavailable, "whoever wants one gets none: {error}");
 }
 
 #[tokio::test]

@@ -10,14 +10,17 @@ const LIMITS: &[Limit] = &[
     Limit {
         behaviour: "sparse::a_blob_that_comes_later_is_no_manifest_yet",
         reason: "a layout cannot say that the content under an index's child is not that child",
+        by_chance: false,
     },
     Limit {
         behaviour: "deletes::the_same_content_as_blob_and_as_manifest",
         reason: "a layout has one file for both, which is a manifest as long as the index leads to it",
+        by_chance: false,
     },
     Limit {
         behaviour: "deletes::a_deleted_child_is_no_manifest",
         reason: "a layout cannot say that a child of its index was deleted, but for removing its content",
+        by_chance: false,
     },
 ];
 
