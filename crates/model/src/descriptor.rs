@@ -60,6 +60,12 @@ impl Descriptor {
         }
     }
 
+    /// The image that this is an attestation of, which BuildKit puts beside it in an index and names in
+    /// an annotation.
+    pub fn attests(&self) -> Option<Digest> {
+        self.annotations.get("vnd.docker.reference.digest")?.parse().ok()
+    }
+
     /// Reads what can be read of an object whose digest is known; the second value names each
     /// field whose value has a wrong type, and which is left out.
     pub(crate) fn read(object: &Json, digest: Digest) -> (Self, Vec<FieldError>) {

@@ -1,9 +1,9 @@
 //! Reading manifests: the one that a reference names, or the one for a platform below it.
 
 use bytes::Bytes;
-use portolan_model::{Descriptor, Digest, Manifest, MediaType, Platform, PlatformSearch, Reference, Role, Shape, Step};
+use portolan_model::{Digest, Manifest, MediaType, Platform, PlatformSearch, Reference, Role, Shape, Step};
 use portolan_registry::copy::Place;
-use portolan_registry::{Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, PageRequest, Result, verified_digest};
+use portolan_registry::{Error, Kind, ManifestInfo, PageRequest, Result};
 
 use crate::failure::{Failure, Outcome};
 use crate::image_config;
@@ -61,11 +61,8 @@ pub(crate) async fn read_if_there(place: &Place, reference: &Reference) -> Outco
 }
 
 async fn try_read(place: &Place, reference: &Reference) -> Result<Document> {
-    let Place { registry, context, repository, .. } = place;
-    let read = registry.get_manifest(context, repository, reference).await?;
-    let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
-    verified_digest(&bytes, Some(&read.info.digest))?;
-    Ok(Document { info: read.info, bytes })
+    let (info, bytes) = place.manifest(reference).await?;
+    Ok(Document { info, bytes })
 }
 
 /// The digest that a reference stands for. A digest need not be there.
@@ -73,24 +70,6 @@ pub(crate) async fn digest(place: &Place, reference: &Reference) -> Outcome<Dige
     match reference {
         Reference::Digest(digest) => Ok(digest.clone()),
         tag @ Reference::Tag(_) => Ok(head(place, tag).await?.digest),
-    }
-}
-
-/// What refers to a manifest, or that of it which is of one type.
-pub(crate) async fn referrers(
-    place: &Place,
-    subject: &Digest,
-    artifact_type: Option<&MediaType>,
-) -> Result<Vec<Descriptor>> {
-    let Place { registry, context, repository, .. } = place;
-    let (mut referrers, mut request) = (Vec::new(), PageRequest::first(PAGE));
-    loop {
-        let page = registry.referrers(context, repository, subject, artifact_type, &request).await?;
-        referrers.extend(page.items);
-        match page.next {
-            Some(next) => request.after = Some(next),
-            None => return Ok(referrers),
-        }
     }
 }
 

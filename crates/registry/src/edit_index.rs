@@ -7,7 +7,7 @@ use portolan_model::{Digest, Manifest, MediaType, Tag};
 use tokio::time::sleep;
 
 use crate::copy::Place;
-use crate::{Error, Kind, MAX_MANIFEST_BYTES, Policy, Precondition, PutManifest, Result, TagUpdate, verified_digest};
+use crate::{Error, Kind, Policy, Precondition, PutManifest, Result, TagUpdate};
 
 /// How often a change is begun again because somebody else was faster.
 const ATTEMPTS: u32 = 100;
@@ -82,16 +82,13 @@ fn pause(attempt: u32) -> Result<Duration> {
 }
 
 async fn read(place: &Place, tag: &Tag) -> Result<Option<(Digest, Manifest)>> {
-    let Place { registry, context, repository, .. } = place;
-    let read = match registry.get_manifest(context, repository, &tag.clone().into()).await {
+    let (info, bytes) = match place.manifest(&tag.clone().into()).await {
         Err(error) if matches!(error.kind(), Kind::ManifestUnknown | Kind::RepositoryUnknown) => return Ok(None),
         read => read?,
     };
-    let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
-    verified_digest(&bytes, Some(&read.info.digest))?;
-    let claimed = Some(&read.info.media_type);
+    let claimed = Some(&info.media_type);
     let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-    Ok(Some((read.info.digest, manifest)))
+    Ok(Some((info.digest, manifest)))
 }
 
 /// Answers the new digest, and whether the registry has held the precondition.

@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let source = places.source(location).await?;
     let subject =
         documents::digest(&source.place, &source.reference).await.map_err(|failure| location.advised(failure))?;
-    let referrers = documents::referrers(&source.place, &subject, arguments.artifact_type.as_ref()).await;
+    let referrers = source.place.referrers(&subject, arguments.artifact_type.as_ref()).await;
     let referrers = referrers.map_err(|error| location.failed(error))?;
     if arguments.json {
         return output::json(&Referrers { subject, referrers });

@@ -12,10 +12,12 @@
 mod blob;
 mod carry_out;
 mod claims;
+mod cosign;
 mod observer;
+mod place;
 mod plan;
 mod planner;
-mod referrers;
+mod ranks;
 mod retry;
 mod sessions;
 mod subset;
@@ -27,29 +29,17 @@ mod visit;
 
 use std::sync::Arc;
 
-use portolan_model::{Platform, Reference, RepositoryName};
+use portolan_model::{Platform, Reference};
 use tokio::sync::Semaphore;
 
-use crate::{Context, Registry, TagUpdate};
+use crate::TagUpdate;
 
 pub use observer::{Event, Observer};
+pub use place::Place;
 pub use plan::{Action, Outcome, Plan, PlannedBlob, PlannedDocument, Rewritten, Tally};
 pub use sessions::{NoSessions, Sessions};
 
 use claims::Claims;
-
-/// A repository of a registry, as seen by somebody.
-#[derive(Clone)]
-pub struct Place {
-    /// The registry. Two places are on the same one if this is the same `Arc`.
-    pub registry: Arc<dyn Registry>,
-    /// Who asks.
-    pub context: Context,
-    /// The repository.
-    pub repository: RepositoryName,
-    /// What people call it, for messages and for [`Sessions`]: `quay.io/team/app`, `oci:folder`.
-    pub name: Arc<str>,
-}
 
 /// One thing to copy.
 #[derive(Clone)]
@@ -98,19 +88,5 @@ impl Copier {
     pub fn new(jobs: usize, sessions: Arc<dyn Sessions>) -> Self {
         let jobs = jobs.clamp(1, Semaphore::MAX_PERMITS);
         Self { jobs, permits: Semaphore::new(jobs), claims: Claims::default(), sessions }
-    }
-}
-
-impl Place {
-    /// What people call something in it, for messages.
-    pub(crate) fn at(&self, reference: &(impl ToString + ?Sized)) -> String {
-        let reference = reference.to_string();
-        let separator = if reference.contains(':') { '@' } else { ':' };
-        format!("{}{separator}{reference}", self.name)
-    }
-
-    /// Whether both are on the same registry, so that blobs can be mounted.
-    pub fn shares_registry_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.registry, &other.registry)
     }
 }

@@ -6,10 +6,11 @@ use futures_util::future;
 use portolan_model::{ChildKind, Descriptor, Digest, Draft, Manifest, Platform, Reference};
 
 use super::plan::{Action, Plan, PlannedBlob, PlannedDocument, Rewritten};
+use super::ranks::Ranks;
 use super::together::in_order;
 use super::tree::{Blob, Document, Tree, Want};
 use super::visit::{found, has_visible_blob, known_manifest, tagged, visit};
-use super::{Copier, Options, Place, Request, referrers, subset};
+use super::{Copier, Options, Place, Request, cosign, subset};
 use crate::{Error, Kind, MAX_MANIFEST_BYTES, Precondition, Result, TagUpdate};
 
 /// Deepest nesting that is followed.
@@ -84,7 +85,7 @@ impl Planner<'_> {
         let root = Want { descriptor: Descriptor::of(source_digest.clone()), load, manifest: true };
         self.descend(vec![root], self.options).await?;
         let dropped = self.cut(&source_digest).await?;
-        let mut ranks = Ranks { tree: &self.tree, dropped: &dropped, found: HashMap::new() };
+        let mut ranks = Ranks::new(&self.tree, &dropped);
         ranks.of(&source_digest);
         let main = ranks.documents();
         let mut roots = if self.options.referrers { self.referrers(&main).await? } else { Vec::new() };
@@ -215,7 +216,7 @@ impl Planner<'_> {
         let mut roots = self.signatures(main).await?;
         let mut subjects = main.to_vec();
         while !subjects.is_empty() {
-            let lists = subjects.iter().map(|subject| referrers::of(&self.request.source, subject));
+            let lists = subjects.iter().map(|subject| self.request.source.referrers(subject, None));
             let lists: Vec<Vec<Descriptor>> = in_order(self.jobs, lists).await?;
             let referrers: Vec<_> =
                 lists.into_iter().flatten().filter(|referrer| !self.tree.knows(&referrer.digest)).collect();
@@ -249,7 +250,7 @@ impl Planner<'_> {
     /// What cosign keeps under tags. It names the digest that was signed, so it cannot follow another,
     /// and what the target has under such a tag may have been made there, and stays.
     async fn signatures(&mut self, main: &[Digest]) -> Result<Vec<Root>> {
-        let tags = referrers::cosign_tags(&self.request.source, main).await?;
+        let tags = cosign::tags(&self.request.source, main).await?;
         let Place { registry, context, repository, .. } = &self.request.source;
         let mut roots = Vec::new();
         for tag in tags {
@@ -278,7 +279,7 @@ impl Planner<'_> {
     /// Every document under the roots, children first, those with tags behind all others, and the last
     /// root last.
     fn documents(&self, roots: &[Root], dropped: &HashSet<Digest>, there: &HashSet<Digest>) -> Vec<PlannedDocument> {
-        let mut ranks = Ranks { tree: &self.tree, dropped, found: HashMap::new() };
+        let mut ranks = Ranks::new(&self.tree, dropped);
         for root in roots {
             ranks.of(&root.digest);
         }
@@ -357,38 +358,4 @@ impl Planner<'_> {
 /// Whether a tag need not be set, since it points there already.
 fn is_settled(update: &TagUpdate, current: Option<&Digest>, digest: &Digest) -> bool {
     update.precondition == Precondition::None && current == Some(digest)
-}
-
-/// How high each document stands above those that name no other.
-struct Ranks<'a> {
-    tree: &'a Tree,
-    dropped: &'a HashSet<Digest>,
-    found: HashMap<Digest, usize>,
-}
-
-impl Ranks<'_> {
-    /// The walk has bounded the depth.
-    fn of(&mut self, digest: &Digest) -> usize {
-        if let Some(rank) = self.found.get(digest) {
-            return *rank;
-        }
-        let tree = self.tree;
-        let children = tree.document(digest).map(|document| document.children.as_slice()).unwrap_or_default();
-        let kept = children.iter().filter(|child| !self.dropped.contains(child) && tree.document(child).is_some());
-        let kept: Vec<_> = kept.collect();
-        let rank = kept.into_iter().map(|child| self.of(child) + 1).max().unwrap_or_default();
-        self.found.insert(digest.clone(), rank);
-        rank
-    }
-
-    /// Whether a document that was found names it.
-    fn is_a_child(&self, digest: &Digest) -> bool {
-        self.found.keys().filter_map(|parent| self.tree.document(parent)).any(|parent| parent.children.contains(digest))
-    }
-
-    fn documents(self) -> Vec<Digest> {
-        let mut documents: Vec<_> = self.found.into_keys().collect();
-        documents.sort_unstable();
-        documents
-    }
 }

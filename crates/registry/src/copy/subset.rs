@@ -7,23 +7,17 @@ use portolan_model::{Descriptor, Digest, Draft, Fate, Manifest, Platform, Role};
 use super::tree::{Document, Tree};
 use crate::{Error, Kind, Result};
 
-/// Names the image that a child of BuildKit's says something about.
-const ATTESTATION_OF: &str = "vnd.docker.reference.digest";
-
 /// The children that somebody who wants `platforms` gets: all of them, if none is named.
 ///
 /// Those are the images for a platform, nested indexes that may have some, and what is attached to a
-/// chosen image by the annotation that BuildKit uses.
+/// chosen image as BuildKit does.
 pub(super) fn chosen<'a>(children: &[&'a Descriptor], platforms: &[Platform]) -> Vec<&'a Descriptor> {
     if platforms.is_empty() {
         return children.to_vec();
     }
     let direct: HashSet<&Digest> =
         children.iter().filter(|child| may_serve(child, platforms)).map(|child| &child.digest).collect();
-    let attached = |child: &Descriptor| {
-        let image = child.annotations.get(ATTESTATION_OF).and_then(|text| text.parse().ok());
-        image.is_some_and(|image: Digest| direct.contains(&image))
-    };
+    let attached = |child: &Descriptor| child.attests().is_some_and(|image| direct.contains(&image));
     children.iter().filter(|child| direct.contains(&child.digest) || attached(child)).copied().collect()
 }
 

@@ -113,19 +113,16 @@ async fn load_nearest(
 
 /// A manifest of a place with its bytes, held against its digest; nothing if there is none.
 async fn load_manifest(place: &Place, descriptor: &Descriptor) -> Result<Option<(ManifestInfo, Manifest)>> {
-    let Place { registry, context, repository, .. } = place;
-    let reference = descriptor.digest.clone().into();
-    let read = found(registry.get_manifest(context, repository, &reference).await);
+    let read = found(place.manifest(&descriptor.digest.clone().into()).await);
     let read = read.map_err(|error| error.while_doing(format!("reading {}", place.at(&descriptor.digest))))?;
-    let Some(read) = read else { return Ok(None) };
-    let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
+    let Some((info, bytes)) = read else { return Ok(None) };
     verified_digest(&bytes, Some(&descriptor.digest))?;
-    let served = Some(&read.info.media_type).filter(|media_type| !media_type.is_generic());
+    let served = Some(&info.media_type).filter(|media_type| !media_type.is_generic());
     let claimed = served.or(descriptor.media_type.as_ref());
     let manifest = Manifest::parse(bytes, claimed).map_err(|error| {
         Error::manifest_unreadable(claimed, &error).while_doing(format!("reading {}", place.at(&descriptor.digest)))
     })?;
-    Ok(Some((read.info, manifest)))
+    Ok(Some((info, manifest)))
 }
 
 /// What the target knows of a manifest.

@@ -7,9 +7,6 @@ use serde_json::json;
 use crate::commands::texts::{Annotation, Selector};
 use crate::documents;
 
-/// Names the image that a child of BuildKit's says something about.
-const ATTESTATION_OF: &str = "vnd.docker.reference.digest";
-
 /// A new index.
 pub(super) fn create(media_type: &str, children: &[Descriptor], annotations: &[Annotation]) -> Edited {
     let media_type = MediaType::new(media_type);
@@ -113,10 +110,10 @@ fn replaces(child: &Descriptor, known: &Descriptor) -> bool {
 /// Drops children, and what BuildKit has attached to them.
 fn drop_children(draft: &mut Draft, current: &Manifest, goes: impl Fn(&Descriptor) -> bool) -> Vec<Descriptor> {
     let going = current.children().iter().filter(|child| goes(&child.descriptor));
-    let digests: Vec<_> = going.map(|child| child.descriptor.digest.to_string()).collect();
+    let digests: Vec<_> = going.map(|child| &child.descriptor.digest).collect();
     let mut dropped = Vec::new();
     draft.children(|child| {
-        let attached = child.annotations.get(ATTESTATION_OF).is_some_and(|image| digests.contains(image));
+        let attached = child.attests().is_some_and(|image| digests.contains(&&image));
         if !goes(child) && !attached {
             return Fate::Keep;
         }
@@ -138,7 +135,7 @@ mod tests {
 
     fn attestation(of: &Image) -> serde_json::Value {
         let mut child = serde_json::to_value(child(&image("attestation"), "unknown/unknown")).unwrap();
-        child["annotations"] = json!({ATTESTATION_OF: of.digest()});
+        child["annotations"] = json!({"vnd.docker.reference.digest": of.digest()});
         child
     }
 

@@ -102,7 +102,7 @@ impl Summary {
             children,
             image: if is_index { None } else { Some(image(place, &manifest).await?) },
             // A registry that fails at this alone is worth a summary without it.
-            referrers: documents::referrers(place, &document.info.digest, None).await.ok().map(|all| all.len()),
+            referrers: place.referrers(&document.info.digest, None).await.ok().map(|all| all.len()),
         })
     }
 }

@@ -1,8 +1,8 @@
-//! What refers to a manifest: by `subject`, and by the tags that cosign gives to signatures.
+//! What belongs to a manifest by its name alone: the tags that cosign gives to signatures.
 
 use std::collections::HashSet;
 
-use portolan_model::{Descriptor, Digest, Tag};
+use portolan_model::{Digest, Tag};
 
 use super::Place;
 use crate::{Kind, PageRequest, Result};
@@ -10,23 +10,9 @@ use crate::{Kind, PageRequest, Result};
 /// Items asked for at a time.
 const PAGE: usize = 1000;
 
-/// Every manifest whose subject is `digest`.
-pub(super) async fn of(place: &Place, digest: &Digest) -> Result<Vec<Descriptor>> {
-    let Place { registry, context, repository, .. } = place;
-    let (mut found, mut request) = (Vec::new(), PageRequest::first(PAGE));
-    loop {
-        let page = registry.referrers(context, repository, digest, None, &request).await?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => request.after = Some(next),
-            None => return Ok(found),
-        }
-    }
-}
-
 /// The tags under which cosign keeps signatures, attestations and bills of materials of `digests`:
 /// `sha256-HEX.sig`, `.att` and `.sbom`.
-pub(super) async fn cosign_tags(place: &Place, digests: &[Digest]) -> Result<Vec<Tag>> {
+pub(super) async fn tags(place: &Place, digests: &[Digest]) -> Result<Vec<Tag>> {
     let wanted: HashSet<String> = digests.iter().flat_map(names).collect();
     let Some(least) = wanted.iter().min() else { return Ok(Vec::new()) };
     let Place { registry, context, repository, .. } = place;
