@@ -19,7 +19,7 @@ pub struct Place {
     pub context: Context,
     /// The repository.
     pub repository: RepositoryName,
-    /// What people call it, for messages and for [`Sessions`]: `quay.io/team/app`, `oci:folder`.
+    /// What people call it, for messages and for [`Sessions`](super::Sessions): `quay.io/team/app`, `oci:folder`.
     pub name: Arc<str>,
 }
 
