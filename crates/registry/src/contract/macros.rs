@@ -232,7 +232,7 @@ macro_rules! contract_group {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $behaviour() {
                     let name = concat!(stringify!($group), "::", stringify!($behaviour));
-                    $crate::contract::run(name, super::$make(), $crate::contract::$group::$behaviour).await;
+                    $crate::contract::run(name, super::$make, $crate::contract::$group::$behaviour).await;
                 }
             )*
         }
