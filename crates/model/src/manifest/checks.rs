@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::finding::note;
+use crate::lint::note;
 use crate::path::Path;
 use crate::{Finding, Json, MediaType, Role, Rule};
 

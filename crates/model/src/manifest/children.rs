@@ -1,7 +1,7 @@
 //! What a manifest names by digest, wherever it stands in the document.
 
 use crate::descriptor::FieldError;
-use crate::finding::note;
+use crate::lint::note;
 use crate::path::Path;
 use crate::{Descriptor, Digest, Finding, Json, MediaType, Role, Rule};
 
