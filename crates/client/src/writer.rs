@@ -45,7 +45,7 @@ impl Writer for Client {
             (None, Some(manifest)) => self.refer(context, repository, &manifest, &digest).await?,
             (told, _) => told,
         };
-        Ok(PutOutcome { digest, subject, findings: Vec::new() })
+        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised: None })
     }
 
     async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {

@@ -7,7 +7,7 @@ use portolan_model::{Digest, Manifest, MediaType, Tag};
 use tokio::time::sleep;
 
 use crate::copy::Place;
-use crate::{Error, Kind, Policy, Precondition, PutManifest, Result, TagUpdate};
+use crate::{Error, Kind, Precondition, PutManifest, Result, TagUpdate};
 
 /// How often a change is begun again because somebody else was faster.
 const ATTEMPTS: u32 = 100;
@@ -118,8 +118,7 @@ async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precond
     let options = PutManifest {
         media_type: Some(edited.media_type.clone()),
         tags: vec![TagUpdate { tag: tag.clone(), precondition }],
-        policy: Policy::default(),
-        digest: None,
+        ..PutManifest::default()
     };
     registry.put_manifest(context, repository, edited.bytes.clone(), options).await.map(|outcome| outcome.digest)
 }

@@ -24,18 +24,19 @@ mod verify;
 pub mod wrap;
 mod writer;
 
-pub use admission::{Held, admit};
+pub use admission::admit;
 pub use body::Body;
 pub use context::{Action, Authorize, Caller, Context, Everything};
 pub use deleter::{Deleter, Deletion, Parent};
 pub use edit_index::{Edited, IndexEdit, edit_index};
 pub use error::{Error, Kind, Result};
 pub use lister::{Lister, Page, PageRequest};
-pub use policy::{Policy, Preset, Verdict};
+pub use policy::{Judged, Policy, Preset, Verdict};
 pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_bytes};
 pub use referrers::{referrer_descriptor, referrers_page};
 pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn, take_in};
 pub use verify::verified;
+pub use portolan_model::lint::Held;
 pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
 
 /// Everything that a registry does; implemented by whatever has the four parts.

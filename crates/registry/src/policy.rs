@@ -1,21 +1,28 @@
-//! What is done about findings when a manifest is stored.
+//! What is done about findings when a manifest is stored, and which types are taken at all.
 
 use std::collections::BTreeMap;
 
-use portolan_model::{Finding, Rule, Severity};
+use portolan_model::lint::Reach;
+use portolan_model::{Child, ChildKind, Family, Finding, Manifest, MediaType, Rule, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{Error, Kind, Result};
 
-/// A verdict per rule.
+/// A verdict per rule, and the types that are taken.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Policy {
     verdicts: BTreeMap<Rule, Verdict>,
+    /// The family that everything has to be of.
+    family: Option<Family>,
+    /// The types that a manifest may be of, if not all.
+    manifest_types: Option<Vec<MediaType>>,
+    normalise: Option<Family>,
 }
 
 /// What is done about a finding.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing.
     Accept,
@@ -23,6 +30,16 @@ pub enum Verdict {
     Warn,
     /// It is not stored.
     Reject,
+}
+
+/// A finding, and what is done about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// What is done about it.
+    pub verdict: Verdict,
 }
 
 /// Policies with a name.
@@ -34,41 +51,125 @@ pub enum Preset {
     Open,
     /// The same, but what a manifest names may be absent.
     Sparse,
+    /// As open, for OCI types alone.
+    OciOnly,
+    /// As open, for Docker types alone.
+    DockerOnly,
 }
+
+/// What nobody could use, or would be read in two ways; the rest of what is wrong is told and taken.
+const REFUSED: [Rule; 8] = [
+    Rule::TwoShapes,
+    Rule::MalformedField,
+    Rule::MalformedDigest,
+    Rule::SizeOutOfRange,
+    Rule::MediaTypeMismatch,
+    Rule::MissingChild,
+    Rule::SizeMismatch,
+    Rule::TypeNotAllowed,
+];
 
 impl Policy {
     /// What a copy asks of a target that has no policy of its own: to take what another registry has
     /// taken. What a manifest names must be there, unless the copy is sparse.
     pub(crate) fn for_copies(sparse: bool) -> Self {
         let missing = if sparse { Verdict::Accept } else { Verdict::Reject };
-        let lenient = [Rule::TwoShapes, Rule::MalformedField, Rule::MediaTypeMismatch, Rule::SizeMismatch];
-        let verdicts = lenient.into_iter().map(|rule| (rule, Verdict::Warn));
-        Self { verdicts: verdicts.chain([(Rule::MissingChild, missing)]).collect() }
+        let lenient = REFUSED.into_iter().fold(Self::default(), |policy, rule| policy.with(rule, Verdict::Warn));
+        lenient.with(Rule::MissingChild, missing)
     }
 
-    /// What is done about findings of `rule`: unless set, errors are rejected and warnings told.
+    /// The same with another verdict about a rule.
+    #[must_use]
+    pub fn with(mut self, rule: Rule, verdict: Verdict) -> Self {
+        self.verdicts.insert(rule, verdict);
+        self
+    }
+
+    /// The same for manifests of these types alone, whatever those name.
+    #[must_use]
+    pub fn for_manifest_types(mut self, types: Vec<MediaType>) -> Self {
+        self.manifest_types = Some(types);
+        self
+    }
+
+    /// The same, with tags set to what was pushed converted to a family.
+    #[must_use]
+    pub fn normalising(mut self, family: Family) -> Self {
+        self.normalise = Some(family);
+        self
+    }
+
+    /// The family that what is pushed by a tag is converted to.
+    pub fn normalises(&self) -> Option<Family> {
+        self.normalise
+    }
+
+    /// What is done about findings of `rule`. Unless it is set, what nobody could use is rejected, and
+    /// other warnings and errors are told. Rules about the whole tree count only where they are set,
+    /// since a push does not read the tree otherwise.
     pub fn verdict(&self, rule: Rule) -> Verdict {
-        let by_severity = || match rule.severity() {
-            Severity::Info => Verdict::Accept,
-            Severity::Warning => Verdict::Warn,
-            Severity::Error => Verdict::Reject,
-        };
-        self.verdicts.get(&rule).copied().unwrap_or_else(by_severity)
+        self.verdicts.get(&rule).copied().unwrap_or_else(|| default_verdict(rule))
     }
 
-    /// The findings to tell of, if none is to be rejected.
+    /// Whether a push has to be held against the whole tree below it.
+    pub fn asks_for_the_tree(&self) -> bool {
+        self.verdicts.iter().any(|(rule, verdict)| rule.reach() == Reach::Tree && *verdict != Verdict::Accept)
+    }
+
+    /// The types of a manifest, and of what it names, that the policy does not take.
+    pub fn types(&self, manifest: &Manifest) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        findings.extend(self.own_type(manifest.media_type()));
+        let children = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
+        findings.extend(children.filter_map(|child| self.child_type(child)));
+        findings
+    }
+
+    fn own_type(&self, media_type: &MediaType) -> Option<Finding> {
+        let listed = self.manifest_types.as_ref().is_none_or(|types| types.contains(media_type));
+        if listed && self.family.is_none_or(|family| media_type.family() == family) {
+            return None;
+        }
+        let message = format!("this repository's policy does not take manifests of type {media_type}");
+        Some(Finding { media_type: Some(media_type.clone()), ..Finding::new(Rule::TypeNotAllowed, "", message) })
+    }
+
+    /// Children of an index have to be of the family; configs and layers may be of any type that is
+    /// not the other family's, since artifacts bring their own.
+    fn child_type(&self, child: &Child) -> Option<Finding> {
+        let (family, media_type) = (self.family?, child.descriptor.media_type.as_ref()?);
+        let fits = match media_type.family() {
+            Family::Other => child.kind != ChildKind::Manifest,
+            own => own == family,
+        };
+        let message = || format!("this repository's policy does not take a {} of type {media_type}", child.kind.as_str());
+        (!fits).then(|| Finding {
+            digest: Some(child.descriptor.digest.clone()),
+            media_type: Some(media_type.clone()),
+            ..Finding::new(Rule::TypeNotAllowed, &child.pointer, message())
+        })
+    }
+
+    /// The findings with their verdicts, if none is to be rejected.
     ///
     /// # Errors
     /// [`Kind::ContentMissing`] if all that is rejected is missing content, else
-    /// [`Kind::ManifestInvalid`]; the detail holds every rejected finding.
-    pub fn judge(&self, findings: Vec<Finding>) -> Result<Vec<Finding>> {
+    /// [`Kind::ManifestInvalid`]; the detail holds every finding with its verdict, those that are
+    /// rejected first.
+    pub fn judge(&self, findings: Vec<Finding>) -> Result<Vec<Judged>> {
+        let judge = |finding: Finding| Judged { verdict: self.verdict(finding.rule), finding };
         let (rejected, others): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|finding| self.verdict(finding.rule) == Verdict::Reject);
-        if rejected.is_empty() {
-            let told = |finding: &Finding| self.verdict(finding.rule) == Verdict::Warn;
-            return Ok(others.into_iter().filter(told).collect());
-        }
-        Err(rejection(&rejected))
+            findings.into_iter().map(judge).partition(|judged| judged.verdict == Verdict::Reject);
+        if rejected.is_empty() { Ok(others) } else { Err(rejection(&rejected, &others)) }
+    }
+}
+
+fn default_verdict(rule: Rule) -> Verdict {
+    match rule.severity() {
+        _ if REFUSED.contains(&rule) => Verdict::Reject,
+        _ if rule.reach() == Reach::Tree => Verdict::Accept,
+        Severity::Info => Verdict::Accept,
+        Severity::Warning | Severity::Error => Verdict::Warn,
     }
 }
 
@@ -76,18 +177,21 @@ impl From<Preset> for Policy {
     fn from(preset: Preset) -> Self {
         match preset {
             Preset::Open => Self::default(),
-            Preset::Sparse => Self { verdicts: BTreeMap::from([(Rule::MissingChild, Verdict::Accept)]) },
+            Preset::Sparse => Self::default().with(Rule::MissingChild, Verdict::Accept),
+            Preset::OciOnly => Self { family: Some(Family::Oci), ..Self::default() },
+            Preset::DockerOnly => Self { family: Some(Family::Docker), ..Self::default() },
         }
     }
 }
 
-fn rejection(findings: &[Finding]) -> Error {
-    let missing = findings.iter().filter(|finding| finding.rule == Rule::MissingChild).count();
-    let (kind, message) = if missing == findings.len() {
+fn rejection(rejected: &[Judged], others: &[Judged]) -> Error {
+    let missing = rejected.iter().filter(|judged| judged.finding.rule == Rule::MissingChild).count();
+    let (kind, message) = if missing == rejected.len() {
         (Kind::ContentMissing, missing_message(missing))
     } else {
-        (Kind::ManifestInvalid, invalid_message(findings))
+        (Kind::ManifestInvalid, invalid_message(rejected))
     };
+    let findings: Vec<_> = rejected.iter().chain(others).collect();
     Error::new(kind, message).with_detail(json!({"findings": findings}))
 }
 
@@ -98,10 +202,11 @@ fn missing_message(count: usize) -> String {
     )
 }
 
-fn invalid_message(findings: &[Finding]) -> String {
-    let first =
-        findings.first().map_or_else(String::new, |finding| format!("{}: {}", finding.pointer, finding.message));
-    match findings.len() {
+fn invalid_message(rejected: &[Judged]) -> String {
+    let first = rejected
+        .first()
+        .map_or_else(String::new, |Judged { finding, .. }| format!("{}: {}", finding.pointer, finding.message));
+    match rejected.len() {
         0 | 1 => first,
         2 => format!("{first} (and 1 more finding)"),
         count => format!("{first} (and {} more findings)", count - 1),
@@ -110,6 +215,8 @@ fn invalid_message(findings: &[Finding]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use portolan_model::fixtures::{Index, image};
+
     use super::*;
 
     fn missing(pointer: &str) -> Finding {
@@ -120,45 +227,76 @@ mod tests {
         Finding::new(Rule::TwoShapes, "/layers", "reads as an image too")
     }
 
+    fn twice() -> Finding {
+        Finding::new(Rule::DuplicateKey, "/layers", "stands here twice")
+    }
+
     fn refused(findings: &[Finding]) -> Error {
         Policy::default().judge(findings.to_vec()).unwrap_err()
     }
 
-    #[test]
-    fn a_verdict_follows_from_the_severity() {
-        let open = Policy::default();
-        assert_eq!(open.verdict(Rule::DuplicateKey), Verdict::Warn);
-        for rule in [Rule::TwoShapes, Rule::MalformedField, Rule::MediaTypeMismatch, Rule::SizeMismatch] {
-            assert_eq!((rule.severity(), open.verdict(rule)), (Severity::Error, Verdict::Reject), "{}", rule.id());
-        }
+    fn verdicts(policy: &Policy, findings: &[Finding]) -> Vec<Verdict> {
+        policy.judge(findings.to_vec()).unwrap().iter().map(|judged| judged.verdict).collect()
     }
 
     #[test]
-    fn a_verdict_that_is_set_comes_before_the_severity() {
-        let verdicts = [(Rule::DuplicateKey, Verdict::Reject), (Rule::TwoShapes, Verdict::Warn)];
-        let policy = Policy { verdicts: BTreeMap::from(verdicts) };
-        for (rule, verdict) in verdicts {
-            assert_eq!(policy.verdict(rule), verdict);
+    fn open_refuses_what_nobody_could_use_and_tells_the_rest() {
+        let open = Policy::default();
+        for rule in Rule::ALL {
+            let expected = match (REFUSED.contains(&rule), rule.severity(), rule.reach()) {
+                (true, ..) => Verdict::Reject,
+                (_, Severity::Info, _) | (.., Reach::Tree) => Verdict::Accept,
+                _ => Verdict::Warn,
+            };
+            assert_eq!(open.verdict(rule), expected, "{rule}");
         }
-        assert_eq!(policy.judge(vec![two_shapes()]).unwrap(), [two_shapes()]);
+        assert!(!open.asks_for_the_tree());
+        assert!(open.with(Rule::ChildMuchOlder, Verdict::Warn).asks_for_the_tree());
+    }
+
+    #[test]
+    fn a_verdict_that_is_set_comes_first() {
+        let policy =
+            Policy::default().with(Rule::DuplicateKey, Verdict::Reject).with(Rule::TwoShapes, Verdict::Warn);
+        assert_eq!(policy.verdict(Rule::DuplicateKey), Verdict::Reject);
+        assert_eq!(verdicts(&policy, &[two_shapes()]), [Verdict::Warn]);
     }
 
     #[test]
     fn sparse_differs_from_open_in_missing_content_alone() {
         let (open, sparse) = (Policy::from(Preset::Open), Policy::from(Preset::Sparse));
-        assert_eq!(open.verdict(Rule::MissingChild), Verdict::Reject);
-        assert_eq!(sparse.verdict(Rule::MissingChild), Verdict::Accept);
-        for rule in [Rule::DuplicateKey, Rule::TwoShapes, Rule::SizeMismatch] {
-            assert_eq!(sparse.verdict(rule), open.verdict(rule), "{}", rule.id());
+        for rule in Rule::ALL {
+            let expected = if rule == Rule::MissingChild { Verdict::Accept } else { open.verdict(rule) };
+            assert_eq!(sparse.verdict(rule), expected, "{rule}");
         }
+        assert_eq!(verdicts(&sparse, &[missing("/config"), twice()]), [Verdict::Accept, Verdict::Warn]);
     }
 
     #[test]
-    fn warnings_are_told_and_what_is_accepted_is_not() {
-        let twice = Finding::new(Rule::DuplicateKey, "/layers", "stands here twice");
-        let sparse = Policy::from(Preset::Sparse);
-        assert_eq!(sparse.judge(vec![missing("/config"), twice.clone()]).unwrap(), [twice]);
-        assert_eq!(sparse.judge(Vec::new()).unwrap(), []);
+    fn families_are_kept_apart() {
+        let pointers = |preset: Preset, manifest: &Manifest| {
+            let findings = Policy::from(preset).types(manifest);
+            findings.into_iter().map(|finding| finding.pointer).collect::<Vec<_>>()
+        };
+        let mixed = Index::oci()
+            .image(&image("a"), "linux/amd64")
+            .image(&image("b").docker(), "linux/arm64")
+            .child_of_type("application/vnd.example", b"x", None)
+            .manifest();
+        assert_eq!(pointers(Preset::OciOnly, &mixed), ["/manifests/1", "/manifests/2"]);
+        assert_eq!(pointers(Preset::DockerOnly, &mixed), ["", "/manifests/0", "/manifests/2"]);
+        assert_eq!(pointers(Preset::Open, &mixed), [""; 0]);
+        let layers = image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "x").layer_of_type("text/plain", "y");
+        assert_eq!(pointers(Preset::OciOnly, &layers.manifest()), ["/layers/1"]);
+    }
+
+    #[test]
+    fn manifest_types_narrow_what_is_pushed() {
+        let policy = Policy::default().for_manifest_types(vec![MediaType::OCI_INDEX.into()]);
+        let index = Index::oci().image(&image("a"), "linux/amd64");
+        assert_eq!(policy.types(&index.manifest()), []);
+        let findings = policy.types(&image("a").manifest());
+        assert_eq!((findings.len(), policy.verdict(findings[0].rule)), (1, Verdict::Reject));
     }
 
     #[test]
@@ -191,11 +329,14 @@ mod tests {
     }
 
     #[test]
-    fn the_detail_holds_every_rejected_finding_and_no_other() {
-        let twice = Finding::new(Rule::DuplicateKey, "/layers", "stands here twice");
-        let error = refused(&[twice, missing("/config"), two_shapes()]);
-        assert_eq!(error.detail(), &json!({"findings": [missing("/config"), two_shapes()]}));
-        let rules = |index: usize| &error.detail()["findings"][index]["rule"];
-        assert_eq!((rules(0), rules(1)), (&json!("missing-child"), &json!("two-shapes")));
+    fn the_detail_holds_every_finding_with_its_verdict() {
+        let error = refused(&[twice(), missing("/config"), two_shapes()]);
+        let findings = error.detail()["findings"].as_array().unwrap();
+        let told: Vec<_> = findings.iter().map(|finding| (&finding["rule"], &finding["verdict"])).collect();
+        let expected =
+            [("missing-child", "reject"), ("two-shapes", "reject"), ("duplicate-key", "warn")].map(|(rule, verdict)| {
+                (json!(rule), json!(verdict))
+            });
+        assert_eq!(told, expected.iter().map(|(rule, verdict)| (rule, verdict)).collect::<Vec<_>>());
     }
 }

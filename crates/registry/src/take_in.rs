@@ -78,7 +78,7 @@ impl<H: Holdings> Walk<'_, H> {
 
     fn child(&mut self, child: &Child, depth: usize) -> Result<()> {
         let digest = child.descriptor.digest.clone();
-        let Some(Held { size }) = self.holdings.held(&digest)? else { return Ok(()) };
+        let Some(Held { size, .. }) = self.holdings.held(&digest)? else { return Ok(()) };
         if depth > MAX_DEPTH {
             return Err(Error::new(Kind::ManifestInvalid, format!("it is nested more than {MAX_DEPTH} levels deep")));
         }
@@ -90,7 +90,7 @@ impl<H: Holdings> Walk<'_, H> {
         let claimed = child.descriptor.media_type.as_ref();
         let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
         self.children(&manifest, depth)?;
-        admit(&manifest, self.policy, |digest| self.holdings.held(digest))?;
+        admit(&manifest, self.policy, &[], |digest| self.holdings.held(digest))?;
         self.taken.push(TakenIn { digest, manifest });
         Ok(())
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use portolan_model::{Algorithm, Digest, Finding, MediaType, RepositoryName, Tag};
 
-use crate::{Body, Context, Error, Policy, Result};
+use crate::{Body, Context, Error, Judged, Policy, Result, Verdict};
 
 /// Adds content to a repository.
 ///
@@ -120,6 +120,10 @@ pub struct PutManifest {
     pub tags: Vec<TagUpdate>,
     /// What is done about each finding.
     pub policy: Policy,
+    /// What was found before, and is judged together with what is found now.
+    pub known: Vec<Finding>,
+    /// Whether nothing is stored and no tag is set: the answer is the one that a put would get now.
+    pub dry_run: bool,
 }
 
 /// A tag that is to be set, and what must hold for that.
@@ -170,8 +174,17 @@ pub struct PutOutcome {
     pub digest: Digest,
     /// The manifest that it says something about, present or not.
     pub subject: Option<Digest>,
-    /// What was remarkable, and warned of by the policy.
-    pub findings: Vec<Finding>,
+    /// What was found, and what the policy says of it; nothing of it is rejected.
+    pub findings: Vec<Judged>,
+    /// The digest that the tags point to, if the policy has them set to a converted document.
+    pub normalised: Option<Digest>,
+}
+
+impl PutOutcome {
+    /// The findings that the policy wants told.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn).map(|judged| &judged.finding)
+    }
 }
 
 /// The id of an upload session: opaque, and perhaps another after each call.

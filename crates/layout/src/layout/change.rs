@@ -23,7 +23,7 @@ impl<S: Storage> Layout<S> {
         let present = Present { layout: self, view: &view };
         // What is taken in is a manifest as soon as the index leads to it.
         take_in(manifest, &options.policy, &present)?;
-        let findings = admit(manifest, &options.policy, |digest| present.held(digest))?;
+        let findings = admit(manifest, &options.policy, &options.known, |digest| present.held(digest))?;
         for update in &options.tags {
             let current = index.named(update.tag.as_str())?.map(|current| &current.digest);
             if !update.precondition.holds(current) {
@@ -36,7 +36,7 @@ impl<S: Storage> Layout<S> {
         let changed = self.with_manifest(&index, &digest, manifest, options)?;
         self.storage.replace_index(changed)?;
         let subject = manifest.subject().map(|subject| subject.digest.clone());
-        Ok(PutOutcome { digest, subject, findings })
+        Ok(PutOutcome { digest, subject, findings, normalised: None })
     }
 
     /// The index that leads to the manifest: by its tags, through another one that names it, or by an

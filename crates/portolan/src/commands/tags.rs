@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use portolan_model::{Reference, Tag};
 use portolan_registry::copy::Place;
-use portolan_registry::{PageRequest, Policy, PutManifest, TagUpdate};
+use portolan_registry::{PageRequest, PutManifest, TagUpdate};
 use serde::Serialize;
 
 use super::options::Options;
@@ -152,7 +152,7 @@ async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome {
         media_type: Some(document.info.media_type.clone()),
         digest: Some(document.info.digest.clone()),
         tags: tags.iter().cloned().map(TagUpdate::always).collect(),
-        policy: Policy::default(),
+        ..PutManifest::default()
     };
     let bytes = Bytes::clone(&document.bytes);
     place.registry.put_manifest(&place.context, &place.repository, bytes, options).await?;

@@ -78,7 +78,7 @@ pub async fn warnings_are_told(registry: Arc<dyn Registry>) {
     let text = r#"{"schemaVersion":2,"manifests":[],"x":{"a/b":1,"a/b":2}}"#;
     let media_type = Index::oci().media_type();
     let outcome = repository.put(text.into(), &media_type, &["v1"]).await.expect("a warning is no refusal");
-    let told: Vec<_> = outcome.findings.iter().map(|finding| (finding.rule, finding.pointer.as_str())).collect();
+    let told: Vec<_> = outcome.warnings().map(|finding| (finding.rule, finding.pointer.as_str())).collect();
     assert_eq!(told, [(Rule::DuplicateKey, "/x/a~1b")]);
     repository.serves("v1", &Digest::sha256(text.as_bytes()), &media_type, text.as_bytes()).await;
 }

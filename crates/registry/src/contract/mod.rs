@@ -151,11 +151,12 @@ pub fn unverifiable_digest() -> Digest {
     "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262".parse().expect("a digest")
 }
 
-/// The rules of the findings in an error's detail, each with its pointer, in the order of pointers.
+/// The rules of the findings that an error's detail says were rejected, each with its pointer, in the order of pointers.
 pub fn findings(error: &Error) -> Vec<(String, String)> {
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     let findings = error.detail()["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut found: Vec<_> = findings.iter().map(|finding| (text(finding, "rule"), text(finding, "pointer"))).collect();
+    let rejected = findings.iter().filter(|finding| finding["verdict"] == "reject");
+    let mut found: Vec<_> = rejected.map(|finding| (text(finding, "rule"), text(finding, "pointer"))).collect();
     found.sort_unstable_by(|one, other| one.1.cmp(&other.1));
     found
 }

@@ -92,12 +92,13 @@ async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observe
         digest: Some(digest.clone()),
         tags: document.updates.clone(),
         policy: Policy::for_copies(plan.sparse),
+        ..PutManifest::default()
     };
     let outcome = registry.put_manifest(context, repository, document.bytes.clone(), options).await?;
     if outcome.digest != *digest {
         return Err(Error::digest_mismatch(digest, &outcome.digest));
     }
-    for finding in &outcome.findings {
+    for finding in outcome.warnings() {
         observer.notice(Event::Warned { digest, finding });
     }
     Ok(())

@@ -107,7 +107,8 @@ impl Repository {
 
 impl Holdings for Repository {
     fn held(&self, digest: &Digest) -> Result<Option<Held>> {
-        Ok(self.content(digest).map(|bytes| Held { size: bytes.len() as u64 }))
+        let media_type = self.manifests.get(digest).map(|manifest| manifest.media_type().clone());
+        Ok(self.content(digest).map(|bytes| Held { size: bytes.len() as u64, media_type }))
     }
 
     fn holds_manifest(&self, digest: &Digest) -> Result<bool> {

@@ -131,16 +131,20 @@ impl MemoryRegistry {
 impl Repository {
     fn put_manifest(&mut self, digest: Digest, manifest: Manifest, options: PutManifest) -> Result<PutOutcome> {
         let taken_in = take_in(&manifest, &options.policy, self)?;
-        let findings = admit(&manifest, &options.policy, |digest| self.held(digest))?;
+        let findings = admit(&manifest, &options.policy, &options.known, |digest| self.held(digest))?;
         options.tags.iter().try_for_each(|update| self.check(update))?;
 
         let subject = manifest.subject().map(|subject| subject.digest.clone());
+        let outcome = PutOutcome { digest: digest.clone(), subject, findings, normalised: None };
+        if options.dry_run {
+            return Ok(outcome);
+        }
         for TakenIn { digest, manifest } in taken_in {
             self.store(digest, manifest);
         }
         self.store(digest.clone(), manifest);
         self.tags.extend(options.tags.into_iter().map(|update| (update.tag, digest.clone())));
-        Ok(PutOutcome { digest, subject, findings })
+        Ok(outcome)
     }
 
     fn check(&self, update: &TagUpdate) -> Result<()> {

@@ -92,11 +92,11 @@ fn condition_without_tag() -> RequestError {
 }
 
 fn created(repository: RepositoryName, outcome: PutOutcome, tags: &[Tag]) -> Response {
-    let PutOutcome { digest, subject, findings } = outcome;
-    let sentences: Vec<String> = findings
-        .iter()
+    let sentences: Vec<String> = outcome
+        .warnings()
         .map(|finding| format!("{} at {:?}: {}", finding.rule.id(), finding.pointer, finding.message))
         .collect();
+    let PutOutcome { digest, subject, .. } = outcome;
     let mut reply = Reply::new(StatusCode::CREATED)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
         .header(header::ETAG, entity_tag(&digest));

@@ -1,7 +1,7 @@
 //! Manifests: the bytes once, and a row in each repository that holds them.
 
 use portolan_model::{Digest, Manifest, MediaType, RepositoryName, Tag};
-use portolan_registry::{Held, Policy, Result, TakenIn, admit};
+use portolan_registry::{Held, Judged, PutManifest, Result, TakenIn, admit};
 use serde_json::{Map, Value};
 
 use super::{BlobRow, Row, Timestamp, Transaction, references};
@@ -101,7 +101,7 @@ pub(crate) fn holds_manifest(transaction: &mut dyn Transaction, repository_id: i
 /// What the repository holds under a digest, as manifest or as blob.
 pub(crate) fn held(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<Option<Held>> {
     let rows = transaction.query(HELD, &[repository_id.into(), digest.as_str().into()])?;
-    rows.into_iter().next().map(|mut row| Ok(Held { size: row.size()? })).transpose()
+    rows.into_iter().next().map(|mut row| Ok(Held { size: row.size()?, media_type: None })).transpose()
 }
 
 /// Stores a manifest with its edges, if the policy lets it in; answers the findings to tell of.
@@ -109,11 +109,11 @@ pub(crate) fn store_manifest(
     transaction: &mut dyn Transaction,
     repository_id: i64,
     new: &TakenIn,
-    policy: &Policy,
+    options: &PutManifest,
     now: Timestamp,
-) -> Result<Vec<portolan_model::Finding>> {
+) -> Result<Vec<Judged>> {
     let TakenIn { digest, manifest } = new;
-    let findings = admit(manifest, policy, |child| held(transaction, repository_id, child))?;
+    let findings = admit(manifest, &options.policy, &options.known, |child| held(transaction, repository_id, child))?;
     transaction.execute(STORE_CONTENT, &[digest.as_str().into(), manifest.bytes().as_ref().into()])?;
     let artifact_type = manifest.artifact_type();
     let annotations = annotations(manifest);

@@ -93,12 +93,12 @@ impl Put {
             return Ok(Tried::Wants(wants));
         }
         for child in &taken? {
-            store_manifest(transaction, repository_id, child, policy, self.now)?;
+            store_manifest(transaction, repository_id, child, &self.options, self.now)?;
         }
-        let findings = store_manifest(transaction, repository_id, &self.new, policy, self.now)?;
+        let findings = store_manifest(transaction, repository_id, &self.new, &self.options, self.now)?;
         self.set_tags(transaction, repository_id)?;
         let subject = self.new.manifest.subject().map(|subject| subject.digest.clone());
-        Ok(Tried::Stored(PutOutcome { digest: self.new.digest.clone(), subject, findings }))
+        Ok(Tried::Stored(PutOutcome { digest: self.new.digest.clone(), subject, findings, normalised: None }))
     }
 
     fn set_tags(&self, transaction: &mut dyn Transaction, repository_id: i64) -> Result<()> {

@@ -46,7 +46,7 @@ impl Writer for HttpRegistry {
         let response = self.ask(request, bytes.into()).await?;
         let digest = value(response.headers(), &DOCKER_CONTENT_DIGEST)?;
         let subject = optional(response.headers(), &OCI_SUBJECT)?;
-        Ok(PutOutcome { digest, subject, findings: Vec::new() })
+        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised: None })
     }
 
     async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
