@@ -14,8 +14,8 @@ use crate::tools;
 const CARGO_DENY: &str = "0.20.2";
 
 /// Tiers with real peers. Torture and bench are shorter than by themselves: here they show that nothing broke.
-const TIERS: [&[&str]; 4] =
-    [&["conformance"], &["interop"], &["torture", "--kills", "10", "--cuts", "5"], &["bench", "--quick"]];
+const TIERS: [&[&str]; 5] =
+    [&["conformance"], &["interop"], &["compat"], &["torture", "--kills", "10", "--cuts", "5"], &["bench", "--quick"]];
 
 /// The contract suite through the client, on CNCF distribution.
 const DISTRIBUTION: [&str; 7] =

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod compat;
 mod conformance;
 mod images;
 mod interop;
@@ -26,6 +27,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Real clients push to and pull from the release binary.
     Interop(interop::Arguments),
+    /// What the table says of others, and what those do that run here.
+    Compat(compat::Arguments),
     /// Workloads timed beside CNCF distribution.
     Bench(bench::Arguments),
     /// `kill -9` and power cuts under a pushing load.
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
+        Command::Compat(arguments) => compat::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Torture(arguments) => torture::run(&arguments),
     }

@@ -47,6 +47,7 @@ pub(crate) const CRANE: Tool = go("crane", "github.com/google/go-containerregist
 pub(crate) const ORAS: Tool = go("oras", "oras.land/oras/cmd/oras", "v1.3.6");
 pub(crate) const CONFORMANCE: Tool =
     go("conformance", "github.com/opencontainers/distribution-spec/conformance", "v0.0.0-20260831232431-97274622c111");
+pub(crate) const ZSTD: Tool = debian("zstd", "zstd", "/usr/bin/zstd");
 
 const fn debian(name: &'static str, package: &'static str, path: &'static str) -> Tool {
     Tool { name, source: Source::Debian { package, path } }

@@ -10,7 +10,7 @@ use portolan_registry::{
 };
 use portolan_wire::Endpoint;
 use portolan_wire::condition::TagCondition;
-use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG};
+use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, PORTOLAN_NORMALISED};
 use portolan_wire::query::write_tags;
 
 use crate::Client;
@@ -21,8 +21,9 @@ impl Writer for Client {
     /// The policy is the registry's own, and its warnings go to the [`Observer`](crate::Observer).
     ///
     /// Conditions on tags are for registries that announce them, and one request has one for all of
-    /// its tags; any other combination is [`Kind::Unsupported`] before anything is written. Several
-    /// tags are set one by one where a registry sets no more than one in a request.
+    /// its tags; any other combination is [`Kind::Unsupported`] before anything is written, and so is
+    /// a dry run, which the specification does not know. Several tags are set one by one where a
+    /// registry sets no more than one in a request.
     async fn put_manifest(
         &self,
         context: &Context,
@@ -30,6 +31,9 @@ impl Writer for Client {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
+        if options.dry_run {
+            return Err(self.no_dry_run());
+        }
         let digest = verified_digest(&bytes, options.digest.as_ref())?;
         let condition = condition(&options)?;
         if condition != TagCondition::None && !self.host.features().await?.preconditions {
@@ -39,13 +43,13 @@ impl Writer for Client {
         let media_type = media_type(options.media_type, manifest.as_ref());
         let tags = options.tags.into_iter().map(|update| update.tag).collect();
         let push = Push { client: self, context, repository, bytes, media_type, digest, condition };
-        let told = push.run(tags).await?;
+        let Told { subject, normalised } = push.run(tags).await?;
         let digest = push.digest;
-        let subject = match (told, manifest) {
+        let subject = match (subject, manifest) {
             (None, Some(manifest)) => self.refer(context, repository, &manifest, &digest).await?,
-            (told, _) => told,
+            (subject, _) => subject,
         };
-        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised: None })
+        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised })
     }
 
     async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
@@ -112,23 +116,32 @@ pub(crate) struct Push<'a> {
     pub(crate) condition: TagCondition,
 }
 
+/// What a registry says about a manifest that it has stored.
+pub(crate) struct Told {
+    /// The subject that it has read.
+    pub(crate) subject: Option<Digest>,
+    /// The digest that the tags point to, if it has converted what they are set to.
+    normalised: Option<Digest>,
+}
+
 impl Push<'_> {
-    /// Stores the manifest and sets the tags; answers the subject that the registry has read.
+    /// Stores the manifest and sets the tags.
     ///
     /// It goes under its digest, so that what changed on the way is refused and no tag ever points to
     /// it, unless the registry is known to set no further tags in the same request.
-    pub(crate) async fn run(&self, mut tags: Vec<Tag>) -> Result<Option<Digest>> {
+    pub(crate) async fn run(&self, mut tags: Vec<Tag>) -> Result<Told> {
         let one_by_one = self.client.host.abilities.tags.known() == Some(false);
         let reference: Reference = match self.digest.algorithm() {
             Algorithm::Sha256 if one_by_one && !tags.is_empty() => tags.remove(0).into(),
             _ => self.digest.clone().into(),
         };
         let answer = self.put(&reference, &tags).await?;
-        let subject = answer.header(&OCI_SUBJECT);
+        let mut told = Told { subject: answer.header(&OCI_SUBJECT), normalised: answer.header(&PORTOLAN_NORMALISED) };
         for tag in self.left(&answer, tags)? {
-            self.put(&tag.into(), &[]).await?;
+            let answer = self.put(&tag.into(), &[]).await?;
+            told.normalised = told.normalised.or_else(|| answer.header(&PORTOLAN_NORMALISED));
         }
-        Ok(subject)
+        Ok(told)
     }
 
     /// The tags that an answer does not say were set.
@@ -217,6 +230,11 @@ impl Client {
             self.add_referrer(context, repository, &subject, &descriptor).await?;
         }
         Ok(Some(subject))
+    }
+
+    fn no_dry_run(&self) -> Error {
+        let message = format!("{} can only be asked to store a manifest, not whether it would", self.host.name());
+        Error::new(Kind::Unsupported, message)
     }
 
     fn no_conditions(&self) -> Error {

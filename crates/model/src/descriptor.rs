@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-use crate::{Digest, Json, MediaType, Platform};
+use crate::{Digest, Json, MediaType, Platform, Rule};
+
+/// Largest size that every reader of JSON holds exactly (RFC 7493, section 2.2).
+const MAX_SIZE: u64 = (1 << 53) - 1;
 
 /// A descriptor read leniently: only the digest has to be there, unknown fields are kept.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -60,10 +63,13 @@ impl Descriptor {
         }
     }
 
+    /// The annotation by which BuildKit names the image that something is an attestation of.
+    pub(crate) const ATTESTS: &str = "vnd.docker.reference.digest";
+
     /// The image that this is an attestation of, which BuildKit puts beside it in an index and names in
     /// an annotation.
     pub fn attests(&self) -> Option<Digest> {
-        self.annotations.get("vnd.docker.reference.digest")?.parse().ok()
+        self.annotations.get(Self::ATTESTS)?.parse().ok()
     }
 
     /// Reads what can be read of an object whose digest is known; the second value names each
@@ -72,14 +78,14 @@ impl Descriptor {
         let mut descriptor = Self::of(digest);
         let mut errors = Vec::new();
         for (key, value) in object.as_object().unwrap_or_default() {
-            if let Err(expected) = descriptor.set(key, value) {
-                errors.push(FieldError { field: key.clone(), expected, found: value.kind() });
+            if let Err(Wrong { rule, expected }) = descriptor.set(key, value) {
+                errors.push(FieldError { field: key.clone(), rule, expected, found: shown(value) });
             }
         }
         (descriptor, errors)
     }
 
-    fn set(&mut self, key: &str, value: &Json) -> Result<(), &'static str> {
+    fn set(&mut self, key: &str, value: &Json) -> Result<(), Wrong> {
         match key {
             "digest" => (),
             "mediaType" => self.media_type = Some(MediaType::new(string(value)?)),
@@ -98,17 +104,48 @@ impl Descriptor {
 /// A field of a descriptor whose value is not of the type that the specification gives it.
 pub(crate) struct FieldError {
     pub(crate) field: String,
+    pub(crate) rule: Rule,
     pub(crate) expected: &'static str,
-    pub(crate) found: &'static str,
+    pub(crate) found: String,
+}
+
+/// The rule that a value breaks, and what was expected.
+struct Wrong {
+    rule: Rule,
+    expected: &'static str,
+}
+
+impl From<&'static str> for Wrong {
+    fn from(expected: &'static str) -> Self {
+        Self { rule: Rule::MalformedField, expected }
+    }
+}
+
+fn shown(value: &Json) -> String {
+    if let Json::Number(number) = value { number.to_string() } else { value.kind().into() }
 }
 
 fn string(value: &Json) -> Result<&str, &'static str> {
     value.as_str().ok_or("a string")
 }
 
-fn size(value: &Json) -> Result<u64, &'static str> {
-    let Json::Number(number) = value else { return Err("a number of bytes") };
-    number.as_u64().filter(|size| i64::try_from(*size).is_ok()).ok_or("a number of bytes from 0 to 2^63-1")
+fn size(value: &Json) -> Result<u64, Wrong> {
+    let Json::Number(number) = value else { return Err("a number of bytes".into()) };
+    match number.as_u64() {
+        Some(size) if size <= MAX_SIZE => Ok(size),
+        _ if is_out_of_range(number) => {
+            Err(Wrong { rule: Rule::SizeOutOfRange, expected: "a number of bytes from 0 to 2^53-1" })
+        }
+        _ => Err("a whole number of bytes, without fraction and exponent".into()),
+    }
+}
+
+/// Whether a number is whole, and below 0 or above the largest size.
+fn is_out_of_range(number: &Number) -> bool {
+    const LARGEST: f64 = 9_007_199_254_740_991.0;
+    number.as_u64().is_some()
+        || number.as_i64().is_some()
+        || number.as_f64().is_some_and(|value| value.fract() == 0.0 && !(0.0..=LARGEST).contains(&value))
 }
 
 /// Absent and `null` are the same to Go clients, which write either.
@@ -144,9 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn sizes_beyond_the_type_are_wrong() {
-        for size in ["1.5", "18446744073709551615", "1e40", "\"3\""] {
-            assert_eq!(read(&format!("{{\"size\":{size}}}")).1.len(), 1, "{size}");
+    fn sizes_are_whole_numbers_that_every_reader_holds() {
+        let wrong = |size: &str| {
+            let (descriptor, errors) = read(&format!("{{\"size\":{size}}}"));
+            assert_eq!(descriptor.size.is_some(), errors.is_empty(), "{size}");
+            errors.first().map(|error| error.rule)
+        };
+        for size in ["-1", "9007199254740992", "9223372036854775807", "18446744073709551615", "1e40", "-1e40"] {
+            assert_eq!(wrong(size), Some(Rule::SizeOutOfRange), "{size}");
+        }
+        for size in ["1.5", "-1.5", "1e3", "3.0", "\"3\"", "null", "-0"] {
+            assert_eq!(wrong(size), Some(Rule::MalformedField), "{size}");
+        }
+        for size in ["0", "9007199254740991"] {
+            assert_eq!(wrong(size), None, "{size}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -70,7 +71,7 @@ impl FromStr for Algorithm {
 /// A digest whose form is right: the hex of SHA-256 and SHA-512 has its length and is lower case.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest {
-    text: Box<str>,
+    text: Arc<str>,
     algorithm: Algorithm,
 }
 

@@ -69,8 +69,9 @@ impl Draft {
     }
 
     /// Makes the subject name other content, if there is one (image-spec, manifest.md, "`subject`").
-    pub fn replace_subject(&mut self, digest: &Digest, size: u64) {
+    pub fn replace_subject(&mut self, media_type: &MediaType, digest: &Digest, size: u64) {
         if let Some(subject) = self.document.get_mut("subject").filter(|subject| subject.as_object().is_some()) {
+            subject.set("mediaType", text(media_type.as_str()));
             name_content(subject, digest, size);
         }
     }
@@ -97,7 +98,18 @@ impl Draft {
         self.document.to_string().into()
     }
 
-    fn descriptor(child: &Json) -> Option<Descriptor> {
+    /// The whole document.
+    pub(crate) fn document(&self) -> &Json {
+        &self.document
+    }
+
+    /// The whole document, to be changed.
+    pub(crate) fn document_mut(&mut self) -> &mut Json {
+        &mut self.document
+    }
+
+    /// What can be read of a descriptor; nothing if it names nothing.
+    pub(crate) fn descriptor(child: &Json) -> Option<Descriptor> {
         let digest = child.get("digest")?.as_str()?.parse().ok()?;
         Some(Descriptor::read(child, digest).0)
     }
@@ -108,7 +120,7 @@ fn text(text: &str) -> Json {
 }
 
 /// Content that is embedded in a descriptor is not that of another digest.
-fn name_content(descriptor: &mut Json, digest: &Digest, size: u64) {
+pub(crate) fn name_content(descriptor: &mut Json, digest: &Digest, size: u64) {
     descriptor.set("digest", text(digest.as_str()));
     descriptor.set("size", Json::Number(size.into()));
     descriptor.remove("data");
@@ -200,11 +212,13 @@ mod tests {
     fn a_subject_is_replaced_where_there_is_one() {
         let digest = Digest::sha256(b"new");
         let mut draft = Draft::of(&image("s").subject(&image("a").descriptor()).manifest());
-        draft.replace_subject(&digest, 3);
-        assert_eq!(written(&draft)["subject"]["digest"], json!(digest));
+        let media_type = MediaType::new(MediaType::DOCKER_MANIFEST);
+        draft.replace_subject(&media_type, &digest, 3);
+        let subject = &written(&draft)["subject"];
+        assert_eq!((&subject["digest"], &subject["mediaType"]), (&json!(digest), &json!(media_type)));
         let without = image("s").manifest();
         let mut draft = Draft::of(&without);
-        draft.replace_subject(&digest, 3);
+        draft.replace_subject(&media_type, &digest, 3);
         assert_eq!(draft.to_bytes(), without.bytes());
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::{Algorithm, Descriptor, Digest, Manifest, MediaType, RepositoryName, Tag};
+use crate::{Algorithm, Descriptor, Digest, Manifest, MediaType, Platform, RepositoryName, Tag};
 
 /// The content that `name` stands for.
 pub fn blob(name: &str) -> Bytes {
@@ -69,6 +69,39 @@ impl Image {
     pub fn field(mut self, key: &str, value: Value) -> Self {
         self.extra.insert(key.into(), value);
         self
+    }
+
+    /// With a field of its config that is set as given.
+    ///
+    /// # Panics
+    /// When the config is no JSON object.
+    #[must_use]
+    pub fn config_field(mut self, key: &str, value: Value) -> Self {
+        let mut config: Value = serde_json::from_slice(&self.config).expect("a config");
+        config[key] = value;
+        self.config = config.to_string().into();
+        self
+    }
+
+    /// Built for `platform`, as its config says.
+    ///
+    /// # Panics
+    /// When that is no platform.
+    #[must_use]
+    pub fn built_for(self, platform: &str) -> Self {
+        let platform: Platform = platform.parse().expect("a platform");
+        let image =
+            self.config_field("os", json!(platform.os)).config_field("architecture", json!(platform.architecture));
+        match platform.variant {
+            Some(variant) => image.config_field("variant", json!(variant)),
+            None => image,
+        }
+    }
+
+    /// Built at a time (RFC 3339), as its config says.
+    #[must_use]
+    pub fn built_at(self, created: &str) -> Self {
+        self.config_field("created", json!(created))
     }
 
     /// With a subject.

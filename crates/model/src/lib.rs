@@ -6,6 +6,8 @@
 //! opencontainers/distribution-spec.
 
 mod byte_range;
+pub mod compat;
+pub mod convert;
 mod descriptor;
 mod digest;
 mod draft;

@@ -102,6 +102,25 @@ impl MediaType {
         }
     }
 
+    /// Whether content of this type is a layer or a config of an image, or of one of BuildKit's caches.
+    pub fn is_part(&self) -> bool {
+        const PARTS: [&str; 7] = [
+            "application/vnd.oci.image.layer.",
+            "application/vnd.docker.image.rootfs.",
+            "application/vnd.buildkit.cacheconfig.",
+            MediaType::OCI_CONFIG,
+            MediaType::OCI_EMPTY,
+            MediaType::DOCKER_CONFIG,
+            MediaType::OCTET_STREAM,
+        ];
+        PARTS.iter().any(|part| self.0.starts_with(part))
+    }
+
+    /// Whether content of this type is the config of an image, which says the platform.
+    pub fn is_image_config(&self) -> bool {
+        matches!(&*self.0, Self::OCI_CONFIG | Self::DOCKER_CONFIG)
+    }
+
     /// Whether content of this type is a manifest or an index of a kind that is known here.
     pub fn is_known_manifest(&self) -> bool {
         matches!(self.role(), Role::Manifest | Role::Index)

@@ -49,7 +49,8 @@ impl Platform {
         wanted.split('.').all(|component| components.next() == Some(component))
     }
 
-    fn processor(&self) -> (String, String) {
+    /// Architecture and variant as Go spells them.
+    pub(crate) fn processor(&self) -> (String, String) {
         let architecture = self.architecture.to_ascii_lowercase();
         let variant = self.variant.as_deref().unwrap_or_default().to_ascii_lowercase();
         let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use portolan_registry::wrap::Policies;
+use portolan_registry::wrap::{Policies, PolicyRules};
 use portolan_registry::{Context, Lister, PageRequest};
 use portolan_server::{ReadyCheck, Server};
 use portolan_store::{Sqlite, Store};
@@ -14,14 +14,14 @@ use crate::config::Configuration;
 /// How often upload sessions are looked at for having stood still.
 const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A server that listens, on the store that the configuration names.
-pub(crate) async fn server(configuration: &Configuration) -> Result<Server> {
+/// A server that listens, on the store that the configuration names. Its policies can be replaced later.
+pub(crate) async fn server(configuration: &Configuration, policies: PolicyRules) -> Result<Server> {
     let settings = portolan_store::Settings {
         folder: configuration.storage.folder.clone(),
         upload_expiry: configuration.storage.uploads.expire,
     };
     let store = Arc::new(Store::open(&settings).await?);
-    let registry = Arc::new(Policies::new(Arc::clone(&store) as _, configuration.policies()?));
+    let registry = Arc::new(Policies::new(Arc::clone(&store) as _, policies));
     let ready = ready_check(Arc::clone(&store));
     let server = Server::bind(configuration.server_settings(), registry, ready).await?;
     store.announce(server.local_addr())?;

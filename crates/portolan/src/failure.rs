@@ -21,8 +21,8 @@ pub(crate) struct Failure {
 pub(crate) enum Status {
     /// Nobody wants the rest of the output, which is no failure.
     Done = 0,
-    /// Something on this side failed.
-    Failed = 1,
+    /// What was asked for is done, and something is wrong with what was looked at.
+    Findings = 1,
     /// The command or the configuration is wrong.
     Usage = 2,
     /// Something that was named is not there.
@@ -33,6 +33,8 @@ pub(crate) enum Status {
     OtherSide = 5,
     /// A precondition did not hold.
     Precondition = 6,
+    /// Something on this side failed.
+    Failed = 7,
     /// Ctrl-C came, or SIGINT by other means; shells say it so.
     Interrupted = 130,
     /// SIGTERM came.

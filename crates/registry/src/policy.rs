@@ -1,4 +1,4 @@
-//! What is done about findings when a manifest is stored, and which types are taken at all.
+//! What is done about findings when a manifest is stored, which types are taken at all, and what may be deleted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{Error, Kind, Result};
 
-/// A verdict per rule, and the types that are taken.
+/// A verdict per rule, the types that are taken, and what may be deleted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Policy {
     verdicts: BTreeMap<Rule, Verdict>,
@@ -18,6 +18,20 @@ pub struct Policy {
     /// The types that a manifest may be of, if not all.
     manifest_types: Option<Vec<MediaType>>,
     normalise: Option<Family>,
+    deletions: Deletions,
+}
+
+/// What may be deleted from a repository.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deletions {
+    /// What no stored manifest names, and the rest by force.
+    #[default]
+    Unreferenced,
+    /// Everything, as if by force.
+    Always,
+    /// Nothing, tags neither. They can still be set to something else.
+    Never,
 }
 
 /// What is done about a finding.
@@ -99,6 +113,18 @@ impl Policy {
         self
     }
 
+    /// The same with other things that may be deleted.
+    #[must_use]
+    pub fn with_deletions(mut self, deletions: Deletions) -> Self {
+        self.deletions = deletions;
+        self
+    }
+
+    /// What may be deleted.
+    pub fn deletions(&self) -> Deletions {
+        self.deletions
+    }
+
     /// The family that what is pushed by a tag is converted to.
     pub fn normalises(&self) -> Option<Family> {
         self.normalise
@@ -142,7 +168,8 @@ impl Policy {
             Family::Other => child.kind != ChildKind::Manifest,
             own => own == family,
         };
-        let message = || format!("this repository's policy does not take a {} of type {media_type}", child.kind.as_str());
+        let message =
+            || format!("this repository's policy does not take a {} of type {media_type}", child.kind.as_str());
         (!fits).then(|| Finding {
             digest: Some(child.descriptor.digest.clone()),
             media_type: Some(media_type.clone()),
@@ -255,9 +282,27 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_policies_names_what_is_refused_and_what_reads_the_tree() {
+        let page = include_str!("../../../docs/policies.md");
+        let section = |from: &str, to: &str| {
+            let (_, behind) = page.split_once(from).unwrap();
+            behind.split_once(to).unwrap().0.to_owned()
+        };
+        let (refused, tree) =
+            (section("In all four", "Other findings"), section("Rules about the tree\n", "need what"));
+        let named = |text: &str| -> Vec<_> {
+            Rule::ALL.into_iter().filter(|rule| text.contains(&format!("`{rule}`"))).collect()
+        };
+        assert_eq!(named(&refused), Rule::ALL.into_iter().filter(|rule| REFUSED.contains(rule)).collect::<Vec<_>>());
+        assert_eq!(named(&tree), Rule::ALL.into_iter().filter(|rule| rule.reach() == Reach::Tree).collect::<Vec<_>>());
+        for preset in [Preset::Open, Preset::Sparse, Preset::OciOnly, Preset::DockerOnly] {
+            assert!(page.contains(&format!("\n| `{}` | ", json!(preset).as_str().unwrap())), "{preset:?}");
+        }
+    }
+
+    #[test]
     fn a_verdict_that_is_set_comes_first() {
-        let policy =
-            Policy::default().with(Rule::DuplicateKey, Verdict::Reject).with(Rule::TwoShapes, Verdict::Warn);
+        let policy = Policy::default().with(Rule::DuplicateKey, Verdict::Reject).with(Rule::TwoShapes, Verdict::Warn);
         assert_eq!(policy.verdict(Rule::DuplicateKey), Verdict::Reject);
         assert_eq!(verdicts(&policy, &[two_shapes()]), [Verdict::Warn]);
     }
@@ -333,10 +378,8 @@ mod tests {
         let error = refused(&[twice(), missing("/config"), two_shapes()]);
         let findings = error.detail()["findings"].as_array().unwrap();
         let told: Vec<_> = findings.iter().map(|finding| (&finding["rule"], &finding["verdict"])).collect();
-        let expected =
-            [("missing-child", "reject"), ("two-shapes", "reject"), ("duplicate-key", "warn")].map(|(rule, verdict)| {
-                (json!(rule), json!(verdict))
-            });
+        let expected = [("missing-child", "reject"), ("two-shapes", "reject"), ("duplicate-key", "warn")]
+            .map(|(rule, verdict)| (json!(rule), json!(verdict)));
         assert_eq!(told, expected.iter().map(|(rule, verdict)| (rule, verdict)).collect::<Vec<_>>());
     }
 }

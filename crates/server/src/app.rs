@@ -9,7 +9,7 @@ use portolan_registry::{Context, Registry, Result};
 use tokio::sync::mpsc;
 
 use crate::body::BodyLimits;
-use crate::limits::UploadSlots;
+use crate::limits::Slots;
 use crate::settings::{Limits, Settings};
 
 /// Says whether the registry can serve: what `/readyz` asks.
@@ -50,7 +50,8 @@ pub(crate) struct App {
     pub(crate) context: Context,
     pub(crate) limits: Limits,
     pub(crate) bodies: BodyLimits,
-    pub(crate) uploads: UploadSlots,
+    pub(crate) uploads: Slots,
+    pub(crate) trees: Slots,
     _alive: mpsc::Sender<Infallible>,
 }
 
@@ -68,7 +69,8 @@ impl App {
             context: Context::anonymous(),
             limits: settings.limits.clone(),
             bodies: BodyLimits::new(settings),
-            uploads: UploadSlots::new(settings.limits.uploads),
+            uploads: Slots::new(settings.limits.uploads, "pushes"),
+            trees: Slots::new(settings.limits.trees, "looks at whole trees"),
             _alive: alive,
         };
         (Arc::new(app), idle)

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, Version, header};
+use portolan_model::RepositoryName;
+use portolan_registry::copy::Place;
 use portolan_registry::{Context, Registry};
 use portolan_wire::headers::X_REQUEST_ID;
 
@@ -27,6 +29,12 @@ impl Call {
 
     pub(crate) fn registry(&self) -> &dyn Registry {
         &*self.app.registry
+    }
+
+    /// A repository as the caller sees it.
+    pub(crate) fn place(&self, repository: RepositoryName) -> Place {
+        let (registry, context) = (self.app.registry.clone(), self.context.clone());
+        Place { registry, context, name: repository.as_str().into(), repository }
     }
 
     /// The path as it was sent, percent-encoded.

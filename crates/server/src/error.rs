@@ -120,7 +120,7 @@ impl Failure {
 
     /// Nothing answers at this path.
     pub(crate) fn no_endpoint() -> Self {
-        let message = "nothing answers at this path; the registry's begin with /v2/";
+        let message = "nothing answers at this path; the registry's begin with /v2/, those of its API with /api/v1/";
         Self::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message, Value::Null)
     }
 
@@ -168,7 +168,9 @@ impl Failure {
             detail => detail,
         };
         let document = Bytes::from(ErrorBody::one(error.code, error.message, detail).to_json());
-        let reply = Reply::new(status).header(header::CONTENT_TYPE, "application/json");
+        let reply = Reply::new(status)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         let mut response = reply.content(document.len() as u64, document.into());
         response.headers_mut().extend(headers);
         if call.may_leave_out_its_body() {

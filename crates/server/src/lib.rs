@@ -1,4 +1,4 @@
-//! The distribution specification over HTTP, in front of any registry.
+//! The distribution specification and an API of our own over HTTP, in front of any registry.
 //!
 //! [`Server::bind`] listens, [`Server::run`] serves until it is told to stop. What comes in is read
 //! by `portolan_wire`, handed to a [`Registry`](portolan_registry::Registry), and what that says is
@@ -6,6 +6,7 @@
 //! `handlers`. Nothing is known here of how content is stored, nothing buffers a blob, and nothing
 //! wraps the body of an answer, so that each has the length that is known for it.
 
+mod api;
 mod app;
 mod body;
 mod call;

@@ -58,10 +58,13 @@ impl Reply {
         response
     }
 
-    /// With a JSON document of the media type that a header says, or else plainly JSON.
+    /// With a JSON document of the media type that a header says, or else plainly JSON. It may hold
+    /// what strangers wrote, so browsers are told to take it for nothing else.
     pub(crate) fn json(mut self, document: &impl Serialize) -> Answer {
         let plain = HeaderValue::from_static("application/json");
-        self.0.headers_mut().entry(header::CONTENT_TYPE).or_insert(plain);
+        let headers = self.0.headers_mut();
+        headers.entry(header::CONTENT_TYPE).or_insert(plain);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let bytes = serde_json::to_vec(document).map_err(|error| Error::internal("writing JSON", error))?;
         Ok(self.content(bytes.len() as u64, Bytes::from(bytes).into()))
     }

@@ -1,7 +1,8 @@
 //! Every path and method that the server knows, on one page.
 //!
-//! The framework sees only `/v2/` and everything below it: it would decode a path before splitting
-//! it, and repository names span segments. What a path means is read by [`Endpoint`].
+//! The framework sees only `/v2/` and `/api/v1/` and everything below them: it would decode a path
+//! before splitting it, and repository names span segments. What a path means is read by [`Endpoint`]
+//! and [`ApiEndpoint`].
 
 use std::sync::Arc;
 
@@ -11,13 +12,13 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use portolan_registry::UploadId;
-use portolan_wire::Endpoint;
+use portolan_wire::{ApiEndpoint, Endpoint};
 
 use crate::app::App;
 use crate::body::RequestBody;
 use crate::call::Call;
 use crate::error::{Answer, Failure};
-use crate::handlers::{base, blobs, catalog, health, manifests, referrers, tags, uploads};
+use crate::handlers::{base, blobs, catalog, check, description, health, manifests, referrers, tags, tree, uploads};
 use crate::middleware::access_log::access_log;
 use crate::middleware::request_id::{RequestIds, request_id};
 
@@ -25,6 +26,7 @@ pub(crate) fn router(app: Arc<App>, ids: RequestIds) -> Router {
     Router::new()
         .route("/v2/", any(registry))
         .route("/v2/{*rest}", any(registry))
+        .route("/api/v1/{*rest}", any(api))
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz))
         .fallback(nothing)
@@ -86,6 +88,37 @@ fn allowed(endpoint: &Endpoint) -> &'static str {
 }
 
 const READ: &str = "GET, HEAD";
+
+async fn api(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = RequestBody::new(body, &head.headers, &app.bodies);
+    let call = Call::new(app, head);
+    let answer = match ApiEndpoint::parse(call.path(), &call.method) {
+        Ok(endpoint) => {
+            let allowed = allowed_by_api(&endpoint);
+            answer_of_api(&call, body, endpoint).await.map_err(|failure| failure.allowing_others(&call.method, allowed))
+        }
+        Err(error) => Err(Failure::of_path(error, &call.method)),
+    };
+    answer.unwrap_or_else(|failure| failure.into_response(&call))
+}
+
+/// What is added here is added to the description of the API too, or its test fails.
+async fn answer_of_api(call: &Call, body: RequestBody, endpoint: ApiEndpoint) -> Answer {
+    match (endpoint, call.method.as_str()) {
+        (ApiEndpoint::Description, "GET" | "HEAD") => description::get(),
+        (ApiEndpoint::Check(name), "POST") => check::check(call, body, name).await,
+        (ApiEndpoint::Tree(name, reference), "GET" | "HEAD") => tree::get(call, name, reference).await,
+        (endpoint, _) => Err(Failure::method_not_allowed(&call.method, allowed_by_api(&endpoint))),
+    }
+}
+
+fn allowed_by_api(endpoint: &ApiEndpoint) -> &'static str {
+    match endpoint {
+        ApiEndpoint::Description | ApiEndpoint::Tree(..) => READ,
+        ApiEndpoint::Check(_) => "POST",
+    }
+}
 
 async fn healthz(State(app): State<Arc<App>>, request: Request) -> Response {
     let call = Call::new(app, request.into_parts().0);

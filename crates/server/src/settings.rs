@@ -37,8 +37,13 @@ pub struct Limits {
     pub header_lines: usize,
     /// Most connections at once. Further ones wait to be accepted.
     pub connections: usize,
-    /// Most pushes of blobs, pieces of blobs and manifests at once. Further ones are answered 429.
+    /// Most pushes of blobs, pieces of blobs and manifests at once, checks of manifests among them.
+    /// Further ones are answered 429.
     pub uploads: usize,
+    /// Most answers at once that are made of a whole tree of manifests. Further ones are answered 429.
+    pub trees: usize,
+    /// Most manifests of a tree that are read for one answer.
+    pub tree_documents: usize,
     /// Most items on a page of a list, and how many there are when a request does not say.
     pub page: usize,
     /// Most bytes of a refused request's body that are read and dropped, so that the client sees
@@ -83,6 +88,8 @@ impl Default for Limits {
             header_lines: 100,
             connections: 10_000,
             uploads: 1_000,
+            trees: 4,
+            tree_documents: 10_000,
             page: 1_000,
             drained_bytes: 32 << 20,
         }

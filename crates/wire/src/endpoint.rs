@@ -14,8 +14,11 @@ use portolan_model::{Digest, DigestError, ErrorCode, Reference, ReferenceError, 
 
 use crate::RequestError;
 
+mod api;
 #[cfg(test)]
 mod tests;
+
+pub use api::ApiEndpoint;
 
 /// What a path below `/v2/` names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,7 +120,7 @@ fn repository(components: &[&str]) -> Result<RepositoryName, RequestError> {
     name.parse().map_err(|error| RequestError::new(ErrorCode::NameInvalid, "repository name", &name, &error))
 }
 
-fn reference(text: &str) -> Result<Reference, RequestError> {
+pub(crate) fn reference(text: &str) -> Result<Reference, RequestError> {
     text.parse().map_err(|error| match error {
         ReferenceError::Digest(error) => invalid_digest(text, error),
         other => RequestError::new(ErrorCode::ManifestInvalid, "tag", text, &other),

@@ -19,6 +19,8 @@ pub const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// What a Portolan registry can do beyond the specification, on `/v2/`: a list of words, of which
 /// `preconditions` says that conditions on tags are checked and set in one step.
 pub const PORTOLAN_FEATURES: HeaderName = HeaderName::from_static("portolan-features");
+/// The digest that a push's tags point to, where that is not what was pushed but the same converted.
+pub const PORTOLAN_NORMALISED: HeaderName = HeaderName::from_static("portolan-normalised");
 /// The id under which an answer's request is found in the log.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -1,7 +1,7 @@
 //! The HTTP grammar of the distribution specification, without IO: shared by server and client.
 //!
 //! Everything here turns text of a request or an answer into types of `portolan_model` and back:
-//! paths ([`Endpoint`]), queries ([`query`]), ranges ([`range`]), conditions ([`condition`]), links
+//! paths ([`Endpoint`], [`ApiEndpoint`]), queries ([`query`]), ranges ([`range`]), conditions ([`condition`]), links
 //! ([`link`]), challenges ([`Challenge`]), scopes ([`Scopes`]), error bodies ([`ErrorBody`]) and
 //! warnings ([`warning`]). A text of a request that cannot be read becomes a [`RequestError`], which
 //! carries the code, sentence and detail that the answer is made of. Section names in the
@@ -21,7 +21,7 @@ mod scope;
 pub mod warning;
 
 pub use challenge::Challenge;
-pub use endpoint::{Endpoint, EndpointError, upload_uuid};
+pub use endpoint::{ApiEndpoint, Endpoint, EndpointError, upload_uuid};
 pub use error_body::{ErrorBody, ErrorEntry};
 pub use request_error::RequestError;
 pub use scope::Scopes;

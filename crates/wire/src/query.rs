@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use portolan_model::{Algorithm, Digest, ErrorCode, MediaType, RepositoryName, Tag};
+use portolan_model::{Algorithm, Digest, ErrorCode, MediaType, Reference, RepositoryName, Tag};
 
 use crate::RequestError;
 
@@ -128,6 +128,14 @@ pub fn tags(query: &str) -> Result<Vec<Tag>, RequestError> {
         text.parse().map_err(|error| RequestError::new(ErrorCode::ManifestInvalid, "tag", &text, &error))
     };
     all(query, "tag").map(parse).collect()
+}
+
+/// The `reference` that a check is about, if it is about something stored (Portolan's API).
+///
+/// # Errors
+/// `DIGEST_INVALID` for a malformed digest, `MANIFEST_INVALID` for a malformed tag.
+pub fn reference(query: &str) -> Result<Option<Reference>, RequestError> {
+    first(query, "reference").map(|text| crate::endpoint::reference(&text)).transpose()
 }
 
 /// The query that gives these tags to a manifest, without a question mark.

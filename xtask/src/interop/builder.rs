@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::docker_text;
 use super::document::{Algorithm, Document, Image, Kind, Role};
 use super::media::{DOCKER, Family};
+use crate::tools::ZSTD;
 
 pub(crate) const AMD64: &str = "linux/amd64";
 pub(crate) const ARM64: &str = "linux/arm64/v8";
@@ -76,8 +77,13 @@ impl Builder {
     /// Adds a document as a manifest, its `mediaType` being the one under which it is pushed.
     pub(crate) fn manifest(&mut self, media_type: &str, mut document: Value) -> Descriptor {
         document["mediaType"] = media_type.into();
+        self.document(media_type, &document)
+    }
+
+    /// Adds a document as it is, as a manifest of this type.
+    pub(crate) fn document(&mut self, media_type: &str, document: &Value) -> Descriptor {
         let is_dockers = media_type == DOCKER.manifest || media_type == DOCKER.index;
-        let text = if is_dockers { docker_text::write(&document) } else { document.to_string() };
+        let text = if is_dockers { docker_text::write(document) } else { document.to_string() };
         self.add(Role::Manifest, media_type, text.into_bytes())
     }
 
@@ -115,22 +121,27 @@ impl Builder {
         let layers: Vec<Value> = layers.into_iter().map(Value::from).collect();
         let config = self.blob(family.config, config(self.name, platform, &diff_ids).to_string());
         let config_digest = config.digest().to_owned();
-        let mut manifest = json!({ "schemaVersion": 2, "config": Value::from(config), "layers": layers });
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": family.manifest,
+            "config": Value::from(config),
+            "layers": layers,
+        });
         edit(&mut manifest);
-        let descriptor = self.manifest(family.manifest, manifest);
+        let descriptor = self.document(family.manifest, &manifest);
         if platform == AMD64 {
             self.set_image(Image { manifest: descriptor.digest().to_owned(), config: config_digest });
         }
         descriptor.platform(platform)
     }
 
-    /// Adds a gzipped tar with one small file; answers it with the digest of the tar.
+    /// Adds a tar with one small file, packed as its type says; answers it with the digest of the tar.
     pub(crate) fn layer(&mut self, media_type: &str) -> Result<(Descriptor, String)> {
         self.layers += 1;
         let text = format!("layer {} of {}\n", self.layers, self.name);
         let tar = tar(&format!("layer-{}", self.layers), &text)?;
         let diff_id = Algorithm::Sha256.digest(&tar);
-        let layer = gzip(&tar)?;
+        let layer = pack(media_type, &tar)?;
         Ok((self.blob(media_type, layer), diff_id))
     }
 
@@ -189,8 +200,13 @@ fn tar(name: &str, text: &str) -> Result<Vec<u8>> {
     filter(command.arg(folder.path()).arg(name), &[])
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    filter(Command::new("gzip").arg("--no-name"), bytes)
+/// Gzipped, unless the type says something else.
+fn pack(media_type: &str, tar: &[u8]) -> Result<Vec<u8>> {
+    match media_type.rsplit(['.', '+']).next() {
+        Some("tar") => Ok(tar.to_vec()),
+        Some("zstd") => filter(Command::new(ZSTD.path()).args(["--quiet", "--stdout"]), tar),
+        _ => filter(Command::new("gzip").arg("--no-name"), tar),
+    }
 }
 
 /// Runs a program over `input`; the inputs here are smaller than a pipe's buffer.

@@ -1,6 +1,6 @@
 //! crane: pulls to OCI layouts and pushes from them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::client::{Arrival, Client};
@@ -27,6 +27,17 @@ impl Crane {
         let mut command = self.sandbox.command(CRANE);
         command.args(["pull", "--insecure", "--format", format, &from.to_string()]).arg(path);
         command
+    }
+
+    /// Copies from one place to another.
+    pub(crate) fn copy(&self, from: &Place, to: &Place) -> Result<(), Failure> {
+        let mut command = self.sandbox.command(CRANE);
+        run(command.args(["copy", "--insecure", &from.to_string(), &to.to_string()])).map(drop)
+    }
+
+    /// Where it puts something.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.path(name)
     }
 
     /// Pushes a layout or a tarball.

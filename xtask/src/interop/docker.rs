@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, ensure};
 
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
@@ -36,6 +36,27 @@ impl Docker {
     /// A command to this daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         client(&self.sandbox, arguments)
+    }
+
+    /// Pulls the image for the kind's platform.
+    pub(crate) fn pull_image(&self, kind: &Kind, from: &Place) -> Result<(), Failure> {
+        run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &from.to_string()])).map(drop)
+    }
+
+    /// Removes what was pulled from there, if something was.
+    pub(crate) fn forget(&self, from: &Place) -> Result<(), Failure> {
+        run(&mut self.command(&["image", "rm", "--force", &from.to_string()])).map(drop)
+    }
+
+    /// Fails unless what was pulled is the kind's image.
+    pub(crate) fn compare(&self, kind: &Kind, from: &Place) -> Result<()> {
+        let image = kind.image.as_ref().context("the client took what is no image")?;
+        let (id, digests) = self.inspect(&from.to_string())?;
+        // The id is always a sha256, also where the manifest names the config by another hash.
+        let config = kind.document(&image.config).context("an image without config")?;
+        let same = document::matches(&id, &config.bytes) && digests.contains(&kind.top);
+        ensure!(same, "stored is {id}, pulled as {digests}, not {image:?} of {}", kind.top);
+        Ok(())
     }
 
     /// The id of a local image, which is the digest of its config, and the digests it was pulled by.
@@ -75,15 +96,8 @@ impl Client for Docker {
     }
 
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
-        let name = from.to_string();
-        run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &name]))?;
-        let image = kind.image.as_ref().context("the client took what is no image")?;
-        let (id, digests) = self.inspect(&name)?;
-        // The id is always a sha256, also where the manifest names the config by another hash.
-        let config = kind.document(&image.config).context("an image without config")?;
-        if !document::matches(&id, &config.bytes) || !digests.contains(&kind.top) {
-            return Err(anyhow!("stored is {id}, pulled as {digests}, not {image:?} of {}", kind.top).into());
-        }
+        self.pull_image(kind, from)?;
+        self.compare(kind, from)?;
         Ok(if kind.is_single_image() { Arrival::Whole } else { Arrival::OneImage })
     }
 

@@ -1,7 +1,7 @@
 //! The index that started the project: real images for eight platforms, built by buildah, one of them Docker's.
 //!
-//! Eleven children, the third of them a Docker v2s2 image for linux/arm/v7; three are attestations, as build
-//! services add them.
+//! Eleven children, the third of them a Docker v2s2 image for linux/arm/v7, years older than the others; three are
+//! attestations, as build services add them.
 
 use std::fs;
 use std::path::Path;
@@ -26,10 +26,18 @@ struct Child {
     platform: Platform,
     format: &'static str,
     attested: bool,
+    /// Seconds since 1970.
+    built: u32,
 }
 
+/// 2026-01-02, when all but one were built.
+const BUILT: u32 = 1_767_322_800;
+
+/// 2022-05-24: the build for one platform was kept when the others were renewed.
+const BUILT_LONG_BEFORE: u32 = 1_653_357_600;
+
 const fn child(name: &'static str, debian: &'static str, format: &'static str, attested: bool) -> Child {
-    Child { platform: Platform { name, debian }, format, attested }
+    Child { platform: Platform { name, debian }, format, attested, built: BUILT }
 }
 
 /// The platform whose image clients run.
@@ -37,7 +45,7 @@ pub(crate) const AMD64: Platform = Platform { name: "linux/amd64", debian: "amd6
 
 const CHILDREN: [Child; 8] = [
     child("linux/amd64", "amd64", "oci", true),
-    child("linux/arm/v7", "armhf", "docker", false),
+    Child { built: BUILT_LONG_BEFORE, ..child("linux/arm/v7", "armhf", "docker", false) },
     child("linux/arm64/v8", "arm64", "oci", true),
     child("linux/386", "i386", "oci", true),
     child("linux/arm/v5", "armel", "oci", false),
@@ -80,13 +88,14 @@ fn third(kind: &Kind) -> Result<Kind> {
 }
 
 fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> Result<()> {
-    let Child { platform, format, .. } = child;
+    let Child { platform, format, built, .. } = child;
     fs::create_dir_all(folder)?;
     fs::copy(images::root_folder(*platform)?, folder.join("root.tar"))?;
     fs::write(folder.join("harbour"), platform.name)?;
     fs::write(folder.join("Containerfile"), CONTAINERFILE)?;
     let name = format!("localhost/harbour:{}", platform.debian);
-    let mut build = buildah.command(&["build", "--quiet", "--layers", "--timestamp=1767322800", "--tag", &name])?;
+    let timestamp = format!("--timestamp={built}");
+    let mut build = buildah.command(&["build", "--quiet", "--layers", &timestamp, "--tag", &name])?;
     run(build.args(["--format", format, "--platform", platform.name]).arg(folder))?;
     buildah.push_from_storage(&["push", "--quiet"], &name, &place.transport())?;
     Ok(())

@@ -50,7 +50,8 @@ pub(crate) fn all() -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-fn build(name: &'static str, recipe: Recipe) -> Result<Kind> {
+/// The kind that a recipe makes.
+pub(crate) fn build(name: &'static str, recipe: Recipe) -> Result<Kind> {
     let mut builder = Builder::new(name);
     let top = recipe(&mut builder)?;
     Ok(builder.kind(&top))
@@ -195,7 +196,7 @@ fn sparse_index(kind: &mut Builder) -> Result<Descriptor> {
 }
 
 /// A descriptor of content that is nowhere.
-fn absent(media_type: &str, content: &str) -> Descriptor {
+pub(crate) fn absent(media_type: &str, content: &str) -> Descriptor {
     Builder::new("absent").blob(media_type, content)
 }
 

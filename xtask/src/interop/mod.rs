@@ -1,31 +1,32 @@
 //! `cargo xtask interop`: real clients push every kind to the release binary and pull it again, and exchange with it on
 //! disk.
 
-mod builder;
+pub(crate) mod builder;
 mod client;
-mod containerd;
-mod crane;
+pub(crate) mod containerd;
+pub(crate) mod crane;
 mod daemon;
-mod docker;
+pub(crate) mod docker;
 mod docker_text;
-mod document;
-mod eleven;
+pub(crate) mod document;
+pub(crate) mod eleven;
 mod exchange;
 mod expect;
-mod kinds;
-mod layout;
+pub(crate) mod kinds;
+pub(crate) mod layout;
 mod limits;
-mod matrix;
-mod media;
-mod oras;
+pub(crate) mod matrix;
+pub(crate) mod media;
+pub(crate) mod oras;
 mod page;
-mod place;
-mod podman;
+pub(crate) mod place;
+pub(crate) mod podman;
 mod portolan;
-mod registry;
-mod report;
-mod sandbox;
-mod skopeo;
+pub(crate) mod registry;
+pub(crate) mod report;
+pub(crate) mod sandbox;
+pub(crate) mod skopeo;
+mod story;
 
 use std::fs;
 use std::path::Path;
@@ -66,7 +67,8 @@ pub(crate) struct Arguments {
     write: bool,
 }
 
-const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
+/// Kinds of which something is nowhere have repositories of their own.
+pub(crate) const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
 
 type Start = fn(Sandbox) -> Result<Box<dyn Client>>;
 
@@ -116,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.write { page::write([matrix, exchange], &Scrub { host, folder: folder.path() }) } else { Ok(()) }
 }
 
-/// The matrix of clients and kinds, and the exchange on disk.
+/// The matrix of clients and kinds, the story of the mixed index, and the exchange on disk.
 fn tables(arguments: &Arguments, folder: &Path, host: &str) -> Result<[Vec<Cell>; 2]> {
     let seeded = seed(all_kinds(folder, &arguments.kinds, host)?, host)?;
     let clients = start_clients(folder, &arguments.clients)?;
@@ -124,17 +126,22 @@ fn tables(arguments: &Arguments, folder: &Path, host: &str) -> Result<[Vec<Cell>
     if wanted(&arguments.kinds, matrix::OWN) {
         matrix.extend(run_own(&clients, host)?);
     }
+    if let Some(eleven) = seeded.iter().find(|seeded| seeded.kind.name == eleven::NAMES[0]) {
+        story::run(eleven, &clients, &Portolan::new(Sandbox::new(folder.join("story"))?), host)?;
+    }
     let umoci = wanted(&arguments.clients, Umoci::NAME);
     Ok([matrix, run_exchange(&clients, umoci, &seeded, folder, host)?])
 }
 
-fn end_of_log(data: &Path) -> String {
+/// What the server said at last.
+pub(crate) fn end_of_log(data: &Path) -> String {
     let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
     let lines: Vec<_> = log.lines().rev().take(20).collect();
     format!("the server's log ends with:\n{}", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
 }
 
-fn wanted(chosen: &[String], name: &str) -> bool {
+/// Whether a name is among those that were chosen, or nothing was.
+pub(crate) fn wanted(chosen: &[String], name: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|choice| choice == name)
 }
 
@@ -149,7 +156,8 @@ fn all_kinds(folder: &Path, chosen: &[String], host: &str) -> Result<Vec<Kind>> 
     Ok(all)
 }
 
-fn seed(kinds: Vec<Kind>, host: &str) -> Result<Vec<Seeded>> {
+/// Puts kinds into the registry, and says of each whether it is there.
+pub(crate) fn seed(kinds: Vec<Kind>, host: &str) -> Result<Vec<Seeded>> {
     let mut registry = Registry::new(host)?;
     let seeded = kinds.into_iter().map(|kind| {
         let policy = if kind.sparse { "sparse" } else { "open" };
@@ -204,12 +212,12 @@ fn run_exchange(
 }
 
 /// Clients run side by side, each with its own storage and its own repositories.
-fn side_by_side<T: Sync>(
+pub(crate) fn side_by_side<T: Sync, C: Send>(
     clients: &[T],
     host: &str,
-    run: impl Fn(&T, &mut Registry) -> Vec<Cell> + Sync,
-) -> Result<Vec<Cell>> {
-    let columns: Result<Vec<Vec<Cell>>> = thread::scope(|scope| {
+    run: impl Fn(&T, &mut Registry) -> Vec<C> + Sync,
+) -> Result<Vec<C>> {
+    let columns: Result<Vec<Vec<C>>> = thread::scope(|scope| {
         let run = |client| Ok(run(client, &mut Registry::new(host)?));
         let threads: Vec<_> = clients.iter().map(|client| scope.spawn(move || run(client))).collect();
         threads.into_iter().map(|thread| thread.join().ok().context("a client's thread panicked")?).collect()

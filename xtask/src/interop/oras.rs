@@ -1,7 +1,7 @@
 //! oras: copies between the registry and OCI layouts.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -27,6 +27,11 @@ impl Oras {
     /// Copies between a registry and a layout, as the options say.
     pub(crate) fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
         run(self.sandbox.command(ORAS).args(["cp", "--no-tty"]).args(arguments))
+    }
+
+    /// Where it puts something.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.path(name)
     }
 
     /// Copies the image that there is, then pushes the index around it by itself.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::client::{Arrival, Client};
 use super::document::{self, Image, Kind};
@@ -74,12 +74,12 @@ impl Podman {
     }
 
     /// Fails unless the image stored under `id` is `image`, its manifest byte for byte.
-    fn compare(&self, id: &str, image: &Image) -> Result<(), Failure> {
+    pub(crate) fn compare(&self, id: &str, image: &Image) -> Result<()> {
         let manifest = self.manifest(id)?;
         let same = document::matches(&image.manifest, &manifest);
         if image.config != format!("sha256:{id}") || !same {
             let manifest = String::from_utf8_lossy(&manifest);
-            return Err(anyhow!("stored is {id} with {manifest}, not {image:?}").into());
+            bail!("stored is {id} with {manifest}, not {image:?}");
         }
         Ok(())
     }

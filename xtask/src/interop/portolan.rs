@@ -1,5 +1,8 @@
 //! Portolan itself: copies whole trees between the registry and OCI layouts.
 
+use anyhow::Context;
+use serde_json::Value;
+
 use super::client::{Arrival, Client};
 use super::document::Kind;
 use super::layout;
@@ -22,6 +25,18 @@ impl Portolan {
     pub(crate) fn copy(&self, options: &[&str], source: &str, destination: &str) -> Result<(), Failure> {
         let mut command = self.sandbox.command(PORTOLAN);
         run(command.args(["copy", "--quiet"]).args(options).args([source, destination])).map(drop)
+    }
+
+    /// Runs one of its commands.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<(), Failure> {
+        run(self.sandbox.command(PORTOLAN).args(arguments)).map(drop)
+    }
+
+    /// What it finds about an image, for some targets; that a target fails is a finding and no failure.
+    pub(crate) fn lint(&self, place: &Place, targets: &str) -> anyhow::Result<Value> {
+        let mut command = self.sandbox.command(PORTOLAN);
+        let output = command.args(["lint", "--json", "--for", targets, &place.to_string()]).output()?;
+        serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 

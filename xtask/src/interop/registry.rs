@@ -7,6 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::document::{self, Document, Kind, Role};
 use super::place::Place;
+use super::sandbox::Failure;
 use crate::load::{Answer, Connection, Payload};
 
 const OCTETS: &str = "application/octet-stream";
@@ -138,7 +139,7 @@ impl Registry {
 
 fn created(target: &str, answer: &Answer) -> Result<()> {
     if answer.status != 201 {
-        bail!("{target}: {}: {}", answer.status, excerpt(answer));
+        return Err(Failure::Refused(format!("{target}: {}: {}", answer.status, excerpt(answer))).into());
     }
     Ok(())
 }

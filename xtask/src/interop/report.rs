@@ -46,7 +46,8 @@ fn print_table(cells: &[Cell]) {
     println!();
 }
 
-fn joined(cells: impl Iterator<Item = String>) -> String {
+/// The cells of a row.
+pub(crate) fn joined(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<Vec<_>>().concat().trim_end().to_owned()
 }
 

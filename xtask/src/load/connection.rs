@@ -18,7 +18,8 @@ use super::Payload;
 const ANSWER_LIMIT: Duration = Duration::from_mins(2);
 
 /// Servers older than the specification's word on `Accept` answer 404 unless the type is named.
-const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, */*";
 
 /// What a server answered, its body read to the end.
 pub(crate) struct Answer {

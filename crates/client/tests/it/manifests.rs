@@ -169,3 +169,24 @@ async fn conditions_are_not_sent_to_whoever_may_pass_over_them() {
     }
     assert_eq!(fake.lines(), ["GET /v2/"], "which is looked up once, and nothing is written");
 }
+
+#[tokio::test]
+async fn what_the_tags_point_to_is_told_where_it_is_something_else() {
+    let (pushed, normalised) = (image("a").docker(), image("a").digest());
+    let reply = Reply::new(201)
+        .header("Docker-Content-Digest", pushed.digest())
+        .header("OCI-Tag", "v1")
+        .header("Portolan-Normalised", &normalised);
+    let fake = Fake::start(move |_| reply.clone()).await;
+    let outcome = put(&fake.client(), pushed.bytes(), &pushed.media_type(), &["v1"]).await.unwrap();
+    assert_eq!((outcome.digest, outcome.normalised), (pushed.digest(), Some(normalised)));
+}
+
+#[tokio::test]
+async fn a_dry_run_is_refused_before_anything_is_sent() {
+    let fake = Fake::start(|_| Reply::new(201)).await;
+    let options = PutManifest { dry_run: true, ..PutManifest::default() };
+    let tried = fake.client().put_manifest(&context(), &app(), image("a").bytes(), options).await;
+    assert_eq!(*tried.unwrap_err().kind(), Kind::Unsupported);
+    assert!(fake.asked().is_empty());
+}

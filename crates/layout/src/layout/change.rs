@@ -9,7 +9,8 @@ use crate::index::Index;
 use crate::storage::Storage;
 
 impl<S: Storage> Layout<S> {
-    /// Stores a manifest and names it. What it names has to be there, as the policy says.
+    /// Stores a manifest and names it, unless that is only to be tried. What it names has to be there, as the
+    /// policy says.
     pub(crate) fn put_manifest(
         &self,
         digest: Digest,
@@ -30,13 +31,19 @@ impl<S: Storage> Layout<S> {
                 return Err(Error::precondition_failed(update, current));
             }
         }
-        self.storage.keep_manifest(&digest, manifest.bytes())?;
-        self.content_changed();
-        lock(&self.documents).take(&digest, manifest);
-        let changed = self.with_manifest(&index, &digest, manifest, options)?;
-        self.storage.replace_index(changed)?;
+        if !options.dry_run {
+            self.keep_manifest(&index, &digest, manifest, options)?;
+        }
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         Ok(PutOutcome { digest, subject, findings, normalised: None })
+    }
+
+    fn keep_manifest(&self, index: &Index, digest: &Digest, manifest: &Manifest, options: &PutManifest) -> Result<()> {
+        self.storage.keep_manifest(digest, manifest.bytes())?;
+        self.content_changed();
+        lock(&self.documents).take(digest, manifest);
+        let changed = self.with_manifest(index, digest, manifest, options)?;
+        self.storage.replace_index(changed)
     }
 
     /// The index that leads to the manifest: by its tags, through another one that names it, or by an

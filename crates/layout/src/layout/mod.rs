@@ -167,7 +167,8 @@ struct Present<'a, S> {
 
 impl<S: Storage> Holdings for Present<'_, S> {
     fn held(&self, digest: &Digest) -> Result<Option<Held>> {
-        Ok(self.layout.storage.find(digest)?.map(|content| Held { size: content.size(), media_type: None }))
+        let media_type = self.view.manifest_type(digest).cloned();
+        Ok(self.layout.storage.find(digest)?.map(|content| Held { size: content.size(), media_type }))
     }
 
     fn holds_manifest(&self, digest: &Digest) -> Result<bool> {

@@ -4,7 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::Rule;
-use crate::{Digest, MediaType};
+use crate::{Child, Descriptor, Digest, MediaType};
 
 /// One finding: which rule, where, and one plain sentence.
 ///
@@ -43,6 +43,26 @@ impl Finding {
             stored_size: None,
         }
     }
+
+    /// A finding about a descriptor of the document.
+    pub(crate) fn describing(
+        rule: Rule,
+        pointer: impl Into<String>,
+        descriptor: &Descriptor,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            digest: Some(descriptor.digest.clone()),
+            media_type: descriptor.media_type.clone(),
+            claimed_size: descriptor.size,
+            ..Self::new(rule, pointer, message)
+        }
+    }
+
+    /// A finding about something that the document names.
+    pub(crate) fn of(rule: Rule, child: &Child, message: impl Into<String>) -> Self {
+        Self::describing(rule, &child.pointer, &child.descriptor, message)
+    }
 }
 
 impl Serialize for Finding {
@@ -71,16 +91,6 @@ fn optional<O: SerializeStruct>(
     match value {
         Some(value) => object.serialize_field(key, value),
         None => object.skip_field(key),
-    }
-}
-
-/// Most findings about one document itself: what is wrong throughout is shown by these.
-const MAX_FINDINGS: usize = 1000;
-
-/// Adds a finding, unless there are more than anybody reads.
-pub(crate) fn note(findings: &mut Vec<Finding>, finding: impl FnOnce() -> Finding) {
-    if findings.len() < MAX_FINDINGS {
-        findings.push(finding());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules about what is stored under the digests that a document names.
 
-use super::{Finding, Rule};
+use super::document::child_name;
+use super::{Finding, Notes, Rule};
 use crate::{Child, ChildKind, Digest, Manifest, MediaType};
 
 /// What is stored under a digest.
@@ -12,7 +13,8 @@ pub struct Held {
     pub media_type: Option<MediaType>,
 }
 
-/// What is missing or other than a document says. Every child is looked at, so that one answer names all of them.
+/// What is missing or other than a document says. Every child is looked at, so that one answer names all of them, up to
+/// the bound of [`super::document`]. A subject may be missing, and is not asked for.
 ///
 /// # Errors
 /// What `held` fails with.
@@ -20,36 +22,55 @@ pub fn stored<E>(
     manifest: &Manifest,
     mut held: impl FnMut(&Digest) -> Result<Option<Held>, E>,
 ) -> Result<Vec<Finding>, E> {
-    let mut findings = Vec::new();
-    for child in manifest.children().iter().filter(|child| child.kind != ChildKind::Other) {
-        match held(&child.descriptor.digest)? {
-            None if child.required => findings.push(missing(child)),
-            None => (),
-            Some(held) => findings.extend(differing(child, &held)),
-        }
+    let mut notes = Notes::default();
+    for child in stored_children(manifest) {
+        note(child, held(&child.descriptor.digest)?.as_ref(), &mut notes);
     }
-    Ok(findings)
+    Ok(notes.finish())
 }
 
-fn missing(child: &Child) -> Finding {
-    let message = format!("the {} {} is not stored here", child.kind.as_str(), child.descriptor.digest);
-    about(child, Rule::MissingChild, message)
+/// Everything of which it matters whether it is stored.
+pub(super) fn stored_children(manifest: &Manifest) -> impl Iterator<Item = &Child> {
+    manifest.children().iter().filter(|child| child.kind != ChildKind::Other)
 }
 
-fn differing(child: &Child, held: &Held) -> Option<Finding> {
-    let claimed = child.descriptor.size.filter(|claimed| *claimed != held.size)?;
-    let Held { size, .. } = held;
-    let message =
-        format!("the descriptor says {claimed} bytes, {} has {size}; correct the size", child.descriptor.digest);
-    Some(Finding { stored_size: Some(*size), ..about(child, Rule::SizeMismatch, message) })
+/// Judges one child by what is held under its digest.
+pub(super) fn note(child: &Child, held: Option<&Held>, notes: &mut Notes) {
+    match held {
+        Some(held) => {
+            size(child, held, notes);
+            media_type(child, held, notes);
+        }
+        None if child.required => notes
+            .add(Rule::MissingChild, |rule| Finding::of(rule, child, format!("{} is not stored here", called(child)))),
+        None => (),
+    }
 }
 
-/// A finding about a descriptor of the document.
-pub(super) fn about(child: &Child, rule: Rule, message: String) -> Finding {
-    Finding {
-        digest: Some(child.descriptor.digest.clone()),
-        media_type: child.descriptor.media_type.clone(),
-        claimed_size: child.descriptor.size,
-        ..Finding::new(rule, &child.pointer, message)
+fn size(child: &Child, held: &Held, notes: &mut Notes) {
+    let (digest, stored) = (&child.descriptor.digest, held.size);
+    if let Some(claimed) = child.descriptor.size.filter(|claimed| *claimed != stored) {
+        let message = format!("the descriptor says {claimed} bytes, {digest} has {stored}; correct the size");
+        notes
+            .add(Rule::SizeMismatch, |rule| Finding { stored_size: Some(stored), ..Finding::of(rule, child, message) });
+    }
+}
+
+/// What is a layer or a config here may well be a manifest to others.
+fn media_type(child: &Child, held: &Held, notes: &mut Notes) {
+    let (Some(claimed), Some(stored)) = (&child.descriptor.media_type, &held.media_type) else { return };
+    if child.kind == ChildKind::Manifest && claimed != stored {
+        let message = format!("{} is described as {claimed}, and stored as {stored}", called(child));
+        notes.add(Rule::StoredTypeMismatch, |rule| Finding::of(rule, child, message));
+    }
+}
+
+fn called(child: &Child) -> String {
+    let digest = &child.descriptor.digest;
+    match child.kind {
+        ChildKind::Manifest if child.descriptor.platform.is_some() => {
+            format!("{} ({digest})", child_name(&child.descriptor))
+        }
+        kind => format!("the {} {digest}", kind.as_str()),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Finding, Held, ImageConfig, document, stored};
-use crate::{Digest, Manifest};
+use super::walk::Beyond;
+use super::{Finding, Held, ImageConfig, Severity, document, whole};
+use crate::{ChildKind, Digest, Manifest};
 
 /// A tree of documents: those that were read, and what is known of everything else that they name.
 #[derive(Clone, Debug, Default)]
@@ -13,8 +14,6 @@ pub struct Tree {
     pub(super) held: HashMap<Digest, Option<Held>>,
     pub(super) configs: HashMap<Digest, ImageConfig>,
     pub(super) unreadable: HashMap<Digest, String>,
-    /// Findings about the tree as a whole.
-    pub(super) remarks: Vec<Finding>,
 }
 
 /// A document of a tree.
@@ -28,6 +27,8 @@ pub struct TreeDocument {
     pub depth: usize,
     /// What is remarkable about it.
     pub findings: Vec<Finding>,
+    /// The config that it names.
+    config: Option<Digest>,
 }
 
 impl Tree {
@@ -46,32 +47,45 @@ impl Tree {
         self.held.get(digest).map(Option::as_ref)
     }
 
-    /// What an image's config says, if it was read.
+    /// What an image's config says, by the digest of the config, if it was read.
     pub fn config(&self, digest: &Digest) -> Option<&ImageConfig> {
         self.configs.get(digest)
     }
 
-    /// All findings, those about the tree as a whole first, then document by document.
+    /// What an image's config says, by the digest of the image, if both were read.
+    pub fn config_of(&self, image: &Digest) -> Option<&ImageConfig> {
+        self.config(self.document(image)?.config.as_ref()?)
+    }
+
+    /// All findings, document by document.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.remarks.iter().chain(self.documents.iter().flat_map(|document| &document.findings))
+        self.documents.iter().flat_map(|document| &document.findings)
     }
 
-    pub(super) fn add(&mut self, document: TreeDocument) {
-        self.positions.insert(document.digest.clone(), self.documents.len());
-        self.documents.push(document);
+    /// How grave the gravest finding is.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings().map(|finding| finding.rule.severity()).max()
     }
 
-    pub(super) fn judge(&mut self, _depth: usize) {
-        let mut all = Vec::new();
-        for node in &self.documents {
-            let mut findings = document(&node.manifest);
-            let held = |digest: &Digest| self.held.get(digest).cloned().ok_or(());
-            findings.extend(stored(&node.manifest, held).unwrap_or_default());
-            all.push(findings);
-        }
+    pub(super) fn add(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
+        self.positions.insert(digest.clone(), self.documents.len());
+        let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
+        let config = config.map(|config| config.descriptor.digest.clone());
+        self.documents.push(TreeDocument { digest, manifest, depth, findings: Vec::new(), config });
+    }
+
+    pub(super) fn judge(&mut self, beyond: &Beyond) {
+        let judge = |node: &TreeDocument| {
+            let mut notes = document::notes(&node.manifest);
+            whole::note(self, beyond, node, &mut notes);
+            notes.finish()
+        };
+        let all: Vec<_> = self.documents.iter().map(judge).collect();
         for (position, (node, mut findings)) in self.documents.iter_mut().zip(all).enumerate() {
             if position > 0 {
-                findings.iter_mut().for_each(|finding| finding.document = Some(node.digest.clone()));
+                for finding in &mut findings {
+                    finding.document = Some(node.digest.clone());
+                }
             }
             node.findings = findings;
         }

@@ -1,14 +1,17 @@
 //! The way through a tree, piece by piece: the caller is asked for each thing once, level by level.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
-use super::tree::{Tree, TreeDocument};
-use super::{Finding, Held, ImageConfig, Rule};
-use crate::{Child, ChildKind, Digest, Manifest, MediaType, Role};
+use super::stored::stored_children;
+use super::{Held, ImageConfig, Tree};
+use crate::{Child, ChildKind, Digest, Manifest, MediaType};
 
-/// How much of a tree is looked at.
+/// Most bytes of documents that are kept of one tree. An index of 10,000 images of 2 KiB each takes less than half of it.
+const MAX_BYTES: usize = 64 << 20;
+
+/// How much of a tree is looked at. What is beyond is told as findings, and so is what is beyond 64 MiB of documents.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Deepest nesting that is followed; the document that was asked about is at depth 0.
@@ -28,7 +31,7 @@ impl Default for Limits {
 pub enum Seek {
     /// Whether it is there, as a manifest or as a blob.
     Presence,
-    /// The config of an image, to read it.
+    /// The config of an image, to read it. A caller need not bring one that is larger than it likes.
     Config,
     /// The manifest, to read it.
     Manifest,
@@ -48,10 +51,12 @@ pub struct Want {
 
 /// What was found under a digest.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an answer is taken in as soon as it is made")]
 pub enum Answer {
     /// A manifest, read as the type that it is stored with.
     Manifest(Manifest),
     /// Content, with its bytes if a config was wanted and they were had.
+    /// If a manifest was wanted and no type is held, it is there as a blob alone.
     Content(Held, Option<Bytes>),
     /// It is there, and cannot be read as a manifest for this reason.
     Unreadable(Held, String),
@@ -61,28 +66,49 @@ pub enum Answer {
     Unknown,
 }
 
+/// What was not looked at.
+#[derive(Debug)]
+pub(super) struct Beyond {
+    pub(super) limits: Limits,
+    /// Manifests that were beyond the limits of number and bytes.
+    pub(super) left_out: HashSet<Digest>,
+}
+
+impl Beyond {
+    pub(super) fn bounds(&self) -> String {
+        format!("at most {} documents are, of at most {} MiB together", self.limits.documents, MAX_BYTES >> 20)
+    }
+}
+
 /// A look at a whole tree, in which nothing is read twice, however often it is named.
 ///
-/// The caller takes [`Lint::wants`], answers each with [`Lint::supply`] in the same order, and again until there are
-/// none. Time and memory are linear in the size of the tree, and nothing recurses.
+/// The caller takes [`Lint::wants`], answers each with [`Lint::supply`], and again until there are none. Time and memory
+/// are linear in the size of the tree, and nothing recurses.
 #[derive(Debug)]
 pub struct Lint {
-    limits: Limits,
     tree: Tree,
     /// Whatever is wanted or known, by digest.
     sought: HashMap<Digest, Seek>,
     queue: Vec<Want>,
     /// Manifests that were asked for, the first one too.
     manifests: usize,
-    too_large: bool,
+    /// Bytes of the documents that were kept.
+    bytes: usize,
+    beyond: Beyond,
 }
 
 impl Lint {
     /// Begins at a document that is known under `digest`.
     pub fn new(digest: Digest, manifest: Manifest, limits: Limits) -> Self {
-        let tree = Tree::default();
-        let mut lint = Self { limits, tree, sought: HashMap::new(), queue: Vec::new(), manifests: 1, too_large: false };
-        lint.sought.insert(digest.clone(), Seek::Manifest);
+        let mut lint = Self {
+            tree: Tree::default(),
+            sought: HashMap::from([(digest.clone(), Seek::Manifest)]),
+            queue: Vec::new(),
+            manifests: 1,
+            bytes: manifest.bytes().len(),
+            beyond: Beyond { limits, left_out: HashSet::new() },
+        };
+        lint.hold(&digest, &manifest);
         lint.take(digest, manifest, 0);
         lint
     }
@@ -96,8 +122,14 @@ impl Lint {
     pub fn supply(&mut self, want: &Want, answer: Answer) {
         let digest = want.digest.clone();
         match answer {
-            Answer::Manifest(manifest) => self.take(digest, manifest, want.depth),
+            Answer::Manifest(manifest) => {
+                self.hold(&digest, &manifest);
+                self.supply_manifest(want, manifest);
+            }
             Answer::Content(held, bytes) => {
+                if want.seek == Seek::Manifest && held.media_type.is_none() {
+                    self.tree.unreadable.insert(digest.clone(), "it is stored as a blob alone".into());
+                }
                 let config = bytes.filter(|_| want.seek == Seek::Config).map(|bytes| ImageConfig::read(&bytes));
                 self.tree.configs.extend(config.map(|config| (digest.clone(), config)));
                 self.tree.held.insert(digest, Some(held));
@@ -113,37 +145,49 @@ impl Lint {
 
     /// Judges what was seen.
     pub fn finish(mut self) -> Tree {
-        if self.too_large {
-            let most = self.limits.documents;
-            let message = format!("the tree has more than {most} documents; only so many were looked at");
-            self.tree.remarks.push(Finding::new(Rule::TreeTooLarge, "", message));
-        }
-        self.tree.judge(self.limits.depth);
+        self.tree.judge(&self.beyond);
         self.tree
     }
 
-    fn take(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
+    /// Keeps a manifest that was wanted, unless it was supplied before or there is no room for it.
+    fn supply_manifest(&mut self, want: &Want, manifest: Manifest) {
+        if want.seek != Seek::Manifest || self.tree.document(&want.digest).is_some() {
+            return;
+        }
+        let bytes = self.bytes + manifest.bytes().len();
+        if bytes > MAX_BYTES {
+            self.beyond.left_out.insert(want.digest.clone());
+        } else {
+            self.bytes = bytes;
+            self.take(want.digest.clone(), manifest, want.depth);
+        }
+    }
+
+    fn hold(&mut self, digest: &Digest, manifest: &Manifest) {
         let held = Held { size: manifest.bytes().len() as u64, media_type: Some(manifest.media_type().clone()) };
         self.tree.held.insert(digest.clone(), Some(held));
-        for child in manifest.children().iter().filter(|child| child.kind != ChildKind::Other) {
+    }
+
+    fn take(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
+        for child in stored_children(&manifest) {
             self.seek(child, depth + 1);
         }
         if let Some(subject) = manifest.subject() {
             self.want(&subject.digest, None, Seek::Presence, depth + 1);
         }
-        self.tree.add(TreeDocument { digest, manifest, depth, findings: Vec::new() });
+        self.tree.add(digest, manifest, depth);
     }
 
     fn seek(&mut self, child: &Child, depth: usize) {
         let media_type = child.descriptor.media_type.as_ref();
-        let known = media_type.is_some_and(|media_type| matches!(media_type.role(), Role::Manifest | Role::Index));
         let seek = match child.kind {
-            ChildKind::Manifest if known && depth > self.limits.depth => return,
-            ChildKind::Manifest if known => Seek::Manifest,
-            ChildKind::Config => Seek::Config,
+            ChildKind::Manifest if media_type.is_some_and(MediaType::is_known_manifest) => Seek::Manifest,
+            ChildKind::Config if media_type.is_some_and(MediaType::is_image_config) => Seek::Config,
             _ => Seek::Presence,
         };
-        self.want(&child.descriptor.digest, media_type, seek, depth);
+        if seek != Seek::Manifest || depth <= self.beyond.limits.depth {
+            self.want(&child.descriptor.digest, media_type, seek, depth);
+        }
     }
 
     /// Asks for something, unless as much or more of it was asked for already.
@@ -152,8 +196,8 @@ impl Lint {
             return;
         }
         if seek == Seek::Manifest {
-            if self.manifests == self.limits.documents {
-                self.too_large = true;
+            if self.manifests >= self.beyond.limits.documents {
+                self.beyond.left_out.insert(digest.clone());
                 return;
             }
             self.manifests += 1;

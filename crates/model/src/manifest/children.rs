@@ -1,9 +1,9 @@
 //! What a manifest names by digest, wherever it stands in the document.
 
 use crate::descriptor::FieldError;
-use crate::lint::note;
+use crate::lint::Notes;
 use crate::path::Path;
-use crate::{Descriptor, Digest, Finding, Json, MediaType, Role, Rule};
+use crate::{Descriptor, Digest, DigestError, Finding, Json, MediaType, Role, Rule};
 
 /// One descriptor of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,24 +49,46 @@ impl ChildKind {
 
 /// Every object with a digest, at any depth; names are compared without case, because Go's
 /// readers do so and follow such edges. What `subject` and `annotations` say keeps nothing alive.
-pub(super) fn collect(document: &Json, media_type: &MediaType, findings: &mut Vec<Finding>) -> Vec<Child> {
+pub(super) fn collect(document: &Json, media_type: &MediaType, notes: &mut Notes) -> Vec<Child> {
     let known = media_type.is_known_manifest();
-    let mut walk = Walk { known, children: Vec::new(), findings };
+    let mut walk = Walk { known, children: Vec::new(), notes };
     walk.value(&Path::Root, document, Place::Top);
     walk.children
 }
 
-pub(super) fn subject(document: &Json, findings: &mut Vec<Finding>) -> Option<Descriptor> {
+pub(super) fn subject(document: &Json, notes: &mut Notes) -> Option<Descriptor> {
     let subject = document.get("subject").filter(|value| **value != Json::Null)?;
-    let Some(digest) = subject.get("digest").and_then(Json::as_str).and_then(|text| text.parse().ok()) else {
-        let message = "subject is no descriptor: it needs mediaType, digest and size";
-        findings.push(Finding::new(Rule::MalformedField, "/subject", message));
-        return None;
-    };
-    let (descriptor, errors) = Descriptor::read(subject, digest);
     let path = Path::Member(&Path::Root, "subject");
-    findings.extend(errors.iter().map(|error| malformed(&path, error)));
-    Some(descriptor)
+    let digest = match subject.get("digest").and_then(Json::as_str).map(str::parse) {
+        Some(Ok(digest)) => digest,
+        Some(Err(error)) => {
+            malformed_digest(&path, &error, notes);
+            return None;
+        }
+        None => {
+            let message = "subject is no descriptor: it needs mediaType, digest and size";
+            notes.add(Rule::MalformedField, |rule| Finding::new(rule, path.pointer(), message));
+            return None;
+        }
+    };
+    Some(read(&path, subject, digest, notes))
+}
+
+/// Reads a descriptor and says what is wrong with its fields.
+fn read(path: &Path<'_>, object: &Json, digest: Digest, notes: &mut Notes) -> Descriptor {
+    let (descriptor, errors) = Descriptor::read(object, digest);
+    for error in &errors {
+        notes.add(error.rule, |rule| malformed(rule, path, error));
+    }
+    let without = |key: &&&str| object.get(key).is_none_or(|value| value.as_str() == Some(""));
+    let missing: Vec<_> = ["mediaType", "size"].iter().filter(without).copied().collect();
+    if !missing.is_empty() {
+        notes.add(Rule::DescriptorIncomplete, |rule| {
+            let message = format!("the descriptor of {} has no {}", descriptor.digest, missing.join(" and no "));
+            Finding::describing(rule, path.pointer(), &descriptor, message)
+        });
+    }
+    descriptor
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +101,7 @@ enum Place {
 struct Walk<'a> {
     known: bool,
     children: Vec<Child>,
-    findings: &'a mut Vec<Finding>,
+    notes: &'a mut Notes,
 }
 
 impl Walk<'_> {
@@ -109,7 +131,11 @@ impl Walk<'_> {
             for duplicate in digests {
                 self.take(path, Descriptor::of(duplicate), place);
             }
-            let descriptor = self.read(path, object, last, place);
+            // What is wrong with one whose meaning nobody knows is nobody's business.
+            let descriptor = match place {
+                Place::Expecting(_) => read(path, object, last, self.notes),
+                Place::Top | Place::Elsewhere => Descriptor::read(object, last).0,
+            };
             self.take(path, descriptor, place);
         }
     }
@@ -143,7 +169,7 @@ impl Walk<'_> {
         match value.get("digest") {
             Some(Json::String(text)) => {
                 if let Err(error) = text.parse::<Digest>() {
-                    self.malformed(path, || format!("the digest is none: {error}"));
+                    malformed_digest(path, &error, self.notes);
                 }
             }
             Some(other) => self.malformed(path, || format!("the digest must be a string, it is {}", other.kind())),
@@ -151,17 +177,6 @@ impl Walk<'_> {
             None => self.malformed(path, || format!("expected a descriptor, found {}", value.kind())),
         }
         self.value(path, value, Place::Expecting(kind));
-    }
-
-    /// Reads a descriptor. What is malformed in one whose meaning nobody knows is nobody's business.
-    fn read(&mut self, path: &Path<'_>, object: &Json, digest: Digest, place: Place) -> Descriptor {
-        let (descriptor, errors) = Descriptor::read(object, digest);
-        if matches!(place, Place::Expecting(_)) {
-            for error in &errors {
-                note(self.findings, || malformed(path, error));
-            }
-        }
-        descriptor
     }
 
     fn take(&mut self, path: &Path<'_>, descriptor: Descriptor, place: Place) {
@@ -175,7 +190,7 @@ impl Walk<'_> {
     }
 
     fn malformed(&mut self, path: &Path<'_>, message: impl FnOnce() -> String) {
-        note(self.findings, || Finding::new(Rule::MalformedField, path.pointer(), message()));
+        self.notes.add(Rule::MalformedField, |rule| Finding::new(rule, path.pointer(), message()));
     }
 }
 
@@ -188,7 +203,12 @@ fn list_kind(key: &str) -> Option<ChildKind> {
     }
 }
 
-fn malformed(path: &Path<'_>, error: &FieldError) -> Finding {
+fn malformed(rule: Rule, path: &Path<'_>, error: &FieldError) -> Finding {
     let message = format!("expected {}, found {}", error.expected, error.found);
-    Finding::new(Rule::MalformedField, Path::Member(path, &error.field).pointer(), message)
+    Finding::new(rule, Path::Member(path, &error.field).pointer(), message)
+}
+
+fn malformed_digest(path: &Path<'_>, error: &DigestError, notes: &mut Notes) {
+    let message = format!("the digest breaks the grammar: {error}");
+    notes.add(Rule::MalformedDigest, |rule| Finding::new(rule, path.pointer(), message));
 }

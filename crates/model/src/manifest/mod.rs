@@ -7,6 +7,7 @@ mod tests;
 
 use bytes::Bytes;
 
+use crate::lint::Notes;
 use crate::{Algorithm, Descriptor, Digest, Family, Finding, Json, JsonError, MediaType, Role};
 
 pub use children::{Child, ChildKind};
@@ -23,7 +24,7 @@ pub struct Manifest {
     document: Json,
     children: Vec<Child>,
     subject: Option<Descriptor>,
-    findings: Vec<Finding>,
+    notes: Notes,
 }
 
 /// What a document reads as, whatever its type says.
@@ -87,10 +88,11 @@ impl Manifest {
     }
 
     fn view(bytes: Bytes, media_type: MediaType, shape: Shape, document: Json) -> Self {
-        let mut findings = checks::document(&document, &media_type);
-        let children = children::collect(&document, &media_type, &mut findings);
-        let subject = children::subject(&document, &mut findings);
-        Self { bytes, media_type, shape, document, children, subject, findings }
+        let mut notes = Notes::default();
+        checks::document(&document, &media_type, &mut notes);
+        let children = children::collect(&document, &media_type, &mut notes);
+        let subject = children::subject(&document, &mut notes);
+        Self { bytes, media_type, shape, document, children, subject, notes }
     }
 
     /// The document byte for byte.
@@ -140,9 +142,13 @@ impl Manifest {
         members.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
-    /// What is remarkable or wrong about the document itself.
+    /// What was remarkable or wrong as the document was read; [`crate::lint::document`] says the rest.
     pub fn findings(&self) -> &[Finding] {
-        &self.findings
+        self.notes.findings()
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// The whole document.

@@ -4,10 +4,12 @@ mod attach;
 mod blob;
 mod completion;
 mod config;
+mod convert;
 mod copy;
 mod delete;
 mod index;
 mod inspect;
+mod lint;
 mod login;
 mod logout;
 mod man;
@@ -38,7 +40,9 @@ pub(crate) struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Copy(copy::Arguments),
+    Convert(convert::Arguments),
     Inspect(inspect::Arguments),
+    Lint(lint::Arguments),
     #[command(subcommand)]
     Tags(tags::Command),
     Repos(repos::Arguments),
@@ -66,7 +70,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Inspect(arguments) => wait_for(inspect::run(&arguments)),
+        Command::Lint(arguments) => wait_for(lint::run(&arguments)),
         Command::Tags(command) => wait_for(tags::run(&command)),
         Command::Repos(arguments) => wait_for(repos::run(&arguments)),
         Command::Referrers(arguments) => wait_for(referrers::run(&arguments)),

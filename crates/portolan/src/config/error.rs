@@ -45,11 +45,15 @@ fn explain(error: &figment::Error) -> String {
 }
 
 fn unknown_key(found: &str, known: &[&str]) -> String {
-    let nearest = known.iter().max_by(|a, b| similarity(found, a).total_cmp(&similarity(found, b)));
-    match nearest {
+    match nearest(found, known.iter().copied()) {
         Some(nearest) => format!("there is no key \"{found}\" here; did you mean \"{nearest}\"?"),
         None => format!("there is no key \"{found}\" here"),
     }
+}
+
+/// What was probably meant.
+pub(super) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.max_by(|a, b| similarity(found, a).total_cmp(&similarity(found, b)))
 }
 
 fn similarity(a: &str, b: &str) -> f64 {

@@ -2,6 +2,7 @@
 
 mod error;
 mod model;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 
 pub(crate) use error::ConfigError;
 pub(crate) use model::Configuration;
+pub(crate) use policy::{Normalise, PolicyEntry};
 
 /// Reads the configuration.
 ///

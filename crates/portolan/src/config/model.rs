@@ -1,15 +1,16 @@
 //! The keys of the configuration, with their defaults. docs/configuration.md is made from them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use portolan_registry::Preset;
 use portolan_registry::wrap::PolicyRule;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::ConfigError;
+use super::{ConfigError, PolicyEntry};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -102,16 +103,6 @@ pub(crate) struct Uploads {
     pub(crate) expire: Duration,
 }
 
-/// `[[policy]]`: the last entry that matches a repository counts.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PolicyEntry {
-    /// Which repositories: `*` is any part of one component, `**` any number of components.
-    pub(crate) repositories: String,
-    /// `open` or `sparse`.
-    pub(crate) preset: Preset,
-}
-
 /// `[telemetry]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -180,12 +171,7 @@ impl Default for Telemetry {
 impl Configuration {
     /// The policy rules, in order.
     pub(crate) fn policies(&self) -> Result<Vec<PolicyRule>, ConfigError> {
-        let rule = |(position, entry): (usize, &PolicyEntry)| {
-            PolicyRule::new(&entry.repositories, entry.preset.into()).map_err(|error| {
-                ConfigError::Invalid(format!("configuration: policy.{position}.repositories: {error}"))
-            })
-        };
-        self.policy.iter().enumerate().map(rule).collect()
+        self.policy.iter().enumerate().map(|(position, entry)| entry.rule(position)).collect()
     }
 
     /// The server's part of it.
@@ -232,6 +218,18 @@ impl Configuration {
         Ok(())
     }
 
+    /// The keys in which another configuration differs and that are read at the start alone. Policies are not.
+    pub(crate) fn changed_for_the_next_start(&self, other: &Self) -> Result<Vec<String>> {
+        let (mut one, mut two) = (BTreeMap::new(), BTreeMap::new());
+        for (configuration, keys) in [(self, &mut one), (other, &mut two)] {
+            let value = serde_json::to_value(configuration).context("comparing configurations")?;
+            leaves(String::new(), &value, keys);
+        }
+        let all: BTreeSet<&String> = one.keys().chain(two.keys()).collect();
+        let differing = all.into_iter().filter(|key| one.get(*key) != two.get(*key));
+        Ok(differing.filter(|key| *key != "policy").cloned().collect())
+    }
+
     /// The whole configuration as a file would say it.
     pub(crate) fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("writing the configuration as TOML")
@@ -240,5 +238,17 @@ impl Configuration {
     /// The whole configuration as JSON.
     pub(crate) fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self).context("writing the configuration as JSON")
+    }
+}
+
+/// Every value that is no table, by the whole of its key.
+fn leaves(key: String, value: &Value, found: &mut BTreeMap<String, Value>) {
+    let Value::Object(table) = value else {
+        found.insert(key, value.clone());
+        return;
+    };
+    for (part, value) in table {
+        let key = if key.is_empty() { part.clone() } else { format!("{key}.{part}") };
+        leaves(key, value, found);
     }
 }

@@ -64,7 +64,7 @@ fn wrong_values_are_refused_with_their_key() {
     let message = refused("[server]\nlisten = \"everywhere\"\n");
     assert!(message.contains("server.listen") && message.contains("invalid socket address"), "{message}");
     let message = refused("[[policy]]\nrepositories = \"a\"\npreset = \"sparce\"\n");
-    assert!(message.contains("policy") && message.contains("`open` or `sparse`"), "{message}");
+    assert!(message.contains("policy") && message.contains("`sparse`"), "{message}");
     let message = refused("[[policy]]\nrepositories = \"a[\"\npreset = \"open\"\n");
     assert!(message.contains("policy.0.repositories"), "{message}");
     let message = refused("[telemetry]\nlog = \"portolan=loud\"\n");
@@ -83,4 +83,80 @@ fn an_address_that_others_reach_needs_a_word() {
 fn a_file_that_is_not_there_is_named() {
     let error = load(Some(Path::new("/nowhere/portolan.toml"))).unwrap_err();
     assert_eq!(error.to_string(), "there is no configuration file /nowhere/portolan.toml");
+}
+
+fn policy(text: &str) -> portolan_registry::Policy {
+    let configuration = from_toml(&format!("[[policy]]\nrepositories = \"**\"\n{text}")).unwrap();
+    configuration.policies().unwrap()[0].policy().clone()
+}
+
+#[test]
+fn policies_are_read() {
+    use portolan_model::{Family, MediaType, Rule};
+    use portolan_registry::{Deletions, Policy, Preset, Verdict};
+
+    assert_eq!(policy(""), Policy::default());
+    assert_eq!(policy("preset = \"docker-only\"\n"), Preset::DockerOnly.into());
+    let all = "preset = \"sparse\"\nmanifest_types = [\"application/vnd.oci.image.index.v1+json\"]\n\
+               normalise = \"oci\"\ndeletion = \"never\"\n[policy.rules]\nindex-nested = \"reject\"\nsize-mismatch = \"accept\"\n";
+    let expected = Policy::from(Preset::Sparse)
+        .with(Rule::IndexNested, Verdict::Reject)
+        .with(Rule::SizeMismatch, Verdict::Accept)
+        .for_manifest_types(vec![MediaType::OCI_INDEX.into()])
+        .normalising(Family::Oci)
+        .with_deletions(Deletions::Never);
+    assert_eq!(policy(all), expected);
+}
+
+#[test]
+fn what_is_wrong_in_a_policy_is_told_with_its_key() {
+    let refused = |text: &str| refused(&format!("[[policy]]\nrepositories = \"**\"\n{text}"));
+    let message = refused("[policy.rules]\nindex-nestd = \"warn\"\n");
+    assert!(
+        message.contains("policy.0.rules: there is no rule \"index-nestd\"; did you mean \"index-nested\"?"),
+        "{message}"
+    );
+    let message = refused("[policy.rules]\nindex-nested = \"warning\"\n");
+    assert!(message.contains("policy") && message.contains("`accept`, `warn`"), "{message}");
+    let message = refused("manifest_types = []\n");
+    assert!(message.contains("policy.0.manifest_types: an empty list"), "{message}");
+    let message = refused("manifest_types = [\"oci\"]\n");
+    assert!(message.contains("policy.0.manifest_types: \"oci\" is no media type"), "{message}");
+    let message = refused("normalise = \"docker\"\n");
+    assert!(message.contains("policy") && message.contains("`oci`"), "{message}");
+    let message = refused("rule = 1\n");
+    assert!(message.contains("did you mean \"rules\"?"), "{message}");
+}
+
+#[test]
+fn the_reference_shows_every_key_of_a_policy() {
+    let reference = include_str!("../../../../docs/configuration.md");
+    let (_, policies) = reference.split_once("\n## Policies\n").unwrap();
+    let (_, block) = policies.split_once("```\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let configuration = from_toml(block).unwrap();
+    configuration.check().unwrap();
+    let entry = serde_json::to_value(&configuration.policy[0]).unwrap();
+    let shown: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(shown, KEYS_OF_A_POLICY);
+    for key in KEYS_OF_A_POLICY {
+        let unknown = refused(&format!("[[policy]]\nrepositories = \"**\"\n{key}x = 1\n"));
+        assert!(unknown.contains(&format!("did you mean \"{key}\"?")), "{unknown}");
+    }
+}
+
+const KEYS_OF_A_POLICY: [&str; 6] = ["deletion", "manifest_types", "normalise", "preset", "repositories", "rules"];
+
+#[test]
+fn keys_that_count_after_a_restart_are_found() {
+    let one = from_toml("[server]\nlisten = \"127.0.0.1:5001\"\n").unwrap();
+    let two = from_toml(
+        "[server]\nlisten = \"127.0.0.1:5002\"\n[server.tls]\ncertificate = \"c\"\nkey = \"k\"\n\
+         [storage.uploads]\nexpire = \"90s\"\n[[policy]]\nrepositories = \"a\"\n",
+    )
+    .unwrap();
+    let changed = ["server.listen", "server.tls.certificate", "server.tls.key", "storage.uploads.expire"];
+    assert_eq!(one.changed_for_the_next_start(&two).unwrap(), changed);
+    assert_eq!(two.changed_for_the_next_start(&one).unwrap(), changed);
+    assert_eq!(two.changed_for_the_next_start(&two).unwrap(), [""; 0]);
 }

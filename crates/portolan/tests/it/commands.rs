@@ -33,6 +33,59 @@ fn a_configuration_is_checked_and_shown() {
 }
 
 #[test]
+fn policies_are_listed_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("portolan.toml");
+    let path = file.to_str().unwrap();
+    let policies = "[[policy]]\nrepositories = \"**\"\n[policy.rules]\nindex-nested = \"warn\"\n\
+                    [[policy]]\nrepositories = \"mirror/**\"\npreset = \"sparse\"\nnormalise = \"oci\"\n\
+                    [policy.rules]\nchild-much-older = \"reject\"\n";
+    fs::write(&file, policies).unwrap();
+    let check = |arguments: &[&str]| {
+        let output = portolan(&[&["config", "check", "--config", path][..], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(
+        check(&[]),
+        "The configuration is right.\n\n\
+         ENTRY  REPOSITORIES  PRESET  BESIDES\n\
+         1      **            open    index-nested = warn\n\
+         2      mirror/**     sparse  normalise = oci, child-much-older = reject\n\n\
+         The last entry that matches a repository counts, as a whole. A repository that none matches is open.\n"
+    );
+    assert_eq!(
+        check(&["--repository", "mirror/alpine"]),
+        "Repository:      mirror/alpine\n\
+         Policy:          entry 2 of [[policy]], the last one that matches it\n\
+         Matching:        1 (\"**\"), 2 (\"mirror/**\")\n\
+         Preset:          sparse\n\
+         Manifest types:  all\n\
+         Tags:            set to what was pushed, converted to OCI's types\n\
+         Deletion:        unreferenced\n\
+         A push reads:    the whole tree below it\n\n\
+         RULE              VERDICT  IN OPEN\n\
+         child-much-older  reject   accept\n\
+         missing-child     accept   reject\n\n\
+         Every other rule has its verdict of the preset open.\n"
+    );
+    let json = check(&["--repository", "mirror/alpine", "--json"]);
+    for part in ["\"entry\": 2", "\"normalise\": \"oci\"", "\"readsTree\": true", "\"verdict\": \"reject\""] {
+        assert!(json.contains(part), "{json}");
+    }
+    assert!(check(&["--json"]).contains("\"repositories\": \"mirror/**\""));
+    assert!(text(&portolan(&["config", "show", "--config", path]).stdout).contains("normalise = \"oci\""));
+    fs::write(&file, "").unwrap();
+    assert_eq!(
+        check(&["--repository", "team/app"]),
+        "Repository:      team/app\n\
+         Policy:          open, since no entry of [[policy]] matches it\n\
+         A push reads:    what it names itself\n\n\
+         Every rule has its verdict of the preset open.\n"
+    );
+}
+
+#[test]
 fn each_command_shows_an_example() {
     for command in [&["serve", "--help"][..], &["config", "check", "--help"], &["config", "show", "--help"]] {
         let help = text(&portolan(command).stdout);

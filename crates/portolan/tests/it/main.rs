@@ -4,11 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod convert;
 mod copy;
 mod faults;
 mod index;
 mod inspect;
+mod lint;
 mod login;
+mod reload;
 mod repository;
 mod serve;
 mod stop;

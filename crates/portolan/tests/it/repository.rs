@@ -68,7 +68,7 @@ async fn files_are_attached_found_and_come_along() {
     }
     person.prints(&["copy", "--referrers", &server.at("app:v1"), &server.at("copy:v1")]);
     assert_eq!(server.repository("copy").referrers(&image("a").digest()).await.len(), 1);
-    person.fails(&["attach", &server.at("app:v1"), "missing.json", "--artifact-type", "a/b"], 1);
+    person.fails(&["attach", &server.at("app:v1"), "missing.json", "--artifact-type", "a/b"], 7);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn a_second_one_on_the_same_folder_is_told_where_the_first_is() {
     let folder = tempfile::tempdir().unwrap();
     let (process, _) = serve(folder.path(), &[]);
     let output = portolan(&["serve", "--listen", "127.0.0.1:0", "--data", folder.path().to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(7));
     let address = format!("in use by another portolan at http://{}", process.address());
     assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
 }
@@ -71,7 +71,7 @@ fn an_address_that_is_taken_is_named() {
     let (process, _) = serve(first.path(), &[]);
     let address = process.address().to_string();
     let output = portolan(&["serve", "--listen", &address, "--data", second.path().to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(7));
     assert!(text(&output.stderr).contains(&format!("listening on {address}")), "{}", text(&output.stderr));
 }
 

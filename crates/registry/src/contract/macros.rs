@@ -219,6 +219,23 @@ macro_rules! contract_tests_local {
             an_empty_piece_has_its_place,
             slow_pieces_at_once,
         ] }
+        $crate::contract_group! { $make, dry_runs: [
+            it_answers_as_a_push_would,
+            it_refuses_as_a_push_would,
+            it_holds_preconditions,
+            it_makes_no_repository,
+            it_moves_no_tag,
+            it_takes_nothing_in,
+        ] }
+        $crate::contract_group! { $make, policies: [
+            a_rejection_tells_everything,
+            each_rule_has_its_verdict,
+            families_are_kept_apart,
+            types_are_listed,
+            another_type_than_the_stored_one_is_told,
+            what_was_known_before_is_judged,
+            what_is_taken_in_is_judged,
+        ] }
     };
 }
 

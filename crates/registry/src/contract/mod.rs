@@ -13,7 +13,8 @@
 //!
 //! [`contract_tests_local!`](crate::contract_tests_local) has the behaviours that cannot be seen
 //! through HTTP: what depends on the rights in a [`Context`](crate::Context), on several
-//! preconditions in one call, and on findings as data. An implementation behind HTTP leaves it out.
+//! preconditions in one call, on policies other than the two below, and on findings as data; and dry
+//! runs. An implementation behind HTTP leaves it out.
 //!
 //! Two conventions let the rest pass through HTTP. A policy does not travel in a request, so
 //! repositories under `sparse/` are given [`Preset::Sparse`](crate::Preset::Sparse) by the server as
@@ -23,6 +24,7 @@
 pub mod blobs;
 pub mod concurrency;
 pub mod deletes;
+pub mod dry_runs;
 pub mod guards;
 pub mod kinds;
 pub mod local;
@@ -30,6 +32,7 @@ mod macros;
 pub mod manifests;
 pub mod mounts;
 pub mod pages;
+pub mod policies;
 pub mod referrers;
 pub mod refusals;
 pub mod repositories;

@@ -108,15 +108,21 @@ pub async fn sizes_of_blobs_are_checked(registry: Arc<dyn Registry>) {
         layer["size"] = size;
         image("a").field("layers", json!([layer]))
     };
-    for size in [json!(0), json!(u64::from(u32::MAX)), json!(i64::MAX)] {
+    for size in [json!(0), json!(u64::from(u32::MAX)), json!((1_u64 << 53) - 1)] {
         let image = with_size(size);
         let error = refuse(&repository, image.bytes(), &image.media_type(), &Kind::ManifestInvalid).await;
         assert_eq!(findings(&error), rules(&[("size-mismatch", "/layers/0")]));
     }
-    for size in [json!(-1), json!("24"), json!(u64::MAX), json!(1.5)] {
+    for (size, rule) in [
+        (json!(-1), "size-out-of-range"),
+        (json!(1_u64 << 53), "size-out-of-range"),
+        (json!(u64::MAX), "size-out-of-range"),
+        (json!("24"), "malformed-field"),
+        (json!(1.5), "malformed-field"),
+    ] {
         let image = with_size(size);
         let error = refuse(&repository, image.bytes(), &image.media_type(), &Kind::ManifestInvalid).await;
-        assert_eq!(findings(&error), rules(&[("malformed-field", "/layers/0/size")]));
+        assert_eq!(findings(&error), rules(&[(rule, "/layers/0/size")]));
     }
 }
 
@@ -154,7 +160,11 @@ pub async fn malformed_descriptors_are_all_told(registry: Arc<dyn Registry>) {
         .child(json!({"mediaType": MediaType::OCI_MANIFEST, "digest": "sha256:SHORT", "size": 3}))
         .child(json!("sha256"));
     let error = refuse(&repository, index.bytes(), &index.media_type(), &Kind::ManifestInvalid).await;
-    let malformed = ["/manifests/0", "/manifests/2", "/manifests/3"].map(|pointer| ("malformed-field", pointer));
+    let malformed = [
+        ("malformed-field", "/manifests/0"),
+        ("malformed-digest", "/manifests/2"),
+        ("malformed-field", "/manifests/3"),
+    ];
     assert_eq!(findings(&error), rules(&malformed));
 }
 

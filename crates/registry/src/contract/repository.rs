@@ -42,6 +42,12 @@ impl Repository {
         Self { context, ..self }
     }
 
+    /// The same with another policy.
+    #[must_use]
+    pub fn with_policy(self, policy: impl Into<Policy>) -> Self {
+        Self { policy: policy.into(), ..self }
+    }
+
     /// Its name.
     pub fn name(&self) -> &RepositoryName {
         &self.name
@@ -98,6 +104,13 @@ impl Repository {
     pub async fn put(&self, bytes: Bytes, media_type: &MediaType, tags: &[&str]) -> Result<PutOutcome> {
         let tags = tags.iter().map(|tag| TagUpdate::always(fixtures::tag(tag))).collect();
         self.put_with(bytes, PutManifest { media_type: Some(media_type.clone()), tags, ..self.options() }).await
+    }
+
+    /// Asks what a push of a manifest would get.
+    pub async fn rehearse(&self, bytes: Bytes, media_type: &MediaType, tags: &[&str]) -> Result<PutOutcome> {
+        let tags = tags.iter().map(|tag| TagUpdate::always(fixtures::tag(tag))).collect();
+        let media_type = Some(media_type.clone());
+        self.put_with(bytes, PutManifest { media_type, tags, dry_run: true, ..self.options() }).await
     }
 
     /// Tries to store an image whose blobs are there, and to set a tag under a precondition.

@@ -31,10 +31,20 @@ pub(super) async fn tags(place: &Place, digests: &[Digest]) -> Result<Vec<Tag>> 
     }
 }
 
+/// The tag of the same kind for another digest.
+pub(super) fn renamed(tag: &Tag, old: &Digest, new: &Digest) -> Option<Tag> {
+    let suffix = tag.as_str().strip_prefix(&name(old))?;
+    format!("{}{suffix}", name(new)).parse().ok()
+}
+
 /// Behind all names that begin with an algorithm known here and a hyphen.
 const BEHIND: &str = "sha6";
 
+fn name(digest: &Digest) -> String {
+    format!("{}-{}", digest.algorithm(), digest.encoded())
+}
+
 fn names(digest: &Digest) -> impl Iterator<Item = String> {
-    let name = format!("{}-{}", digest.algorithm(), digest.encoded());
+    let name = name(digest);
     ["sig", "att", "sbom"].into_iter().map(move |suffix| format!("{name}.{suffix}"))
 }

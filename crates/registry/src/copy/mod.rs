@@ -6,19 +6,22 @@
 //! before their parents, referrers before what they refer to, tags last. So nobody who looks at the
 //! target meanwhile finds a manifest whose parts are not there yet.
 //!
-//! Documents go byte for byte. The one exception is a subset of platforms, which needs another index
-//! ([`Options::platforms`]); the plan tells every digest that changes by it.
+//! Documents go byte for byte, with two exceptions: a subset of platforms needs another index
+//! ([`Options::platforms`]), and a tree may be asked for in another format ([`Options::conversion`]). The
+//! plan tells every digest that changes by it, and what is lost.
 
 mod blob;
 mod carry_out;
 mod claims;
 mod cosign;
+mod following;
 mod observer;
 mod place;
 mod plan;
 mod planner;
 mod ranks;
 mod retry;
+mod rewriting;
 mod sessions;
 mod subset;
 #[cfg(test)]
@@ -29,6 +32,7 @@ mod visit;
 
 use std::sync::Arc;
 
+use portolan_model::convert::Conversion;
 use portolan_model::{Platform, Reference};
 use tokio::sync::Semaphore;
 
@@ -61,6 +65,10 @@ pub struct Options {
     ///
     /// The index is written anew with what is left of it, and so has another digest.
     pub platforms: Vec<Platform>,
+    /// The format in which it is to arrive; none means byte for byte.
+    ///
+    /// What refers to what is copied is not converted, but follows it to its new digest.
+    pub conversion: Option<Conversion>,
     /// Whether content may be absent: the index stays as it is though only [`Options::platforms`]
     /// are copied, and what the source does not hold is passed over.
     pub sparse: bool,

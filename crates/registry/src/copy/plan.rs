@@ -1,7 +1,8 @@
 //! What a copy will do, before it does anything.
 
 use bytes::Bytes;
-use portolan_model::{Descriptor, Digest, MediaType, RepositoryName};
+use portolan_model::convert::Remark;
+use portolan_model::{Descriptor, Digest, MediaType, Platform, RepositoryName};
 use serde::Serialize;
 
 use super::Request;
@@ -29,8 +30,11 @@ pub struct Plan {
     pub manifests: Vec<PlannedDocument>,
     /// The blobs, each once.
     pub blobs: Vec<PlannedBlob>,
-    /// Documents that change, and so get another digest.
+    /// Documents that change, and so get another digest; parents before their children.
     pub rewritten: Vec<Rewritten>,
+    /// What a conversion loses, leaves out or leaves as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Remark>,
     /// What is worth knowing: what is left out, what cannot follow.
     pub remarks: Vec<String>,
 }
@@ -101,11 +105,17 @@ pub struct PlannedBlob {
 
 /// A document that changes.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rewritten {
     /// Its digest at the source.
     pub old: Digest,
     /// Its digest at the target.
     pub new: Digest,
+    /// Its type at the target.
+    pub media_type: Option<MediaType>,
+    /// The platform that an index gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
 }
 
 /// Numbers of parts and of their bytes.

@@ -37,11 +37,4 @@ impl<'a> Ranks<'a> {
     pub(super) fn is_a_child(&self, digest: &Digest) -> bool {
         self.found.keys().filter_map(|parent| self.tree.document(parent)).any(|parent| parent.children.contains(digest))
     }
-
-    /// Every document that has one.
-    pub(super) fn documents(self) -> Vec<Digest> {
-        let mut documents: Vec<_> = self.found.into_keys().collect();
-        documents.sort_unstable();
-        documents
-    }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use portolan_model::convert::Written;
 use portolan_model::{Descriptor, Digest, Draft, Fate, Manifest, Platform, Role};
 
+use super::rewriting::in_place_of;
 use super::tree::{Document, Tree};
 use crate::{Error, Kind, Result};
 
@@ -35,7 +37,7 @@ fn may_serve(child: &Descriptor, platforms: &[Platform]) -> bool {
 /// What becomes of the documents of a tree, by their digests at the source.
 pub(super) struct Subset {
     /// Indexes that are written anew.
-    pub(super) changed: HashMap<Digest, Manifest>,
+    pub(super) changed: HashMap<Digest, Written>,
     /// Indexes of which nothing is left.
     pub(super) empty: HashSet<Digest>,
 }
@@ -66,7 +68,7 @@ struct Cut<'a> {
     tree: &'a Tree,
     /// Whether anything is left of each document.
     done: HashMap<Digest, bool>,
-    changed: HashMap<Digest, Manifest>,
+    changed: HashMap<Digest, Written>,
     /// The platforms of the images that are left.
     served: Vec<Platform>,
 }
@@ -102,8 +104,8 @@ impl Cut<'_> {
         });
         self.served.extend(served);
         if any_changed && !kept.is_empty() {
-            let written = Manifest::parse(draft.to_bytes(), Some(manifest.media_type()));
-            self.changed.extend(written.ok().map(|written| (digest.clone(), written)));
+            let written = in_place_of(digest, draft.to_bytes(), manifest.media_type());
+            self.changed.extend(written.map(|written| (digest.clone(), written)));
         }
         !kept.is_empty()
     }
@@ -114,8 +116,8 @@ impl Cut<'_> {
         }
         match self.changed.get(child) {
             None => Fate::Keep,
-            Some(written) => {
-                Fate::Replace { digest: Digest::sha256(written.bytes()), size: written.bytes().len() as u64 }
+            Some(Written { digest, manifest }) => {
+                Fate::Replace { digest: digest.clone(), size: manifest.bytes().len() as u64 }
             }
         }
     }

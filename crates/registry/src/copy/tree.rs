@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Role};
+use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role};
 
 use super::Options;
 use super::subset;
@@ -19,6 +19,8 @@ pub(super) struct Document {
     pub(super) there: bool,
     /// Whether it may be a blob as well: nobody here knows its type.
     pub(super) or_blob: bool,
+    /// Whether the source does not have it: it is written anew.
+    pub(super) written: bool,
     /// The children that come along.
     pub(super) children: Vec<Digest>,
 }
@@ -62,6 +64,27 @@ impl Tree {
         self.positions.get(digest).map(|position| &self.documents[*position])
     }
 
+    pub(super) fn manifest(&self, digest: &Digest) -> Option<&Manifest> {
+        self.document(digest).and_then(|document| document.manifest.as_ref())
+    }
+
+    /// The documents that the source has, in the order in which they were found.
+    pub(super) fn originals(&self) -> impl Iterator<Item = &Document> {
+        self.documents.iter().filter(|document| !document.written)
+    }
+
+    /// The platforms that indexes give to their children; of several, the first.
+    pub(super) fn platforms(&self) -> HashMap<&Digest, &Platform> {
+        let manifests = self.originals().filter_map(|document| document.manifest.as_ref());
+        let mut platforms = HashMap::new();
+        for child in manifests.flat_map(Manifest::children) {
+            if let Some(platform) = &child.descriptor.platform {
+                platforms.entry(&child.descriptor.digest).or_insert(platform);
+            }
+        }
+        platforms
+    }
+
     pub(super) fn knows(&self, digest: &Digest) -> bool {
         self.positions.contains_key(digest) || self.blob_positions.contains_key(digest)
     }
@@ -90,6 +113,26 @@ impl Tree {
         }
     }
 
+    /// Takes in a document that was written anew, unless the source has one just like it.
+    pub(super) fn take_written(&mut self, digest: Digest, manifest: Manifest) {
+        if self.positions.contains_key(&digest) {
+            return;
+        }
+        let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+        let children = children.map(|child| child.descriptor.digest.clone()).collect();
+        self.positions.insert(digest.clone(), self.documents.len());
+        self.documents.push(Document {
+            digest,
+            size: manifest.bytes().len() as u64,
+            media_type: Some(manifest.media_type().clone()),
+            manifest: Some(manifest),
+            there: false,
+            or_blob: false,
+            written: true,
+            children,
+        });
+    }
+
     fn take_document(&mut self, mut document: Document, options: &Options) -> Vec<Want> {
         let mut wants = Vec::new();
         if let Some(manifest) = &document.manifest {
@@ -111,13 +154,13 @@ impl Tree {
 
 impl Options {
     pub(super) fn looks_behind_what_is_there(&self) -> bool {
-        self.recheck || self.referrers || !self.platforms.is_empty()
+        self.recheck || self.referrers || self.conversion.is_some() || !self.platforms.is_empty()
     }
 
     /// Whether a document's bytes are needed though the target may have it.
     fn loads(&self, descriptor: &Descriptor) -> bool {
         let index = descriptor.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::Index);
-        self.recheck || (index && self.looks_behind_what_is_there())
+        self.recheck || self.conversion.is_some() || (index && self.looks_behind_what_is_there())
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) async fn document(request: &Request, descriptor: &Descriptor, load: b
             manifest: None,
             there,
             or_blob: false,
+            written: false,
             children: Vec::new(),
         }));
     }
@@ -90,6 +91,7 @@ pub(super) async fn document(request: &Request, descriptor: &Descriptor, load: b
         manifest: Some(manifest),
         there,
         or_blob: false,
+        written: false,
         children: Vec::new(),
     }))
 }

@@ -142,8 +142,8 @@ impl Repository {
         for TakenIn { digest, manifest } in taken_in {
             self.store(digest, manifest);
         }
-        self.store(digest.clone(), manifest);
         self.tags.extend(options.tags.into_iter().map(|update| (update.tag, digest.clone())));
+        self.store(digest, manifest);
         Ok(outcome)
     }
 

@@ -1,55 +1,84 @@
-//! Gives each manifest the policy of the repository that it is pushed to.
+//! Gives each manifest the policy of the repository that it is pushed to, and deletes what that lets go.
+//!
+//! What the policy has to know beyond the document and what is stored under the digests in it is found out here: the
+//! tree below it is read, and what is remarkable about that is judged together with the rest.
+
+mod normalise;
+mod rules;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use globset::{GlobBuilder, GlobMatcher};
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
+use portolan_model::lint::{Limits, Reach};
+use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
+use crate::copy::Place;
 use crate::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Lister, ManifestInfo, ManifestRead, Mount, Page, PageRequest,
-    Policy, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister, ManifestInfo, ManifestRead,
+    Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
+    lint_document, verified_digest,
 };
 
-/// A policy, and the repositories that it is for.
-#[derive(Clone, Debug)]
-pub struct PolicyRule {
-    repositories: GlobMatcher,
-    policy: Policy,
-}
+use normalise::Push;
 
-/// The pattern is no glob.
-#[derive(Debug, thiserror::Error)]
-#[error("not a pattern for repository names: {0}")]
-pub struct PatternError(#[from] globset::Error);
+pub use rules::{PatternError, PolicyRule, PolicyRules};
 
-impl PolicyRule {
-    /// `*` stands for any part of one component of a name, `**` for any number of components.
-    ///
-    /// # Errors
-    /// [`PatternError`].
-    pub fn new(repositories: &str, policy: Policy) -> Result<Self, PatternError> {
-        let glob = GlobBuilder::new(repositories).literal_separator(true).build()?;
-        Ok(Self { repositories: glob.compile_matcher(), policy })
-    }
-}
+/// How much of the tree below a document is read when that is pushed.
+const LIMITS: Limits = Limits { depth: 16, documents: 10_000 };
 
-/// A registry in which the last rule that matches a repository decides what may be pushed there.
+/// A registry in which the last rule that matches a repository decides what may be pushed there, and deleted.
 pub struct Policies {
     inner: Arc<dyn Registry>,
-    rules: Vec<PolicyRule>,
+    rules: PolicyRules,
 }
 
 impl Policies {
     /// Wraps `inner`. A repository that no rule matches has the policy that the caller names.
-    pub fn new(inner: Arc<dyn Registry>, rules: Vec<PolicyRule>) -> Self {
-        Self { inner, rules }
+    /// What is done about a push is what the rules say when it begins.
+    pub fn new(inner: Arc<dyn Registry>, rules: impl Into<PolicyRules>) -> Self {
+        Self { inner, rules: rules.into() }
     }
 
-    fn policy(&self, repository: &RepositoryName) -> Option<&Policy> {
-        let matching = self.rules.iter().rev().find(|rule| rule.repositories.is_match(repository.as_str()));
-        matching.map(|rule| &rule.policy)
+    /// How something is deleted, if anything may be.
+    fn deletion(&self, repository: &RepositoryName, asked_for: Deletion) -> Result<Deletion> {
+        match self.rules.policy(repository).unwrap_or_default().deletions() {
+            Deletions::Unreferenced => Ok(asked_for),
+            Deletions::Always => Ok(Deletion::Forced),
+            Deletions::Never => {
+                let message = "nothing is deleted from this repository; its policy says deletion = \"never\"";
+                Err(Error::new(Kind::Unsupported, message))
+            }
+        }
+    }
+
+    /// Puts a manifest whose policy stands in `options`.
+    async fn put_judged(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        mut options: PutManifest,
+    ) -> Result<PutOutcome> {
+        let normalises = options.policy.normalises().filter(|_| !options.tags.is_empty());
+        let reads_tree = normalises.is_some() || options.policy.asks_for_the_tree();
+        // What cannot be read is for the registry itself to refuse.
+        let Some((digest, manifest)) = reads_tree.then(|| read(&bytes, &options)).flatten() else {
+            return self.inner.put_manifest(context, repository, bytes, options).await;
+        };
+        let place = Place {
+            registry: Arc::clone(&self.inner),
+            context: context.clone(),
+            repository: repository.clone(),
+            name: repository.as_str().into(),
+        };
+        let tree = lint_document(&place, digest, manifest, LIMITS).await?;
+        options.known.extend(tree.findings().filter(|finding| finding.rule.reach() == Reach::Tree).cloned());
+        let push = Push { place: &place, bytes, options };
+        match normalises {
+            Some(family) => push.normalised(&tree, family).await,
+            None => push.unchanged().await,
+        }
     }
 }
 
@@ -62,10 +91,10 @@ impl Writer for Policies {
         bytes: Bytes,
         mut options: PutManifest,
     ) -> Result<PutOutcome> {
-        if let Some(policy) = self.policy(repository) {
-            options.policy = policy.clone();
+        if let Some(policy) = self.rules.policy(repository) {
+            options.policy = policy;
         }
-        self.inner.put_manifest(context, repository, bytes, options).await
+        self.put_judged(context, repository, bytes, options).await
     }
 
     async fn put_blob(
@@ -189,6 +218,7 @@ impl Lister for Policies {
 #[async_trait]
 impl Deleter for Policies {
     async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
+        self.deletion(repository, Deletion::Guarded)?;
         self.inner.delete_tag(context, repository, tag).await
     }
 
@@ -199,6 +229,7 @@ impl Deleter for Policies {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
+        let deletion = self.deletion(repository, deletion)?;
         self.inner.delete_manifest(context, repository, digest, deletion).await
     }
 
@@ -209,80 +240,17 @@ impl Deleter for Policies {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
+        let deletion = self.deletion(repository, deletion)?;
         self.inner.delete_blob(context, repository, digest, deletion).await
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use portolan_model::fixtures::repository;
-
-    use super::*;
-    use crate::Preset;
-    use crate::memory::MemoryRegistry;
-
-    fn policies<const N: usize>(rules: [(&str, Preset); N]) -> Policies {
-        let rule = |(pattern, preset): (&str, Preset)| PolicyRule::new(pattern, preset.into()).unwrap();
-        Policies::new(Arc::new(MemoryRegistry::new()), rules.into_iter().map(rule).collect())
-    }
-
-    fn matches(pattern: &str, name: &str) -> bool {
-        policies([(pattern, Preset::Sparse)]).policy(&repository(name)).is_some()
-    }
-
-    #[test]
-    fn the_last_rule_that_matches_counts() {
-        let policies = policies([
-            ("**", Preset::Sparse),
-            ("team/**", Preset::Open),
-            ("team/cache", Preset::Sparse),
-            ("x", Preset::Open),
-        ]);
-        let (open, sparse) = (Policy::from(Preset::Open), Policy::from(Preset::Sparse));
-        for (name, policy) in [("other", &sparse), ("team/app", &open), ("team/cache", &sparse), ("x", &open)] {
-            assert_eq!(policies.policy(&repository(name)), Some(policy), "{name}");
-        }
-    }
-
-    #[test]
-    fn without_a_rule_that_matches_the_caller_decides() {
-        assert_eq!(policies([]).policy(&repository("team/app")), None);
-        assert_eq!(policies([("mirror/**", Preset::Sparse)]).policy(&repository("team/app")), None);
-    }
-
-    #[test]
-    fn one_star_stays_within_a_component() {
-        for name in ["team/app", "team/x"] {
-            assert!(matches("team/*", name), "{name}");
-        }
-        for name in ["team", "team/app/cache", "other/app"] {
-            assert!(!matches("team/*", name), "{name}");
-        }
-        assert!(matches("*/cache", "team/cache") && !matches("*/cache", "team/app/cache"));
-        assert!(matches("team/app-*", "team/app-one") && !matches("team/app-*", "team/app-one/cache"));
-    }
-
-    #[test]
-    fn two_stars_are_any_number_of_components() {
-        for name in ["mirror/a", "mirror/a/b", "mirror/a/b/c"] {
-            assert!(matches("mirror/**", name), "{name}");
-        }
-        for name in ["mirror", "mirrors/a", "team/mirror/a"] {
-            assert!(!matches("mirror/**", name), "{name}");
-        }
-        for name in ["cache", "team/cache", "team/app/cache"] {
-            assert!(matches("**/cache", name), "{name}");
-        }
-        for name in ["team/cache", "team/app/cache", "team/app/x/cache"] {
-            assert!(matches("team/**/cache", name), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_malformed_pattern_is_an_error() {
-        for pattern in ["team/[", "team/{a,b", "[z-a]"] {
-            let error = PolicyRule::new(pattern, Policy::default()).unwrap_err();
-            assert!(error.to_string().starts_with("not a pattern for repository names: "), "{error}");
-        }
-    }
+/// What is pushed, if its digest and its document can be read.
+fn read(bytes: &Bytes, options: &PutManifest) -> Option<(Digest, Manifest)> {
+    let digest = verified_digest(bytes, options.digest.as_ref()).ok()?;
+    let manifest = Manifest::parse(bytes.clone(), options.media_type.as_ref()).ok()?;
+    Some((digest, manifest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,18 @@
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use portolan_model::{ErrorCode, MediaType, Reference, RepositoryName, Tag};
-use portolan_registry::{ManifestInfo, ManifestRead, Precondition, PutManifest, PutOutcome, TagUpdate};
-use portolan_wire::condition::{TagCondition, entity_tag, is_unmodified};
-use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG};
-use portolan_wire::{Endpoint, RequestError, query, warning};
-use serde_json::json;
+use portolan_model::{Finding, MediaType, Reference, RepositoryName, Tag};
+use portolan_registry::{ManifestInfo, ManifestRead, PutOutcome};
+use portolan_wire::condition::{entity_tag, is_unmodified};
+use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, PORTOLAN_NORMALISED};
+use portolan_wire::{Endpoint, query, warning};
 
 use super::blobs::deletion;
+use super::push;
 use crate::body::RequestBody;
 use crate::call::Call;
 use crate::detached::detached;
-use crate::error::{Answer, Failure};
+use crate::error::Answer;
 use crate::reply::Reply;
 
 pub(crate) async fn get(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
@@ -33,7 +33,8 @@ pub(crate) async fn head(call: &Call, repository: &RepositoryName, reference: &R
 
 pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryName, reference: Reference) -> Answer {
     let also = query::tags(call.query())?;
-    let options = options(call, reference, &also)?;
+    let by_tag = matches!(reference, Reference::Tag(_));
+    let options = push::options(call, Some(reference), &also)?;
     let slot = call.app.uploads.take()?;
     let bytes = body.collect(call.app.limits.manifest_bytes).await?;
     let (context, name) = (call.context.clone(), repository.clone());
@@ -41,7 +42,7 @@ pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryNa
         let _slot = slot;
         app.registry.put_manifest(&context, &name, bytes, options).await
     });
-    Ok(created(repository, outcome.await?, &also))
+    Ok(created(repository, outcome.await?, by_tag, &also))
 }
 
 pub(crate) async fn delete(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
@@ -55,51 +56,18 @@ pub(crate) async fn delete(call: &Call, repository: &RepositoryName, reference: 
     Ok(Reply::new(StatusCode::ACCEPTED).empty())
 }
 
-/// What a push asks for. Its condition holds for each tag that it sets.
-fn options(call: &Call, reference: Reference, also: &[Tag]) -> Result<PutManifest, Failure> {
-    let media_type =
-        call.headers.get(header::CONTENT_TYPE).map(|value| MediaType::new(&String::from_utf8_lossy(value.as_bytes())));
-    let (digest, named) = match reference {
-        Reference::Digest(digest) => (Some(digest), None),
-        Reference::Tag(tag) => (None, Some(tag)),
-    };
-    let mut tags: Vec<Tag> = Vec::new();
-    for tag in named.iter().chain(also) {
-        if !tags.contains(tag) {
-            tags.push(tag.clone());
-        }
-    }
-    let precondition = precondition(TagCondition::of(&call.headers)?);
-    if tags.is_empty() && precondition != Precondition::None {
-        return Err(condition_without_tag().into());
-    }
-    let tags = tags.into_iter().map(|tag| TagUpdate { tag, precondition: precondition.clone() }).collect();
-    Ok(PutManifest { media_type, digest, tags, ..PutManifest::default() })
-}
-
-fn precondition(condition: TagCondition) -> Precondition {
-    match condition {
-        TagCondition::None => Precondition::None,
-        TagCondition::Absent => Precondition::Absent,
-        TagCondition::Present => Precondition::Present,
-        TagCondition::At(digests) => Precondition::At(digests),
-    }
-}
-
-fn condition_without_tag() -> RequestError {
-    let expected = "If-Match and If-None-Match are about a tag; push to one, or name one with ?tag=";
-    RequestError { code: ErrorCode::Unsupported, message: expected.into(), detail: json!({"expected": expected}) }
-}
-
-fn created(repository: RepositoryName, outcome: PutOutcome, tags: &[Tag]) -> Response {
-    let sentences: Vec<String> = outcome
-        .warnings()
-        .map(|finding| format!("{} at {:?}: {}", finding.rule.id(), finding.pointer, finding.message))
-        .collect();
-    let PutOutcome { digest, subject, .. } = outcome;
+/// The answer to a push. Its digest is that of what was pushed; its entity tag is that of what is served where it was
+/// pushed to, which under a tag is the converted document if the policy wants tags to point to that.
+fn created(repository: RepositoryName, outcome: PutOutcome, by_tag: bool, tags: &[Tag]) -> Response {
+    let sentences: Vec<String> = outcome.warnings().map(sentence).collect();
+    let PutOutcome { digest, subject, normalised, .. } = outcome;
+    let served = normalised.as_ref().filter(|_| by_tag).unwrap_or(&digest);
     let mut reply = Reply::new(StatusCode::CREATED)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
-        .header(header::ETAG, entity_tag(&digest));
+        .header(header::ETAG, entity_tag(served));
+    if let Some(normalised) = &normalised {
+        reply = reply.header(PORTOLAN_NORMALISED, normalised.as_str());
+    }
     for tag in tags {
         reply = reply.header(OCI_TAG, tag.as_str());
     }
@@ -110,6 +78,13 @@ fn created(repository: RepositoryName, outcome: PutOutcome, tags: &[Tag]) -> Res
         reply = reply.header(header::WARNING, warning);
     }
     reply.header(header::LOCATION, Endpoint::Manifest(repository, digest.into()).to_path()).empty()
+}
+
+/// A finding as a warning says it: which rule, where, what is wrong, and what mends it.
+fn sentence(finding: &Finding) -> String {
+    let Finding { rule, document, pointer, message, .. } = finding;
+    let document = document.as_ref().map_or_else(String::new, |digest| format!(" of {digest}"));
+    format!("{rule} at {pointer:?}{document}: {message}; to mend it: {}", rule.mend())
 }
 
 /// The headers of a manifest. Its type is whatever it was pushed with, so browsers are told to run

@@ -4,8 +4,12 @@
 pub(crate) mod base;
 pub(crate) mod blobs;
 pub(crate) mod catalog;
+pub(crate) mod check;
+pub(crate) mod description;
 pub(crate) mod health;
 pub(crate) mod manifests;
+mod push;
 pub(crate) mod referrers;
 pub(crate) mod tags;
+pub(crate) mod tree;
 pub(crate) mod uploads;

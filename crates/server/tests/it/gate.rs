@@ -91,7 +91,7 @@ impl Reader for Gate {
 
 #[async_trait]
 impl Writer for Gate {
-    /// Waits at the gate.
+    /// Waits at the gate, but in `no-dry-run`, where nothing can be put without being stored.
     async fn put_manifest(
         &self,
         context: &Context,
@@ -99,6 +99,9 @@ impl Writer for Gate {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
+        if options.dry_run && repository.as_str() == "no-dry-run" {
+            return Err(Error::new(Kind::Unsupported, "nothing can be tried here"));
+        }
         self.pass().await;
         self.inner.put_manifest(context, repository, bytes, options).await
     }

@@ -3,8 +3,10 @@
 
 mod blobs;
 mod bodies;
+mod check;
 mod connections;
 mod contract;
+mod description;
 mod failures;
 mod gate;
 mod harness;
@@ -12,5 +14,8 @@ mod lengths;
 mod lists;
 mod manifests;
 mod paths;
+mod policies;
+mod schema;
 mod tls;
+mod tree;
 mod uploads;

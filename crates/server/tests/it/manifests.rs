@@ -168,8 +168,24 @@ async fn what_is_remarkable_comes_as_a_warning() {
     let pushed = put(&server, "/v2/a/manifests/v1", &[], doubled.as_bytes()).await;
     assert_eq!(pushed.status, 201);
     let warnings = pushed.all("warning");
-    assert!(warnings.len() == 1 && warnings[0].starts_with("299 - \"duplicate-key"), "{warnings:?}");
+    assert!(warnings.len() == 1 && warnings[0].starts_with("299 - \"duplicate-key at \\\"/a\\\": "), "{warnings:?}");
+    assert!(warnings[0].ends_with("; to mend it: write each key once and push again\""), "{warnings:?}");
     assert!(server.push_image("a", "v2", &image("a")).await.all("warning").is_empty());
+}
+
+#[tokio::test]
+async fn many_warnings_stay_within_the_limit() {
+    let server = Running::start().await;
+    let doubled = (0..200).map(|number| format!(r#""key-{number}":{{"a":1,"a":2}},"#)).collect::<Vec<_>>().concat();
+    let index = String::from_utf8(Index::oci().bytes().to_vec()).unwrap();
+    let pushed = put(&server, "/v2/a/manifests/v1", &[], format!("{{{doubled}{}", &index[1..]).as_bytes()).await;
+    assert_eq!(pushed.status, 201);
+    let warnings = pushed.all("warning");
+    let bytes: usize = warnings.iter().map(|warning| "Warning: \r\n".len() + warning.len()).sum();
+    assert!(warnings.len() > 5 && bytes <= 4096, "{bytes} bytes in {} headers", warnings.len());
+    let (last, told) = warnings.split_last().unwrap();
+    assert!(last.starts_with("299 - \"and ") && last.ends_with(" more warnings\""), "{last}");
+    assert!(told.iter().all(|warning| warning.contains("to mend it: ")), "{told:?}");
 }
 
 #[tokio::test]

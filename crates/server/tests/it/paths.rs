@@ -62,8 +62,19 @@ async fn a_raw_nul_is_no_request() {
 #[tokio::test]
 async fn unknown_paths_are_404_in_the_form_of_the_specification() {
     let server = Running::start().await;
-    for target in ["/", "/v2", "/v1/", "/v2/a", "/v2/a/tags", "/v2/a/manifests/b/c", "/v2/a/tags/list/", "/favicon.ico"]
-    {
+    for target in [
+        "/",
+        "/v2",
+        "/v1/",
+        "/v2/a",
+        "/v2/a/tags",
+        "/v2/a/manifests/b/c",
+        "/v2/a/tags/list/",
+        "/favicon.ico",
+        "/api",
+        "/api/v1/",
+        "/api/v1/repositories/a",
+    ] {
         for method in ["GET", "PUT", "OPTIONS"] {
             let answer = server.call(method, target, &[], b"").await;
             assert_eq!((answer.status, answer.code().as_str()), (404, "UNSUPPORTED"), "{method} {target}");
@@ -93,6 +104,9 @@ async fn other_methods_are_405_and_say_which_are_not() {
         ("/v2/a/blobs/uploads/".into(), "POST"),
         ("/v2/a/blobs/uploads/aWQ".into(), "GET, PATCH, PUT, DELETE"),
         (format!("/v2/a/referrers/{digest}"), "GET, HEAD"),
+        ("/api/v1/openapi.json".into(), "GET, HEAD"),
+        ("/api/v1/repositories/a/tree/v1".into(), "GET, HEAD"),
+        ("/api/v1/repositories/a/check".into(), "POST"),
         ("/healthz".into(), "GET, HEAD"),
         ("/readyz".into(), "GET, HEAD"),
     ] {

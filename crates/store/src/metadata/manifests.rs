@@ -1,7 +1,7 @@
 //! Manifests: the bytes once, and a row in each repository that holds them.
 
 use portolan_model::{Digest, Manifest, MediaType, RepositoryName, Tag};
-use portolan_registry::{Held, Judged, PutManifest, Result, TakenIn, admit};
+use portolan_registry::{Held, Result, TakenIn};
 use serde_json::{Map, Value};
 
 use super::{BlobRow, Row, Timestamp, Transaction, references};
@@ -23,8 +23,8 @@ const FIND_CHILD_BLOB: &str = "SELECT e.media_type, b.size, b.object_key FROM re
      WHERE r.name = ?1 AND e.child = ?2 AND e.kind = 'manifest' \
      AND e.withdrawn_at IS NULL AND p.deleted_at IS NULL AND l.deleted_at IS NULL ORDER BY e.parent, e.position";
 const HOLDS_MANIFEST: &str = "SELECT 1 FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
-const HELD: &str = "SELECT size FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL \
-     UNION ALL SELECT b.size FROM repository_blobs l JOIN blobs b ON b.digest = l.digest \
+const HELD: &str = "SELECT size, media_type FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL \
+     UNION ALL SELECT b.size, NULL FROM repository_blobs l JOIN blobs b ON b.digest = l.digest \
      WHERE l.repository_id = ?1 AND l.digest = ?2 AND l.deleted_at IS NULL";
 const STORE_CONTENT: &str =
     "INSERT INTO manifest_contents (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING";
@@ -98,22 +98,26 @@ pub(crate) fn holds_manifest(transaction: &mut dyn Transaction, repository_id: i
     Ok(!rows.is_empty())
 }
 
-/// What the repository holds under a digest, as manifest or as blob.
+/// What the repository holds under a digest, as manifest or else as blob.
 pub(crate) fn held(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<Option<Held>> {
-    let rows = transaction.query(HELD, &[repository_id.into(), digest.as_str().into()])?;
-    rows.into_iter().next().map(|mut row| Ok(Held { size: row.size()?, media_type: None })).transpose()
+    let mut found: Option<Held> = None;
+    for mut row in transaction.query(HELD, &[repository_id.into(), digest.as_str().into()])? {
+        let held = Held { size: row.size()?, media_type: row.optional_text()?.as_deref().map(MediaType::new) };
+        if found.is_none() || held.media_type.is_some() {
+            found = Some(held);
+        }
+    }
+    Ok(found)
 }
 
-/// Stores a manifest with its edges, if the policy lets it in; answers the findings to tell of.
+/// Stores a manifest that was admitted, with its edges.
 pub(crate) fn store_manifest(
     transaction: &mut dyn Transaction,
     repository_id: i64,
     new: &TakenIn,
-    options: &PutManifest,
     now: Timestamp,
-) -> Result<Vec<Judged>> {
+) -> Result<()> {
     let TakenIn { digest, manifest } = new;
-    let findings = admit(manifest, &options.policy, &options.known, |child| held(transaction, repository_id, child))?;
     transaction.execute(STORE_CONTENT, &[digest.as_str().into(), manifest.bytes().as_ref().into()])?;
     let artifact_type = manifest.artifact_type();
     let annotations = annotations(manifest);
@@ -129,8 +133,7 @@ pub(crate) fn store_manifest(
     ];
     transaction.execute(STORE, &parameters)?;
     references::set(transaction, repository_id, digest, manifest.children())?;
-    references::attach_manifest(transaction, repository_id, digest)?;
-    Ok(findings)
+    references::attach_manifest(transaction, repository_id, digest)
 }
 
 /// Annotations are kept apart only where a list of referrers will need them.

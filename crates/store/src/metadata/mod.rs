@@ -31,7 +31,7 @@ pub(crate) use references::{parents, withdraw};
 pub(crate) use referrers::list_referrers;
 pub(crate) use repositories::{find as find_repository, list_repositories, repository_id};
 pub use sqlite::Sqlite;
-pub(crate) use tags::{Change, list_tags, remove_tag, remove_tags_on, set_tag};
+pub(crate) use tags::{Change, find_tag, list_tags, remove_tag, remove_tags_on, set_tag};
 
 /// Milliseconds since 1970, as every time is stored.
 pub(crate) type Timestamp = i64;

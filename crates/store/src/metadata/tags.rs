@@ -35,7 +35,7 @@ pub(crate) fn set_tag(
     digest: &Digest,
 ) -> Result<Result<(), Option<Digest>>> {
     let tag = &update.tag;
-    let before = current(transaction, change.repository_id, tag)?;
+    let before = find_tag(transaction, change.repository_id, tag)?;
     let key = [change.repository_id.into(), tag.as_str().into(), digest.as_str().into(), change.now.into()];
     // The condition is part of the statement, so that it also holds where transactions run side by side.
     let changed = match (&update.precondition, &before) {
@@ -56,7 +56,7 @@ pub(crate) fn set_tag(
 
 /// Removes a tag; answers whether it was there.
 pub(crate) fn remove_tag(transaction: &mut dyn Transaction, change: Change<'_>, tag: &Tag) -> Result<bool> {
-    let Some(before) = current(transaction, change.repository_id, tag)? else { return Ok(false) };
+    let Some(before) = find_tag(transaction, change.repository_id, tag)? else { return Ok(false) };
     transaction.execute(REMOVE, &[change.repository_id.into(), tag.as_str().into()])?;
     record(transaction, change, tag, Some(&before), None)?;
     Ok(true)
@@ -83,7 +83,8 @@ pub(crate) fn list_tags(
     rows.into_iter().map(|mut row| row.parsed()).collect::<Result<_>>().map(Some)
 }
 
-fn current(transaction: &mut dyn Transaction, repository_id: i64, tag: &Tag) -> Result<Option<Digest>> {
+/// Where a tag points, if it is there.
+pub(crate) fn find_tag(transaction: &mut dyn Transaction, repository_id: i64, tag: &Tag) -> Result<Option<Digest>> {
     let rows = transaction.query(FIND, &[repository_id.into(), tag.as_str().into()])?;
     rows.into_iter().next().map(|mut row| row.parsed()).transpose()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portolan_model::fixtures::{Index, image, repository, tag};
 use portolan_model::{Digest, RepositoryName};
-use portolan_registry::{Error, Kind, Policy, Preset, Result, TagUpdate, TakenIn};
+use portolan_registry::{Error, Kind, Result, TagUpdate, TakenIn};
 
 use super::*;
 use crate::blobs::ObjectKey;
@@ -163,7 +163,7 @@ fn store_image(transaction: &mut dyn Transaction, image: &portolan_model::fixtur
     }
     let id = repository_id(transaction, &name(), 1)?;
     let new = TakenIn { digest: image.digest(), manifest: image.manifest() };
-    store_manifest(transaction, id, &new, &Policy::default(), 1)?;
+    store_manifest(transaction, id, &new, 1)?;
     Ok(id)
 }
 
@@ -218,7 +218,7 @@ async fn a_held_manifest_cannot_go<D: Database>(database: Arc<D>) {
     let new = TakenIn { digest: index.digest(), manifest: index.manifest() };
     let store = move |transaction: &mut dyn Transaction| {
         let id = store_image(transaction, &image("a"))?;
-        store_manifest(transaction, id, &new, &Policy::default(), 1)
+        store_manifest(transaction, id, &new, 1)
     };
     database.write(store).await.unwrap();
     let child = image("a").digest();
@@ -265,7 +265,7 @@ async fn what_comes_later_is_held_by_the_edges_that_wait_for_it<D: Database>(dat
     let new = TakenIn { digest: image.digest(), manifest: image.manifest() };
     let sparse = move |transaction: &mut dyn Transaction| {
         let id = repository_id(transaction, &name(), 1)?;
-        store_manifest(transaction, id, &new, &Preset::Sparse.into(), 1)
+        store_manifest(transaction, id, &new, 1)
     };
     database.write(sparse).await.unwrap();
     let layer = image.blobs()[1].clone();

@@ -1,4 +1,5 @@
-//! A manifest, the blobs that have to become manifests with it, and its tags, in one transaction.
+//! A manifest, the blobs that have to become manifests with it, and its tags, in one transaction; or
+//! the look alone that would come before it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,12 +7,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use portolan_model::{Digest, Manifest, RepositoryName};
 use portolan_registry::{
-    Error, Held, Holdings, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, take_in, verified_digest,
+    Error, Held, Holdings, Judged, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, admit, take_in,
+    verified_digest,
 };
 use serde_json::json;
 
 use crate::metadata::{
-    Change, Database, Timestamp, Transaction, find_blob, held, holds_manifest, repository_id, set_tag, store_manifest,
+    Change, Database, Timestamp, Transaction, find_blob, find_repository, find_tag, held, holds_manifest,
+    repository_id, set_tag, store_manifest,
 };
 use crate::store::{Inner, now};
 
@@ -31,10 +34,16 @@ struct Put {
 }
 
 /// What came of a try.
-enum Tried {
-    Stored(PutOutcome),
+enum Tried<T> {
+    Done(T),
     /// These blobs have to be read first, outside of the transaction.
     Wants(Vec<Digest>),
+}
+
+/// What may be stored: the children that become manifests, and what was found in the manifest itself.
+struct Admitted {
+    taken: Vec<TakenIn>,
+    findings: Vec<Judged>,
 }
 
 impl<D: Database> Inner<D> {
@@ -52,8 +61,13 @@ impl<D: Database> Inner<D> {
         let mut put = Put { repository, who, now: now(), new, options, at_hand: HashMap::new() };
         loop {
             let attempt = put.clone();
-            match self.database.write(move |transaction| attempt.run(transaction)).await? {
-                Tried::Stored(outcome) => return Ok(outcome),
+            let tried = if put.options.dry_run {
+                self.database.read(move |transaction| attempt.rehearse(transaction)).await?
+            } else {
+                self.database.write(move |transaction| attempt.run(transaction)).await?
+            };
+            match tried {
+                Tried::Done(outcome) => return Ok(outcome),
                 Tried::Wants(digests) => {
                     for digest in digests {
                         self.fetch(&mut put, digest).await?;
@@ -83,22 +97,55 @@ impl<D: Database> Inner<D> {
 }
 
 impl Put {
-    fn run(&self, transaction: &mut dyn Transaction) -> Result<Tried> {
+    fn run(&self, transaction: &mut dyn Transaction) -> Result<Tried<PutOutcome>> {
         let repository_id = repository_id(transaction, &self.repository, self.now)?;
-        let policy = &self.options.policy;
+        let Admitted { taken, findings } = match self.look(transaction, Some(repository_id))? {
+            Tried::Done(admitted) => admitted,
+            Tried::Wants(digests) => return Ok(Tried::Wants(digests)),
+        };
+        for new in taken.iter().chain([&self.new]) {
+            store_manifest(transaction, repository_id, new, self.now)?;
+        }
+        self.set_tags(transaction, repository_id)?;
+        Ok(Tried::Done(self.outcome(findings)))
+    }
+
+    /// What a run would answer now, by looking alone.
+    fn rehearse(&self, transaction: &mut dyn Transaction) -> Result<Tried<PutOutcome>> {
+        let repository_id = find_repository(transaction, &self.repository)?;
+        let findings = match self.look(transaction, repository_id)? {
+            Tried::Done(admitted) => admitted.findings,
+            Tried::Wants(digests) => return Ok(Tried::Wants(digests)),
+        };
+        for update in &self.options.tags {
+            let current = match repository_id {
+                Some(repository_id) => find_tag(transaction, repository_id, &update.tag)?,
+                None => None,
+            };
+            if !update.precondition.holds(current.as_ref()) {
+                return Err(Error::precondition_failed(update, current.as_ref()));
+            }
+        }
+        Ok(Tried::Done(self.outcome(findings)))
+    }
+
+    /// Holds the manifest, and its children that were pushed as blobs, against the policy.
+    fn look(&self, transaction: &mut dyn Transaction, repository_id: Option<i64>) -> Result<Tried<Admitted>> {
+        let PutManifest { policy, known, .. } = &self.options;
         let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: RefCell::default() };
         let taken = take_in(&self.new.manifest, policy, &here);
         let wants = here.wants.take();
         if !wants.is_empty() {
             return Ok(Tried::Wants(wants));
         }
-        for child in &taken? {
-            store_manifest(transaction, repository_id, child, &self.options, self.now)?;
-        }
-        let findings = store_manifest(transaction, repository_id, &self.new, &self.options, self.now)?;
-        self.set_tags(transaction, repository_id)?;
+        let taken = taken?;
+        let findings = admit(&self.new.manifest, policy, known, |digest| here.held(digest))?;
+        Ok(Tried::Done(Admitted { taken, findings }))
+    }
+
+    fn outcome(&self, findings: Vec<Judged>) -> PutOutcome {
         let subject = self.new.manifest.subject().map(|subject| subject.digest.clone());
-        Ok(Tried::Stored(PutOutcome { digest: self.new.digest.clone(), subject, findings, normalised: None }))
+        PutOutcome { digest: self.new.digest.clone(), subject, findings, normalised: None }
     }
 
     fn set_tags(&self, transaction: &mut dyn Transaction, repository_id: i64) -> Result<()> {
@@ -112,21 +159,23 @@ impl Put {
     }
 }
 
-/// What the repository holds, within the transaction.
+/// What the repository holds, within the transaction; nothing if there is no such repository.
 struct Here<'a> {
     transaction: RefCell<&'a mut dyn Transaction>,
-    repository_id: i64,
+    repository_id: Option<i64>,
     put: &'a Put,
     wants: RefCell<Vec<Digest>>,
 }
 
 impl Holdings for Here<'_> {
     fn held(&self, digest: &Digest) -> Result<Option<Held>> {
-        held(&mut **self.transaction.borrow_mut(), self.repository_id, digest)
+        let Some(repository_id) = self.repository_id else { return Ok(None) };
+        held(&mut **self.transaction.borrow_mut(), repository_id, digest)
     }
 
     fn holds_manifest(&self, digest: &Digest) -> Result<bool> {
-        holds_manifest(&mut **self.transaction.borrow_mut(), self.repository_id, digest)
+        let Some(repository_id) = self.repository_id else { return Ok(false) };
+        holds_manifest(&mut **self.transaction.borrow_mut(), repository_id, digest)
     }
 
     fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {

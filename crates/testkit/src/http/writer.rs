@@ -10,7 +10,7 @@ use portolan_registry::{
 };
 use portolan_wire::Endpoint;
 use portolan_wire::condition::TagCondition;
-use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT};
+use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, PORTOLAN_NORMALISED};
 use portolan_wire::query::{UploadStart, closing_location, write_tags};
 use portolan_wire::range::{PieceRange, parse_upload_range};
 
@@ -20,7 +20,7 @@ use super::answer::{optional, value, wrong};
 #[async_trait]
 impl Writer for HttpRegistry {
     /// Under the first tag if no digest is given, and under the digest else; further tags stand in
-    /// the query. The policy is the server's own, and its warnings are not read.
+    /// the query. The policy is the server's own, and its warnings are not read. There are no dry runs.
     async fn put_manifest(
         &self,
         _: &Context,
@@ -28,6 +28,9 @@ impl Writer for HttpRegistry {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
+        if options.dry_run {
+            return Err(Error::new(Kind::Unsupported, "there are no dry runs over HTTP"));
+        }
         let condition = condition(&options)?.to_header();
         let mut tags: Vec<Tag> = options.tags.into_iter().map(|update| update.tag).collect();
         let reference: Reference = match options.digest {
@@ -46,7 +49,8 @@ impl Writer for HttpRegistry {
         let response = self.ask(request, bytes.into()).await?;
         let digest = value(response.headers(), &DOCKER_CONTENT_DIGEST)?;
         let subject = optional(response.headers(), &OCI_SUBJECT)?;
-        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised: None })
+        let normalised = optional(response.headers(), &PORTOLAN_NORMALISED)?;
+        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised })
     }
 
     async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {

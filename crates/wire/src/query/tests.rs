@@ -67,6 +67,17 @@ fn tags_are_repeated() {
 }
 
 #[test]
+fn a_reference_is_a_tag_or_a_digest() {
+    let read = |query: &str| reference(query).map_err(|error| error.code);
+    assert_eq!(read("tag=a"), Ok(None));
+    assert_eq!(read("reference=v1&tag=a"), Ok(Some("v1".parse().unwrap())));
+    let digest = Digest::sha256(b"");
+    assert_eq!(read(&format!("reference={}", digest.as_str().replace(':', "%3A"))), Ok(Some(digest.into())));
+    assert_eq!(read("reference="), Err(ErrorCode::ManifestInvalid));
+    assert_eq!(read("reference=sha256:abc"), Err(ErrorCode::DigestInvalid));
+}
+
+#[test]
 fn one_artifact_type_is_a_filter() {
     let sbom = MediaType::new("application/vnd.example.sbom.v1+json");
     for query in [
@@ -117,11 +128,11 @@ proptest! {
     }
 
     #[test]
-    fn no_query_panics(query in "\\PC*|((n|last|tag|digest|mount|from|artifactType|force)=?[%&=a-z0-9:]{0,9}&?)*") {
+    fn no_query_panics(query in "\\PC*|((n|last|tag|reference|digest|mount|from|artifactType|force)=?[%&=a-z0-9:]{0,9}&?)*") {
         let _ = PageQuery::parse(&query);
         let _ = UploadStart::parse(&query);
         let _ = closing_digest(&query);
-        let _ = tags(&query);
+        let _ = (tags(&query), reference(&query));
         let _ = (artifact_type(&query), force(&query), namespace(&query));
     }
 }

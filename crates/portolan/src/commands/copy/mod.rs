@@ -1,5 +1,6 @@
 //! `portolan copy`: images from anywhere to anywhere.
 
+mod conversion;
 mod image;
 mod pairs;
 mod prefix;
@@ -7,12 +8,14 @@ mod report;
 mod run;
 mod uploads;
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use portolan_model::Platform;
+use portolan_registry::copy;
 
 use super::options::Options;
 use super::wait_for;
@@ -21,7 +24,10 @@ use pairs::Pair;
 use report::Report;
 use run::{Copied, Run};
 
-/// Copy images, indexes and artifacts, byte for byte.
+pub(super) use conversion::Conversion;
+pub(super) use report::Style;
+
+/// Copy images, indexes and artifacts, byte for byte unless another format is asked for.
 ///
 /// All platforms of an index come along, and only what the target does not have is moved. With several
 /// sources, with --from, or with a DST that ends in a slash, DST is a place under which each source keeps its
@@ -36,6 +42,7 @@ Examples:
   portolan copy alpine:3.20 oci:images:alpine --platform linux/amd64,linux/arm64
   portolan copy oci-archive:image.tar quay.io/team/app:v1 --referrers
   portolan copy alpine:3.20 busybox:1.37 127.0.0.1:5000/mirror
+  portolan copy docker.io/library/memcached:1.6-alpine quay.io/team/memcached:1.6 --to oci
   portolan copy --from images.txt 127.0.0.1:5000 --dry-run --json"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -49,6 +56,8 @@ pub(crate) struct Arguments {
     /// Copy only the images for these platforms; the index is written anew with them alone.
     #[arg(long, value_name = "P", value_delimiter = ',')]
     platform: Vec<Platform>,
+    #[command(flatten)]
+    conversion: Conversion,
     /// Let content be absent: keep the index as it is with --platform, pass over what the source lacks.
     #[arg(long)]
     sparse: bool,
@@ -57,7 +66,7 @@ pub(crate) struct Arguments {
     referrers: bool,
     /// Move up to so many blobs and manifests at the same time.
     #[arg(long, value_name = "N", default_value = "8")]
-    jobs: std::num::NonZeroUsize,
+    jobs: NonZeroUsize,
     /// Say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -74,18 +83,45 @@ pub(crate) struct Arguments {
     options: Options,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let pairs = pairs::of(&arguments.references, arguments.from.as_deref())?;
-    wait_for(copy(arguments, pairs))
+/// What a run is asked for.
+pub(super) struct Task<'a> {
+    pub(super) options: copy::Options,
+    pub(super) jobs: NonZeroUsize,
+    pub(super) dry_run: bool,
+    pub(super) resume: bool,
+    pub(super) style: Style,
+    pub(super) connection: &'a Options,
 }
 
-async fn copy(arguments: &Arguments, pairs: Vec<Pair>) -> Outcome {
-    let run = Arc::new(Run::new(arguments)?);
-    let report = Report { json: arguments.json, several: pairs.len() > 1, talk: Arc::clone(run.talk()) };
-    let mut copied = copy_all(&run, pairs, &report).await;
-    run.end(&mut copied, &report).await;
-    report.print(&copied)?;
-    failed(copied)
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let task = Task {
+        options: copy::Options {
+            platforms: arguments.platform.clone(),
+            conversion: arguments.conversion.asked_for(),
+            sparse: arguments.sparse,
+            referrers: arguments.referrers,
+            recheck: arguments.recheck,
+        },
+        jobs: arguments.jobs,
+        dry_run: arguments.dry_run,
+        resume: arguments.resume,
+        style: if arguments.json { Style::Json } else { Style::Digest },
+        connection: &arguments.options,
+    };
+    wait_for(task.carry_out(&arguments.references, arguments.from.as_deref()))
+}
+
+impl Task<'_> {
+    /// Copies what the references, or the lines of a file, name.
+    pub(super) async fn carry_out(self, references: &[String], from: Option<&Path>) -> Outcome {
+        let pairs = pairs::of(references, from)?;
+        let run = Arc::new(Run::new(&self)?);
+        let report = Report { style: self.style, several: pairs.len() > 1, talk: Arc::clone(run.talk()) };
+        let mut copied = copy_all(&run, pairs, &report).await;
+        run.end(&mut copied, &report).await;
+        report.print(&copied)?;
+        failed(copied)
+    }
 }
 
 /// Copies as many at a time as there are jobs, and answers in the order of the pairs.

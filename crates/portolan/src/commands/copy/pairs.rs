@@ -18,6 +18,13 @@ pub(super) struct Pair {
     pub(super) target: Location,
 }
 
+impl Pair {
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> String {
+        format!("{} -> {}", self.source, self.target)
+    }
+}
+
 /// The pairs that the command line asks for.
 pub(super) fn of(references: &[String], from: Option<&Path>) -> Outcome<Vec<Pair>> {
     let pairs = match (from, references) {

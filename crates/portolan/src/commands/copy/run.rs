@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use portolan_model::convert::{ConvertError, Remark};
 use portolan_model::{Platform, Reference};
 use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Rewritten, Sessions};
 use portolan_registry::{Error, Kind, TagUpdate};
 
 use super::pairs::Pair;
-use super::report::Report;
+use super::report::{Report, losses};
 use super::uploads::Uploads;
-use super::{Arguments, image};
+use super::{Task, image};
 use crate::documents;
-use crate::failure::{self, Failure};
+use crate::failure::{self, Failure, Status};
 use crate::hosts::Environment;
 use crate::location::Location;
 use crate::output::{Progress, Talk};
@@ -37,37 +38,39 @@ pub(super) struct Copied {
 /// no more than is reported.
 pub(super) enum Done {
     Planned(Box<Plan>),
-    CarriedOut { target: String, outcome: Box<Outcome>, rewritten: Vec<Rewritten>, remarks: Vec<String> },
+    CarriedOut(Box<CarriedOut>),
+}
+
+pub(super) struct CarriedOut {
+    pub(super) target: String,
+    pub(super) outcome: Outcome,
+    pub(super) rewritten: Vec<Rewritten>,
+    pub(super) losses: Vec<Remark>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Copied {
     /// What it is called in messages.
     pub(super) fn name(&self) -> String {
-        format!("{} -> {}", self.pair.source, self.pair.target)
+        self.pair.name()
     }
 
     /// Whether it is in an archive that is not in its place yet.
     pub(super) fn is_pending(&self) -> bool {
-        matches!(self.result, Ok(Done::CarriedOut { .. })) && self.pair.target.is_archive()
+        matches!(self.result, Ok(Done::CarriedOut(_))) && self.pair.target.is_archive()
     }
 }
 
 impl Run {
-    pub(super) fn new(arguments: &Arguments) -> failure::Outcome<Self> {
-        let places = arguments.options.places_for(Some(arguments.jobs))?;
-        let jobs = arguments.jobs.get();
+    pub(super) fn new(task: &Task<'_>) -> failure::Outcome<Self> {
+        let places = task.connection.places_for(Some(task.jobs))?;
+        let jobs = task.jobs.get();
         let sessions: Arc<dyn Sessions> = match Environment::of_process().state_folder {
-            Some(folder) => Arc::new(Uploads::new(folder, arguments.resume)),
+            Some(folder) => Arc::new(Uploads::new(folder, task.resume)),
             None => Arc::new(NoSessions),
         };
-        let options = Options {
-            platforms: arguments.platform.clone(),
-            sparse: arguments.sparse,
-            referrers: arguments.referrers,
-            recheck: arguments.recheck,
-        };
-        let progress = Progress::new(Arc::clone(places.talk()));
-        Ok(Self { places, copier: Copier::new(jobs, sessions), progress, options, jobs, dry: arguments.dry_run })
+        let (copier, progress) = (Copier::new(jobs, sessions), Progress::new(Arc::clone(places.talk())));
+        Ok(Self { places, copier, progress, options: task.options.clone(), jobs, dry: task.dry_run })
     }
 
     pub(super) fn jobs(&self) -> usize {
@@ -115,14 +118,17 @@ impl Run {
             let message = format!("what is copied is {}, and not {digest}, as the target says", plan.digest);
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
+        if let Some(losses) = losses(&pair.name(), &plan.losses) {
+            self.talk().say(losses);
+        }
         if self.dry {
             return Ok(Done::Planned(Box::new(plan.without_bytes())));
         }
         let observer: Arc<dyn Observer> = self.progress.watch(&plan);
         match self.copier.carry_out(&plan, &observer).await {
             Ok(outcome) => {
-                let Plan { target, rewritten, remarks, .. } = plan;
-                Ok(Done::CarriedOut { target, outcome: Box::new(outcome), rewritten, remarks })
+                let Plan { target, rewritten, losses, remarks, .. } = plan;
+                Ok(Done::CarriedOut(Box::new(CarriedOut { target, outcome, rewritten, losses, remarks })))
             }
             Err(error) => Err(explained(pair, &source, error).await),
         }
@@ -153,6 +159,10 @@ impl Run {
 /// The failure with what to do about it: log in at whichever side it was, or choose another tag.
 async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
     let failure = Failure::from(error);
+    if failure.error.chain().any(|cause| cause.downcast_ref::<ConvertError>().is_some()) {
+        // No side has refused anything: something was asked for that cannot be.
+        return Failure { status: Status::Usage, ..failure };
+    }
     let failure = match refusing(pair, &failure.to_string()) {
         Some(location) => location.advised(failure),
         None => failure,

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let places = arguments.options.places()?;
     let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
-    let children = children::bring(&places, &editor.place, &arguments.children).await?;
+    let children = children::bring(&places, &editor.place, &arguments.children, None).await?;
     let replaced = RefCell::default();
     let edit = editor.edit(|current| {
         let (edited, gone) = edit::add(current, &children)?;

@@ -2,23 +2,32 @@
 
 use std::sync::Arc;
 
+use portolan_model::convert::Conversion;
 use portolan_model::{Descriptor, Json, MediaType, Role};
-use portolan_registry::copy::{Copier, NoSessions, Options, Place, Request};
+use portolan_registry::copy::{Copier, NoSessions, Options, Place, Plan, Request};
 
 use crate::documents::{self, Document};
 use crate::failure::Outcome;
 use crate::image_config;
 use crate::location::Location;
-use crate::output::Progress;
+use crate::output::{Progress, Talk};
 use crate::places::{Places, Source};
 
 /// Blobs and manifests that move at the same time.
 const JOBS: usize = 8;
 
-/// Copies what is elsewhere to `target`, and describes each child as an index names it.
-pub(super) async fn bring(places: &Places, target: &Place, children: &[Location]) -> Outcome<Vec<Descriptor>> {
+/// Copies what is elsewhere to `target`, converted if that is wanted, and describes each child as an index
+/// names it.
+pub(super) async fn bring(
+    places: &Places,
+    target: &Place,
+    children: &[Location],
+    conversion: Option<Conversion>,
+) -> Outcome<Vec<Descriptor>> {
     let bringer = Bringer {
         target,
+        talk: places.talk(),
+        options: Options { conversion, ..Options::default() },
         copier: Copier::new(JOBS, Arc::new(NoSessions)),
         progress: Progress::new(Arc::clone(places.talk())),
     };
@@ -34,6 +43,8 @@ pub(super) async fn bring(places: &Places, target: &Place, children: &[Location]
 
 struct Bringer<'a> {
     target: &'a Place,
+    talk: &'a Talk,
+    options: Options,
     copier: Copier,
     progress: Arc<Progress>,
 }
@@ -42,22 +53,30 @@ impl Bringer<'_> {
     async fn bring(&self, source: &Source) -> Outcome<Descriptor> {
         let document = documents::read(&source.place, &source.reference).await?;
         let here = source.place.shares_registry_with(self.target) && source.place.repository == self.target.repository;
-        if !here {
-            self.copy(source, &document).await?;
+        if here && self.options.conversion.is_none() {
+            return describe(&source.place, &document).await;
         }
-        describe(&source.place, &document).await
+        let plan = self.copy(source, &document).await?;
+        if plan.digest == document.info.digest {
+            return describe(&source.place, &document).await;
+        }
+        let converted = documents::read(self.target, &plan.digest.into()).await?;
+        describe(self.target, &converted).await
     }
 
-    async fn copy(&self, source: &Source, document: &Document) -> Outcome {
+    async fn copy(&self, source: &Source, document: &Document) -> Outcome<Plan> {
         let request = Request {
             source: source.place.clone(),
             reference: document.info.digest.clone().into(),
             target: self.target.clone(),
             tags: Vec::new(),
         };
-        let plan = self.copier.plan(&request, &Options::default()).await?;
+        let plan = self.copier.plan(&request, &self.options).await?;
+        for loss in &plan.losses {
+            self.talk.say(format_args!("{} {}: {}", plan.source, loss.pointer, loss.message));
+        }
         self.copier.carry_out(&plan, &self.progress.watch(&plan)).await?;
-        Ok(())
+        Ok(plan)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role};
+use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role, lint};
 use portolan_registry::copy::Place;
 use serde::Serialize;
 
+use super::super::lint::Counts;
 use crate::documents::{self, Document};
 use crate::failure::Outcome;
 use crate::image_config::{self, ImageConfig};
@@ -37,6 +38,8 @@ pub(super) struct Summary {
     /// Unknown where the registry does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) referrers: Option<usize>,
+    /// What is remarkable about the document by itself.
+    pub(super) findings: Counts,
 }
 
 /// A child of an index.
@@ -103,6 +106,7 @@ impl Summary {
             image: if is_index { None } else { Some(image(place, &manifest).await?) },
             // A registry that fails at this alone is worth a summary without it.
             referrers: place.referrers(&document.info.digest, None).await.ok().map(|all| all.len()),
+            findings: Counts::of(&lint::document(&manifest)),
         })
     }
 }

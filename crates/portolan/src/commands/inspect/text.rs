@@ -18,6 +18,9 @@ pub(super) fn written(summary: &Summary) -> String {
         text.image(image);
     }
     text.optional("Referrers", summary.referrers.filter(|count| *count > 0));
+    if !summary.findings.is_zero() {
+        text.field("Findings", format!("{}, see portolan lint {}", summary.findings, summary.reference));
+    }
     for (key, value) in &summary.annotations {
         text.field("Annotation", format!("{key}={value}"));
     }

@@ -1,6 +1,7 @@
 //! What copying does, seen at both ends.
 
 mod broken;
+mod converting;
 mod kinds;
 mod parts;
 mod spy;

@@ -146,7 +146,8 @@ async fn referrers_follow_an_index_that_is_written_anew() {
     let subject = portolan_model::Descriptor::new(index.media_type(), index.digest(), index.bytes().len() as u64);
     let bill = image("bill").subject(&subject);
     source.image(&bill, &[]).await;
-    source.image(&image("attached"), &[&format!("sha256-{}.att", index.digest().encoded())]).await;
+    let attached = format!("sha256-{}.att", index.digest().encoded());
+    source.image(&image("attached"), &[&attached]).await;
     ends.options = Options { platforms: platforms(&["linux/amd64"]), referrers: true, ..Options::default() };
     let plan = ends.plan("v1").await.unwrap();
     let outcome = ends.copy("v1").await.unwrap();
@@ -157,8 +158,10 @@ async fn referrers_follow_an_index_that_is_written_anew() {
     assert!(
         plan.rewritten.iter().any(|rewritten| rewritten.new == referrers[0].digest && rewritten.old == bill.digest())
     );
-    assert!(plan.remarks.iter().any(|remark| remark.contains(".att")), "{:?}", plan.remarks);
-    assert_eq!(ends.target().tags().await.unwrap(), ["copied"]);
+    assert!(plan.remarks.iter().any(|remark| remark.contains(&attached)), "{:?}", plan.remarks);
+    let attached = format!("sha256-{}.att", outcome.digest.encoded());
+    assert_eq!(ends.target().tagged(&attached).await, Some(image("attached").digest()));
+    assert!(ends.plan("v1").await.unwrap().is_nothing(), "all of it is found again");
 }
 
 #[tokio::test]

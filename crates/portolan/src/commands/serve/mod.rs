@@ -1,11 +1,14 @@
 //! `portolan serve`: the registry.
 
+mod reload;
+
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use portolan_registry::wrap::PolicyRules;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compose;
@@ -36,8 +39,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let configuration = configure(arguments).map_err(Failure::usage)?;
+    crate::logging::start(crate::logging::filter(&configuration.telemetry.log).map_err(Failure::usage)?);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(serve(&configuration)).map_err(|error| Failure::new(Status::Failed, error))
+    runtime.block_on(serve(arguments, configuration)).map_err(|error| Failure::new(Status::Failed, error))
 }
 
 fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError> {
@@ -50,16 +54,20 @@ fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError
     }
     configuration.server.anonymous |= arguments.anonymous;
     configuration.check()?;
-    crate::logging::start(crate::logging::filter(&configuration.telemetry.log)?);
     Ok(configuration)
 }
 
-async fn serve(configuration: &Configuration) -> anyhow::Result<()> {
+async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::Result<()> {
     let stop = stop_requested()?;
-    let server = compose::server(configuration).await?;
+    let asked_again = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let policies = PolicyRules::from(configuration.policies()?);
+    let server = compose::server(&configuration, policies.clone()).await?;
     let scheme = if server.is_tls() { "https" } else { "http" };
-    announce(stdout(), &format!("{scheme}://{}", server.local_addr()), configuration);
-    server.run(stop).await;
+    announce(stdout(), &format!("{scheme}://{}", server.local_addr()), &configuration);
+    tokio::select! {
+        () = server.run(stop) => (),
+        () = reload::whenever(asked_again, &configuration, &policies, || configure(arguments)) => (),
+    }
     Ok(())
 }
 

@@ -1,0 +1,106 @@
+//! What a target makes of an image.
+
+use serde::Serialize;
+
+use super::{Cause, Fact, Observed, Operation, Outcome, Sighting, Target};
+use crate::Platform;
+use crate::lint::Tree;
+
+/// What a target makes of a tree of documents. For several targets, [`Observed::judge`] looks at the tree only once.
+pub fn judge(tree: &Tree, target: &Target) -> Judgement {
+    Observed::of(tree).judge(target)
+}
+
+/// What a target makes of an image.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The whole in one word: whether the target does what it is there for.
+    ///
+    /// It fails where the first operation of the target fails (of [`Target::operations`]): a client that pulls the image
+    /// and cannot copy all of it is worth a remark.
+    pub verdict: Verdict,
+    /// Each fact that applies, failures first.
+    pub reasons: Vec<Reason>,
+}
+
+/// A fact that applies to an image.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// The fact.
+    pub fact: Fact,
+    /// In how many places it applies.
+    pub count: usize,
+    /// The first of them.
+    pub causes: Vec<Cause>,
+}
+
+/// Whether something works.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It works.
+    Works,
+    /// It works, and something is worth knowing.
+    Remark,
+    /// It fails.
+    Fails,
+}
+
+impl Verdict {
+    /// The verdict in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Remark => "works with a remark",
+            Self::Fails => "fails",
+        }
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Remark => Self::Remark,
+            Outcome::Fails => Self::Fails,
+        }
+    }
+}
+
+impl Judgement {
+    pub(super) fn of(observed: &Observed, target: &Target) -> Self {
+        let mut reasons: Vec<_> = target
+            .facts()
+            .filter_map(|fact| observed.sighting(fact.feature).map(|sighting| Reason::new(*fact, sighting)))
+            .collect();
+        reasons.sort_by_key(|reason| (std::cmp::Reverse(reason.fact.outcome), reason.fact.operation));
+        let verdict = overall(&reasons, target.operations);
+        Self { verdict, reasons }
+    }
+
+    /// How one operation of the target ends.
+    pub fn verdict_of(&self, operation: Operation) -> Verdict {
+        verdict(self.reasons.iter().filter(|reason| reason.fact.operation == operation))
+    }
+
+    /// How pulling the image for one platform ends, going by the places that are told.
+    pub fn verdict_of_pulling(&self, platform: &Platform) -> Verdict {
+        let concerns = |cause: &Cause| cause.platform.as_ref().is_none_or(|own| own.satisfies(platform));
+        let pulls = self.reasons.iter().filter(|reason| reason.fact.operation == Operation::Pull);
+        verdict(pulls.filter(|reason| reason.causes.iter().any(concerns)))
+    }
+}
+
+impl Reason {
+    fn new(fact: Fact, sighting: &Sighting) -> Self {
+        Self { fact, count: sighting.count, causes: sighting.causes.clone() }
+    }
+}
+
+fn overall(reasons: &[Reason], operations: &[Operation]) -> Verdict {
+    let main = |reason: &&Reason| operations.first() == Some(&reason.fact.operation);
+    verdict(reasons.iter()).min(Verdict::Remark).max(verdict(reasons.iter().filter(main)))
+}
+
+fn verdict<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Verdict {
+    reasons.map(|reason| reason.fact.outcome.into()).max().unwrap_or(Verdict::Works)
+}

@@ -1,0 +1,182 @@
+//! To OCI: everything that Docker's format holds finds a place.
+
+use serde_json::json;
+
+use super::*;
+use crate::fixtures::{blob, image, sha512};
+
+#[test]
+fn a_docker_child_of_an_oci_index_becomes_oci() {
+    let (oci, docker) = (image("a"), image("b").docker());
+    let index = Index::oci().image(&oci, "linux/amd64").image(&docker, "linux/arm/v7").field("zzz", json!({"b": [1]}));
+    let mut store = Store::of(&[&oci, &docker], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    assert_eq!(converted.remarks, []);
+    let [old, new] = [index.digest(), converted.root].map(|digest| store.value(&digest));
+    assert_eq!(types(&new), [MediaType::OCI_MANIFEST; 2]);
+    assert_eq!((&new["manifests"][0], &new["zzz"]), (&old["manifests"][0], &old["zzz"]));
+    assert_eq!(new["manifests"][1]["platform"], old["manifests"][1]["platform"]);
+
+    let child = converted.documents[&docker.digest()].clone();
+    assert_eq!(new["manifests"][1]["digest"], json!(child.digest));
+    assert_eq!(new["manifests"][1]["size"], json!(child.manifest.bytes().len()));
+    let [old, new] = [docker.digest(), child.digest].map(|digest| store.value(&digest));
+    assert_eq!(
+        (&new["mediaType"], &new["config"]["mediaType"]),
+        (&json!(MediaType::OCI_MANIFEST), &json!(MediaType::OCI_CONFIG))
+    );
+    assert_eq!(new["layers"][0]["mediaType"], MediaType::OCI_LAYER_GZIP);
+    for part in ["/config/digest", "/config/size", "/layers/0/digest", "/layers/0/size"] {
+        assert_eq!(new.pointer(part), old.pointer(part));
+    }
+}
+
+#[test]
+fn a_consistent_tree_stays_byte_for_byte_also_without_its_own_type() {
+    let text =
+        format!("{{ \"schemaVersion\": 2,\n \"config\": {{}}, \"manifests\": [{}] }}", json!(image("a").descriptor()));
+    let mut store = Store::of(&[&image("a")], &[]);
+    let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
+    let converted = store.convert(&root, to(Format::Oci));
+    assert_eq!((converted.root, converted.documents.len(), converted.remarks.len()), (root, 0, 0));
+}
+
+#[test]
+fn what_is_written_anew_says_its_type_and_keeps_its_order() {
+    let config = json!({"mediaType": MediaType::DOCKER_CONFIG, "digest": Digest::sha256(b"c"), "size": 1, "x": null});
+    let text = format!("{{\"layers\":[],\"a\":1.50,\"config\":{config},\"schemaVersion\":2,\"a\":2}}");
+    let mut store = Store::default();
+    let root = store.add(Manifest::parse(text.clone().into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap());
+    let converted = store.convert(&root, to(Format::Oci));
+    let expected = text.replace(MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG).replace("1.50", "1.5");
+    let expected =
+        expected.replace("\"a\":2}", "\"a\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}");
+    assert_eq!(store.documents[&converted.root].bytes(), expected.as_bytes());
+}
+
+#[test]
+fn a_type_that_is_said_wrongly_is_mended() {
+    let wrong = image("a").field("mediaType", json!(MediaType::DOCKER_MANIFEST));
+    let index = Index::oci().child_of_type(MediaType::DOCKER_MANIFEST, &wrong.bytes(), Some("linux/amd64"));
+    let mut store = Store::of(&[&wrong], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let new = &converted.documents[&wrong.digest()];
+    assert_eq!(store.value(&new.digest)["mediaType"], MediaType::OCI_MANIFEST);
+    assert_eq!(types(&store.value(&converted.root)), [MediaType::OCI_MANIFEST]);
+}
+
+#[test]
+fn what_has_no_name_in_oci_keeps_its_own() {
+    let plugin = "application/vnd.docker.plugin.v1+json";
+    let config = json!({"mediaType": plugin, "digest": Digest::sha256(b"c"), "size": 1});
+    let image = image("a").docker().field("config", config).layer_of_type("application/vnd.example.layer", "x");
+    let mut store = Store::of(&[&image], &[]);
+    let converted = store.convert(&image.digest(), to(Format::Oci));
+    let new = store.value(&converted.root);
+    assert_eq!((&new["mediaType"], &new["config"]["mediaType"]), (&json!(MediaType::OCI_MANIFEST), &json!(plugin)));
+    assert_eq!(new["layers"][1]["mediaType"], "application/vnd.example.layer");
+    assert_eq!(remarks(&converted, Effect::Left), [format!("/config: OCI has no type for {plugin}, which stays")]);
+}
+
+#[test]
+fn attestations_name_what_their_image_became() {
+    let docker = image("a").docker();
+    let mut attestation = json!(image("attestation").descriptor());
+    attestation["annotations"] = json!({"vnd.docker.reference.digest": docker.digest(), "b": "c"});
+    let index = Index::oci().image(&docker, "linux/amd64").child(attestation);
+    let mut store = Store::of(&[&docker, &image("attestation")], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let new = converted.documents[&docker.digest()].digest.clone();
+    let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
+    assert_eq!(annotations, &json!({"vnd.docker.reference.digest": new, "b": "c"}));
+}
+
+#[test]
+fn a_subject_in_the_tree_is_followed_wherever_it_stands() {
+    let docker = image("a").docker();
+    let signature = image("signature").subject(&docker.descriptor());
+    let index = Index::oci().image(&signature, "unknown/unknown").image(&docker, "linux/amd64");
+    let mut store = Store::of(&[&docker, &signature], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let (image, signature) = (&converted.documents[&docker.digest()], &converted.documents[&signature.digest()]);
+    let subject = &store.value(&signature.digest)["subject"];
+    assert_eq!((&subject["digest"], &subject["mediaType"]), (&json!(image.digest), &json!(MediaType::OCI_MANIFEST)));
+}
+
+#[test]
+fn the_algorithm_of_a_digest_stays() {
+    let docker = image("a").docker();
+    let mut child = json!(docker.descriptor());
+    child["digest"] = json!(sha512(&docker.bytes()));
+    child["data"] = json!("e30=");
+    let index = Index::oci().image(&docker, "linux/amd64").child(child);
+    let mut store = Store::of(&[&docker], &[&index]);
+    store.documents.insert(sha512(&docker.bytes()), docker.manifest());
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let children = store.value(&converted.root)["manifests"].clone();
+    let bytes = converted.documents[&docker.digest()].manifest.bytes();
+    assert_eq!(
+        (&children[0]["digest"], &children[1]["digest"]),
+        (&json!(Digest::sha256(bytes)), &json!(sha512(bytes)))
+    );
+    assert_eq!(children[1].get("data"), None, "it was embedded as it was before");
+}
+
+#[test]
+fn what_is_not_there_or_unknown_stays_and_is_named() {
+    let index = Index::oci()
+        .image(&image("gone").docker(), "linux/amd64")
+        .image(&image("gone too"), "linux/arm64")
+        .child_of_type(UNKNOWN, &blob("x"), None);
+    let mut store = Store::of(&[], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Oci));
+    assert_eq!((converted.root.clone(), converted.documents.len()), (index.digest(), 0));
+    let left = remarks(&converted, Effect::Left);
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left[0].starts_with("/manifests/0") && left[0].contains("(linux/amd64) stays as it is"), "{left:?}");
+    assert!(left[1].starts_with("/manifests/2") && left[1].contains(UNKNOWN), "{left:?}");
+}
+
+#[test]
+fn what_is_unknown_is_dropped_on_request() {
+    let index = Index::oci()
+        .image(&image("a"), "linux/amd64")
+        .child_of_type(UNKNOWN, &blob("x"), None)
+        .child_of_type(MediaType::OCI_LAYER_GZIP, &blob("cache"), None)
+        .child(json!("no descriptor"));
+    let mut store = Store::of(&[&image("a")], &[&index]);
+    let converted = store.convert(&index.digest(), Conversion { drop_unknown: true, ..Conversion::default() });
+    let children = store.value(&converted.root)["manifests"].clone();
+    assert_eq!(children, json!([store.value(&index.digest())["manifests"][0], "no descriptor"]));
+    assert_eq!(remarks(&converted, Effect::Dropped).len(), 2);
+    assert_eq!(store.try_convert(&index.digest(), Conversion::default()).unwrap().root, index.digest());
+}
+
+#[test]
+fn a_root_that_cannot_be_is_an_error() {
+    let mut store = Store::default();
+    let gone = store.try_convert(&Digest::sha256(b"gone"), to(Format::Oci)).unwrap_err();
+    assert!(matches!(gone, ConvertError::Absent(_)), "{gone}");
+    let unknown = store.add(Manifest::parse(blob("x"), Some(&UNKNOWN.into())).unwrap());
+    let error = store.try_convert(&unknown, to(Format::Oci)).unwrap_err();
+    assert!(error.to_string().contains(&format!("nobody here knows the type {UNKNOWN}")), "{error}");
+    assert_eq!(
+        store.try_convert(&unknown, Conversion { flatten: true, ..Conversion::default() }).unwrap().root,
+        unknown
+    );
+}
+
+#[test]
+fn depth_costs_no_stack() {
+    let mut store = Store::default();
+    let mut index = Index::oci().image(&image("a").docker(), "linux/amd64");
+    store.add(image("a").docker().manifest());
+    for _ in 0..10_000 {
+        store.add(index.manifest());
+        index = Index::oci().nested(&index, None);
+    }
+    let root = store.add(index.manifest());
+    assert_eq!(store.convert(&root, to(Format::Oci)).documents.len(), 10_002);
+    let flat = store.convert(&root, Conversion { flatten: true, ..to(Format::Oci) });
+    assert_eq!(types(&store.value(&flat.root)), [MediaType::OCI_MANIFEST]);
+}

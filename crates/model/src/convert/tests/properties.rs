@@ -1,0 +1,185 @@
+//! What holds for every tree: converting changes what it must and nothing else, and once is enough.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::Role;
+use crate::fixtures::{blob, image};
+
+/// A tree of indexes in the making: each child is an image, something unknown, or another tree.
+#[derive(Clone, Debug)]
+enum Node {
+    Image { name: u8, docker: bool, layer: usize },
+    Unknown(u8),
+    Absent(u8),
+    Index { docker: bool, spaced: bool, children: Vec<(Self, Option<u8>)> },
+}
+
+const LAYERS: [&str; 6] = [
+    MediaType::OCI_LAYER_GZIP,
+    MediaType::DOCKER_LAYER_GZIP,
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ZSTD,
+    "application/vnd.example.layer",
+];
+
+fn trees() -> impl Strategy<Value = Node> {
+    let leaf = prop_oneof![
+        8 => (0_u8..4, any::<bool>(), 0..LAYERS.len())
+            .prop_map(|(name, docker, layer)| Node::Image { name, docker, layer }),
+        1 => (0_u8..3).prop_map(Node::Unknown),
+        1 => (0_u8..3).prop_map(Node::Absent),
+    ];
+    let nodes = leaf.prop_recursive(3, 24, 5, |inner| index(inner).boxed());
+    index(nodes)
+}
+
+fn index(child: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
+    let children = prop::collection::vec((child, prop::option::of(0_u8..3)), 0..5);
+    let index = |(docker, spaced, children)| Node::Index { docker, spaced, children };
+    (any::<bool>(), any::<bool>(), children).prop_map(index)
+}
+
+impl Node {
+    /// Stores the documents, and answers the type and the bytes of this one.
+    fn store(&self, store: &mut Store) -> (MediaType, Vec<u8>) {
+        let manifest = match self {
+            Self::Unknown(name) => return (UNKNOWN.into(), blob(&name.to_string()).to_vec()),
+            Self::Absent(name) => return (MediaType::DOCKER_MANIFEST.into(), blob(&name.to_string()).to_vec()),
+            Self::Image { name, docker, layer } => {
+                let image = image(&name.to_string()).layer_of_type(LAYERS[*layer], "layer");
+                if *docker {
+                    image.docker().manifest()
+                } else {
+                    image.field("annotations", json!({"a": "b"})).manifest()
+                }
+            }
+            Self::Index { docker, spaced, children } => {
+                let mut index = if *docker { Index::docker() } else { Index::oci() };
+                for (child, platform) in children {
+                    let (media_type, bytes) = child.store(store);
+                    let platform = platform.map(|platform| format!("linux/{platform}"));
+                    index = index.child_of_type(media_type.as_str(), &bytes, platform.as_deref());
+                }
+                let text = serde_json::from_slice::<Value>(&index.bytes()).unwrap();
+                let text = if *spaced { format!("{text:#}") } else { text.to_string() };
+                Manifest::parse(text.into(), Some(&index.media_type())).unwrap()
+            }
+        };
+        let (media_type, bytes) = (manifest.media_type().clone(), manifest.bytes().to_vec());
+        store.add(manifest);
+        (media_type, bytes)
+    }
+}
+
+fn conversions() -> impl Strategy<Value = Conversion> {
+    let to = prop_oneof![Just(None), Just(Some(Format::Oci)), Just(Some(Format::Docker))];
+    (to, any::<bool>(), any::<bool>()).prop_map(|(to, flatten, drop_unknown)| Conversion { to, flatten, drop_unknown })
+}
+
+fn stored(node: &Node) -> (Store, Digest) {
+    let mut store = Store::default();
+    let (_, bytes) = node.store(&mut store);
+    (store, Digest::sha256(&bytes))
+}
+
+/// The configs and layers of all images in a tree.
+fn contents(store: &Store, root: &Digest) -> HashSet<Digest> {
+    let documents = store.reachable(root);
+    let parts = documents.iter().flat_map(|(_, manifest)| manifest.children());
+    parts.filter(|part| part.kind != ChildKind::Manifest).map(|part| part.descriptor.digest.clone()).collect()
+}
+
+/// The children in a tree that nobody has.
+fn absent(store: &Store, root: &Digest) -> HashSet<Digest> {
+    let documents = store.reachable(root);
+    let children = documents.iter().flat_map(|(_, manifest)| manifest.children());
+    let children = children.filter(|child| child.kind == ChildKind::Manifest).map(|child| &child.descriptor.digest);
+    children.filter(|digest| !store.documents.contains_key(digest)).cloned().collect()
+}
+
+/// Every document says what it is: bytes, digest, size and type agree wherever it is named.
+fn assert_whole(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
+    for (digest, manifest) in store.reachable(root) {
+        assert_eq!(*digest, Digest::sha256(manifest.bytes()));
+        for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
+            match store.documents.get(&child.descriptor.digest) {
+                Some(document) => {
+                    assert_eq!(child.descriptor.size, Some(document.bytes().len() as u64));
+                    assert_eq!(child.descriptor.media_type.as_ref(), Some(document.media_type()));
+                }
+                None => assert!(absent_before.contains(&child.descriptor.digest), "it was there before"),
+            }
+        }
+    }
+}
+
+/// The documents of the other format that are left have a remark about them.
+fn assert_named(store: &Store, converted: &Converted, to: Format) {
+    for (_, manifest) in store.reachable(&converted.root) {
+        for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
+            let media_type = child.descriptor.media_type.as_ref().unwrap();
+            let foreign =
+                matches!(media_type.role(), Role::Manifest | Role::Index) && media_type.family() != to.family();
+            let digest = child.descriptor.digest.as_str();
+            let named = || {
+                converted.remarks.iter().any(|remark| remark.effect == Effect::Left && remark.message.contains(digest))
+            };
+            assert!(!foreign || named(), "{digest} is {media_type}: {:?}", converted.remarks);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn once_is_enough(node in trees(), conversion in conversions()) {
+        let (mut store, root) = stored(&node);
+        let once = store.convert(&root, conversion);
+        let twice = store.convert(&once.root, conversion);
+        prop_assert_eq!(&twice.root, &once.root);
+        prop_assert!(twice.documents.is_empty());
+        prop_assert!(twice.remarks.iter().all(|remark| remark.effect == Effect::Left || remark.effect == Effect::Incomplete));
+    }
+
+    #[test]
+    fn what_comes_of_it_is_whole_and_nothing_foreign_is_left_unnamed(node in trees(), conversion in conversions()) {
+        let (mut store, root) = stored(&node);
+        let before = store.clone();
+        let converted = store.convert(&root, conversion);
+        assert_whole(&store, &converted.root, &absent(&before, &root));
+        if let Some(to) = conversion.to {
+            assert_named(&store, &converted, to);
+        }
+        if conversion.flatten {
+            for (digest, manifest) in store.reachable(&converted.root) {
+                prop_assert!(*digest == converted.root || manifest.media_type().role() == Role::Manifest);
+            }
+        }
+        if !conversion.drop_unknown {
+            prop_assert_eq!(contents(&store, &converted.root), contents(&before, &root));
+        }
+    }
+
+    #[test]
+    fn there_and_back_keeps_configs_and_layers(node in trees()) {
+        let (mut store, root) = stored(&node);
+        let before = contents(&store, &root);
+        let oci = store.convert(&root, to(Format::Oci));
+        let docker = store.convert(&oci.root, to(Format::Docker));
+        let back = store.convert(&docker.root, to(Format::Oci));
+        prop_assert_eq!(contents(&store, &docker.root), before.clone());
+        prop_assert_eq!(contents(&store, &back.root), before);
+        prop_assert!(remarks(&oci, Effect::Lost).is_empty(), "OCI holds all that Docker does");
+    }
+
+    #[test]
+    fn without_a_wish_nothing_changes(node in trees()) {
+        let (mut store, root) = stored(&node);
+        let converted = store.convert(&root, Conversion::default());
+        prop_assert_eq!((converted.root, converted.documents.len(), converted.remarks), (root, 0, Vec::new()));
+    }
+}

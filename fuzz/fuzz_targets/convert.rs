@@ -1,0 +1,5 @@
+//! See `portolan_testkit::fuzzing::convert`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| portolan_testkit::fuzzing::convert(data));
