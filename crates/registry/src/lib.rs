@@ -34,11 +34,11 @@ pub use error::{Error, Kind, Result};
 pub use lint::{lint, lint_document};
 pub use lister::{Lister, Page, PageRequest};
 pub use policy::{Deletions, Judged, Policy, Preset, Verdict};
+pub use portolan_model::lint::Held;
 pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_bytes};
 pub use referrers::{referrer_descriptor, referrers_page};
 pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn, take_in};
 pub use verify::verified;
-pub use portolan_model::lint::Held;
 pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
 
 /// Everything that a registry does; implemented by whatever has the four parts.

@@ -60,6 +60,10 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Most requests at once that send a blob.
     pub(crate) uploads: usize,
+    /// Most requests at once that read a whole tree of manifests.
+    pub(crate) trees: usize,
+    /// Most manifests of a tree that are read for one request.
+    pub(crate) tree_documents: usize,
     /// Most items of a page of a list, and as many without `n`.
     pub(crate) page: usize,
 }
@@ -132,6 +136,8 @@ impl Default for Limits {
             header_lines: limits.header_lines,
             connections: limits.connections,
             uploads: limits.uploads,
+            trees: limits.trees,
+            tree_documents: limits.tree_documents,
             page: limits.page,
         }
     }
@@ -189,6 +195,8 @@ impl Configuration {
                 header_lines: limits.header_lines,
                 connections: limits.connections,
                 uploads: limits.uploads,
+                trees: limits.trees,
+                tree_documents: limits.tree_documents,
                 page: limits.page,
                 ..defaults.limits
             },

@@ -126,3 +126,36 @@ async fn a_summary_counts_the_findings_of_the_document() {
     let summary = person.prints_json(&["inspect", "--json", &reference]);
     assert_eq!(summary["findings"]["warnings"], json!(1), "{summary}");
 }
+
+#[tokio::test]
+async fn a_policy_answers_as_a_push_would_be_answered() {
+    let (server, person) = (Server::start(), Person::new());
+    let (docker, _) = mixed(&server, "team/app").await;
+    let reference = server.at("team/app:v1");
+    let told = prints(&person, &["lint", &reference, "--policy", "open"], 0);
+    assert!(told.contains("  warn    index-mixed-families\n    /manifests/1: "), "{told}");
+    assert!(told.ends_with("open accepts a push to team/app, with 1 warning\n"), "{told}");
+
+    let told = prints(&person, &["lint", &reference, "--policy", "oci-only"], 1);
+    assert!(told.starts_with("  reject  type-not-allowed\n    /manifests/1: "), "{told}");
+    assert!(told.contains("oci-only refuses a push to team/app: MANIFEST_INVALID: /manifests/1: "), "{told}");
+
+    let file = person.path("portolan.toml");
+    let entries = "[[policy]]\nrepositories = \"team/**\"\nrules = { index-mixed-families = \"reject\" }\n";
+    std::fs::write(&file, entries).unwrap();
+    let file = file.to_str().unwrap();
+    let report = prints(&person, &["lint", "--json", &reference, "--policy", file], 1);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let first = &report["findings"][0];
+    assert_eq!(
+        (&report["accepted"], &report["error"]["code"]),
+        (&json!(false), &json!("MANIFEST_INVALID")),
+        "{report}"
+    );
+    assert_eq!((&first["verdict"], &first["digest"]), (&json!("reject"), &json!(docker.digest())), "{report}");
+    mixed(&server, "other").await;
+    prints(&person, &["lint", &server.at("other:v1"), "--policy", file], 0);
+
+    let said = person.fails(&["lint", &reference, "--policy", "oci-olny"], 2);
+    assert!(said.contains("open, sparse, oci-only and docker-only"), "{said}");
+}

@@ -71,20 +71,23 @@ impl Copier {
         let stored = match put(plan, document, observer).await {
             // What was damaged on the way may not be another time.
             Err(error) if *error.kind() == Kind::DigestInvalid => put(plan, document, observer).await,
-            Err(error) if document.or_blob && is_refusal(&error) => put_as_blob(plan, document).await,
+            Err(error) if document.or_blob && is_refusal(&error) => {
+                put_as_blob(plan, document).await.map(|()| document.digest.clone())
+            }
             stored => stored,
         };
         let target = plan.request.target.at(&document.digest);
-        stored.map_err(|error| error.while_doing(format!("storing the manifest {target}")))?;
+        let tagged = stored.map_err(|error| error.while_doing(format!("storing the manifest {target}")))?;
         observer.notice(Event::ManifestDone { digest: &document.digest, media_type: document.media_type.as_ref() });
         for TagUpdate { tag, .. } in &document.updates {
-            observer.notice(Event::TagSet { tag, digest: &document.digest });
+            observer.notice(Event::TagSet { tag, digest: &tagged });
         }
         Ok(())
     }
 }
 
-async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
+/// Answers the digest that the tags point to: another one where the target's policy converts what they are set to.
+async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<Digest> {
     let Place { registry, context, repository, .. } = &plan.request.target;
     let digest = &document.digest;
     let options = PutManifest {
@@ -101,7 +104,7 @@ async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observe
     for finding in outcome.warnings() {
         observer.notice(Event::Warned { digest, finding });
     }
-    Ok(())
+    Ok(outcome.normalised.unwrap_or(outcome.digest))
 }
 
 async fn put_as_blob(plan: &Plan, document: &PlannedDocument) -> Result<()> {

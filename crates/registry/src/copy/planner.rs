@@ -12,7 +12,7 @@ use super::together::in_order;
 use super::tree::{Blob, Document, Tree, Want};
 use super::visit::{has_visible_blob, known_manifest, tagged, visit};
 use super::{Copier, Options, Place, Request};
-use crate::{Error, Kind, Precondition, Result, TagUpdate};
+use crate::{Error, Kind, Result, TagUpdate};
 
 /// Deepest nesting that is followed.
 const MAX_DEPTH: usize = 16;
@@ -238,5 +238,5 @@ impl Planner<'_> {
 
 /// Whether a tag need not be set, since it points there already.
 fn is_settled(update: &TagUpdate, current: Option<&Digest>, digest: &Digest) -> bool {
-    update.precondition == Precondition::None && current == Some(digest)
+    current == Some(digest) && update.precondition.holds(current)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portolan_model::convert::{ConvertError, Remark};
 use portolan_model::{Platform, Reference};
 use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Rewritten, Sessions};
-use portolan_registry::{Error, Kind, TagUpdate};
+use portolan_registry::{Error, Kind, Precondition, TagUpdate};
 
 use super::pairs::Pair;
 use super::report::{Report, losses};
@@ -104,17 +104,38 @@ impl Run {
     }
 
     async fn pair(&self, pair: &Pair) -> failure::Outcome<Done> {
-        let (source, target) = self.open(pair).await?;
-        let (reference, platforms) = self.chosen(pair, &source).await?;
-        let tags = target.tag.clone().map(TagUpdate::always).into_iter().collect();
-        let request = Request { source: source.place.clone(), reference, target: target.place, tags };
+        let (mut source, target) = self.open(pair).await?;
+        if pair.source.complete() != pair.target.complete() {
+            return self.attempt(pair, &source, &target, Precondition::None).await;
+        }
+        // What is changed in its place is set only if nobody has moved the tag meanwhile.
+        let digest = documents::head(&source.place, &source.reference).await?.digest;
+        source.reference = digest.clone().into();
+        match self.attempt(pair, &source, &target, Precondition::At(vec![digest])).await {
+            Err(failure) if failure.kind() == Some(&Kind::Unsupported) => {
+                self.attempt(pair, &source, &target, Precondition::None).await
+            }
+            attempted => attempted,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        pair: &Pair,
+        source: &Source,
+        target: &Target,
+        precondition: Precondition,
+    ) -> failure::Outcome<Done> {
+        let (reference, platforms) = self.chosen(pair, source).await?;
+        let tags = target.tag.clone().map(|tag| TagUpdate { tag, precondition }).into_iter().collect();
+        let request = Request { source: source.place.clone(), reference, target: target.place.clone(), tags };
         let recheck = self.options.recheck || pair.target.is_folder();
         let options = Options { platforms, recheck, ..self.options.clone() };
         let plan = match self.copier.plan(&request, &options).await {
             Ok(plan) => plan,
-            Err(error) => return Err(explained(pair, &source, error).await),
+            Err(error) => return Err(explained(pair, source, error).await),
         };
-        if let Some(digest) = target.digest.filter(|digest| *digest != plan.digest) {
+        if let Some(digest) = target.digest.as_ref().filter(|digest| **digest != plan.digest) {
             let message = format!("what is copied is {}, and not {digest}, as the target says", plan.digest);
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
@@ -130,7 +151,7 @@ impl Run {
                 let Plan { target, rewritten, losses, remarks, .. } = plan;
                 Ok(Done::CarriedOut(Box::new(CarriedOut { target, outcome, rewritten, losses, remarks })))
             }
-            Err(error) => Err(explained(pair, &source, error).await),
+            Err(error) => Err(explained(pair, source, error).await),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::location::Location;
 use crate::output::{count, short};
 
 /// Most places that are told of one rule in one document.
-const MOST_PLACES: usize = 10;
+pub(super) const MOST_PLACES: usize = 10;
 
 /// All findings, and how many they are.
 pub(super) fn told(location: &Location, tree: &Tree, mender: &Mender) -> String {

@@ -3,6 +3,7 @@
 mod counts;
 mod findings;
 mod mend;
+mod policy;
 mod report;
 mod rules;
 mod targets;
@@ -21,6 +22,7 @@ use crate::location::Location;
 use crate::output;
 use crate::places::Source;
 use mend::Mender;
+use policy::Choice;
 use report::Report;
 use wanted::Wanted;
 
@@ -29,13 +31,15 @@ pub(super) use counts::Counts;
 /// Say what is wrong with an image, for whom, and what mends it.
 ///
 /// Everything below the reference is read, and of layers it is looked whether they are there. The exit status is 1
-/// when there is a finding of severity error, or when the image fails at one of the targets of --for.
+/// when there is a finding of severity error, when the image fails at one of the targets of --for, or when the policy
+/// of --policy refuses it.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan lint quay.io/team/app:v1
   portolan lint oci:images:app --for quay,gcr,containerd
   portolan lint app:v1 --for all
+  portolan lint oci:images:app --policy oci-only
   portolan lint --rules")]
 pub(crate) struct Arguments {
     /// What to look at, with everything below it.
@@ -44,6 +48,10 @@ pub(crate) struct Arguments {
     /// Say what these registries and clients do with it, instead of the findings; `all` is all that are known.
     #[arg(long = "for", value_name = "TARGET,…", value_delimiter = ',', conflicts_with = "rules")]
     targets: Vec<Wanted>,
+    /// Say what a registry with this policy would answer to a push, instead of the findings: a preset (open, sparse,
+    /// oci-only, docker-only), or a server's configuration, whose entries are matched with the repository of REF.
+    #[arg(long, value_name = "PRESET|FILE", conflicts_with_all = ["targets", "rules"])]
+    policy: Option<Choice>,
     /// List the rules that findings come from.
     #[arg(long, conflicts_with = "reference")]
     rules: bool,
@@ -59,10 +67,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let places = arguments.options.places()?;
     let source = places.source(location).await?;
     let tree = read(&source).await.map_err(|failure| location.advised(failure))?;
+    let mender = Mender::new(location);
+    if let Some(choice) = &arguments.policy {
+        return policed(choice, &source, &tree, arguments.json, &mender);
+    }
     let observed = Observed::of(&tree);
     let judged: Vec<_> =
         wanted::targets(&arguments.targets).into_iter().map(|target| (target, observed.judge(target))).collect();
-    let mender = Mender::new(location);
     match arguments {
         Arguments { json: true, .. } => output::json(&Report::new(location, &tree, &judged, &mender)),
         Arguments { targets, .. } if targets.is_empty() => output::text(&findings::told(location, &tree, &mender)),
@@ -72,6 +83,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         }
     }?;
     ended(&tree, &judged)
+}
+
+fn policed(choice: &Choice, source: &Source, tree: &Tree, json: bool, mender: &Mender) -> Outcome {
+    let answer = choice.answer(source, tree)?;
+    if json { output::json(&answer) } else { output::text(&answer.text(mender)) }?;
+    answer.ended()
 }
 
 async fn read(source: &Source) -> Outcome<Tree> {

@@ -1,0 +1,158 @@
+//! `--policy`: what a registry with that policy would answer to a push of the image.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::anyhow;
+use portolan_model::Finding;
+use portolan_model::lint::{Tree, TreeDocument};
+use portolan_registry::{Error, Judged, Policy, Preset, Verdict};
+use serde::Serialize;
+
+use super::findings::MOST_PLACES;
+use super::mend::Mender;
+use crate::config::{self, ConfigError};
+use crate::failure::{Failure, Outcome, Status};
+use crate::output::{count, short};
+use crate::places::Source;
+
+/// A preset's name, or a file.
+#[derive(Clone, Debug)]
+pub(super) struct Choice(String);
+
+impl FromStr for Choice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.into()))
+    }
+}
+
+/// A policy's answer to a push of each document of a tree, as they would be pushed one after another.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer {
+    policy: String,
+    /// The repository whose policy that is.
+    repository: String,
+    accepted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Refusal>,
+    findings: Vec<Judged>,
+}
+
+/// What the first refusal says.
+#[derive(Serialize)]
+struct Refusal {
+    code: String,
+    message: String,
+}
+
+impl Choice {
+    /// What the policy says of the tree, which is stored at `source`.
+    pub(super) fn answer(&self, source: &Source, tree: &Tree) -> Outcome<Answer> {
+        let policy = self.policy(source).map_err(Failure::usage)?;
+        let (mut judged, mut refusal) = (Vec::new(), None);
+        for (position, document) in tree.documents().iter().enumerate() {
+            let findings = findings(&policy, position, document);
+            refusal = refusal.or_else(|| policy.judge(findings.clone()).err());
+            judged
+                .extend(findings.into_iter().map(|finding| Judged { verdict: policy.verdict(finding.rule), finding }));
+        }
+        judged.sort_by_key(|judged| std::cmp::Reverse(rank(judged.verdict)));
+        Ok(Answer {
+            policy: self.0.clone(),
+            repository: source.place.repository.to_string(),
+            accepted: refusal.is_none(),
+            error: refusal.as_ref().map(Refusal::of),
+            findings: judged,
+        })
+    }
+
+    fn policy(&self, source: &Source) -> Result<Policy, ConfigError> {
+        if let Ok(preset) = serde_json::from_value::<Preset>(self.0.as_str().into()) {
+            return Ok(preset.into());
+        }
+        let path = Path::new(&self.0);
+        if !path.exists() {
+            let message =
+                format!("\"{}\" is no file, and no preset; those are open, sparse, oci-only and docker-only", self.0);
+            return Err(ConfigError::Invalid(message));
+        }
+        let rules = config::load(Some(path))?.policies()?;
+        let last = rules.iter().rev().find(|rule| rule.matches(&source.place.repository));
+        Ok(last.map(|rule| rule.policy().clone()).unwrap_or_default())
+    }
+}
+
+/// What a push of the document would be judged by.
+fn findings(policy: &Policy, position: usize, document: &TreeDocument) -> Vec<Finding> {
+    let place = (position > 0).then(|| document.digest.clone());
+    let types = policy.types(&document.manifest).into_iter();
+    let types = types.map(|finding| Finding { document: place.clone(), ..finding });
+    types.chain(document.findings.iter().cloned()).collect()
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Accept => 0,
+        Verdict::Warn => 1,
+        Verdict::Reject => 2,
+    }
+}
+
+impl Refusal {
+    fn of(error: &Error) -> Self {
+        Self { code: error.kind().code().to_string(), message: error.message().into() }
+    }
+}
+
+impl Answer {
+    /// What the policy does something about, by rule, and what it answers.
+    pub(super) fn text(&self, mender: &Mender) -> String {
+        let told: Vec<_> = self.findings.iter().filter(|judged| judged.verdict != Verdict::Accept).collect();
+        let mut rules: Vec<_> = told.iter().map(|judged| judged.finding.rule).collect();
+        let mut seen = HashSet::new();
+        rules.retain(|rule| seen.insert(*rule));
+        let mut text = String::new();
+        for rule in rules {
+            let of_rule = told.iter().filter(|judged| judged.finding.rule == rule).copied();
+            group(&of_rule.collect::<Vec<_>>(), mender, &mut text);
+        }
+        text + &self.summary() + "\n"
+    }
+
+    /// One line that says what a push would be answered.
+    fn summary(&self) -> String {
+        let Self { policy, repository, .. } = self;
+        let warned = self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn).count();
+        match &self.error {
+            Some(Refusal { code, message }) => format!("{policy} refuses a push to {repository}: {code}: {message}"),
+            None if warned == 0 => format!("{policy} accepts a push to {repository}"),
+            None => format!("{policy} accepts a push to {repository}, with {}", count(warned, "warning")),
+        }
+    }
+
+    /// A refusal ends with the status of findings.
+    pub(super) fn ended(&self) -> Outcome {
+        if self.accepted { Ok(()) } else { Err(Failure::new(Status::Findings, anyhow!("a push is refused"))) }
+    }
+}
+
+fn group(judged: &[&Judged], mender: &Mender, text: &mut String) {
+    let Some(Judged { finding: first, verdict }) = judged.first() else { return };
+    let verdict = if *verdict == Verdict::Reject { "reject" } else { "warn  " };
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "  {verdict}  {}", first.rule);
+    for Judged { finding, .. } in judged.iter().take(MOST_PLACES) {
+        let document = finding.document.as_ref().map_or_else(String::new, |digest| format!("{} ", short(digest)));
+        let _ = writeln!(text, "    {document}{}: {}", finding.pointer, finding.message);
+    }
+    if judged.len() > MOST_PLACES {
+        let _ = writeln!(text, "    and {} more", judged.len() - MOST_PLACES);
+    }
+    let digest = if judged.len() == 1 { first.digest.as_ref() } else { None };
+    let _ = writeln!(text, "    mend: {}\n", mender.command(first.rule.mend(), digest));
+}
