@@ -69,7 +69,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let tree = read(&source).await.map_err(|failure| location.advised(failure))?;
     let mender = Mender::new(location);
     if let Some(choice) = &arguments.policy {
-        return policed(choice, &source, &tree, arguments.json, &mender);
+        let answer = choice.answer(location, &source, &tree)?;
+        if arguments.json { output::json(&answer) } else { output::text(&answer.text(&mender)) }?;
+        return answer.ended();
     }
     let observed = Observed::of(&tree);
     let judged: Vec<_> =
@@ -83,12 +85,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         }
     }?;
     ended(&tree, &judged)
-}
-
-fn policed(choice: &Choice, source: &Source, tree: &Tree, json: bool, mender: &Mender) -> Outcome {
-    let answer = choice.answer(source, tree)?;
-    if json { output::json(&answer) } else { output::text(&answer.text(mender)) }?;
-    answer.ended()
 }
 
 async fn read(source: &Source) -> Outcome<Tree> {

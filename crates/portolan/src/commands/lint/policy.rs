@@ -6,8 +6,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::anyhow;
-use portolan_model::Finding;
 use portolan_model::lint::{Tree, TreeDocument};
+use portolan_model::{Finding, RepositoryName};
 use portolan_registry::{Error, Judged, Policy, Preset, Verdict};
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use super::findings::MOST_PLACES;
 use super::mend::Mender;
 use crate::config::{self, ConfigError};
 use crate::failure::{Failure, Outcome, Status};
+use crate::location::Location;
 use crate::output::{count, short};
 use crate::places::Source;
 
@@ -35,8 +36,9 @@ impl FromStr for Choice {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer {
     policy: String,
-    /// The repository whose policy that is.
-    repository: String,
+    /// The repository that is pushed to; none where the image lies on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<String>,
     accepted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Refusal>,
@@ -52,8 +54,9 @@ struct Refusal {
 
 impl Choice {
     /// What the policy says of the tree, which is stored at `source`.
-    pub(super) fn answer(&self, source: &Source, tree: &Tree) -> Outcome<Answer> {
-        let policy = self.policy(source).map_err(Failure::usage)?;
+    pub(super) fn answer(&self, location: &Location, source: &Source, tree: &Tree) -> Outcome<Answer> {
+        let repository = location.host().map(|_| &source.place.repository);
+        let policy = self.policy(location, repository).map_err(Failure::usage)?;
         let (mut judged, mut refusal) = (Vec::new(), None);
         for (position, document) in tree.documents().iter().enumerate() {
             let findings = findings(&policy, position, document);
@@ -64,14 +67,14 @@ impl Choice {
         judged.sort_by_key(|judged| std::cmp::Reverse(rank(judged.verdict)));
         Ok(Answer {
             policy: self.0.clone(),
-            repository: source.place.repository.to_string(),
+            repository: repository.map(ToString::to_string),
             accepted: refusal.is_none(),
             error: refusal.as_ref().map(Refusal::of),
             findings: judged,
         })
     }
 
-    fn policy(&self, source: &Source) -> Result<Policy, ConfigError> {
+    fn policy(&self, location: &Location, repository: Option<&RepositoryName>) -> Result<Policy, ConfigError> {
         if let Ok(preset) = serde_json::from_value::<Preset>(self.0.as_str().into()) {
             return Ok(preset.into());
         }
@@ -82,7 +85,12 @@ impl Choice {
             return Err(ConfigError::Invalid(message));
         }
         let rules = config::load(Some(path))?.policies()?;
-        let last = rules.iter().rev().find(|rule| rule.matches(&source.place.repository));
+        let Some(repository) = repository else {
+            let message =
+                format!("{location} is in no repository, which the entries of {} are for; give a preset", self.0);
+            return Err(ConfigError::Invalid(message));
+        };
+        let last = rules.iter().rev().find(|rule| rule.matches(repository));
         Ok(last.map(|rule| rule.policy().clone()).unwrap_or_default())
     }
 }
@@ -126,12 +134,13 @@ impl Answer {
 
     /// One line that says what a push would be answered.
     fn summary(&self) -> String {
-        let Self { policy, repository, .. } = self;
+        let to = self.repository.as_ref().map_or_else(String::new, |repository| format!(" to {repository}"));
+        let policy = &self.policy;
         let warned = self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn).count();
         match &self.error {
-            Some(Refusal { code, message }) => format!("{policy} refuses a push to {repository}: {code}: {message}"),
-            None if warned == 0 => format!("{policy} accepts a push to {repository}"),
-            None => format!("{policy} accepts a push to {repository}, with {}", count(warned, "warning")),
+            Some(Refusal { code, message }) => format!("{policy} refuses a push{to}: {code}: {message}"),
+            None if warned == 0 => format!("{policy} accepts a push{to}"),
+            None => format!("{policy} accepts a push{to}, with {}", count(warned, "warning")),
         }
     }
 
@@ -147,8 +156,9 @@ fn group(judged: &[&Judged], mender: &Mender, text: &mut String) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "  {verdict}  {}", first.rule);
     for Judged { finding, .. } in judged.iter().take(MOST_PLACES) {
-        let document = finding.document.as_ref().map_or_else(String::new, |digest| format!("{} ", short(digest)));
-        let _ = writeln!(text, "    {document}{}: {}", finding.pointer, finding.message);
+        let document = finding.document.as_ref().map(|digest| short(digest).to_owned());
+        let place = [document.unwrap_or_default(), finding.pointer.clone()].join(" ");
+        let _ = writeln!(text, "    {}: {}", place.trim(), finding.message);
     }
     if judged.len() > MOST_PLACES {
         let _ = writeln!(text, "    and {} more", judged.len() - MOST_PLACES);
