@@ -21,6 +21,17 @@ const TIERS: [&[&str]; 5] =
 const DISTRIBUTION: [&str; 7] =
     ["test", "--package", "portolan-client", "--features", "distribution", "--test", "distribution"];
 
+/// The time that a look at a large tree may take, which holds for optimised code alone.
+const LINT_TIME: [&str; 7] = [
+    "test",
+    "--release",
+    "--package",
+    "portolan-model",
+    "--lib",
+    "--",
+    "lint::tests::hostile::ten_thousand_children_within_200_ms",
+];
+
 /// What to leave to somebody else.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -43,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.without_tests {
         step(&mut steps, "tests", &mut cargo(&["test", "--workspace"]));
     }
+    step(&mut steps, "lint's time", cargo(&LINT_TIME).args(["--exact", "--ignored"]));
     tools::require(&[tools::DISTRIBUTION])?;
     step(&mut steps, "client against distribution", &mut cargo(&DISTRIBUTION));
     for tier in TIERS {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use crate::{Digest, Json, MediaType, Platform, Rule};
+use crate::{Digest, Json, JsonNumber, MediaType, Platform, Rule};
 
 /// Largest size that every reader of JSON holds exactly (RFC 7493, section 2.2).
 const MAX_SIZE: u64 = (1 << 53) - 1;
@@ -141,7 +141,7 @@ fn size(value: &Json) -> Result<u64, Wrong> {
 }
 
 /// Whether a number is whole, and below 0 or above the largest size.
-fn is_out_of_range(number: &Number) -> bool {
+fn is_out_of_range(number: &JsonNumber) -> bool {
     const LARGEST: f64 = 9_007_199_254_740_991.0;
     number.as_u64().is_some()
         || number.as_i64().is_some()

@@ -108,6 +108,13 @@ impl Draft {
         &mut self.document
     }
 
+    /// The lists of children: one, unless the key stands twice.
+    pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = &mut Vec<Json>> {
+        self.document
+            .all_mut("manifests")
+            .filter_map(|list| if let Json::Array(list) = list { Some(list) } else { None })
+    }
+
     /// What can be read of a descriptor; nothing if it names nothing.
     pub(crate) fn descriptor(child: &Json) -> Option<Descriptor> {
         let digest = child.get("digest")?.as_str()?.parse().ok()?;
@@ -119,7 +126,7 @@ fn text(text: &str) -> Json {
     Json::String(text.into())
 }
 
-/// Content that is embedded in a descriptor is not that of another digest.
+/// Content that is embedded in a descriptor is not that of another digest, and goes.
 pub(crate) fn name_content(descriptor: &mut Json, digest: &Digest, size: u64) {
     descriptor.set("digest", text(digest.as_str()));
     descriptor.set("size", Json::Number(size.into()));

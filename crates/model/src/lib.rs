@@ -29,7 +29,7 @@ pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use draft::{Draft, Fate};
 pub use error_code::ErrorCode;
-pub use json::{Json, JsonError};
+pub use json::{Json, JsonError, JsonNumber};
 pub use lint::{Finding, Rule, Severity};
 pub use manifest::{Child, ChildKind, Manifest, ManifestError, Shape};
 pub use media_type::{Family, MediaType, Role};

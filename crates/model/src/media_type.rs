@@ -14,7 +14,8 @@ pub struct MediaType(Box<str>);
 pub enum Family {
     /// `application/vnd.oci.…`
     Oci,
-    /// `application/vnd.docker.…`
+    /// Docker's registry format: images, manifest lists, plugins. Docker gives other content, as of its AI models, types
+    /// that begin with its name too; that comes in OCI's manifests as any artifact does.
     Docker,
     /// Anybody else.
     Other,
@@ -79,9 +80,15 @@ impl MediaType {
 
     /// Who defined this type.
     pub fn family(&self) -> Family {
+        const DOCKER: [&str; 4] = [
+            "application/vnd.docker.distribution.",
+            "application/vnd.docker.container.image.",
+            "application/vnd.docker.image.",
+            "application/vnd.docker.plugin.",
+        ];
         if self.0.starts_with("application/vnd.oci.") {
             Family::Oci
-        } else if self.0.starts_with("application/vnd.docker.") {
+        } else if DOCKER.iter().any(|prefix| self.0.starts_with(prefix)) {
             Family::Docker
         } else {
             Family::Other
@@ -160,5 +167,9 @@ mod tests {
         );
         assert_eq!(of("application/vnd.cncf.helm.config.v1+json"), (Role::Other, Family::Other));
         assert_eq!(of("application/vnd.docker.distribution.manifest.v1+prettyjws"), (Role::Schema1, Family::Docker));
+        assert_eq!(of("application/vnd.docker.plugin.v1+json"), (Role::Other, Family::Docker));
+        for of_a_model in ["application/vnd.docker.ai.model.config.v0.1+json", "application/vnd.docker.ai.gguf.v3"] {
+            assert_eq!(of(of_a_model), (Role::Other, Family::Other));
+        }
     }
 }

@@ -21,10 +21,11 @@ This page is made of the code (`crates/model/src/lint`); write it anew with
 
 An *error* is against the specification, or the content cannot be used; with a *warning* some tools will stumble; an *info*
 works everywhere, and is worth knowing. What is done about a finding when something is pushed is the policy's: see
-[policies.md](policies.md). In the commands `REF` is the image and `DST` is where the mended one goes.
+[policies.md](policies.md). In the commands `REF` is the image, `DST` is where the mended one goes and `DIGEST` is the
+descriptor concerned. A finding may be mended by something else than most of its rule, as what stands in an inner index is.
 
-About one document at most about 1000 findings are listed: the first of each rule is always there, and the last one says how
-many more there are.
+About one document at most about 1000 findings are listed, and about one tree at most about 100,000: the first of each rule is
+always there, and the last one of a rule says how many more there are.
 ";
 
 #[test]

@@ -113,6 +113,7 @@ async fn put(place: &Place, tag: &Tag, edited: &Edited, previous: Option<&Digest
     }
 }
 
+/// Answers where the tag points then, which is elsewhere than to `edited` where the registry converts what is pushed.
 async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precondition) -> Result<Digest> {
     let Place { registry, context, repository, .. } = place;
     let options = PutManifest {
@@ -120,7 +121,8 @@ async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precond
         tags: vec![TagUpdate { tag: tag.clone(), precondition }],
         ..PutManifest::default()
     };
-    registry.put_manifest(context, repository, edited.bytes.clone(), options).await.map(|outcome| outcome.digest)
+    let outcome = registry.put_manifest(context, repository, edited.bytes.clone(), options).await?;
+    Ok(outcome.normalised.unwrap_or(outcome.digest))
 }
 
 #[cfg(test)]
@@ -128,15 +130,19 @@ mod tests {
     use std::sync::Arc;
 
     use portolan_model::fixtures::{Index, image, repository, tag};
-    use portolan_model::{Descriptor, Draft};
+    use portolan_model::{Descriptor, Draft, Family};
 
     use super::*;
     use crate::contract::Repository;
     use crate::memory::MemoryRegistry;
-    use crate::{Context, Registry};
+    use crate::wrap::{Policies, PolicyRule};
+    use crate::{Context, Policy, Registry};
 
     fn place() -> Place {
-        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        of(Arc::new(MemoryRegistry::new()))
+    }
+
+    fn of(registry: Arc<dyn Registry>) -> Place {
         Place { registry, context: Context::anonymous(), repository: repository("team/app"), name: "team/app".into() }
     }
 
@@ -182,6 +188,18 @@ mod tests {
         let second = edit_index(&place, &tag("v1"), &change).await.unwrap();
         assert_eq!((first.previous, second.previous), (None, Some(first.digest)));
         assert_eq!(children(&place).await, 2);
+    }
+
+    #[tokio::test]
+    async fn says_where_the_tag_is_that_the_registry_has_normalised() {
+        let rule = PolicyRule::new("**", Policy::default().normalising(Family::Oci)).unwrap();
+        let place = of(Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])));
+        let docker = image("a").docker();
+        Repository::of(&place.registry, "team/app").image(&docker, &[]).await;
+        let edit = edit_index(&place, &tag("v1"), adding(docker.descriptor())).await.unwrap();
+        let (tagged, index) = read(&place, &tag("v1")).await.unwrap().expect("the index is there");
+        assert_eq!(edit.digest, tagged);
+        assert_eq!(index.children()[0].descriptor.media_type, Some(MediaType::OCI_MANIFEST.into()));
     }
 
     #[tokio::test]

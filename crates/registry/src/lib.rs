@@ -14,6 +14,7 @@ pub mod copy;
 mod deleter;
 mod edit_index;
 mod error;
+mod gathered;
 mod lint;
 mod lister;
 pub mod memory;
@@ -25,7 +26,7 @@ mod verify;
 pub mod wrap;
 mod writer;
 
-pub use admission::admit;
+pub use admission::{Admitted, admit};
 pub use body::Body;
 pub use context::{Action, Authorize, Caller, Context, Everything};
 pub use deleter::{Deleter, Deletion, Parent};
@@ -37,7 +38,7 @@ pub use policy::{Deletions, Judged, Policy, Preset, Verdict};
 pub use portolan_model::lint::Held;
 pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_bytes};
 pub use referrers::{referrer_descriptor, referrers_page};
-pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn, take_in};
+pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn};
 pub use verify::verified;
 pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
 

@@ -4,7 +4,8 @@
 mod tests;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use portolan_model::lint::{Answer, Held, Limits, Lint, Seek, Tree, Want};
 use portolan_model::{Digest, Manifest, MediaType, Reference, RepositoryName};
 
@@ -66,24 +67,29 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Looks at everything that a tree is made of, level by level; what could not be looked at comes with the failure.
+    /// Looks at everything that a tree is made of; what could not be looked at comes with the failure.
+    ///
+    /// Each answer is taken in as soon as those before it are, so that no more than a handful are held at a time, and that
+    /// nothing more is read when enough was.
     async fn through(self, mut lint: Lint) -> Result<Tree, (Digest, Error)> {
+        let mut looks = FuturesOrdered::new();
         loop {
-            let wants = lint.wants();
-            if wants.is_empty() {
-                return Ok(lint.finish());
+            while looks.len() < AT_ONCE
+                && let Some(want) = lint.next_want()
+            {
+                looks.push_back(self.named(want));
             }
-            // Collected first: of futures that are made while others run the compiler cannot see that they may change threads.
-            let answers: Vec<_> = wants.iter().map(|want| self.named(want)).collect();
-            let answers: Vec<Answer> = stream::iter(answers).buffered(AT_ONCE).try_collect().await?;
-            for (want, answer) in wants.iter().zip(answers) {
-                lint.supply(want, answer);
-            }
+            let Some(look) = looks.next().await else { return Ok(lint.finish()) };
+            let (want, answer) = look?;
+            lint.supply(&want, answer);
         }
     }
 
-    async fn named(self, want: &Want) -> Result<Answer, (Digest, Error)> {
-        self.at(want).await.map_err(|error| (want.digest.clone(), error))
+    async fn named(self, want: Want) -> Result<(Want, Answer), (Digest, Error)> {
+        match self.at(&want).await {
+            Ok(answer) => Ok((want, answer)),
+            Err(error) => Err((want.digest, error)),
+        }
     }
 
     async fn at(self, want: &Want) -> Result<Answer> {

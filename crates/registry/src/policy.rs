@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use portolan_model::convert::Format;
 use portolan_model::lint::Reach;
-use portolan_model::{Child, ChildKind, Family, Finding, Manifest, MediaType, Rule, Severity};
+use portolan_model::{Child, ChildKind, Family, Finding, Manifest, MediaType, Role, Rule, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -130,6 +131,11 @@ impl Policy {
         self.normalise
     }
 
+    /// Whether whatever is not of a family is refused.
+    pub fn takes_only(&self, family: Family) -> bool {
+        self.family == Some(family) && self.verdict(Rule::TypeNotAllowed) == Verdict::Reject
+    }
+
     /// What is done about findings of `rule`. Unless it is set, what nobody could use is rejected, and
     /// other warnings and errors are told. Rules about the whole tree count only where they are set,
     /// since a push does not read the tree otherwise.
@@ -148,24 +154,44 @@ impl Policy {
         findings.extend(self.own_type(manifest.media_type()));
         let children = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
         findings.extend(children.filter_map(|child| self.child_type(child)));
+        if let Some(mend) = self.conversion(manifest) {
+            for finding in &mut findings {
+                finding.mend = mend;
+            }
+        }
         findings
     }
 
+    /// The command that makes of a manifest what the policy takes, if there is one.
+    fn conversion(&self, manifest: &Manifest) -> Option<&'static str> {
+        let (format, command) = match self.family? {
+            Family::Oci => (Format::Oci, "portolan convert REF DST --to oci --drop-unknown"),
+            Family::Docker => (Format::Docker, "portolan convert REF DST --to docker --drop-unknown"),
+            Family::Other => return None,
+        };
+        let own = format.counterpart(manifest.media_type())?;
+        let fits = own.role() == Role::Index || parts_fit(manifest, format);
+        (fits && self.lists(&own)).then_some(command)
+    }
+
+    fn lists(&self, media_type: &MediaType) -> bool {
+        self.manifest_types.as_ref().is_none_or(|types| types.contains(media_type))
+    }
+
     fn own_type(&self, media_type: &MediaType) -> Option<Finding> {
-        let listed = self.manifest_types.as_ref().is_none_or(|types| types.contains(media_type));
-        if listed && self.family.is_none_or(|family| media_type.family() == family) {
+        if self.lists(media_type) && self.family.is_none_or(|family| media_type.family() == family) {
             return None;
         }
         let message = format!("this repository's policy does not take manifests of type {media_type}");
         Some(Finding { media_type: Some(media_type.clone()), ..Finding::new(Rule::TypeNotAllowed, "", message) })
     }
 
-    /// Children of an index have to be of the family; configs and layers may be of any type that is
-    /// not the other family's, since artifacts bring their own.
+    /// Children of an index have to be of the family; configs and layers, which stand in an index too where
+    /// BuildKit caches, may be of any type that is not the other family's, since artifacts bring their own.
     fn child_type(&self, child: &Child) -> Option<Finding> {
         let (family, media_type) = (self.family?, child.descriptor.media_type.as_ref()?);
         let fits = match media_type.family() {
-            Family::Other => child.kind != ChildKind::Manifest,
+            Family::Other => child.kind != ChildKind::Manifest || media_type.is_part(),
             own => own == family,
         };
         let message =
@@ -177,18 +203,38 @@ impl Policy {
         })
     }
 
+    /// A finding with its verdict.
+    pub(crate) fn judged(&self, finding: Finding) -> Judged {
+        Judged { verdict: self.verdict(finding.rule), finding }
+    }
+
     /// The findings with their verdicts, if none is to be rejected.
     ///
     /// # Errors
     /// [`Kind::ContentMissing`] if all that is rejected is missing content, else
     /// [`Kind::ManifestInvalid`]; the detail holds every finding with its verdict, those that are
-    /// rejected first.
+    /// rejected first. Whether it could be normalised is not said of what is not complete.
     pub fn judge(&self, findings: Vec<Finding>) -> Result<Vec<Judged>> {
-        let judge = |finding: Finding| Judged { verdict: self.verdict(finding.rule), finding };
-        let (rejected, others): (Vec<_>, Vec<_>) =
-            findings.into_iter().map(judge).partition(|judged| judged.verdict == Verdict::Reject);
-        if rejected.is_empty() { Ok(others) } else { Err(rejection(&rejected, &others)) }
+        settle(findings.into_iter().map(|finding| self.judged(finding)).collect())
     }
+}
+
+/// Whether the config and layers of a manifest can be of a format: OCI's takes what is nobody's too, Docker's images alone.
+fn parts_fit(manifest: &Manifest, format: Format) -> bool {
+    let parts = manifest.children().iter().map(|child| (child.kind, child.descriptor.media_type.as_ref()));
+    let fits = |media_type: Option<&MediaType>| {
+        let stays = media_type.is_none_or(|media_type| media_type.family() == Family::Other);
+        (stays && format == Format::Oci) || media_type.is_some_and(|own| format.counterpart(own).is_some())
+    };
+    let parts = parts.filter(|(kind, _)| matches!(kind, ChildKind::Config | ChildKind::Layer));
+    parts.clone().all(|(_, media_type)| fits(media_type))
+        && (format == Format::Oci || parts.clone().any(|(kind, _)| kind == ChildKind::Config))
+}
+
+/// What was judged, if nothing of it is rejected; as [`Policy::judge`] says.
+pub(crate) fn settle(judged: Vec<Judged>) -> Result<Vec<Judged>> {
+    let (rejected, others): (Vec<_>, Vec<_>) = judged.into_iter().partition(|judged| judged.verdict == Verdict::Reject);
+    if rejected.is_empty() { Ok(others) } else { Err(rejection(rejected, others)) }
 }
 
 fn default_verdict(rule: Rule) -> Verdict {
@@ -211,15 +257,25 @@ impl From<Preset> for Policy {
     }
 }
 
-fn rejection(rejected: &[Judged], others: &[Judged]) -> Error {
-    let missing = rejected.iter().filter(|judged| judged.finding.rule == Rule::MissingChild).count();
-    let (kind, message) = if missing == rejected.len() {
-        (Kind::ContentMissing, missing_message(missing))
+fn rejection(mut rejected: Vec<Judged>, mut others: Vec<Judged>) -> Error {
+    let is_missing = |judged: &Judged| judged.finding.rule == Rule::MissingChild;
+    if rejected.iter().any(is_missing) {
+        for judged in [&mut rejected, &mut others] {
+            judged.retain(|judged| judged.finding.rule != Rule::NotNormalised);
+        }
+    }
+    let (kind, message) = if rejected.iter().all(is_missing) {
+        (Kind::ContentMissing, missing_message(count(&rejected)))
     } else {
-        (Kind::ManifestInvalid, invalid_message(rejected))
+        (Kind::ManifestInvalid, invalid_message(&rejected))
     };
-    let findings: Vec<_> = rejected.iter().chain(others).collect();
+    let findings: Vec<_> = rejected.iter().chain(&others).collect();
     Error::new(kind, message).with_detail(json!({"findings": findings}))
+}
+
+/// How many findings there are, those that are not told one by one too.
+fn count(judged: &[Judged]) -> usize {
+    judged.iter().map(|judged| judged.finding.count()).sum()
 }
 
 fn missing_message(count: usize) -> String {
@@ -230,19 +286,27 @@ fn missing_message(count: usize) -> String {
 }
 
 fn invalid_message(rejected: &[Judged]) -> String {
-    let first = rejected
-        .first()
-        .map_or_else(String::new, |Judged { finding, .. }| format!("{}: {}", finding.pointer, finding.message));
-    match rejected.len() {
+    let first = rejected.first().map_or_else(String::new, |judged| placed(&judged.finding));
+    match count(rejected) {
         0 | 1 => first,
         2 => format!("{first} (and 1 more finding)"),
         count => format!("{first} (and {} more findings)", count - 1),
     }
 }
 
+/// What a finding says, with its place in front.
+fn placed(Finding { document, pointer, message, .. }: &Finding) -> String {
+    match (document, pointer.as_str()) {
+        (None, "") => message.clone(),
+        (None, pointer) => format!("{pointer}: {message}"),
+        (Some(document), "") => format!("{document}: {message}"),
+        (Some(document), pointer) => format!("{pointer} of {document}: {message}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use portolan_model::fixtures::{Index, image};
+    use portolan_model::fixtures::{Index, describe, image};
 
     use super::*;
 
@@ -331,8 +395,42 @@ mod tests {
         assert_eq!(pointers(Preset::OciOnly, &mixed), ["/manifests/1", "/manifests/2"]);
         assert_eq!(pointers(Preset::DockerOnly, &mixed), ["", "/manifests/0", "/manifests/2"]);
         assert_eq!(pointers(Preset::Open, &mixed), [""; 0]);
+        let cache = Index::oci().child_of_type(MediaType::OCI_LAYER_GZIP, b"layer", None).child_of_type(
+            "application/vnd.buildkit.cacheconfig.v0",
+            b"{}",
+            None,
+        );
+        assert_eq!(pointers(Preset::OciOnly, &cache.manifest()), [""; 0]);
         let layers = image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "x").layer_of_type("text/plain", "y");
         assert_eq!(pointers(Preset::OciOnly, &layers.manifest()), ["/layers/1"]);
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_mended_by_converting_it_to_what_is() {
+        let mends = |preset: Preset, manifest: &Manifest| {
+            let mut mends: Vec<_> = Policy::from(preset).types(manifest).iter().map(|finding| finding.mend).collect();
+            mends.dedup();
+            mends
+        };
+        let (to_oci, to_docker) =
+            ("portolan convert REF DST --to oci --drop-unknown", "portolan convert REF DST --to docker --drop-unknown");
+        let attested =
+            Index::oci().image(&image("a").docker(), "linux/amd64").image(&image("b"), "unknown/unknown").manifest();
+        assert_eq!(mends(Preset::OciOnly, &attested), [to_oci]);
+        assert_eq!(mends(Preset::DockerOnly, &attested), [to_docker]);
+        assert_eq!(mends(Preset::DockerOnly, &image("a").manifest()), [to_docker]);
+        let chart = image("a").field("config", describe("application/vnd.cncf.helm.config.v1+json", b"{}"));
+        assert_eq!(mends(Preset::DockerOnly, &chart.manifest()), [Rule::TypeNotAllowed.mend()]);
+        let narrow = Policy::from(Preset::DockerOnly).for_manifest_types(vec![MediaType::DOCKER_LIST.into()]);
+        assert_eq!(narrow.types(&image("a").manifest())[0].mend, Rule::TypeNotAllowed.mend());
+    }
+
+    #[test]
+    fn a_docker_ai_model_is_an_artifact_of_oci_s() {
+        let config = describe("application/vnd.docker.ai.model.config.v0.1+json", b"{}");
+        let model =
+            image("a").field("config", config).layers([]).layer_of_type("application/vnd.docker.ai.gguf.v3", "x");
+        assert_eq!(Policy::from(Preset::OciOnly).types(&model.manifest()), []);
     }
 
     #[test]
@@ -360,6 +458,8 @@ mod tests {
             "3 descriptors name content that this repository does not hold; push or mount them first, or have the \
              repository's policy set to \"sparse\""
         );
+        let many = refused(&[missing("/config"), Finding { further: 4998, ..missing("/layers/0") }]);
+        assert!(many.message().starts_with("5000 descriptors name content "), "{many}");
     }
 
     #[test]
@@ -371,6 +471,32 @@ mod tests {
         assert_eq!(two.message(), "/layers: reads as an image too (and 1 more finding)");
         let three = refused(&[two_shapes(), missing("/config"), missing("/layers/0")]);
         assert_eq!(three.message(), "/layers: reads as an image too (and 2 more findings)");
+        let many = refused(&[two_shapes(), Finding { further: 40, ..missing("/config") }]);
+        assert_eq!(many.message(), "/layers: reads as an image too (and 41 more findings)");
+    }
+
+    #[test]
+    fn the_place_of_the_first_is_told_if_it_has_one() {
+        let document = Some(image("a").digest());
+        for (document, pointer, expected) in [
+            (None, "", "reads as an image too".to_owned()),
+            (None, "/layers", "/layers: reads as an image too".to_owned()),
+            (document.clone(), "", format!("{}: reads as an image too", image("a").digest())),
+            (document, "/layers", format!("/layers of {}: reads as an image too", image("a").digest())),
+        ] {
+            let finding = Finding { document, pointer: pointer.to_owned(), ..two_shapes() };
+            assert_eq!(refused(&[finding]).message(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_before_what_cannot_be_normalised() {
+        let strict = Policy::default().with(Rule::NotNormalised, Verdict::Reject);
+        let unnormalised = || Finding::new(Rule::NotNormalised, "/manifests/0", "it cannot be converted");
+        let error = strict.judge(vec![unnormalised(), missing("/manifests/0")]).unwrap_err();
+        assert_eq!((error.kind(), error.detail()["findings"].as_array().unwrap().len()), (&Kind::ContentMissing, 1));
+        let error = strict.judge(vec![unnormalised()]).unwrap_err();
+        assert_eq!(error.kind(), &Kind::ManifestInvalid);
     }
 
     #[test]

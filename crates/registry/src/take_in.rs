@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use portolan_model::{Child, ChildKind, Digest, Manifest};
-use serde_json::json;
+use portolan_model::{Child, ChildKind, Digest, Finding, Manifest, Rule};
 
-use crate::{Error, Held, Kind, Policy, Result, admit};
+use crate::admission::found;
+use crate::gathered::Gathered;
+use crate::{Error, Held, Judged, Policy, Result, Verdict};
 
 /// Most bytes that a manifest may have.
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
@@ -23,8 +24,8 @@ pub trait Holdings {
     fn holds_manifest(&self, digest: &Digest) -> Result<bool>;
 
     /// The bytes of a blob that it holds and that has no more than [`MAX_MANIFEST_BYTES`]; nothing if
-    /// they are not at hand. Then what was taken in so far is not all, and the caller has to fetch
-    /// them and begin again.
+    /// they are not at hand. Then what is admitted is nothing yet, and the caller has to fetch them and
+    /// begin again.
     fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>>;
 }
 
@@ -37,19 +38,37 @@ pub struct TakenIn {
     pub manifest: Manifest,
 }
 
-/// The children that have to be stored as manifests together with `manifest`, each behind what it names.
+/// The children of one put, and what was found in them.
+#[derive(Debug)]
+pub(crate) struct Children {
+    /// Those that are to be stored as manifests, each behind what it names.
+    pub(crate) taken_in: Vec<TakenIn>,
+    /// What was found in them, and why others cannot be taken in, each with its document.
+    pub(crate) findings: Vec<Judged>,
+}
+
+/// The children that have to be stored as manifests together with `manifest`; nothing if one that has to be
+/// read is not at hand.
 ///
 /// They are those that `manifests` gives a known manifest type but that are held as blobs alone,
 /// and theirs in turn. Each passes every check that it would pass if it were pushed by itself, so
-/// that nothing gets around limits, policy and edges by being pushed as a blob.
+/// that nothing gets around limits, policy and edges by being pushed as a blob. What cannot be a manifest at
+/// all is rejected, whatever the policy says.
 ///
 /// # Errors
-/// [`Kind::ManifestInvalid`] or [`Kind::ContentMissing`] with the child's place and findings; what
-/// `holdings` fails with.
-pub fn take_in(manifest: &Manifest, policy: &Policy, holdings: &impl Holdings) -> Result<Vec<TakenIn>> {
-    let mut walk = Walk { policy, holdings, seen: HashSet::new(), taken: Vec::new() };
-    walk.children(manifest, 0)?;
-    Ok(walk.taken)
+/// What `holdings` fails with.
+pub(crate) fn take_in(manifest: &Manifest, policy: &Policy, holdings: &impl Holdings) -> Result<Option<Children>> {
+    let mut walk = Walk {
+        policy,
+        holdings,
+        seen: HashSet::new(),
+        taken_in: Vec::new(),
+        findings: Gathered::default(),
+        is_complete: true,
+    };
+    walk.children(manifest, None, 0)?;
+    let Walk { taken_in, findings, is_complete, .. } = walk;
+    Ok(is_complete.then(|| Children { taken_in, findings: findings.finish() }))
 }
 
 /// Whether `child` is to be stored as a manifest, if it is not one already.
@@ -62,48 +81,68 @@ struct Walk<'a, H> {
     policy: &'a Policy,
     holdings: &'a H,
     seen: HashSet<Digest>,
-    taken: Vec<TakenIn>,
+    taken_in: Vec<TakenIn>,
+    findings: Gathered,
+    /// Whether everything that had to be read was at hand.
+    is_complete: bool,
 }
 
 impl<H: Holdings> Walk<'_, H> {
-    fn children(&mut self, parent: &Manifest, depth: usize) -> Result<()> {
+    /// Looks at the children of a document; the one that is put has no digest here.
+    fn children(&mut self, parent: &Manifest, document: Option<&Digest>, depth: usize) -> Result<()> {
         for child in parent.children().iter().filter(|child| claims_to_be_a_manifest(child)) {
             let digest = &child.descriptor.digest;
-            if self.seen.insert(digest.clone()) && !self.holdings.holds_manifest(digest)? {
-                self.child(child, depth + 1).map_err(|error| in_child(child, error))?;
+            if !self.seen.insert(digest.clone()) || self.holdings.holds_manifest(digest)? {
+                continue;
+            }
+            let Some(held) = self.holdings.held(digest)? else { continue };
+            match self.read(child, &held, depth + 1)? {
+                Ok(Some(manifest)) => self.child(digest, manifest, depth + 1)?,
+                Ok(None) => self.is_complete = false,
+                Err((rule, reason)) => self.findings.add(refused(rule, child, document, &held, &reason)),
             }
         }
         Ok(())
     }
 
-    fn child(&mut self, child: &Child, depth: usize) -> Result<()> {
-        let digest = child.descriptor.digest.clone();
-        let Some(Held { size, .. }) = self.holdings.held(&digest)? else { return Ok(()) };
+    /// The child as a manifest, or why it is none; nothing if its bytes are not at hand.
+    fn read(&self, child: &Child, held: &Held, depth: usize) -> Result<Result<Option<Manifest>, (Rule, String)>> {
         if depth > MAX_DEPTH {
-            return Err(Error::new(Kind::ManifestInvalid, format!("it is nested more than {MAX_DEPTH} levels deep")));
+            return Ok(Err((Rule::TreeTooDeep, format!("it is nested more than {MAX_DEPTH} levels deep"))));
         }
-        if size > MAX_MANIFEST_BYTES as u64 {
-            let message = format!("it has {size} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}");
-            return Err(Error::new(Kind::ManifestInvalid, message));
+        if held.size > MAX_MANIFEST_BYTES as u64 {
+            let reason = format!("it has {} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}", held.size);
+            return Ok(Err((Rule::UnreadableChild, reason)));
         }
-        let Some(bytes) = self.holdings.read_blob(&digest)? else { return Ok(()) };
+        let Some(bytes) = self.holdings.read_blob(&child.descriptor.digest)? else { return Ok(Ok(None)) };
         let claimed = child.descriptor.media_type.as_ref();
-        let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-        self.children(&manifest, depth)?;
-        admit(&manifest, self.policy, &[], |digest| self.holdings.held(digest))?;
-        self.taken.push(TakenIn { digest, manifest });
+        let read = Manifest::parse(bytes, claimed);
+        let unreadable = |error| (Rule::UnreadableChild, Error::manifest_unreadable(claimed, &error).to_string());
+        Ok(read.map(Some).map_err(unreadable))
+    }
+
+    fn child(&mut self, digest: &Digest, manifest: Manifest, depth: usize) -> Result<()> {
+        self.children(&manifest, Some(digest), depth)?;
+        for finding in found(&manifest, self.policy, |digest| self.holdings.held(digest))? {
+            self.findings.add(self.policy.judged(Finding { document: Some(digest.clone()), ..finding }));
+        }
+        self.taken_in.push(TakenIn { digest: digest.clone(), manifest });
         Ok(())
     }
 }
 
-/// A child that is refused refuses its parent; a failure to look at it is none of its own.
-fn in_child(child: &Child, error: Error) -> Error {
-    if !matches!(error.kind(), Kind::ManifestInvalid | Kind::ContentMissing) {
-        return error;
-    }
+/// A child that refuses its parent.
+fn refused(rule: Rule, child: &Child, document: Option<&Digest>, held: &Held, reason: &str) -> Judged {
     let Child { pointer, descriptor, .. } = child;
     let message =
-        format!("{pointer} was pushed as a blob and cannot be taken in as the manifest it is said to be: {error}");
-    let detail = json!({"pointer": pointer, "digest": descriptor.digest, "reason": error.detail()});
-    Error::new(error.kind().clone(), message).with_detail(detail)
+        format!("it was pushed as a blob and cannot be taken in as the manifest that it is said to be: {reason}");
+    let finding = Finding {
+        document: document.cloned(),
+        digest: Some(descriptor.digest.clone()),
+        media_type: descriptor.media_type.clone(),
+        claimed_size: descriptor.size,
+        stored_size: Some(held.size),
+        ..Finding::new(rule, pointer, message)
+    };
+    Judged { finding, verdict: Verdict::Reject }
 }

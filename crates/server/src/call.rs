@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Method, Uri, Version, header};
 use portolan_model::RepositoryName;
 use portolan_registry::copy::Place;
@@ -35,6 +36,11 @@ impl Call {
     pub(crate) fn place(&self, repository: RepositoryName) -> Place {
         let (registry, context) = (self.app.registry.clone(), self.context.clone());
         Place { registry, context, name: repository.as_str().into(), repository }
+    }
+
+    /// The host that the request is for, where its target names it, as in HTTP/2.
+    pub(crate) fn authority(&self) -> Option<&Authority> {
+        self.uri.authority()
     }
 
     /// The path as it was sent, percent-encoded.

@@ -16,6 +16,7 @@ mod error;
 mod handlers;
 mod limits;
 mod listener;
+mod mend;
 mod middleware;
 mod paging;
 mod reply;

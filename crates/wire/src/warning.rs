@@ -17,8 +17,8 @@ const START: &str = "299 - \"";
 /// The values of `Warning` headers for these sentences, within [`LIMIT`] together.
 ///
 /// Characters that a header cannot hold become `?`, a long sentence is cut, and when there are too
-/// many the last value says how many are missing.
-pub fn values<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<HeaderValue> {
+/// many the last value says how many are missing. `further` are missing already.
+pub fn values<'a>(sentences: impl IntoIterator<Item = &'a str>, further: usize) -> Vec<HeaderValue> {
     let (mut values, mut room, mut left_out) = (Vec::new(), LIMIT - RESERVE, 0_usize);
     for sentence in sentences {
         let Some(value) = value(sentence) else { continue };
@@ -30,8 +30,10 @@ pub fn values<'a>(sentences: impl IntoIterator<Item = &'a str>) -> Vec<HeaderVal
             _ => left_out += 1,
         }
     }
-    if left_out > 0 {
-        values.extend(value(&format!("and {left_out} more warnings")));
+    match left_out.saturating_add(further) {
+        0 => (),
+        1 => values.extend(value("and 1 more warning")),
+        more => values.extend(value(&format!("and {more} more warnings"))),
     }
     values
 }
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     fn texts(sentences: &[&str]) -> Vec<String> {
-        values(sentences.iter().copied()).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        values(sentences.iter().copied(), 0).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 
     #[test]
@@ -90,10 +92,21 @@ mod tests {
         assert_eq!(written.last().unwrap(), &format!("299 - \"and {} more warnings\"", 50 - (written.len() - 1)));
     }
 
+    #[test]
+    fn what_was_left_out_before_is_counted() {
+        let last = |further| values(["one"], further).last().map(|value| value.to_str().unwrap().to_owned()).unwrap();
+        assert_eq!(last(0), "299 - \"one\"");
+        assert_eq!(last(1), "299 - \"and 1 more warning\"");
+        assert_eq!(last(4977), "299 - \"and 4977 more warnings\"");
+    }
+
     proptest! {
         #[test]
-        fn within_the_limit_and_readable(sentences in proptest::collection::vec("\\PC{0,2000}", 0..12)) {
-            let values = values(sentences.iter().map(String::as_str));
+        fn within_the_limit_and_readable(
+            sentences in proptest::collection::vec("\\PC{0,2000}", 0..12),
+            further: usize,
+        ) {
+            let values = values(sentences.iter().map(String::as_str), further);
             prop_assert!(values.iter().map(|value| value.len() + AROUND).sum::<usize>() <= LIMIT);
             prop_assert!(values.iter().all(|value| parse(value.to_str().unwrap()).is_some()));
         }

@@ -10,15 +10,10 @@ use crate::interop::document::{Document, Kind, Role};
 pub(super) fn read(kind: &Kind) -> Result<Tree> {
     let top = kind.document(&kind.top).context("a kind without its top")?;
     let mut lint = Lint::new(top.digest.parse::<Digest>()?, manifest(top)?, Limits::default());
-    loop {
-        let wants = lint.wants();
-        if wants.is_empty() {
-            return Ok(lint.finish());
-        }
-        for want in &wants {
-            lint.supply(want, answer(kind, want));
-        }
+    while let Some(want) = lint.next_want() {
+        lint.supply(&want, answer(kind, &want));
     }
+    Ok(lint.finish())
 }
 
 fn answer(kind: &Kind, want: &Want) -> Answer {

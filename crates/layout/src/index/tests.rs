@@ -35,7 +35,7 @@ fn image_digest(name: &str) -> Digest {
 
 #[test]
 fn a_foreign_index_is_written_as_it_was() {
-    assert_eq!(text(&foreign()), FOREIGN.replace("1.50", "1.5"));
+    assert_eq!(text(&foreign()), FOREIGN);
 }
 
 #[test]
@@ -48,10 +48,7 @@ fn a_change_leaves_the_rest_as_it_was() {
     let added = format!(
         r#"7,{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":{size},"annotations":{{"org.opencontainers.image.ref.name":"v2"}}}}]"#
     );
-    let expected = FOREIGN
-        .replace("1.50", "1.5")
-        .replace(r#""org.opencontainers.image.ref.name":"v1","#, "")
-        .replace("7]", &added);
+    let expected = FOREIGN.replace(r#""org.opencontainers.image.ref.name":"v1","#, "").replace("7]", &added);
     assert_eq!(text(&index), expected);
 }
 

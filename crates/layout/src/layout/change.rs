@@ -1,7 +1,7 @@
 //! Changing a layout: the content first, then the index, in one step.
 
 use portolan_model::{Descriptor, Digest, Json, Manifest, MediaType, RepositoryName, Tag};
-use portolan_registry::{Deletion, Error, Holdings, PutManifest, PutOutcome, Result, admit, take_in};
+use portolan_registry::{Deletion, Error, PutManifest, PutOutcome, Result, admit};
 
 use super::view::View;
 use super::{Layout, Present, lock};
@@ -23,8 +23,7 @@ impl<S: Storage> Layout<S> {
         let view = self.view(&index)?;
         let present = Present { layout: self, view: &view };
         // What is taken in is a manifest as soon as the index leads to it.
-        take_in(manifest, &options.policy, &present)?;
-        let findings = admit(manifest, &options.policy, &options.known, |digest| present.held(digest))?;
+        let findings = admit(manifest, &options.policy, &options.known, &present)?.findings;
         for update in &options.tags {
             let current = index.named(update.tag.as_str())?.map(|current| &current.digest);
             if !update.precondition.holds(current) {

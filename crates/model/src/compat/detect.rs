@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Cause, Feature, Observed};
+use crate::convert::Format;
 use crate::lint::{Tree, TreeDocument};
 use crate::{Algorithm, Child, ChildKind, Descriptor, Digest, Family, Json, MediaType, Platform, Role, Rule};
 
@@ -95,7 +96,7 @@ impl<'a> Detection<'a> {
         let silent = index && !names_platforms(document);
         let features = [
             (Feature::UnknownTop, unknown),
-            (Feature::ArtifactAlone, is_artifact(document)),
+            (Feature::ArtifactAlone, document.is_artifact()),
             (Feature::NoPlatforms, silent),
             (Feature::ListWithoutPlatforms, silent && media_type.family() == Family::Docker),
             (Feature::NoImages, index && !names_images(document)),
@@ -182,13 +183,14 @@ impl<'a> Detection<'a> {
 
     fn image(&self, document: &TreeDocument, observed: &mut Observed) {
         let family = document.manifest.media_type().family();
-        let artifact = is_artifact(document);
+        let artifact = document.is_artifact();
         for child in document.manifest.children().iter().filter(|child| child.kind == ChildKind::Layer) {
             let Some(media_type) = &child.descriptor.media_type else { continue };
+            let has_counterpart = Format::Oci.counterpart(media_type).is_some();
             let feature = match (family, media_type.family()) {
                 (Family::Docker, Family::Oci) => Feature::DockerWithOciLayers,
                 (Family::Docker, _) if media_type.as_str() == DOCKER_ZSTD => Feature::DockerWithZstd,
-                (Family::Oci, Family::Docker) => Feature::OciWithDockerLayers,
+                (Family::Oci, Family::Docker) if has_counterpart => Feature::OciWithDockerLayers,
                 (Family::Oci, _) if media_type.as_str() == OCI_ZSTD => Feature::OciWithZstd,
                 _ if !artifact && !is_layer(media_type) && !self.is_for_nobody(document) => Feature::UnknownLayers,
                 _ => continue,
@@ -198,9 +200,9 @@ impl<'a> Detection<'a> {
         if artifact {
             observed.see(Feature::Artifact, || self.document(document));
         }
-        let config = config(document).filter(|child| {
+        let config = document.config_child().filter(|child| {
             family == Family::Oci
-                && child.descriptor.media_type.as_ref().is_some_and(|own| own.family() == Family::Docker)
+                && child.descriptor.media_type.as_ref().is_some_and(|own| own.as_str() == MediaType::DOCKER_CONFIG)
         });
         if let Some(child) = config {
             observed.see(Feature::OciWithDockerConfig, || self.descriptor(document, &child.pointer, &child.descriptor));
@@ -258,7 +260,8 @@ impl<'a> Detection<'a> {
     }
 
     fn is_artifact(&self, descriptor: &Descriptor) -> bool {
-        descriptor.artifact_type.is_some() || self.tree.document(&descriptor.digest).is_some_and(is_artifact)
+        descriptor.artifact_type.is_some()
+            || self.tree.document(&descriptor.digest).is_some_and(TreeDocument::is_artifact)
     }
 
     fn document(&self, document: &TreeDocument) -> Cause {
@@ -293,17 +296,6 @@ fn names_images(document: &TreeDocument) -> bool {
 
 fn names_platforms(document: &TreeDocument) -> bool {
     children(document).any(|child| child.descriptor.platform.as_ref().is_some_and(|platform| platform.os != "unknown"))
-}
-
-/// Whether a manifest is no image, going by its config.
-fn is_artifact(document: &TreeDocument) -> bool {
-    let config = config(document).and_then(|config| config.descriptor.media_type.as_ref());
-    document.manifest.media_type().as_str() == MediaType::OCI_MANIFEST
-        && config.is_some_and(|config| !config.is_image_config())
-}
-
-fn config(document: &TreeDocument) -> Option<&Child> {
-    document.manifest.children().iter().find(|child| child.kind == ChildKind::Config)
 }
 
 fn is_layer(media_type: &MediaType) -> bool {

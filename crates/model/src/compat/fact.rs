@@ -56,8 +56,10 @@ impl Operation {
 }
 
 impl Fact {
-    /// What mends it: a command in which `REF` is the image, `DST` where the mended one goes and `DIGEST` the
-    /// descriptor that causes it; or, where no command can, what its producer has to do.
+    /// What mends it: a command, which can be typed as it stands once `REF` is the image, `DST` where the mended one goes
+    /// and `DIGEST` the descriptors that cause it; or, where no command can, what its producer has to do.
+    ///
+    /// Of some images something else does: see [`Reason::mend`](super::Reason::mend).
     pub fn mend(&self) -> &'static str {
         self.feature.mend()
     }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Cause, Fact, Observed, Operation, Outcome, Sighting, Target};
-use crate::Platform;
+use super::{Cause, Fact, Observed, Operation, Outcome, Sighting, Target, mend};
 use crate::lint::Tree;
+use crate::{MediaType, Platform};
 
 /// What a target makes of a tree of documents. For several targets, [`Observed::judge`] looks at the tree only once.
 pub fn judge(tree: &Tree, target: &Target) -> Judgement {
@@ -32,6 +32,8 @@ pub struct Reason {
     pub count: usize,
     /// The first of them.
     pub causes: Vec<Cause>,
+    /// What mends it, written as [`Fact::mend`] is, which it mostly is.
+    pub mend: &'static str,
 }
 
 /// Whether something works.
@@ -70,7 +72,7 @@ impl Judgement {
     pub(super) fn of(observed: &Observed, target: &Target) -> Self {
         let mut reasons: Vec<_> = target
             .facts()
-            .filter_map(|fact| observed.sighting(fact.feature).map(|sighting| Reason::new(*fact, sighting)))
+            .filter_map(|fact| observed.sighting(fact.feature).map(|sighting| Reason::new(*fact, sighting, observed)))
             .collect();
         reasons.sort_by_key(|reason| (std::cmp::Reverse(reason.fact.outcome), reason.fact.operation));
         let verdict = overall(&reasons, target.operations);
@@ -91,9 +93,22 @@ impl Judgement {
 }
 
 impl Reason {
-    fn new(fact: Fact, sighting: &Sighting) -> Self {
-        Self { fact, count: sighting.count, causes: sighting.causes.clone() }
+    fn new(fact: Fact, sighting: &Sighting, observed: &Observed) -> Self {
+        let causes = sighting.causes.clone();
+        Self { fact, count: sighting.count, mend: mending(fact, &causes, observed), causes }
     }
+}
+
+/// What is known here, if to hardly anybody else, is not dropped as unknown; what stands in an inner index is not taken out
+/// of the outer one.
+fn mending(fact: Fact, causes: &[Cause], observed: &Observed) -> &'static str {
+    let withdrawn =
+        |cause: &Cause| cause.media_type.as_ref().is_some_and(|own| own.as_str() == MediaType::OCI_ARTIFACT);
+    let mend = match fact.mend() {
+        mend::DROP_UNKNOWN if causes.iter().any(withdrawn) => mend::REMOVE,
+        mend => mend,
+    };
+    if causes.iter().all(|cause| observed.is_root(&cause.document)) { mend } else { mend::below(mend) }
 }
 
 fn overall(reasons: &[Reason], operations: &[Operation]) -> Verdict {

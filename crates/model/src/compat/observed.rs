@@ -12,6 +12,7 @@ use crate::{Digest, MediaType, Platform};
 /// The features of a tree of documents, found in one pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
+    root: Option<Digest>,
     sightings: BTreeMap<Feature, Sighting>,
 }
 
@@ -57,7 +58,8 @@ impl Sighting {
 impl Observed {
     /// Looks at every document of a tree once.
     pub fn of(tree: &Tree) -> Self {
-        let mut observed = Self::default();
+        let root = tree.documents().first().map(|document| document.digest.clone());
+        let mut observed = Self { root, ..Self::default() };
         Detection::new(tree).run(&mut observed);
         observed
     }
@@ -75,6 +77,11 @@ impl Observed {
     /// What a target makes of it.
     pub fn judge(&self, target: &Target) -> Judgement {
         Judgement::of(self, target)
+    }
+
+    /// Whether it is the document that was asked about.
+    pub(super) fn is_root(&self, document: &Digest) -> bool {
+        self.root.as_ref() == Some(document)
     }
 
     pub(super) fn see(&mut self, feature: Feature, cause: impl FnOnce() -> Cause) {

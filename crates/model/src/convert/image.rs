@@ -53,13 +53,15 @@ fn said(media_type: Option<&MediaType>) -> String {
     media_type.map_or_else(|| "no type".into(), |media_type| format!("the type {media_type}"))
 }
 
-/// Gives the config and the layers the types of the format.
+/// Gives the config and the layers the types of the format, also where they stand twice: readers differ in which they
+/// take.
 pub(super) fn rewrite(draft: &mut Draft, to: Format, remarks: &mut Remarks<'_>) {
     let document = draft.document_mut();
-    if let Some(config) = document.get_mut("config") {
+    for config in document.all_mut("config") {
         part(config, to, "/config", remarks);
     }
-    if let Some(Json::Array(layers)) = document.get_mut("layers") {
+    for layers in document.all_mut("layers") {
+        let Json::Array(layers) = layers else { continue };
         for (position, layer) in layers.iter_mut().enumerate() {
             part(layer, to, &format!("/layers/{position}"), remarks);
         }
@@ -70,16 +72,23 @@ fn part(descriptor: &mut Json, to: Format, pointer: &str, remarks: &mut Remarks<
     let media_type = descriptor.get("mediaType").and_then(Json::as_str).map(MediaType::new);
     if let Some(media_type) = media_type {
         match to.counterpart(&media_type) {
-            Some(other) if other != media_type => descriptor.set("mediaType", Json::String(other.as_str().into())),
-            None if media_type.as_str().starts_with("application/vnd.docker.") => {
+            Some(other) => say_type(descriptor, &other),
+            None if Format::Docker.has(&media_type) => {
                 remarks.add(Effect::Left, pointer, format!("{to} has no type for {media_type}, which stays"));
             }
-            _ => (),
+            None => (),
         }
     }
     if to == Format::Docker {
         strip_descriptor(descriptor, pointer, remarks);
     }
+}
+
+/// Gives an object the type, in its own words if it says just that.
+pub(super) fn say_type(object: &mut Json, media_type: &MediaType) {
+    let own = object.get("mediaType").and_then(Json::as_str).filter(|own| MediaType::new(own) == *media_type);
+    let text = own.unwrap_or_else(|| media_type.as_str()).to_owned();
+    object.set("mediaType", Json::String(text));
 }
 
 /// Takes out what Docker's format does not have.

@@ -31,6 +31,9 @@ const SAME: [(&str, &str); 7] = [
 const DOCKER_ZSTD: (&str, &str) =
     ("application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.docker.image.rootfs.diff.tar.zstd");
 
+/// The config of Docker's plugins, which OCI has nothing like.
+const DOCKER_PLUGIN: &str = "application/vnd.docker.plugin.v1+json";
+
 impl Format {
     /// The family of its types.
     pub fn family(self) -> Family {
@@ -40,9 +43,19 @@ impl Format {
         }
     }
 
+    /// Whether a type is one of this format. OCI's is open; Docker's has no more than its own clients write, though
+    /// others give their types names that begin as Docker's do.
+    pub fn has(self, media_type: &MediaType) -> bool {
+        let text = media_type.as_str();
+        match self {
+            Self::Oci => media_type.family() == Family::Oci,
+            Self::Docker => text == DOCKER_ZSTD.1 || text == DOCKER_PLUGIN || SAME.iter().any(|(_, own)| *own == text),
+        }
+    }
+
     /// The type of this format for the same content: the type itself if it is of this format, nothing if there is none.
     pub fn counterpart(self, media_type: &MediaType) -> Option<MediaType> {
-        if media_type.family() == self.family() {
+        if self.has(media_type) {
             return Some(media_type.clone());
         }
         let text = media_type.as_str();
@@ -85,6 +98,14 @@ mod tests {
         for media_type in [MediaType::OCI_EMPTY, MediaType::OCI_ARTIFACT, "application/vnd.cncf.helm.config.v1+json"] {
             assert_eq!(Format::Docker.counterpart(&media_type.into()), None);
         }
-        assert_eq!(Format::Oci.counterpart(&"application/vnd.docker.plugin.v1+json".into()), None);
+        assert_eq!(Format::Oci.counterpart(&DOCKER_PLUGIN.into()), None);
+        assert_eq!(Format::Docker.counterpart(&DOCKER_PLUGIN.into()), Some(DOCKER_PLUGIN.into()));
+    }
+
+    #[test]
+    fn a_name_that_begins_as_docker_s_makes_no_docker_type() {
+        let model = MediaType::new("application/vnd.docker.ai.model.config.v0.1+json");
+        assert!(!Format::Docker.has(&model) && !Format::Oci.has(&model));
+        assert_eq!((Format::Docker.counterpart(&model), Format::Oci.counterpart(&model)), (None, None));
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::image::{self, FIELDS_OF_OCI, Refusal};
 use super::index::{self, Distinct, Entry, Lifted};
 use super::order::{Documents, may_be_known};
 use super::remark::Remarks;
 use super::{Conversion, ConvertError, Converted, Effect, Format, Remark, Written};
 use crate::draft::name_content;
-use crate::{Descriptor, Digest, Draft, Json, Manifest, MediaType, Platform, Role};
+use crate::{ChildKind, Descriptor, Digest, Draft, Family, Json, Manifest, MediaType, Platform, Role};
 
 /// What was done so far.
 pub(super) struct Work<'a> {
@@ -57,7 +60,7 @@ impl<'a> Work<'a> {
             Role::Manifest => self.image(digest, manifest),
             // Its children are in the root.
             Role::Index if self.conversion.flatten && digest != self.root => None,
-            Role::Index => Some(self.index(digest, manifest)),
+            Role::Index => self.index(digest, manifest),
             _ => self.unknown(digest, manifest),
         };
         match draft {
@@ -85,43 +88,55 @@ impl<'a> Work<'a> {
         Some(draft)
     }
 
-    fn index(&mut self, digest: &'a Digest, manifest: &'a Manifest) -> Draft {
-        let entries = if self.conversion.flatten {
-            let (entries, gone) = index::lifted(digest, manifest, self.documents);
+    fn index(&mut self, digest: &'a Digest, manifest: &'a Manifest) -> Option<Draft> {
+        let mut draft = Draft::of(manifest);
+        let (entries, gone) = match self.conversion.flatten.then(|| index::lifted(digest, manifest, self.documents)) {
+            Some(lifted) => lifted.or_else(|| self.too_large(digest))?,
+            None => Default::default(),
+        };
+        if gone.is_empty() {
+            for (list, entries) in draft.lists_mut().zip(index::own(digest, manifest)) {
+                *list = entries.iter().filter_map(|entry| self.converted(entry)).collect();
+            }
+        } else {
             for lifted in &gone {
                 self.tell_lifted(lifted);
             }
-            entries
-        } else {
-            index::own(digest, manifest)
-        };
-        let mut draft = Draft::of(manifest);
-        let children = self.children(entries);
-        if let Some(list @ Json::Array(_)) = draft.document_mut().get_mut("manifests") {
-            *list = Json::Array(children);
+            let children = self.distinct_children(&entries).or_else(|| self.too_large(digest))?;
+            draft.document_mut().set("manifests", Json::Array(children));
         }
-        draft
+        self.tell_nested(digest, manifest, &draft);
+        Some(draft)
     }
 
-    fn children(&mut self, entries: Vec<Entry<'_>>) -> Vec<Json> {
-        let mut distinct = Distinct::default();
-        let mut children = Vec::new();
-        for Entry { document, pointer, mut child } in entries {
-            if let Some(descriptor) = Draft::descriptor(&child)
-                && !self.child(&mut child, &descriptor, document, &pointer)
-            {
+    fn too_large<T>(&mut self, digest: &Digest) -> Option<T> {
+        let reason = "with the children of all nested indexes in it, it would be larger than anybody takes";
+        self.refused.insert(digest.clone(), Refusal::new("/manifests", reason));
+        None
+    }
+
+    /// The children of an index and of those nested in it, each once; nothing if that is too much.
+    fn distinct_children(&mut self, entries: &[Entry<'_>]) -> Option<Vec<Json>> {
+        let (mut distinct, mut children) = (Distinct::default(), Vec::new());
+        for entry in entries {
+            let Some(child) = self.converted(entry) else { continue };
+            if distinct.repeats(&child, entry.lifted) {
+                self.remark(entry.document, Effect::Dropped, &entry.pointer, "it stands in the index already");
                 continue;
             }
-            if self.conversion.flatten
-                && Draft::descriptor(&child).is_some_and(|descriptor| !distinct.is_first(&descriptor))
-            {
-                let message = "it stands in the index already, for the same platform";
-                self.remark(document, Effect::Dropped, &pointer, message);
-                continue;
+            if distinct.is_too_much() {
+                return None;
             }
             children.push(child);
         }
-        children
+        Some(children)
+    }
+
+    /// The child as it stands in the new index; nothing if it is left out.
+    fn converted(&mut self, entry: &Entry<'_>) -> Option<Json> {
+        let mut child = entry.json();
+        let Some(descriptor) = Draft::descriptor(&child) else { return Some(child) };
+        self.child(&mut child, &descriptor, entry.document, &entry.pointer).then_some(child)
     }
 
     /// Answers whether the child stays.
@@ -133,13 +148,14 @@ impl<'a> Work<'a> {
                 return false;
             }
             if self.conversion.to.is_some() {
-                let message = format!("{} stays as it is: {reason}", named(descriptor));
+                let way_out = if droppable { "; portolan convert --drop-unknown leaves it out" } else { "" };
+                let message = format!("{} stays as it is: {reason}{way_out}", named(descriptor));
                 self.remark(document, Effect::Left, pointer, message);
             }
         } else if let Child::Known(manifest) = child {
             self.rename(json, descriptor, manifest);
         }
-        self.follow_attested(json, descriptor);
+        self.follow_attested(json, descriptor, document, pointer);
         if self.conversion.to == Some(Format::Docker) {
             let mut remarks = Remarks::about(document, &mut self.remarks);
             image::strip_descriptor(json, pointer, &mut remarks);
@@ -160,6 +176,9 @@ impl<'a> Work<'a> {
     /// Why a child stays as it is, and whether it may be dropped for that.
     fn reason_to_leave(&self, child: &Child<'_>, descriptor: &Descriptor) -> Option<(String, bool)> {
         match (child, &descriptor.media_type) {
+            (Child::Known(manifest), _) if self.conversion.drop_unknown && is_withdrawn(manifest) => {
+                Some((format!("hardly anybody knows {}, which was withdrawn", manifest.media_type()), true))
+            }
             (Child::Known(_), _) => {
                 let refusal = self.refused.get(&descriptor.digest)?;
                 Some((refusal.reason.clone(), true))
@@ -176,22 +195,28 @@ impl<'a> Work<'a> {
     /// Makes the descriptor name what its content has become.
     fn rename(&self, json: &mut Json, descriptor: &Descriptor, manifest: &Manifest) {
         let written = self.written.get(&descriptor.digest);
-        if let Some(written) = written {
-            name_content(json, &written.digest, written.manifest.bytes().len() as u64);
+        if let Some(Written { digest, manifest }) = written {
+            let is_embedded = json.get("data").and_then(Json::as_str).is_some();
+            name_content(json, digest, manifest.bytes().len() as u64);
+            if is_embedded {
+                json.set("data", Json::String(STANDARD.encode(manifest.bytes())));
+            }
         }
         let media_type = written.map_or(manifest, |written| &written.manifest).media_type();
-        let said = descriptor.media_type.as_ref();
-        if self.conversion.to.is_some() && said != Some(media_type) && (said.is_some() || written.is_some()) {
-            json.set("mediaType", text(media_type));
+        if self.conversion.to.is_some() && (descriptor.media_type.is_some() || written.is_some()) {
+            image::say_type(json, media_type);
         }
     }
 
-    /// What BuildKit attaches to an image names it in an annotation.
-    fn follow_attested(&self, json: &mut Json, descriptor: &Descriptor) {
-        let written = descriptor.attests().and_then(|image| self.written.get(&image));
-        if let (Some(written), Some(annotations)) = (written, json.get_mut("annotations")) {
+    /// What BuildKit attaches to an image names it in an annotation, and in what it states, which stays.
+    fn follow_attested(&mut self, json: &mut Json, descriptor: &Descriptor, document: &Digest, pointer: &str) {
+        let Some(old) = descriptor.attests() else { return };
+        let Some(written) = self.written.get(&old) else { return };
+        if let Some(annotations) = json.get_mut("annotations") {
             annotations.set(Descriptor::ATTESTS, Json::String(written.digest.to_string()));
         }
+        let message = format!("what is attested here follows its image, but states the old digest {old}");
+        self.remark(document, Effect::Left, pointer, message);
     }
 
     /// Children of Docker's lists have to have a platform.
@@ -205,6 +230,22 @@ impl<'a> Work<'a> {
         } else {
             let message = "Docker's lists want a platform of each child, and nothing says this one's";
             self.remark(document, Effect::Incomplete, pointer, message);
+        }
+    }
+
+    /// A list in a list is what the conversion was asked for, and of little use. The root names one wherever any does.
+    fn tell_nested(&mut self, digest: &Digest, manifest: &Manifest, draft: &Draft) {
+        let Conversion { to, flatten, .. } = self.conversion;
+        let is_new = draft.document() != manifest.document() || manifest.media_type().family() != Family::Docker;
+        if to != Some(Format::Docker) || flatten || digest != self.root || !is_new {
+            return;
+        }
+        let mut children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+        let nested = children.find(|child| self.documents.get(&child.descriptor.digest).is_some_and(is_index));
+        if let Some(nested) = nested {
+            let message =
+                "it becomes a list in a list, which few tools read; portolan convert --flatten takes it apart";
+            self.remark(digest, Effect::Left, &nested.pointer, message);
         }
     }
 
@@ -261,8 +302,8 @@ impl<'a> Work<'a> {
             Some(own) => MediaType::new(own) == new,
             None => to == Format::Oci && new == *media_type && draft.document() == manifest.document(),
         };
-        if !right {
-            draft.document_mut().set("mediaType", text(&new));
+        if !right || own.is_some() {
+            image::say_type(draft.document_mut(), &new);
         }
         new
     }
@@ -272,8 +313,12 @@ impl<'a> Work<'a> {
     }
 }
 
-fn text(media_type: &MediaType) -> Json {
-    Json::String(media_type.as_str().into())
+fn is_index(manifest: &Manifest) -> bool {
+    manifest.media_type().role() == Role::Index
+}
+
+fn is_withdrawn(manifest: &Manifest) -> bool {
+    manifest.media_type().as_str() == MediaType::OCI_ARTIFACT
 }
 
 /// A child as people know it.

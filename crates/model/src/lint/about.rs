@@ -3,6 +3,7 @@
 //! Section names are those of opencontainers/image-spec and opencontainers/distribution-spec since 1.1; Docker's format is
 //! distribution's "Image Manifest Version 2, Schema 2".
 
+use super::mend;
 use super::rule::{Reach, Rule, Severity};
 
 /// Everything that is said about a rule.
@@ -69,11 +70,11 @@ impl Rule {
             },
             Self::MissingMediaType => &About {
                 id: "missing-media-type",
-                severity: Severity::Warning,
+                severity: Severity::Info,
                 reach: Reach::Document,
                 section: "image-spec, manifest.md and image-index.md, \"mediaType\"",
                 summary: "The document does not say its own type, so that readers have to guess it where no header tells.",
-                mend: "set mediaType and push again, or portolan convert REF DST --to oci",
+                mend: "set mediaType and push again",
             },
             Self::DescriptorIncomplete => &About {
                 id: "descriptor-incomplete",
@@ -153,7 +154,7 @@ impl Rule {
                 reach: Reach::Document,
                 section: "image-spec, image-index.md, \"manifests\"",
                 summary: "The index has no children, so nothing can be run from it.",
-                mend: "portolan index add REF CHILD",
+                mend: mend::ADD,
             },
             Self::DuplicatePlatform => &About {
                 id: "duplicate-platform",
@@ -161,7 +162,7 @@ impl Rule {
                 reach: Reach::Document,
                 section: "image-spec, image-index.md, \"manifests\"",
                 summary: "Two children are for the same platform; readers take the first, and the second is never chosen.",
-                mend: "portolan index remove REF DIGEST",
+                mend: mend::REMOVE,
             },
             Self::PlatformMissing => &About {
                 id: "platform-missing",
@@ -169,7 +170,7 @@ impl Rule {
                 reach: Reach::Document,
                 section: "image-spec, image-index.md, \"platform\"",
                 summary: "A child that is an image does not say which platform it is for.",
-                mend: "portolan index create DST CHILD…, which takes the platform from each child's config",
+                mend: "make the index anew with portolan index create, which takes the platform from each child's config",
             },
             Self::NonDistributableLayer => &About {
                 id: "non-distributable-layer",
@@ -225,7 +226,7 @@ impl Rule {
                 reach: Reach::Policy,
                 section: "distribution-spec, \"Pushing Manifests\"",
                 summary: "The repository's policy does not take this type.",
-                mend: "portolan convert REF DST --to oci (or docker, whichever the policy takes)",
+                mend: "push what the policy takes; portolan convert makes it of images and indexes of the other family",
             },
             Self::NotNormalised => &About {
                 id: "not-normalised",
@@ -273,7 +274,7 @@ impl Rule {
                 reach: Reach::Tree,
                 section: "image-spec, image-index.md, \"platform\"; config.md, \"Properties\"",
                 summary: "A child's config says another platform than the index does.",
-                mend: "portolan index create DST CHILD…, which takes the platform from each child's config",
+                mend: "make the index anew with portolan index create, which takes the platform from each child's config",
             },
             Self::ChildMuchOlder => &About {
                 id: "child-much-older",
@@ -281,7 +282,7 @@ impl Rule {
                 reach: Reach::Tree,
                 section: "image-spec, config.md, \"Properties\"",
                 summary: "A child was built more than 90 days before most of its siblings, as happens when the build of one platform fails and the old one is kept.",
-                mend: "build this platform again, then portolan index add REF CHILD",
+                mend: "build this platform again, and add it with portolan index add",
             },
             Self::UnreadableChild => &About {
                 id: "unreadable-child",
@@ -289,7 +290,7 @@ impl Rule {
                 reach: Reach::Tree,
                 section: "image-spec, image-index.md, \"manifests\"",
                 summary: "A child cannot be read as the manifest that it is said to be.",
-                mend: "portolan index remove REF DIGEST",
+                mend: mend::REMOVE,
             },
             Self::TreeTooDeep => &About {
                 id: "tree-too-deep",

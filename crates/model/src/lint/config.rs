@@ -6,6 +6,12 @@ use serde_json::Value;
 
 use crate::Platform;
 
+/// Longest text that says something. Nothing that is chosen by is near it, and ten thousand configs are kept.
+const MAX_TEXT: usize = 128;
+
+/// Most features of an operating system.
+const MAX_FEATURES: usize = 16;
+
 /// The part of an image's config that is looked at (image-spec, config.md, "Properties").
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfig {
@@ -48,7 +54,7 @@ impl Written {
             architecture: text(self.architecture)?,
             os: text(self.os)?,
             os_version: text(self.os_version),
-            os_features: serde_json::from_value(self.os_features).unwrap_or_default(),
+            os_features: texts(self.os_features).unwrap_or_default(),
             variant: text(self.variant),
         })
     }
@@ -56,7 +62,12 @@ impl Written {
 
 /// Go's writers leave empty what they do not know.
 fn text(value: Value) -> Option<String> {
-    if let Value::String(text) = value { Some(text).filter(|text| !text.is_empty()) } else { None }
+    if let Value::String(text) = value { Some(text).filter(|text| (1..=MAX_TEXT).contains(&text.len())) } else { None }
+}
+
+fn texts(value: Value) -> Option<Vec<String>> {
+    let texts: Vec<String> = serde_json::from_value(value).ok()?;
+    (texts.len() <= MAX_FEATURES && texts.iter().all(|text| text.len() <= MAX_TEXT)).then_some(texts)
 }
 
 #[cfg(test)]
@@ -83,6 +94,19 @@ mod tests {
         assert_eq!(config, ImageConfig { platform: "linux/arm/v7".parse().ok(), created: None });
         let config = ImageConfig::read(br#"{"os":"linux","variant":"","created":"2024-02-29T12:00:00Z"}"#);
         assert_eq!(config, ImageConfig { platform: None, created: Some("2024-02-29T12:00:00Z".into()) });
+    }
+
+    #[test]
+    fn only_what_is_short_is_kept() {
+        let long = "x".repeat(MAX_TEXT + 1);
+        let config = ImageConfig::read(
+            serde_json::json!({"os": "linux", "architecture": "arm", "variant": long, "os.features": [long]})
+                .to_string()
+                .as_bytes(),
+        );
+        assert_eq!(config.platform, "linux/arm".parse().ok());
+        let config = serde_json::json!({"os": "linux", "architecture": long});
+        assert_eq!(ImageConfig::read(config.to_string().as_bytes()).platform, None);
     }
 
     #[test]

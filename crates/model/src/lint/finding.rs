@@ -8,7 +8,8 @@ use crate::{Child, Descriptor, Digest, MediaType};
 
 /// One finding: which rule, where, and one plain sentence.
 ///
-/// As JSON it also has the rule's severity, its section of the specification and what mends it.
+/// As JSON it also has the rule's severity, its section of the specification and what mends it. How many more there are
+/// stands in the message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The rule that found it.
@@ -27,6 +28,10 @@ pub struct Finding {
     pub claimed_size: Option<u64>,
     /// The size in bytes of what is stored.
     pub stored_size: Option<u64>,
+    /// How many more of the same rule there are, which are not told one by one.
+    pub further: usize,
+    /// What mends it, written as [`Rule::mend`] is, which it mostly is.
+    pub mend: &'static str,
 }
 
 impl Finding {
@@ -41,7 +46,14 @@ impl Finding {
             media_type: None,
             claimed_size: None,
             stored_size: None,
+            further: 0,
+            mend: rule.mend(),
         }
+    }
+
+    /// How many there are, this one and those that it stands for.
+    pub fn count(&self) -> usize {
+        self.further.saturating_add(1)
     }
 
     /// A finding about a descriptor of the document.
@@ -78,7 +90,7 @@ impl Serialize for Finding {
         optional(&mut object, "claimedSize", self.claimed_size.as_ref())?;
         optional(&mut object, "storedSize", self.stored_size.as_ref())?;
         object.serialize_field("section", self.rule.section())?;
-        object.serialize_field("mend", self.rule.mend())?;
+        object.serialize_field("mend", self.mend)?;
         object.end()
     }
 }

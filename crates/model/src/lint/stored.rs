@@ -2,7 +2,7 @@
 
 use super::document::child_name;
 use super::{Finding, Notes, Rule};
-use crate::{Child, ChildKind, Digest, Manifest, MediaType};
+use crate::{Child, ChildKind, Descriptor, Digest, Manifest, MediaType};
 
 /// What is stored under a digest.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Held {
 }
 
 /// What is missing or other than a document says. Every child is looked at, so that one answer names all of them, up to
-/// the bound of [`super::document`]. A subject may be missing, and is not asked for.
+/// the bound of [`super::document`]. A subject may be missing, and is asked for by [`missing_subject`] alone.
 ///
 /// # Errors
 /// What `held` fails with.
@@ -27,6 +27,24 @@ pub fn stored<E>(
         note(child, held(&child.descriptor.digest)?.as_ref(), &mut notes);
     }
     Ok(notes.finish())
+}
+
+/// Whether the subject of a document is missing.
+///
+/// # Errors
+/// What `held` fails with.
+pub fn missing_subject<E>(
+    manifest: &Manifest,
+    mut held: impl FnMut(&Digest) -> Result<Option<Held>, E>,
+) -> Result<Option<Finding>, E> {
+    let Some(subject) = manifest.subject() else { return Ok(None) };
+    Ok(held(&subject.digest)?.is_none().then(|| without(subject)))
+}
+
+/// What is said about a subject that is not stored.
+pub(super) fn without(subject: &Descriptor) -> Finding {
+    let message = format!("the subject {} is not stored here", subject.digest);
+    Finding::describing(Rule::MissingSubject, "/subject", subject, message)
 }
 
 /// Everything of which it matters whether it is stored.

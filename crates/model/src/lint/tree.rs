@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use super::walk::Beyond;
-use super::{Finding, Held, ImageConfig, Severity, document, whole};
-use crate::{ChildKind, Digest, Manifest};
+use super::{Finding, Held, ImageConfig, Notes, Severity, document, mend, whole};
+use crate::{Child, ChildKind, Digest, Manifest, MediaType};
+
+/// Most findings of one tree that are told one by one; about further documents the first of each rule is, with their number.
+const MAX_FINDINGS: usize = 100_000;
 
 /// A tree of documents: those that were read, and what is known of everything else that they name.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,35 @@ pub struct TreeDocument {
     pub findings: Vec<Finding>,
     /// The config that it names.
     config: Option<Digest>,
+}
+
+/// The findings of each document.
+fn judged(all: impl Iterator<Item = Notes>) -> Vec<Vec<Finding>> {
+    let mut room = MAX_FINDINGS;
+    let mut judge = |notes: Notes| {
+        let count = notes.findings().len();
+        let notes = if count > room { notes.briefly() } else { notes };
+        room = room.saturating_sub(count);
+        notes.finish()
+    };
+    all.map(&mut judge).collect()
+}
+
+impl TreeDocument {
+    /// Whether it is a manifest and no image, going by its config.
+    pub fn is_artifact(&self) -> bool {
+        let config = self.config_child().and_then(|config| config.descriptor.media_type.as_ref());
+        self.manifest.media_type().as_str() == MediaType::OCI_MANIFEST
+            && config.is_some_and(|config| !config.is_image_config())
+    }
+
+    pub(crate) fn config_child(&self) -> Option<&Child> {
+        config(&self.manifest)
+    }
+}
+
+fn config(manifest: &Manifest) -> Option<&Child> {
+    manifest.children().iter().find(|child| child.kind == ChildKind::Config)
 }
 
 impl Tree {
@@ -69,22 +101,23 @@ impl Tree {
 
     pub(super) fn add(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
         self.positions.insert(digest.clone(), self.documents.len());
-        let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
-        let config = config.map(|config| config.descriptor.digest.clone());
+        let config = config(&manifest).map(|config| config.descriptor.digest.clone());
         self.documents.push(TreeDocument { digest, manifest, depth, findings: Vec::new(), config });
     }
 
     pub(super) fn judge(&mut self, beyond: &Beyond) {
         let judge = |node: &TreeDocument| {
-            let mut notes = document::notes(&node.manifest);
+            let is_artifact = |digest: &Digest| self.document(digest).is_some_and(TreeDocument::is_artifact);
+            let mut notes = document::notes(&node.manifest, is_artifact);
             whole::note(self, beyond, node, &mut notes);
-            notes.finish()
+            notes
         };
-        let all: Vec<_> = self.documents.iter().map(judge).collect();
+        let all = judged(self.documents.iter().map(judge));
         for (position, (node, mut findings)) in self.documents.iter_mut().zip(all).enumerate() {
             if position > 0 {
                 for finding in &mut findings {
                     finding.document = Some(node.digest.clone());
+                    finding.mend = mend::below(finding.mend);
                 }
             }
             node.findings = findings;

@@ -1,17 +1,22 @@
 //! The way through a tree, piece by piece: the caller is asked for each thing once, level by level.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 
 use super::stored::stored_children;
+use super::weight::weight;
 use super::{Held, ImageConfig, Tree};
 use crate::{Child, ChildKind, Digest, Manifest, MediaType};
 
-/// Most bytes of documents that are kept of one tree. An index of 10,000 images of 2 KiB each takes less than half of it.
-const MAX_BYTES: usize = 64 << 20;
+/// Most memory that the documents of one tree may take. An index of 10,000 images takes less than half of it.
+const MAX_WEIGHT: usize = 256 << 20;
 
-/// How much of a tree is looked at. What is beyond is told as findings, and so is what is beyond 64 MiB of documents.
+/// Most bytes of configs that are read of one tree, to keep a few words of each.
+const MAX_CONFIGS: u64 = 256 << 20;
+
+/// How much of a tree is looked at. What is beyond is told as findings, and so is what takes more than 256 MiB of memory,
+/// and what is beyond 256 MiB of configs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Deepest nesting that is followed; the document that was asked about is at depth 0.
@@ -70,30 +75,39 @@ pub enum Answer {
 #[derive(Debug)]
 pub(super) struct Beyond {
     pub(super) limits: Limits,
-    /// Manifests that were beyond the limits of number and bytes.
+    /// Manifests that were beyond the limits of number and memory, and configs beyond theirs.
     pub(super) left_out: HashSet<Digest>,
 }
 
 impl Beyond {
     pub(super) fn bounds(&self) -> String {
-        format!("at most {} documents are, of at most {} MiB together", self.limits.documents, MAX_BYTES >> 20)
+        format!("at most {} documents are, of at most {} MiB together", self.limits.documents, MAX_WEIGHT >> 20)
+    }
+
+    pub(super) fn bounds_of_configs() -> String {
+        format!("at most {} MiB of configs are", MAX_CONFIGS >> 20)
     }
 }
 
 /// A look at a whole tree, in which nothing is read twice, however often it is named.
 ///
-/// The caller takes [`Lint::wants`], answers each with [`Lint::supply`], and again until there are none. Time and memory
-/// are linear in the size of the tree, and nothing recurses.
+/// The caller takes each [`Lint::next_want`] and answers it with [`Lint::supply`], in the same order, until there is none;
+/// several may be under way. Nothing more is asked for once the bounds are reached. Time and memory are linear in the size of
+/// the tree, and nothing recurses.
 #[derive(Debug)]
 pub struct Lint {
     tree: Tree,
     /// Whatever is wanted or known, by digest.
     sought: HashMap<Digest, Seek>,
-    queue: Vec<Want>,
+    queue: VecDeque<Want>,
     /// Manifests that were asked for, the first one too.
     manifests: usize,
-    /// Bytes of the documents that were kept.
-    bytes: usize,
+    /// What the documents that were kept take.
+    weight: usize,
+    /// Whether a document was not kept, for which there was no room.
+    full: bool,
+    /// Bytes of the configs that were read.
+    configs: u64,
     beyond: Beyond,
 }
 
@@ -103,9 +117,11 @@ impl Lint {
         let mut lint = Self {
             tree: Tree::default(),
             sought: HashMap::from([(digest.clone(), Seek::Manifest)]),
-            queue: Vec::new(),
+            queue: VecDeque::new(),
             manifests: 1,
-            bytes: manifest.bytes().len(),
+            weight: weight(&manifest),
+            full: false,
+            configs: 0,
             beyond: Beyond { limits, left_out: HashSet::new() },
         };
         lint.hold(&digest, &manifest);
@@ -113,12 +129,22 @@ impl Lint {
         lint
     }
 
-    /// What has to be looked at next, all of it at the same depth; nothing when the tree is known.
-    pub fn wants(&mut self) -> Vec<Want> {
-        std::mem::take(&mut self.queue)
+    /// What has to be looked at next. If there is nothing, there may be once what is under way is answered.
+    pub fn next_want(&mut self) -> Option<Want> {
+        while let Some(want) = self.queue.pop_front() {
+            match want.seek {
+                Seek::Manifest if self.full => drop(self.beyond.left_out.insert(want.digest)),
+                Seek::Config if self.configs >= MAX_CONFIGS => {
+                    self.beyond.left_out.insert(want.digest.clone());
+                    return Some(Want { seek: Seek::Presence, ..want });
+                }
+                _ => return Some(want),
+            }
+        }
+        None
     }
 
-    /// What was found for one of [`Lint::wants`].
+    /// What was found for a [`Lint::next_want`].
     pub fn supply(&mut self, want: &Want, answer: Answer) {
         let digest = want.digest.clone();
         match answer {
@@ -130,8 +156,10 @@ impl Lint {
                 if want.seek == Seek::Manifest && held.media_type.is_none() {
                     self.tree.unreadable.insert(digest.clone(), "it is stored as a blob alone".into());
                 }
-                let config = bytes.filter(|_| want.seek == Seek::Config).map(|bytes| ImageConfig::read(&bytes));
-                self.tree.configs.extend(config.map(|config| (digest.clone(), config)));
+                if let Some(bytes) = bytes.filter(|_| want.seek == Seek::Config) {
+                    self.configs += bytes.len() as u64;
+                    self.tree.configs.insert(digest.clone(), ImageConfig::read(&bytes));
+                }
                 self.tree.held.insert(digest, Some(held));
             }
             Answer::Unreadable(held, reason) => {
@@ -154,11 +182,12 @@ impl Lint {
         if want.seek != Seek::Manifest || self.tree.document(&want.digest).is_some() {
             return;
         }
-        let bytes = self.bytes + manifest.bytes().len();
-        if bytes > MAX_BYTES {
+        let weight = self.weight + weight(&manifest);
+        if self.full || weight > MAX_WEIGHT {
+            self.full = true;
             self.beyond.left_out.insert(want.digest.clone());
         } else {
-            self.bytes = bytes;
+            self.weight = weight;
             self.take(want.digest.clone(), manifest, want.depth);
         }
     }
@@ -203,6 +232,6 @@ impl Lint {
             self.manifests += 1;
         }
         self.sought.insert(digest.clone(), seek);
-        self.queue.push(Want { digest: digest.clone(), media_type: media_type.cloned(), seek, depth });
+        self.queue.push_back(Want { digest: digest.clone(), media_type: media_type.cloned(), seek, depth });
     }
 }

@@ -13,6 +13,10 @@ pub(super) fn note(tree: &Tree, beyond: &Beyond, node: &TreeDocument, notes: &mu
         if let Some(held) = tree.held(&child.descriptor.digest) {
             stored::note(child, held, notes);
         }
+        if child.kind == ChildKind::Config && beyond.left_out.contains(&child.descriptor.digest) {
+            let message = format!("the config was not read: {}", Beyond::bounds_of_configs());
+            notes.add(Rule::TreeTooLarge, |rule| Finding::of(rule, child, message));
+        }
         if child.kind == ChildKind::Manifest {
             unreadable(tree, child, notes);
             left_out(tree, beyond, node, child, notes);
@@ -77,7 +81,6 @@ fn said(text: Option<&str>) -> Option<&str> {
 fn missing_subject(tree: &Tree, node: &TreeDocument, notes: &mut Notes) {
     let missing = |subject: &&crate::Descriptor| matches!(tree.held(&subject.digest), Some(None));
     if let Some(subject) = node.manifest.subject().filter(missing) {
-        let message = format!("the subject {} is not stored here, which is allowed", subject.digest);
-        notes.add(Rule::MissingSubject, |rule| Finding::describing(rule, "/subject", subject, message));
+        notes.add(Rule::MissingSubject, |_| stored::without(subject));
     }
 }

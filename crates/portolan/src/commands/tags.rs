@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use portolan_model::{Reference, Tag};
+use portolan_model::{Digest, Reference, Tag};
 use portolan_registry::copy::Place;
 use portolan_registry::{PageRequest, PutManifest, TagUpdate};
 use serde::Serialize;
@@ -139,15 +139,16 @@ async fn set(arguments: &Set) -> Outcome {
     let places = arguments.options.places()?;
     let Source { place, reference } = places.edited(location).await?;
     let document = documents::read(&place, &reference).await.map_err(|failure| location.advised(failure))?;
-    put_tags(&place, &document, &arguments.tags).await.map_err(|failure| location.failed(failure))?;
+    let digest = put_tags(&place, &document, &arguments.tags).await.map_err(|failure| location.failed(failure))?;
     places.finish(location).await?;
     for tag in &arguments.tags {
-        places.talk().say(format_args!("{}:{tag} is {}", place.name, document.info.digest));
+        places.talk().say(format_args!("{}:{tag} is {digest}", place.name));
     }
     Ok(())
 }
 
-async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome {
+/// Answers where the tags point then, which is elsewhere where the registry converts what tags are set to.
+async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome<Digest> {
     let options = PutManifest {
         media_type: Some(document.info.media_type.clone()),
         digest: Some(document.info.digest.clone()),
@@ -155,8 +156,8 @@ async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome {
         ..PutManifest::default()
     };
     let bytes = Bytes::clone(&document.bytes);
-    place.registry.put_manifest(&place.context, &place.repository, bytes, options).await?;
-    Ok(())
+    let outcome = place.registry.put_manifest(&place.context, &place.repository, bytes, options).await?;
+    Ok(outcome.normalised.unwrap_or(outcome.digest))
 }
 
 async fn delete(arguments: &Delete) -> Outcome {

@@ -35,13 +35,25 @@ fn explain(error: &figment::Error) -> String {
         Kind::UnknownField(found, known) => unknown_key(found, known),
         other => format!("{other}"),
     };
-    let path = error.path.join(".");
-    let key = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    let key = match error.path.as_slice() {
+        [] => String::new(),
+        [list, position, rest @ ..] if list == "policy" => {
+            let entry = entry(position);
+            if rest.is_empty() { format!("{entry}: ") } else { format!("{entry}: {}: ", rest.join(".")) }
+        }
+        path => format!("{}: ", path.join(".")),
+    };
     let source = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
         Some(source) => format!(" (in {source})"),
         None => format!(" (in {})", metadata.name),
     });
     format!("configuration: {key}{what}{source}")
+}
+
+/// An entry of `[[policy]]`, as `config check` counts them: from 1.
+fn entry(position: &str) -> String {
+    let number = position.parse::<usize>().map_or_else(|_| position.to_owned(), |position| (position + 1).to_string());
+    format!("entry {number} of [[policy]]")
 }
 
 fn unknown_key(found: &str, known: &[&str]) -> String {

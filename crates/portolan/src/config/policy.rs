@@ -42,13 +42,17 @@ pub(crate) enum Normalise {
 }
 
 impl PolicyEntry {
-    /// The entry as a rule, `position` being its place in the list.
+    /// The entry as a rule, `position` being its place in the list, the first being 0.
     ///
     /// # Errors
     /// [`ConfigError`] with the key that is wrong.
     pub(crate) fn rule(&self, position: usize) -> Result<PolicyRule, ConfigError> {
         let wrong = |key: &str, message: String| {
-            ConfigError::Invalid(format!("configuration: policy.{position}.{key}: {message}"))
+            ConfigError::Invalid(format!(
+                "configuration: entry {} of [[policy]] ({:?}): {key}: {message}",
+                position + 1,
+                self.repositories
+            ))
         };
         let policy = self.policy().map_err(|(key, message)| wrong(key, message))?;
         PolicyRule::new(&self.repositories, policy).map_err(|error| wrong("repositories", error.to_string()))
@@ -64,6 +68,11 @@ impl PolicyEntry {
             policy = policy.for_manifest_types(types);
         }
         Ok(match self.normalise {
+            Some(Normalise::Oci) if policy.takes_only(Family::Oci) => {
+                let message = "nothing would ever be converted, since preset = \"oci-only\" refuses what could be; \
+                               leave one of the two out";
+                return Err(("normalise", message.into()));
+            }
             Some(Normalise::Oci) => policy.normalising(Family::Oci),
             None => policy,
         })

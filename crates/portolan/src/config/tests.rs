@@ -66,7 +66,14 @@ fn wrong_values_are_refused_with_their_key() {
     let message = refused("[[policy]]\nrepositories = \"a\"\npreset = \"sparce\"\n");
     assert!(message.contains("policy") && message.contains("`sparse`"), "{message}");
     let message = refused("[[policy]]\nrepositories = \"a[\"\npreset = \"open\"\n");
-    assert!(message.contains("policy.0.repositories"), "{message}");
+    assert!(message.contains("entry 1 of [[policy]] (\"a[\"): repositories: "), "{message}");
+    for pattern in ["", "Mirror/**", "/mirror/**", "a/**, b/**", "host:5000/a/**"] {
+        let message =
+            refused(&format!("[[policy]]\nrepositories = \"**\"\n[[policy]]\nrepositories = \"{pattern}\"\n"));
+        let expected =
+            format!("entry 2 of [[policy]] (\"{pattern}\"): repositories: \"{pattern}\" matches no repository");
+        assert!(message.contains(&expected), "{message}");
+    }
     let message = refused("[telemetry]\nlog = \"portolan=loud\"\n");
     assert!(message.contains("telemetry.log"), "{message}");
 }
@@ -113,19 +120,31 @@ fn what_is_wrong_in_a_policy_is_told_with_its_key() {
     let refused = |text: &str| refused(&format!("[[policy]]\nrepositories = \"**\"\n{text}"));
     let message = refused("[policy.rules]\nindex-nestd = \"warn\"\n");
     assert!(
-        message.contains("policy.0.rules: there is no rule \"index-nestd\"; did you mean \"index-nested\"?"),
+        message.contains(
+            "entry 1 of [[policy]] (\"**\"): rules: there is no rule \"index-nestd\"; did you mean \"index-nested\"?"
+        ),
         "{message}"
     );
     let message = refused("[policy.rules]\nindex-nested = \"warning\"\n");
-    assert!(message.contains("policy") && message.contains("`accept`, `warn`"), "{message}");
+    assert!(message.contains("entry 1 of [[policy]]: rules.index-nested: "), "{message}");
+    assert!(message.contains("`accept`, `warn`"), "{message}");
     let message = refused("manifest_types = []\n");
-    assert!(message.contains("policy.0.manifest_types: an empty list"), "{message}");
+    assert!(message.contains("(\"**\"): manifest_types: an empty list"), "{message}");
     let message = refused("manifest_types = [\"oci\"]\n");
-    assert!(message.contains("policy.0.manifest_types: \"oci\" is no media type"), "{message}");
+    assert!(message.contains("(\"**\"): manifest_types: \"oci\" is no media type"), "{message}");
     let message = refused("normalise = \"docker\"\n");
     assert!(message.contains("policy") && message.contains("`oci`"), "{message}");
     let message = refused("rule = 1\n");
     assert!(message.contains("did you mean \"rules\"?"), "{message}");
+}
+
+#[test]
+fn what_takes_oci_alone_has_nothing_to_normalise() {
+    let message = refused("[[policy]]\nrepositories = \"**\"\npreset = \"oci-only\"\nnormalise = \"oci\"\n");
+    assert!(message.contains("normalise: nothing would ever be converted"), "{message}");
+    let lenient = "preset = \"oci-only\"\nnormalise = \"oci\"\n[policy.rules]\ntype-not-allowed = \"warn\"\n";
+    assert!(policy(lenient).normalises().is_some());
+    assert!(policy("preset = \"docker-only\"\nnormalise = \"oci\"\n").normalises().is_some());
 }
 
 #[test]

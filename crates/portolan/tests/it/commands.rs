@@ -1,8 +1,11 @@
 //! What the commands print and how they end.
 
 use std::fs;
+use std::process::Command;
 
-use super::{portolan, text};
+use serde_json::{Value, json};
+
+use super::{binary, portolan, text};
 
 #[test]
 fn wrong_usage_ends_with_2() {
@@ -11,6 +14,22 @@ fn wrong_usage_ends_with_2() {
     let output = portolan(&["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--anonymous"), "{}", text(&output.stderr));
+}
+
+/// As docs/configuration.md says it.
+#[test]
+fn policies_of_the_environment_replace_those_of_the_file() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let (_, entries) = page.split_once("\nPORTOLAN_POLICY='").unwrap();
+    let (entries, _) = entries.split_once('\'').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("portolan.toml");
+    fs::write(&file, "[[policy]]\nrepositories = \"of-the-file\"\n").unwrap();
+    let arguments = ["config", "show", "--json", "--config", file.to_str().unwrap()];
+    let output = Command::new(binary()).args(arguments).env("PORTOLAN_POLICY", entries).output().unwrap();
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let patterns = [&shown["policy"][0]["repositories"], &shown["policy"][1]["repositories"]];
+    assert_eq!((patterns, shown["policy"].as_array().unwrap().len()), ([&json!("mirror/**"), &json!("release/**")], 2));
 }
 
 #[test]

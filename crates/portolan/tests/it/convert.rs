@@ -1,8 +1,12 @@
 //! `portolan convert`, and `copy` and `index create` that convert: what is said, what arrives, and that once is enough.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use portolan_model::fixtures::{Index, image};
 use portolan_model::{Digest, MediaType};
 use portolan_registry::contract::Repository;
+use portolan_testkit::proxy::{Class, Fault, Method, Proxy, Requests, StatusCode, When};
 use serde_json::{Value, json};
 
 use super::text;
@@ -132,6 +136,117 @@ async fn an_index_may_be_made_consistent() {
         assert_eq!(made["manifests"][1]["platform"]["architecture"], "amd64");
     }
     assert_eq!(raw(&person, &children[1])["mediaType"], MediaType::DOCKER_MANIFEST, "the child's own tag stays");
+}
+
+#[tokio::test]
+async fn a_tag_whose_conditions_nobody_holds_is_changed_with_a_word() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    mixed(&repository).await;
+    let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
+    let silent = Fault::Refuse { status: StatusCode::NOT_FOUND, retry_after: None };
+    proxy.spoil(Requests::of(Method::GET, Class::Base), When::Always, silent);
+    let at = format!("{}/app:v1", proxy.address());
+    let before = repository.tagged("v1").await.unwrap();
+    let output = person.run(&["convert", &format!("{at}@{before}"), &at, "--to", "OCI"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains(&format!("it was at {before} just before")), "{said}");
+    assert_ne!(repository.tagged("v1").await.unwrap(), before);
+    let server_s = server.at("app:v1");
+    let output = person.run(&["convert", &server_s, &server_s, "--flatten"]);
+    assert!(!text(&output.stderr).contains("just before"), "Portolan holds conditions");
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_meanwhile_stays_where_it_is() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    repository.image(&image("a").docker(), &["v1"]).await;
+    let other = repository.image(&image("other"), &["other"]).await;
+    let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
+    let silent = Fault::Refuse { status: StatusCode::NOT_FOUND, retry_after: None };
+    proxy.spoil(Requests::of(Method::GET, Class::Base), When::Always, silent);
+    let looks = Requests::of(Method::HEAD, Class::Blob);
+    proxy.spoil(looks.clone(), When::Always, Fault::Delay(Duration::from_secs(3)));
+    let at = format!("{}/app:v1", proxy.address());
+    let mut command = person.command(&["convert", &at, &at, "--to", "oci"]);
+    let running = command.stderr(Stdio::piped()).spawn().unwrap();
+    while proxy.count(&looks) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    repository.image(&image("other"), &["v1"]).await;
+    let output = running.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains(&format!("was moved to {other} meanwhile")), "{said}");
+    assert_eq!(repository.tagged("v1").await, Some(other));
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_asked_for_once() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    repository.image(&image("z").layer_of_type(ZSTD, "z"), &["v1"]).await;
+    let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
+    let at = format!("{}/app:v1", proxy.address());
+    let said = person.fails(&["convert", &at, &at, "--to", "docker"], 2);
+    assert!(said.contains(ZSTD), "{said}");
+    assert_eq!(proxy.count(&Requests::of(Method::GET, Class::Manifest)), 1);
+}
+
+#[tokio::test]
+async fn signatures_do_not_fit_into_an_archive_of_docker_s() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    let app = image("a");
+    let cosign = format!("sha256-{}.sig", app.digest().encoded());
+    repository.image(&app, &["v1"]).await;
+    repository.image(&image("signature"), &[&cosign]).await;
+    let output = person.run(&["convert", &server.at("app:v1"), "docker-archive:a.tar:app:v1", "--to", "docker"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("signatures, is left behind"), "{said}");
+    assert!(person.path("a.tar").exists());
+}
+
+#[tokio::test]
+async fn an_index_too_deep_is_a_mistake_of_whoever_asks() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    repository.image(&image("a"), &[]).await;
+    let mut index = Index::oci().image(&image("a"), "linux/amd64");
+    for _ in 0..16 {
+        repository.index(&index, &[]).await;
+        index = Index::oci().nested(&index, None);
+    }
+    repository.index(&index, &["v1"]).await;
+    let [source, target] = ["app:v1", "flat:v1"].map(|reference| server.at(reference));
+    let said = person.fails(&["copy", &source, &target], 2);
+    assert!(said.contains("portolan convert --flatten"), "{said}");
+    person.prints(&["convert", &source, &target, "--flatten"]);
+    assert_eq!(types(&raw(&person, &target)), [MediaType::OCI_MANIFEST]);
+}
+
+#[tokio::test]
+async fn a_consistent_list_has_no_attestations_of_the_other_format() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("app");
+    let (app, attestation) = (image("a"), image("b").layer_of_type("application/vnd.in-toto+json", "statement"));
+    let mut attached = json!(attestation.descriptor());
+    attached["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    attached["annotations"] = json!({"vnd.docker.reference.digest": app.digest()});
+    let index = Index::oci().image(&app, "linux/amd64").child(attached);
+    for image in [&app, &attestation] {
+        repository.image(image, &[]).await;
+    }
+    repository.index(&index, &["v1"]).await;
+    let (child, target) = (server.at("app:v1"), server.at("app:list"));
+    let output = person.run(&["index", "create", "--consistent", "--docker", &target, &child]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("is left out") && said.contains("does not come along"), "{said}");
+    let list = raw(&person, &target);
+    assert_eq!(types(&list), [MediaType::DOCKER_LIST]);
+    let inner = format!("{}@{}", server.at("app"), list["manifests"][0]["digest"].as_str().unwrap());
+    assert_eq!(types(&raw(&person, &inner)), [MediaType::DOCKER_MANIFEST]);
 }
 
 #[test]

@@ -96,6 +96,42 @@ async fn is_changed_and_says_from_what() {
 }
 
 #[tokio::test]
+async fn the_digest_that_is_printed_is_that_of_the_tag() {
+    let (server, person) = (Server::start(), Person::new());
+    let repository = server.repository("normalised/app");
+    let docker = image("a").docker();
+    repository.image(&docker, &[]).await;
+    let (target, child) = (server.at("normalised/app:v1"), server.at(&format!("normalised/app@{}", docker.digest())));
+    for command in [["index", "create", &target, &child], ["index", "add", &target, &child]] {
+        let printed = person.prints_text(&command);
+        assert_eq!(printed, format!("{target}@{}\n", repository.tagged("v1").await.unwrap()));
+    }
+    let set = person.run(&["tags", "set", &child, "v2"]);
+    let expected = format!("{}:v2 is {}\n", server.at("normalised/app"), repository.tagged("v2").await.unwrap());
+    assert!(text(&set.stderr).ends_with(&expected), "{}", text(&set.stderr));
+}
+
+#[tokio::test]
+async fn what_the_registry_warns_of_can_be_typed() {
+    let (server, person) = (Server::start(), Person::new());
+    let (oci, docker) = (image("a"), image("b").docker());
+    for image in [&oci, &docker] {
+        server.repository("app").image(image, &[]).await;
+    }
+    let children = [&oci, &docker].map(|image| server.at(&format!("app@{}", image.digest())));
+    let made = person.run(&["index", "create", &server.at("app:v1"), &children[0], &children[1]]);
+    let copied = person.run(&["copy", &server.at("app:v1"), &server.at("other:v2")]);
+    for (output, reference) in [(made, "app:v1"), (copied, "other:v2")] {
+        let said = text(&output.stderr);
+        let mend = format!("; to mend it: portolan convert {} DST --to oci\n", server.at(reference));
+        assert!(
+            said.contains(&format!("{} warns: index-mixed-families at ", server.host())) && said.contains(&mend),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_index_is_left_alone() {
     let (server, person) = (Server::start(), Person::new());
     push(&server, "app", "amd64").await;

@@ -61,6 +61,26 @@ async fn an_error_ends_with_1_and_a_missing_reference_with_3() {
 }
 
 #[tokio::test]
+async fn what_is_in_an_inner_index_is_mended_by_what_can_be_typed() {
+    let (server, person) = (Server::start(), Person::new());
+    let (one, two) = (image("a").built_for("linux/amd64"), image("b").built_for("linux/amd64"));
+    let inner = Index::oci().image(&one, "linux/amd64").image(&two, "linux/amd64");
+    let repository = server.repository("app");
+    repository.image(&one, &[]).await;
+    repository.image(&two, &[]).await;
+    repository.index(&inner, &[]).await;
+    repository.index(&Index::oci().nested(&inner, None), &["v1"]).await;
+    let told = prints(&person, &["lint", &server.at("app:v1")], 0);
+    let mend = told.lines().find_map(|line| line.trim().strip_prefix("mend: ").filter(|mend| mend.contains("remove")));
+    let flat = server.at("app:flat");
+    for command in mend.unwrap().replace("DST", &flat).split(" && ") {
+        person.prints(&command.split(' ').skip(1).collect::<Vec<_>>());
+    }
+    let told = prints(&person, &["lint", &flat], 0);
+    assert_eq!(told, "no findings in 2 documents\n");
+}
+
+#[tokio::test]
 async fn a_target_is_told_with_its_cause_source_and_mend() {
     let (server, person) = (Server::start(), Person::new());
     let (docker, _) = mixed(&server, "app").await;
@@ -153,9 +173,41 @@ async fn a_policy_answers_as_a_push_would_be_answered() {
         "{report}"
     );
     assert_eq!((&first["verdict"], &first["digest"]), (&json!("reject"), &json!(docker.digest())), "{report}");
+    assert_eq!(first["mend"], json!(format!("portolan convert {reference} DST --to oci")));
     mixed(&server, "other").await;
     prints(&person, &["lint", &server.at("other:v1"), "--policy", file], 0);
 
     let said = person.fails(&["lint", &reference, "--policy", "oci-olny"], 2);
     assert!(said.contains("open, sparse, oci-only and docker-only"), "{said}");
+}
+
+#[tokio::test]
+async fn a_policy_that_normalises_tells_where_the_tags_would_point() {
+    let (server, person) = (Server::start(), Person::new());
+    let (_, index) = mixed(&server, "team/app").await;
+    let file = person.path("portolan.toml");
+    let answer = |reference: &str, rules: &str, status: i32| {
+        let entry = format!("[[policy]]\nrepositories = \"**\"\nnormalise = \"oci\"\nrules = {{ {rules} }}\n");
+        std::fs::write(&file, entry).unwrap();
+        prints(&person, &["lint", "--json", &server.at(reference), "--policy", file.to_str().unwrap()], status)
+    };
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    // What a push of the same is answered.
+    person.prints(&["copy", &server.at("team/app:v1"), &server.at("normalised/app:v1")]);
+    let tagged = server.repository("normalised/app").tagged("v1").await.unwrap();
+    assert_ne!(tagged, index.digest());
+    let said = json(answer("team/app:v1", "", 0));
+    let warned = said["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "warn").count();
+    assert_eq!((&said["normalised"], warned), (&json!(tagged), 0), "{said}");
+    let told = prints(&person, &["lint", &server.at("team/app:v1"), "--policy", file.to_str().unwrap()], 0);
+    assert!(told.starts_with(&format!("The tags would be set to {tagged}, ")), "{told}");
+
+    let lost = Index::oci().image(&image("lost").docker(), "linux/amd64");
+    server.repository("sparse/app").index(&lost, &["v1"]).await;
+    let said = json(answer("sparse/app:v1", "missing-child = \"accept\"", 0));
+    let finding = said["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == "not-normalised");
+    assert_eq!(finding.unwrap()["verdict"], "warn", "{said}");
+    let rules = "missing-child = \"accept\", not-normalised = \"reject\"";
+    let said = json(answer("sparse/app:v1", rules, 1));
+    assert_eq!((&said["accepted"], &said["findings"][0]["rule"]), (&json!(false), &json!("not-normalised")), "{said}");
 }

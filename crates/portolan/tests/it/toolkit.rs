@@ -11,10 +11,16 @@ use tempfile::TempDir;
 
 use super::{binary, text};
 
-const CONFIGURATION: &str =
-    "[telemetry]\nlog = \"warn\"\n[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
+const CONFIGURATION: &str = r#"
+telemetry.log = "warn"
+policy = [
+    { repositories = "sparse/**", preset = "sparse" },
+    { repositories = "normalised/**", normalise = "oci" },
+]
+"#;
 
-/// A registry that runs until it is dropped. Content may be absent below `sparse/`.
+/// A registry that runs until it is dropped. Content may be absent below `sparse/`, and tags are set to what is OCI's
+/// below `normalised/`.
 pub(crate) struct Server {
     process: Process,
     registry: Arc<dyn Registry>,

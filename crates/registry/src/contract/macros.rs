@@ -235,6 +235,7 @@ macro_rules! contract_tests_local {
             another_type_than_the_stored_one_is_told,
             what_was_known_before_is_judged,
             what_is_taken_in_is_judged,
+            what_is_taken_in_is_told,
         ] }
     };
 }

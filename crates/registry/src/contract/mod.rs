@@ -25,6 +25,7 @@ pub mod blobs;
 pub mod concurrency;
 pub mod deletes;
 pub mod dry_runs;
+mod examples;
 pub mod guards;
 pub mod kinds;
 pub mod local;
@@ -152,6 +153,12 @@ pub fn unknown_digest() -> Digest {
 /// A digest that is well-formed and cannot be computed here.
 pub fn unverifiable_digest() -> Digest {
     "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262".parse().expect("a digest")
+}
+
+/// The documents of the findings that an error's detail says were rejected; null stands for the one that was pushed.
+fn documents(error: &Error) -> Vec<&Value> {
+    let findings = error.detail()["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    findings.iter().filter(|finding| finding["verdict"] == "reject").map(|finding| &finding["document"]).collect()
 }
 
 /// The rules of the findings that an error's detail says were rejected, each with its pointer, in the order of pointers.

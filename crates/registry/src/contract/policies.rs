@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use portolan_model::fixtures::{Image, Index, image};
-use portolan_model::{Finding, MediaType, Rule};
+use portolan_model::{Digest, Finding, MediaType, Rule};
 use serde_json::json;
 
-use super::{Repository, findings, refused};
+use super::examples::{Example, example};
+use super::{Repository, documents, findings, refused};
 use crate::{Kind, Policy, Preset, PutManifest, PutOutcome, Registry, Verdict};
 
 /// An index that is stored, with a key that it has twice.
@@ -54,26 +55,33 @@ pub async fn a_rejection_tells_everything(registry: Arc<dyn Registry>) {
     }
 }
 
-/// One rule may be rejected, told or accepted, whatever the preset says of it.
+/// Each rule may be rejected, told or accepted, whatever the preset says of it.
 pub async fn each_rule_has_its_verdict(registry: Arc<dyn Registry>) {
-    let index = Index::oci().media_type();
-    for verdict in [Verdict::Accept, Verdict::Warn] {
-        let repository = place(&registry, Policy::default().with(Rule::DuplicateKey, verdict)).await;
-        let outcome = repository.put(TWICE.into(), &index, &["v1"]).await.expect("it is taken");
-        assert_eq!(verdicts(&outcome, Rule::DuplicateKey), [verdict]);
-        let warned = outcome.warnings().any(|finding| finding.rule == Rule::DuplicateKey);
-        assert_eq!(warned, verdict == Verdict::Warn);
+    let repository = Repository::of(&registry, "team/app");
+    for rule in Rule::ALL {
+        let Some(Example { bytes, media_type, blobs, manifests, policy }) = example(rule) else { continue };
+        for content in blobs {
+            repository.blob(content).await;
+        }
+        for (bytes, media_type) in manifests {
+            repository.manifest(bytes, &media_type, &[]).await;
+        }
+        let alone = Rule::ALL.into_iter().fold(policy, |policy, rule| policy.with(rule, Verdict::Accept));
+        let put = async |verdict: Verdict| {
+            let judging = repository.clone().with_policy(alone.clone().with(rule, verdict));
+            judging.put(bytes.clone(), &media_type, &[rule.id()]).await
+        };
+        let kind = if rule == Rule::MissingChild { Kind::ContentMissing } else { Kind::ManifestInvalid };
+        let error = refused(put(Verdict::Reject).await, &kind);
+        assert!(findings(&error).iter().all(|(id, _)| id == rule.id()), "{rule}: {}", error.detail());
+        refused(repository.get(rule.id()).await, &Kind::ManifestUnknown);
+        let outcome = put(Verdict::Warn).await.expect("it is taken");
+        let warned: Vec<_> = outcome.warnings().map(|finding| finding.rule).collect();
+        assert!(!warned.is_empty() && warned.iter().all(|warned| *warned == rule), "{rule}: {outcome:?}");
+        let outcome = put(Verdict::Accept).await.expect("it is taken");
+        assert_eq!(outcome.warnings().next(), None, "{rule}");
+        repository.serves(rule.id(), &Digest::sha256(&bytes), &media_type, &bytes).await;
     }
-    let strict = place(&registry, Policy::default().with(Rule::DuplicateKey, Verdict::Reject)).await;
-    let error = refused(strict.put(TWICE.into(), &index, &["v2"]).await, &Kind::ManifestInvalid);
-    assert_eq!(findings(&error), [("duplicate-key".to_owned(), "/annotations/a".to_owned())]);
-    refused(strict.get("v2").await, &Kind::ManifestUnknown);
-
-    let lenient = place(&registry, Policy::default().with(Rule::TwoShapes, Verdict::Warn)).await;
-    let both = Index::oci().field("layers", json!([]));
-    let outcome = lenient.put(both.bytes(), &index, &["v3"]).await.expect("it is taken");
-    assert_eq!(verdicts(&outcome, Rule::TwoShapes), [Verdict::Warn]);
-    lenient.serves("v3", &both.digest(), &index, &both.bytes()).await;
 }
 
 /// A repository for one family takes nothing of the other, nor what names such a thing.
@@ -139,16 +147,46 @@ pub async fn what_was_known_before_is_judged(registry: Arc<dyn Registry>) {
     assert_eq!(verdicts(&outcome, Rule::PlatformMismatch), [Verdict::Warn]);
 }
 
-/// A child that was pushed as a blob is held against the policy too, and the refusal says which.
+/// Children that were pushed as blobs are held against the policy too; the refusal tells of all of them, and of the parent.
 pub async fn what_is_taken_in_is_judged(registry: Arc<dyn Registry>) {
     let policy = Policy::default().with(Rule::DuplicateKey, Verdict::Reject);
     let repository = place(&registry, policy).await;
-    let digest = repository.blob(TWICE).await;
-    let index = Index::oci().child_of_type(MediaType::OCI_INDEX, TWICE.as_bytes(), None);
+    let twice = repository.blob(TWICE).await;
+    let (two_shapes, hollow) = (Index::oci().field("layers", json!([])), image("hollow").layers(["nowhere"]));
+    repository.blob(two_shapes.bytes()).await;
+    for content in [hollow.blobs()[0].clone(), hollow.bytes()] {
+        repository.blob(content).await;
+    }
+    let index = Index::oci()
+        .child_of_type(MediaType::OCI_INDEX, TWICE.as_bytes(), None)
+        .nested(&two_shapes, None)
+        .image(&hollow, "linux/amd64")
+        .image(&image("absent"), "linux/arm64");
     let error = refused(repository.put(index.bytes(), &index.media_type(), &["v1"]).await, &Kind::ManifestInvalid);
-    assert_eq!((&error.detail()["pointer"], &error.detail()["digest"]), (&json!("/manifests/0"), &json!(digest)));
-    assert_eq!(error.detail()["reason"]["findings"][0]["rule"], "duplicate-key", "{}", error.detail());
-    assert!(error.message().starts_with("/manifests/0 "), "{error}");
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
+    let told = [json!(null), json!(twice), json!(two_shapes.digest()), json!(hollow.digest())];
+    assert_eq!(documents(&error), told.iter().collect::<Vec<_>>(), "{}", error.detail());
+    let expected =
+        [("duplicate-key", "/annotations/a"), ("missing-child", "/layers/0"), ("missing-child", "/manifests/3")];
+    let found = findings(&error);
+    for (rule, pointer) in expected {
+        assert!(found.contains(&(rule.into(), pointer.into())), "{found:?}");
+    }
+    for digest in [&twice, &two_shapes.digest(), &hollow.digest()] {
+        refused(repository.get(digest).await, &Kind::ManifestUnknown);
+    }
     refused(repository.get("v1").await, &Kind::ManifestUnknown);
+}
+
+/// What is told of children that were pushed as blobs names them as its document.
+pub async fn what_is_taken_in_is_told(registry: Arc<dyn Registry>) {
+    let repository = place(&registry, Preset::Open).await;
+    let twice = repository.blob(TWICE).await;
+    let index = Index::oci().child_of_type(MediaType::OCI_INDEX, TWICE.as_bytes(), None);
+    let tried = repository.rehearse(index.bytes(), &index.media_type(), &["v1"]).await.expect("it would be taken");
+    let outcome = repository.put(index.bytes(), &index.media_type(), &["v1"]).await.expect("it is taken");
+    let told = outcome.warnings().find(|finding| finding.rule == Rule::DuplicateKey).expect("it is told");
+    assert_eq!((told.document.as_ref(), told.pointer.as_str()), (Some(&twice), "/annotations/a"));
+    assert_eq!(outcome, tried);
+    let again = repository.put(index.bytes(), &index.media_type(), &["v1"]).await.expect("it is taken");
+    assert!(again.warnings().all(|finding| finding.document.is_none()), "it is a manifest by now: {again:?}");
 }

@@ -41,6 +41,7 @@ use crate::TagUpdate;
 pub use observer::{Event, Observer};
 pub use place::Place;
 pub use plan::{Action, Outcome, Plan, PlannedBlob, PlannedDocument, Rewritten, Tally};
+pub use planner::TooDeep;
 pub use sessions::{NoSessions, Sessions};
 
 use claims::Claims;

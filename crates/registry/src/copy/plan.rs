@@ -6,10 +6,10 @@ use portolan_model::{Descriptor, Digest, MediaType, Platform, RepositoryName};
 use serde::Serialize;
 
 use super::Request;
-use crate::TagUpdate;
+use crate::{Precondition, TagUpdate};
 
 /// All that a copy will do. Its JSON has stable names.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     #[serde(skip)]
@@ -173,6 +173,14 @@ impl Plan {
     #[must_use]
     pub fn without_bytes(mut self) -> Self {
         self.manifests.iter_mut().for_each(|document| document.bytes = Bytes::new());
+        self
+    }
+
+    /// The same plan for a target that holds no conditions on tags: they are set wherever they point.
+    #[must_use]
+    pub fn without_conditions(mut self) -> Self {
+        let updates = self.manifests.iter_mut().flat_map(|document| &mut document.updates);
+        updates.for_each(|update| update.precondition = Precondition::None);
         self
     }
 

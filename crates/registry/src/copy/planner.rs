@@ -17,6 +17,9 @@ use crate::{Error, Kind, Result, TagUpdate};
 /// Deepest nesting that is followed.
 const MAX_DEPTH: usize = 16;
 
+/// Deepest nesting that is followed if nothing of it is to be left.
+const MAX_DEPTH_TO_FLATTEN: usize = 256;
+
 impl Copier {
     /// What copying would do; nothing is written.
     ///
@@ -134,21 +137,25 @@ impl Planner<'_> {
 
     /// Visits everything below, level by level, each thing once.
     pub(super) async fn descend(&mut self, mut level: Vec<Want>, options: &Options) -> Result<()> {
-        for _ in 0..=MAX_DEPTH {
+        let flatten = options.conversion.is_some_and(|conversion| conversion.flatten);
+        let deepest = if flatten { MAX_DEPTH_TO_FLATTEN } else { MAX_DEPTH };
+        for depth in 0.. {
             let mut seen = HashSet::new();
             level.retain(|want| {
                 !self.tree.knows(&want.descriptor.digest) && seen.insert(want.descriptor.digest.clone())
             });
             if level.is_empty() {
-                return Ok(());
+                break;
+            }
+            if depth > deepest {
+                return Err(too_deep(deepest, flatten));
             }
             let visits = level.drain(..).map(|want| visit(self.request, options, want));
             for visit in in_order(self.jobs, visits).await? {
                 level.extend(self.tree.take(visit, options));
             }
         }
-        let message = format!("the indexes are nested more than {MAX_DEPTH} levels deep");
-        Err(Error::new(Kind::ManifestInvalid, message))
+        Ok(())
     }
 
     /// Every document under the roots, children first, those with tags behind all others, and the last
@@ -208,7 +215,7 @@ impl Planner<'_> {
     async fn blobs(&self, manifests: &[PlannedDocument]) -> Result<Vec<PlannedBlob>> {
         let named = self.named(manifests);
         let blobs =
-            self.tree.blobs.iter().filter(|blob| self.became.is_empty() || named.contains(&blob.descriptor.digest));
+            self.tree.blobs.iter().filter(|blob| !self.options.reshapes() || named.contains(&blob.descriptor.digest));
         in_order(self.jobs, blobs.map(|blob| self.blob(blob))).await
     }
 
@@ -239,4 +246,17 @@ impl Planner<'_> {
 /// Whether a tag need not be set, since it points there already.
 fn is_settled(update: &TagUpdate, current: Option<&Digest>, digest: &Digest) -> bool {
     current == Some(digest) && update.precondition.holds(current)
+}
+
+/// Indexes that are nested deeper than is followed.
+#[derive(Debug, thiserror::Error)]
+#[error("the indexes are nested more than {deepest} levels deep{}", if *.flatten { "" } else { "; take them apart with portolan convert --flatten" })]
+pub struct TooDeep {
+    deepest: usize,
+    flatten: bool,
+}
+
+fn too_deep(deepest: usize, flatten: bool) -> Error {
+    let error = TooDeep { deepest, flatten };
+    Error::new(Kind::ManifestInvalid, error.to_string()).with_source(error)
 }

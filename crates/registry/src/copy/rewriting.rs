@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use portolan_model::convert::{Conversion, ConvertError, Format, Remark, Written, convert};
-use portolan_model::{ChildKind, Digest, Manifest, MediaType, Platform};
+use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform};
 
 use super::plan::{PlannedDocument, Rewritten};
 use super::planner::Planner;
@@ -88,16 +88,25 @@ impl Planner<'_> {
         Err(Error::new(Kind::ManifestUnknown, message))
     }
 
-    /// What the config of an image says; an artifact's need not name a platform.
+    /// What the config of an image says; one that is larger than any reader takes says nothing.
     async fn platform(&self, manifest: &Manifest) -> Result<Option<Platform>> {
         let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
+        let config = config.map(|config| &config.descriptor).filter(|config| says_platform(config));
         let Some(config) = config else { return Ok(None) };
+        let bytes = self.small_blob(&config.digest).await.map_err(|error| {
+            error.while_doing(format!("reading the config {}", self.request.source.at(&config.digest)))
+        })?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// A blob of the source; nothing if it is not there, or is not small.
+    async fn small_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
         let Place { registry, context, repository, .. } = &self.request.source;
-        let Some(read) = found(registry.get_blob(context, repository, &config.descriptor.digest, None).await)? else {
-            return Ok(None);
-        };
-        let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
-        Ok(serde_json::from_slice(&bytes).ok())
+        let Some(read) = found(registry.get_blob(context, repository, digest, None).await)? else { return Ok(None) };
+        match read.body.collect(MAX_MANIFEST_BYTES).await {
+            Err(error) if *error.kind() == Kind::TooLarge => Ok(None),
+            bytes => bytes.map(Some),
+        }
     }
 
     async fn convert(&mut self, root: &Digest) -> Result<()> {
@@ -113,7 +122,7 @@ impl Planner<'_> {
             document: before.get(&remark.document).map_or_else(|| remark.document.clone(), |old| (*old).clone()),
             ..remark
         });
-        self.losses = losses.collect();
+        self.losses.extend(losses);
         self.take_written(converted.documents);
         Ok(())
     }
@@ -133,6 +142,11 @@ impl Planner<'_> {
         });
         Ok(in_order(self.jobs, reads).await?.into_iter().flatten().collect())
     }
+}
+
+/// Whether a config is one that names a platform: an artifact's is not.
+fn says_platform(config: &Descriptor) -> bool {
+    config.media_type.as_ref().is_none_or(MediaType::is_image_config)
 }
 
 /// A document that takes the place of another, under a digest by the same algorithm. Those here that

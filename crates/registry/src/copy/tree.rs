@@ -86,7 +86,11 @@ impl Tree {
     }
 
     pub(super) fn knows(&self, digest: &Digest) -> bool {
-        self.positions.contains_key(digest) || self.blob_positions.contains_key(digest)
+        self.positions.contains_key(digest) || self.has_blob(digest)
+    }
+
+    pub(super) fn has_blob(&self, digest: &Digest) -> bool {
+        self.blob_positions.contains_key(digest)
     }
 
     pub(super) fn blob(&mut self, blob: Blob) {
@@ -136,7 +140,8 @@ impl Tree {
     fn take_document(&mut self, mut document: Document, options: &Options) -> Vec<Want> {
         let mut wants = Vec::new();
         if let Some(manifest) = &document.manifest {
-            if !document.there || options.recheck {
+            // What is written anew in its place names the same parts, and nobody has looked at it for them.
+            if !document.there || options.recheck || options.reshapes() {
                 for part in manifest.children().iter().filter(|child| child.kind != ChildKind::Manifest) {
                     self.blob(Blob { descriptor: part.descriptor.clone(), required: part.required });
                 }
@@ -154,7 +159,12 @@ impl Tree {
 
 impl Options {
     pub(super) fn looks_behind_what_is_there(&self) -> bool {
-        self.recheck || self.referrers || self.conversion.is_some() || !self.platforms.is_empty()
+        self.recheck || self.referrers || self.reshapes()
+    }
+
+    /// Whether documents may be written anew.
+    pub(super) fn reshapes(&self) -> bool {
+        self.conversion.is_some() || !self.platforms.is_empty()
     }
 
     /// Whether a document's bytes are needed though the target may have it.

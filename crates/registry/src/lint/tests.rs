@@ -1,5 +1,6 @@
 //! Trees read out of a registry in memory, and out of one that fails.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -106,6 +107,41 @@ struct Reef {
 enum Fault {
     Fails(Kind),
     ServesOtherBytes,
+    /// None: what is served is weighed.
+    Weighs(Arc<Scales>),
+}
+
+/// How many bodies are held at the moment, and how many were at most.
+#[derive(Default)]
+struct Scales {
+    held: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A body on the scales.
+struct Weighed {
+    bytes: Bytes,
+    scales: Arc<Scales>,
+}
+
+impl Weighed {
+    fn body(bytes: Bytes, scales: &Arc<Scales>) -> Body {
+        let held = scales.held.fetch_add(1, Ordering::Relaxed) + 1;
+        scales.most.fetch_max(held, Ordering::Relaxed);
+        Bytes::from_owner(Self { bytes, scales: Arc::clone(scales) }).into()
+    }
+}
+
+impl AsRef<[u8]> for Weighed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Weighed {
+    fn drop(&mut self) {
+        self.scales.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Reef {
@@ -123,9 +159,10 @@ impl Reef {
     }
 
     fn body(&self, what: &impl ToString, body: Body) -> Body {
-        match self.fault {
-            Fault::ServesOtherBytes if what.to_string() == self.at.as_str() => Bytes::from_static(b"{}").into(),
-            _ => body,
+        match (&self.fault, body) {
+            (Fault::ServesOtherBytes, _) if what.to_string() == self.at.as_str() => Bytes::from_static(b"{}").into(),
+            (Fault::Weighs(scales), Body::Whole(bytes)) => Weighed::body(bytes, scales),
+            (_, body) => body,
         }
     }
 
@@ -236,4 +273,24 @@ async fn layers_are_not_read_and_nothing_is_asked_twice() {
     ];
     expected.sort_unstable();
     assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn no_more_than_a_handful_of_configs_are_held_at_a_time() {
+    let harbour = Harbour::new("app");
+    let mut index = Index::oci();
+    for number in 0..50 {
+        let image = image("a").config_field("number", json!(number));
+        harbour.repository.image(&image, &[]).await;
+        index = index.image(&image, "linux/amd64");
+    }
+    let digest = harbour.repository.index(&index, &[]).await;
+    let scales = Arc::new(Scales::default());
+    let tree = Reef::new(&harbour, digest.clone(), Fault::Weighs(Arc::clone(&scales))).look(&digest).await.unwrap();
+    let configs =
+        index.manifest().children().iter().filter(|child| tree.config_of(&child.descriptor.digest).is_some()).count();
+    // The documents are kept, the first of which was read elsewhere.
+    let most = scales.most.load(Ordering::Relaxed);
+    assert_eq!((configs, tree.documents().len()), (50, 51));
+    assert!((50..=50 + AT_ONCE).contains(&most), "{most}");
 }

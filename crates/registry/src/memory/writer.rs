@@ -7,8 +7,8 @@ use portolan_model::{Algorithm, ChildKind, Digest, Manifest, RepositoryName};
 
 use super::{MemoryRegistry, Repository, Session};
 use crate::{
-    Action, Body, Context, Error, Holdings, Kind, Mount, PutManifest, PutOutcome, Result, TagUpdate, TakenIn, Upload,
-    UploadId, Writer, admit, take_in, verified_digest,
+    Action, Admitted, Body, Context, Error, Kind, Mount, PutManifest, PutOutcome, Result, TagUpdate, TakenIn, Upload,
+    UploadId, Writer, admit, verified_digest,
 };
 
 #[async_trait]
@@ -130,8 +130,7 @@ impl MemoryRegistry {
 
 impl Repository {
     fn put_manifest(&mut self, digest: Digest, manifest: Manifest, options: PutManifest) -> Result<PutOutcome> {
-        let taken_in = take_in(&manifest, &options.policy, self)?;
-        let findings = admit(&manifest, &options.policy, &options.known, |digest| self.held(digest))?;
+        let Admitted { taken_in, findings } = admit(&manifest, &options.policy, &options.known, self)?;
         options.tags.iter().try_for_each(|update| self.check(update))?;
 
         let subject = manifest.subject().map(|subject| subject.digest.clone());

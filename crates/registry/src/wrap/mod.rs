@@ -2,4 +2,4 @@
 
 mod policy;
 
-pub use policy::{PatternError, Policies, PolicyRule, PolicyRules};
+pub use policy::{PatternError, Policies, PolicyRule, PolicyRules, is_mended, normalised};

@@ -10,34 +10,44 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::lint::{Limits, Reach};
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
+use portolan_model::lint::{Limits, Reach, Tree};
+use portolan_model::{
+    Algorithm, ByteRange, Descriptor, Digest, Finding, Manifest, MediaType, Reference, RepositoryName, Tag,
+};
+use tokio::sync::Semaphore;
 
 use crate::copy::Place;
+use crate::gathered::Gathered;
 use crate::{
     BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister, ManifestInfo, ManifestRead,
-    Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
+    Mount, Page, PageRequest, Policy, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
     lint_document, verified_digest,
 };
 
 use normalise::Push;
 
+pub use normalise::{is_mended, normalised};
 pub use rules::{PatternError, PolicyRule, PolicyRules};
 
 /// How much of the tree below a document is read when that is pushed.
 const LIMITS: Limits = Limits { depth: 16, documents: 10_000 };
 
+/// Most pushes and checks that hold a tree at the same time, each of which may take what [`Limits`] allow; others wait.
+const TREES: usize = 4;
+
 /// A registry in which the last rule that matches a repository decides what may be pushed there, and deleted.
 pub struct Policies {
     inner: Arc<dyn Registry>,
     rules: PolicyRules,
+    /// Who may hold a tree.
+    trees: Semaphore,
 }
 
 impl Policies {
     /// Wraps `inner`. A repository that no rule matches has the policy that the caller names.
     /// What is done about a push is what the rules say when it begins.
     pub fn new(inner: Arc<dyn Registry>, rules: impl Into<PolicyRules>) -> Self {
-        Self { inner, rules: rules.into() }
+        Self { inner, rules: rules.into(), trees: Semaphore::new(TREES) }
     }
 
     /// How something is deleted, if anything may be.
@@ -61,9 +71,12 @@ impl Policies {
         mut options: PutManifest,
     ) -> Result<PutOutcome> {
         let normalises = options.policy.normalises().filter(|_| !options.tags.is_empty());
-        let reads_tree = normalises.is_some() || options.policy.asks_for_the_tree();
+        if normalises.is_none() && !options.policy.asks_for_the_tree() {
+            return self.inner.put_manifest(context, repository, bytes, options).await;
+        }
+        let turn = self.trees.acquire().await.map_err(|error| Error::internal("waiting to read a tree", error))?;
         // What cannot be read is for the registry itself to refuse.
-        let Some((digest, manifest)) = reads_tree.then(|| read(&bytes, &options)).flatten() else {
+        let Some((digest, manifest)) = read(&bytes, &options) else {
             return self.inner.put_manifest(context, repository, bytes, options).await;
         };
         let place = Place {
@@ -73,12 +86,13 @@ impl Policies {
             name: repository.as_str().into(),
         };
         let tree = lint_document(&place, digest, manifest, LIMITS).await?;
-        options.known.extend(tree.findings().filter(|finding| finding.rule.reach() == Reach::Tree).cloned());
+        options.known.extend(about_the_tree(&tree, &options.policy));
         let push = Push { place: &place, bytes, options };
-        match normalises {
-            Some(family) => push.normalised(&tree, family).await,
-            None => push.unchanged().await,
+        if let Some(family) = normalises {
+            return push.normalised(&tree, family).await;
         }
+        drop((tree, turn));
+        push.unchanged().await
     }
 }
 
@@ -243,6 +257,15 @@ impl Deleter for Policies {
         let deletion = self.deletion(repository, deletion)?;
         self.inner.delete_blob(context, repository, digest, deletion).await
     }
+}
+
+/// What only the whole tree shows, with a bound.
+fn about_the_tree(tree: &Tree, policy: &Policy) -> impl Iterator<Item = Finding> {
+    let mut gathered = Gathered::default();
+    for finding in tree.findings().filter(|finding| finding.rule.reach() == Reach::Tree) {
+        gathered.add(policy.judged(finding.clone()));
+    }
+    gathered.finish().into_iter().map(|judged| judged.finding)
 }
 
 /// What is pushed, if its digest and its document can be read.

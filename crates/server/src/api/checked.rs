@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::schemas;
+use crate::mend::Mender;
 
 /// What a push of a manifest would get, of which nothing was done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,26 +54,35 @@ struct Refusal {
 
 impl Checked {
     /// What is said of a manifest, if it can be read as one, that has `digest` and of which a push
-    /// would get `outcome`.
+    /// would get `outcome`. `mender` names it.
     ///
     /// # Errors
     /// Those that say nothing of the manifest: the registry failed, or would let nobody push.
-    pub(crate) fn new(digest: Digest, manifest: Option<&Manifest>, outcome: Result<PutOutcome>) -> Result<Self> {
+    pub(crate) fn new(
+        digest: Digest,
+        manifest: Option<&Manifest>,
+        outcome: Result<PutOutcome>,
+        mender: &Mender,
+    ) -> Result<Self> {
         let media_type = manifest.map(|manifest| manifest.media_type().clone());
         let subject = manifest.and_then(Manifest::subject).map(|subject| subject.digest.clone());
         let read =
             Self { accepted: true, digest, media_type, subject, normalised: None, findings: Vec::new(), error: None };
-        match outcome {
+        let mut checked = match outcome {
             Ok(PutOutcome { findings, normalised, .. }) => {
                 let findings = findings.iter().map(|judged| json!(judged)).collect();
-                Ok(Self { normalised, findings, ..read })
+                Self { normalised, findings, ..read }
             }
             Err(error) if is_about_the_push(&error) => {
                 let (findings, error) = refusal(&error);
-                Ok(Self { accepted: false, findings, error: Some(error), ..read })
+                Self { accepted: false, findings, error: Some(error), ..read }
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
+        };
+        for finding in &mut checked.findings {
+            mender.mend(finding);
         }
+        Ok(checked)
     }
 }
 

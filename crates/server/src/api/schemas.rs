@@ -72,7 +72,7 @@ pub(super) struct Finding {
     stored_size: Option<u64>,
     /// The section of the specification that says so.
     section: String,
-    /// What mends it.
+    /// What mends it: `REF` in a command is the manifest, where it has no name yet, and `DST` where the mended one goes.
     mend: String,
 }
 

@@ -9,6 +9,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schemas;
+use crate::mend::{Mended, Mender};
+
+/// About how many bytes of findings are shown in all.
+const FINDING_BYTES: usize = 8 << 20;
 
 /// Everything below a manifest or index. A document that is named in several places stands here once.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,7 +24,7 @@ pub(crate) struct Tree<'a> {
     digest: &'a Digest,
     /// The documents, parents before their children; the first is the one that was asked for.
     documents: Vec<TreeDocument<'a>>,
-    /// Number of findings in all documents, by how grave they are.
+    /// Number of findings in all documents, those too that are not shown, by how grave they are.
     findings: FindingCounts,
     /// What is stored of it, each digest counted once.
     totals: TreeTotals,
@@ -62,7 +66,9 @@ struct TreeDocument<'a> {
     children: Vec<TreeChild<'a>>,
     /// What is remarkable about it.
     #[schema(value_type = Vec<schemas::Finding>)]
-    findings: &'a [Finding],
+    findings: Vec<Mended<'a>>,
+    /// Whether there are more of them: the answer shows about 8 MiB of findings in all.
+    more_findings: bool,
     /// What is said about it by other manifests: signatures, attestations, any artifact with it as subject.
     #[schema(value_type = Vec<schemas::Descriptor>)]
     referrers: &'a [Descriptor],
@@ -168,11 +174,19 @@ struct TreeTotals {
 
 impl<'a> Tree<'a> {
     /// What was seen below `reference`, with the first page of the referrers to each document, as far as they were
-    /// asked for; nothing if nothing was.
-    pub(crate) fn new(reference: &Reference, tree: &'a lint::Tree, referrers: &'a [Page<Descriptor>]) -> Option<Self> {
-        let mut pages = referrers.iter();
-        let documents: Vec<_> =
-            tree.documents().iter().map(|document| TreeDocument::new(tree, document, pages.next())).collect();
+    /// asked for; nothing if nothing was. `mender` names what `reference` does.
+    pub(crate) fn new(
+        reference: &Reference,
+        tree: &'a lint::Tree,
+        referrers: &'a [Page<Descriptor>],
+        mender: &'a Mender,
+    ) -> Option<Self> {
+        let (mut pages, mut room) = (referrers.iter(), FINDING_BYTES);
+        let document = |document: &'a lint::TreeDocument| {
+            let findings = shown(&document.findings, mender, &mut room);
+            TreeDocument::new(tree, document, pages.next(), findings)
+        };
+        let documents: Vec<_> = tree.documents().iter().map(document).collect();
         let digest = documents.first()?.digest;
         let (findings, totals) = (FindingCounts::of(tree), TreeTotals::of(tree));
         Some(Self { reference: reference.to_string(), digest, documents, findings, totals })
@@ -180,8 +194,13 @@ impl<'a> Tree<'a> {
 }
 
 impl<'a> TreeDocument<'a> {
-    fn new(tree: &'a lint::Tree, document: &'a lint::TreeDocument, page: Option<&'a Page<Descriptor>>) -> Self {
-        let lint::TreeDocument { digest, manifest, depth, findings, .. } = document;
+    fn new(
+        tree: &'a lint::Tree,
+        document: &'a lint::TreeDocument,
+        page: Option<&'a Page<Descriptor>>,
+        findings: Vec<Mended<'a>>,
+    ) -> Self {
+        let lint::TreeDocument { digest, manifest, depth, .. } = document;
         Self {
             digest,
             media_type: manifest.media_type(),
@@ -193,11 +212,23 @@ impl<'a> TreeDocument<'a> {
             annotations: manifest.annotations().collect(),
             config: tree.config_of(digest).map(TreeConfig::new),
             children: manifest.children().iter().map(|child| TreeChild::new(tree, child)).collect(),
+            more_findings: findings.len() < document.findings.len(),
             findings,
             referrers: page.map_or(&[], |page| &page.items),
             more_referrers: page.is_none_or(|page| page.next.is_some()),
         }
     }
+}
+
+/// The findings that there is still room for.
+fn shown<'a>(findings: &'a [Finding], mender: &'a Mender, room: &mut usize) -> Vec<Mended<'a>> {
+    let mended = findings.iter().map(|finding| Mended { finding, mender });
+    let fits = |finding: &Mended| {
+        let has_room = *room > 0;
+        *room = room.saturating_sub(if has_room { finding.size() } else { 0 });
+        has_room
+    };
+    mended.take_while(fits).collect()
 }
 
 impl DocumentKind {

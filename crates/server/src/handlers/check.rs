@@ -12,13 +12,14 @@ use crate::api::{Checked, Errors};
 use crate::body::RequestBody;
 use crate::call::Call;
 use crate::error::{Answer, Failure};
+use crate::mend::Mender;
 use crate::reply::Reply;
 
 /// Asks what a push of a manifest would get, without storing anything.
 ///
 /// The body is the manifest, under the same limits and rules as a push: it may be chunked, and without a type or with a
-/// generic one. Or it is empty, and `reference` names a manifest that is stored. A manifest that would be refused is an
-/// answer, not an error.
+/// generic one; `reference` may be the digest that it is pushed by. Or the body is empty, and `reference` names a manifest
+/// that is stored. A manifest that would be refused is an answer, not an error.
 #[utoipa::path(
     post,
     path = "/api/v1/repositories/{name}/check",
@@ -26,7 +27,7 @@ use crate::reply::Reply;
     tag = "repositories",
     params(
         ("name" = String, Path, description = "The repository. It need not exist, and is not made."),
-        ("reference" = Option<String>, Query, description = "A tag or digest that is stored, to be checked as if it were pushed there again."),
+        ("reference" = Option<String>, Query, description = "With a body, the digest that it is pushed by. Without one, a tag or digest that is stored, to be checked as if it were pushed there again."),
         ("tag" = Option<Vec<String>>, Query, description = "A tag that the push would set; it may be repeated."),
         ("If-Match" = Option<String>, Header, nullable = false, description = "As a push would send it: the tags must point to this digest, between double quotes, or exist for `*`."),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "As a push would send it: the tags must not exist, if it is `*`.")
@@ -48,18 +49,33 @@ pub(crate) async fn check(call: &Call, body: RequestBody, repository: Repository
     let options = push::options(call, reference.clone(), &also)?;
     let _slot = call.app.uploads.take()?;
     let sent = body.collect(call.app.limits.manifest_bytes).await?;
-    let (bytes, options) = match reference {
+    let (mender, bytes, options) = match reference {
         None if sent.is_empty() => return Err(wrong("send a manifest, or name a stored one with ?reference=").into()),
-        None => (sent, options),
-        Some(reference) if sent.is_empty() => stored(call, &repository, &reference, options).await?,
-        Some(_) => return Err(wrong("send a manifest or name a stored one with ?reference=, not both").into()),
+        Some(reference) if sent.is_empty() => {
+            let (bytes, options) = stored(call, &repository, &reference, options).await?;
+            (Mender::new(call, &repository, &reference), bytes, options)
+        }
+        Some(Reference::Tag(_)) => {
+            return Err(wrong(
+                "name the tag of a manifest that is sent with ?tag=; with a body, ?reference= is a digest",
+            )
+            .into());
+        }
+        None | Some(Reference::Digest(_)) => (Mender::default(), sent, options),
     };
     let claimed = options.media_type.clone();
-    let digest = options.digest.clone().unwrap_or_else(|| Digest::sha256(&bytes));
-    let manifest = Manifest::parse(bytes.clone(), claimed.as_ref()).ok();
+    let digest = digest(&bytes, options.digest.as_ref());
     let options = PutManifest { dry_run: true, ..options };
-    let outcome = call.registry().put_manifest(&call.context, &repository, bytes, options).await;
-    Reply::new(StatusCode::OK).json(&Checked::new(digest, manifest.as_ref(), outcome)?)
+    let outcome = call.registry().put_manifest(&call.context, &repository, bytes.clone(), options).await;
+    // Not before, so that nothing is held beside the bytes while others have their turn.
+    let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
+    Reply::new(StatusCode::OK).json(&Checked::new(digest, manifest.as_ref(), outcome, &mender)?)
+}
+
+/// The digest that `bytes` have, of the algorithm of the one that they are sent by.
+fn digest(bytes: &[u8], sent_by: Option<&Digest>) -> Digest {
+    let other = sent_by.and_then(|digest| Digest::of(digest.algorithm(), bytes));
+    other.unwrap_or_else(|| Digest::sha256(bytes))
 }
 
 /// What is stored, to be put again as it is.

@@ -14,6 +14,7 @@ use crate::body::RequestBody;
 use crate::call::Call;
 use crate::detached::detached;
 use crate::error::Answer;
+use crate::mend::Mender;
 use crate::reply::Reply;
 
 pub(crate) async fn get(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
@@ -38,11 +39,20 @@ pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryNa
     let slot = call.app.uploads.take()?;
     let bytes = body.collect(call.app.limits.manifest_bytes).await?;
     let (context, name) = (call.context.clone(), repository.clone());
+    let tag = options.tags.first().map(|update| update.tag.clone());
     let outcome = detached(&call.app, |app| async move {
         let _slot = slot;
         app.registry.put_manifest(&context, &name, bytes, options).await
     });
-    Ok(created(repository, outcome.await?, by_tag, &also))
+    let outcome = outcome.await.map_err(|error| Mender::default().mended(error))?;
+    // A tag that leads to a converted document does not name what the findings are about.
+    let tag = tag.filter(|_| outcome.normalised.is_none());
+    let pushed = tag.map_or_else(|| outcome.digest.clone().into(), Reference::Tag);
+    let mender = Mender::new(call, &repository, &pushed);
+    let sentences: Vec<_> = outcome.warnings().map(|finding| sentence(finding, &mender)).collect();
+    let further = outcome.warnings().map(|finding| finding.further).sum();
+    let warnings = warning::values(sentences.iter().map(String::as_str), further);
+    Ok(created(repository, outcome, by_tag, &also, warnings))
 }
 
 pub(crate) async fn delete(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
@@ -58,8 +68,13 @@ pub(crate) async fn delete(call: &Call, repository: &RepositoryName, reference: 
 
 /// The answer to a push. Its digest is that of what was pushed; its entity tag is that of what is served where it was
 /// pushed to, which under a tag is the converted document if the policy wants tags to point to that.
-fn created(repository: RepositoryName, outcome: PutOutcome, by_tag: bool, tags: &[Tag]) -> Response {
-    let sentences: Vec<String> = outcome.warnings().map(sentence).collect();
+fn created(
+    repository: RepositoryName,
+    outcome: PutOutcome,
+    by_tag: bool,
+    tags: &[Tag],
+    warnings: Vec<HeaderValue>,
+) -> Response {
     let PutOutcome { digest, subject, normalised, .. } = outcome;
     let served = normalised.as_ref().filter(|_| by_tag).unwrap_or(&digest);
     let mut reply = Reply::new(StatusCode::CREATED)
@@ -74,17 +89,17 @@ fn created(repository: RepositoryName, outcome: PutOutcome, by_tag: bool, tags: 
     if let Some(subject) = subject {
         reply = reply.header(OCI_SUBJECT, subject.as_str());
     }
-    for warning in warning::values(sentences.iter().map(String::as_str)) {
+    for warning in warnings {
         reply = reply.header(header::WARNING, warning);
     }
     reply.header(header::LOCATION, Endpoint::Manifest(repository, digest.into()).to_path()).empty()
 }
 
 /// A finding as a warning says it: which rule, where, what is wrong, and what mends it.
-fn sentence(finding: &Finding) -> String {
+fn sentence(finding: &Finding, mender: &Mender) -> String {
     let Finding { rule, document, pointer, message, .. } = finding;
     let document = document.as_ref().map_or_else(String::new, |digest| format!(" of {digest}"));
-    format!("{rule} at {pointer:?}{document}: {message}; to mend it: {}", rule.mend())
+    format!("{rule} at {pointer:?}{document}: {message}; to mend it: {}", mender.command(finding))
 }
 
 /// The headers of a manifest. Its type is whatever it was pushed with, so browsers are told to run

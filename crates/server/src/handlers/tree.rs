@@ -10,6 +10,7 @@ use portolan_registry::{Error, Page, PageRequest, Result};
 use crate::api::{Errors, Tree};
 use crate::call::Call;
 use crate::error::Answer;
+use crate::mend::Mender;
 use crate::reply::Reply;
 
 /// Most referrers to one document that are shown.
@@ -44,12 +45,13 @@ const AT_ONCE: usize = 8;
 )]
 pub(crate) async fn get(call: &Call, repository: RepositoryName, reference: Reference) -> Answer {
     let _slot = call.app.trees.take()?;
+    let mender = Mender::new(call, &repository, &reference);
     let place = call.place(repository);
     let limits = Limits { documents: call.app.limits.tree_documents, ..Limits::default() };
     let tree = portolan_registry::lint(&place, &reference, limits).await?;
     let referrers = referrers(&place, &tree).await?;
     let unknown = || Error::manifest_unknown(&place.repository, &reference);
-    Reply::new(StatusCode::OK).json(&Tree::new(&reference, &tree, &referrers).ok_or_else(unknown)?)
+    Reply::new(StatusCode::OK).json(&Tree::new(&reference, &tree, &referrers, &mender).ok_or_else(unknown)?)
 }
 
 /// The first page of the referrers to each document, in the same order, until they are too many.
@@ -69,7 +71,7 @@ async fn referrers(place: &Place, tree: &lint::Tree) -> Result<Vec<Page<Descript
     Ok(found)
 }
 
-/// The size of a descriptor's annotations, which alone can be large.
+/// The bytes of a descriptor in the answer.
 fn size(descriptor: &Descriptor) -> usize {
-    descriptor.annotations.iter().map(|(key, value)| key.len() + value.len()).sum()
+    serde_json::to_vec(descriptor).map_or(0, |text| text.len())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portolan_model::fixtures::{Index, image};
-use portolan_model::{Digest, MediaType};
+use portolan_model::{Algorithm, Digest, MediaType};
 use portolan_registry::Preset;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::wrap::{Policies, PolicyRule};
@@ -143,6 +143,39 @@ async fn what_is_stored_is_checked_by_its_name() {
     assert_eq!(server.call("DELETE", &format!("/v2/a/blobs/{layer}?force=true"), &[], b"").await.status, 202);
     let said = checked(&server, "a/check?reference=v1", &[], b"").await;
     assert_eq!((&said["accepted"], column(&said["findings"], "pointer")[0]), (&json!(false), "/layers/0"));
+}
+
+#[tokio::test]
+async fn a_push_by_digest_is_checked_by_its_digest() {
+    let server = Running::start().await;
+    let (index, other) = (Index::oci().bytes(), Index::docker().bytes());
+    let sha512 = Digest::of(&Algorithm::Sha512, &index).unwrap();
+    for digest in [Digest::sha256(&index), sha512.clone()] {
+        let said = checked(&server, &format!("a/check?reference={digest}&tag=v1"), &[INDEX], &index).await;
+        assert_eq!((&said["accepted"], &said["digest"]), (&json!(true), &json!(digest)));
+    }
+    let said = checked(&server, &format!("a/check?reference={sha512}"), &[], &other).await;
+    assert_eq!((&said["accepted"], &said["error"]["code"]), (&json!(false), &json!("DIGEST_INVALID")));
+    assert_eq!(said["digest"], json!(Digest::of(&Algorithm::Sha512, &other)), "the one that it has");
+}
+
+#[tokio::test]
+async fn what_mends_it_can_be_typed_where_it_is_stored() {
+    let server = Running::start().await;
+    let docker = image("a").docker();
+    server.push_image("a", docker.digest().as_str(), &docker).await;
+    let index = Index::oci().image(&docker, "linux/amd64");
+    let mend = |said: &Value| {
+        let findings = said["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["rule"] == "index-mixed-families").unwrap()["mend"].clone()
+    };
+    let sent = checked(&server, "a/check?tag=v1", &[INDEX], &index.bytes()).await;
+    assert_eq!(mend(&sent), "portolan convert REF DST --to oci", "nothing is stored, so it has no name");
+    server.call("PUT", "/v2/a/manifests/v1", &[INDEX], &index.bytes()).await;
+    let stored = checked(&server, "a/check?reference=v1", &[], b"").await;
+    assert_eq!(mend(&stored), "portolan convert registry.test/a:v1 DST --to oci");
+    let stored = checked(&server, &format!("a/check?reference={}", index.digest()), &[], b"").await;
+    assert_eq!(mend(&stored), format!("portolan convert registry.test/a@{} DST --to oci", index.digest()));
 }
 
 #[tokio::test]

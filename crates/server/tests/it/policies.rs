@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use portolan_model::fixtures::{Index, image};
-use portolan_model::{Digest, Family, MediaType};
+use portolan_model::{Digest, Family, MediaType, Rule};
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::wrap::{Policies, PolicyRule};
-use portolan_registry::{Deletions, Policy, Preset};
-use serde_json::Value;
+use portolan_registry::{Deletions, Policy, Preset, Verdict};
+use serde_json::{Value, json};
 
 use crate::harness::{Answer, Running};
 
@@ -87,6 +87,38 @@ async fn what_is_not_normalised_is_warned_of() {
         "{warnings:?}"
     );
     assert_eq!(server.head("/v2/a/manifests/v1").await.header("docker-content-digest"), list.digest().as_str());
+}
+
+#[tokio::test]
+async fn what_a_warning_says_can_be_typed() {
+    let server = under(Policy::default()).await;
+    let docker = image("a").docker();
+    server.push_image("a", docker.digest().as_str(), &docker).await;
+    let index = Index::oci().image(&docker, "linux/amd64");
+    for (target, name) in [
+        ("/v2/a/manifests/v1".to_owned(), "a:v1".to_owned()),
+        (format!("/v2/a/manifests/{}?tag=v1", index.digest()), "a:v1".into()),
+        (format!("/v2/a/manifests/{}", index.digest()), format!("a@{}", index.digest())),
+    ] {
+        let pushed = put(&server, &target, &[], &index).await;
+        let expected = format!("; to mend it: portolan convert registry.test/{name} DST --to oci\"");
+        assert!(pushed.header("warning").ends_with(&expected), "{pushed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_names_the_descriptor_and_leaves_the_image_to_the_reader() {
+    let server = under(Policy::default().with(Rule::DuplicatePlatform, Verdict::Reject)).await;
+    let images = [image("a"), image("b")];
+    for image in &images {
+        server.push_image("a", image.digest().as_str(), image).await;
+    }
+    let index = Index::oci().image(&images[0], "linux/amd64").image(&images[1], "linux/amd64");
+    let refused = put(&server, "/v2/a/manifests/v1", &[], &index).await;
+    assert_eq!(refused.code(), "MANIFEST_INVALID");
+    let mend = &refused.json()["errors"][0]["detail"]["findings"][0]["mend"];
+    // Nothing is stored, and where v1 points to something else, that must not be changed.
+    assert_eq!(mend, &json!(format!("portolan index remove REF {}", images[1].digest())));
 }
 
 #[tokio::test]

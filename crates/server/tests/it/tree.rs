@@ -1,10 +1,14 @@
 //! `GET /api/v1/repositories/NAME/tree/REFERENCE`: everything below a manifest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use portolan_model::fixtures::{Image, Index, image};
 use portolan_model::{Digest, MediaType};
+use portolan_registry::Preset;
+use portolan_registry::memory::MemoryRegistry;
+use portolan_registry::wrap::{Policies, PolicyRule};
 use serde_json::{Value, json};
 
 use crate::harness::Running;
@@ -175,6 +179,56 @@ async fn many_referrers_are_left_to_their_list() {
     }
     let document = &tree(&server, "v1").await["documents"][0];
     assert_eq!((document["referrers"].as_array().unwrap().len(), &document["moreReferrers"]), (100, &json!(true)));
+}
+
+#[tokio::test]
+async fn large_referrers_are_left_to_their_list() {
+    const LARGE: usize = 1 << 20;
+    let server = Running::start().await;
+    let names: Vec<_> = (0..12).map(|number: u8| number.to_string()).collect();
+    let images: Vec<_> = names.iter().map(|name| image(name)).collect();
+    push_children(&server, &images.iter().collect::<Vec<_>>()).await;
+    let index = images.iter().fold(Index::oci(), |index, image| index.image(image, "linux/amd64"));
+    push_index(&server, "v1", &index).await;
+    for image in &images {
+        let artifact_type = json!(format!("application/{}", "x".repeat(LARGE)));
+        let referrer = Index::oci().field("subject", json!(image.descriptor())).field("artifactType", artifact_type);
+        push_index(&server, referrer.digest().as_str(), &referrer).await;
+    }
+    let tree = tree(&server, "v1").await;
+    let shown = tree["documents"].as_array().unwrap().iter().filter(|document| document["moreReferrers"] == false);
+    assert_eq!(shown.count(), 1 + 8, "the index, and as many images as 8 MiB hold referrers of");
+}
+
+#[tokio::test]
+async fn many_findings_are_counted_and_shown_in_part() {
+    let rule = PolicyRule::new("**", Preset::Sparse.into()).unwrap();
+    let server = Running::of(Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])), |_| ()).await;
+    let absent: Vec<_> = (0..500_u32).map(|number| json!({"digest": Digest::sha256(&number.to_be_bytes())})).collect();
+    let mut root = Index::oci();
+    for number in 0..50 {
+        let index = Index::oci().field("manifests", json!(absent)).field("number", json!(number));
+        push_index(&server, index.digest().as_str(), &index).await;
+        root = root.nested(&index, None);
+    }
+    push_index(&server, "v1", &root).await;
+    let tree = tree(&server, "v1").await;
+    let documents = tree["documents"].as_array().unwrap();
+    let shown: usize = documents.iter().map(|document| document["findings"].as_array().unwrap().len()).sum();
+    let counted: u64 = tree["findings"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert!(shown > 10_000 && counted > 2 * shown as u64, "{shown} of {counted}");
+    assert_eq!((&documents[1]["moreFindings"], &documents[50]["moreFindings"]), (&json!(false), &json!(true)));
+}
+
+#[tokio::test]
+async fn what_mends_it_can_be_typed() {
+    let all = Everything::start().await;
+    let tree = tree(&all.server, "v1").await;
+    let findings = tree["documents"][0]["findings"].as_array().unwrap();
+    let missing = findings.iter().find(|finding| finding["rule"] == "missing-child").unwrap();
+    let index = findings.iter().find(|finding| finding["rule"] == "index-mixed-families").unwrap();
+    assert_eq!(index["mend"], "portolan convert registry.test/team/app:v1 DST --to oci");
+    assert_eq!(missing["digest"], json!(all.lost.digest()));
 }
 
 #[tokio::test]

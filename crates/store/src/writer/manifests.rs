@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use portolan_model::{Digest, Manifest, RepositoryName};
 use portolan_registry::{
-    Error, Held, Holdings, Judged, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, admit, take_in,
+    Admitted, Error, Held, Holdings, Judged, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, admit,
     verified_digest,
 };
 use serde_json::json;
@@ -38,12 +38,6 @@ enum Tried<T> {
     Done(T),
     /// These blobs have to be read first, outside of the transaction.
     Wants(Vec<Digest>),
-}
-
-/// What may be stored: the children that become manifests, and what was found in the manifest itself.
-struct Admitted {
-    taken: Vec<TakenIn>,
-    findings: Vec<Judged>,
 }
 
 impl<D: Database> Inner<D> {
@@ -99,11 +93,11 @@ impl<D: Database> Inner<D> {
 impl Put {
     fn run(&self, transaction: &mut dyn Transaction) -> Result<Tried<PutOutcome>> {
         let repository_id = repository_id(transaction, &self.repository, self.now)?;
-        let Admitted { taken, findings } = match self.look(transaction, Some(repository_id))? {
+        let Admitted { taken_in, findings } = match self.look(transaction, Some(repository_id))? {
             Tried::Done(admitted) => admitted,
             Tried::Wants(digests) => return Ok(Tried::Wants(digests)),
         };
-        for new in taken.iter().chain([&self.new]) {
+        for new in taken_in.iter().chain([&self.new]) {
             store_manifest(transaction, repository_id, new, self.now)?;
         }
         self.set_tags(transaction, repository_id)?;
@@ -133,14 +127,9 @@ impl Put {
     fn look(&self, transaction: &mut dyn Transaction, repository_id: Option<i64>) -> Result<Tried<Admitted>> {
         let PutManifest { policy, known, .. } = &self.options;
         let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: RefCell::default() };
-        let taken = take_in(&self.new.manifest, policy, &here);
+        let admitted = admit(&self.new.manifest, policy, known, &here);
         let wants = here.wants.take();
-        if !wants.is_empty() {
-            return Ok(Tried::Wants(wants));
-        }
-        let taken = taken?;
-        let findings = admit(&self.new.manifest, policy, known, |digest| here.held(digest))?;
-        Ok(Tried::Done(Admitted { taken, findings }))
+        if wants.is_empty() { admitted.map(Tried::Done) } else { Ok(Tried::Wants(wants)) }
     }
 
     fn outcome(&self, findings: Vec<Judged>) -> PutOutcome {

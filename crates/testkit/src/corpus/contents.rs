@@ -44,15 +44,10 @@ impl Contents {
 
     /// Answers whatever a look at a tree wants, until it wants no more.
     pub fn tree(&self, mut lint: Lint) -> Tree {
-        loop {
-            let wants = lint.wants();
-            if wants.is_empty() {
-                return lint.finish();
-            }
-            for want in wants {
-                lint.supply(&want, self.answer(&want));
-            }
+        while let Some(want) = lint.next_want() {
+            lint.supply(&want, self.answer(&want));
         }
+        lint.finish()
     }
 
     /// What a repository that holds this finds for something that is wanted.

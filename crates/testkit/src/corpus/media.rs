@@ -20,5 +20,7 @@ pub(super) const OCI_NON_DISTRIBUTABLE: &str = "application/vnd.oci.image.layer.
 pub(super) const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 /// The config of a Docker plugin.
 pub(super) const DOCKER_PLUGIN: &str = "application/vnd.docker.plugin.v1+json";
+pub(super) const DOCKER_MODEL_CONFIG: &str = "application/vnd.docker.ai.model.config.v0.1+json";
+pub(super) const DOCKER_MODEL_WEIGHTS: &str = "application/vnd.docker.ai.gguf.v3";
 /// Docker's first schema.
 pub(super) const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";

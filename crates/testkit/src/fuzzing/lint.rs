@@ -53,17 +53,11 @@ pub(super) fn tree(data: &[u8]) -> Option<Tree> {
     let manifest = Manifest::parse(Bytes::copy_from_slice(root), types::of_letter(letter).as_ref()).ok()?;
     let mut lint = Lint::new(Digest::sha256(root), manifest, limits);
     let mut asked: HashMap<Digest, usize> = HashMap::new();
-    loop {
-        let wants = lint.wants();
-        if wants.is_empty() {
-            break;
-        }
-        for want in wants {
-            let times = asked.entry(want.digest.clone()).or_default();
-            *times += 1;
-            assert!(*times <= 3, "{} is asked for again and again", want.digest);
-            lint.supply(&want, input.next().map_or(Answer::Absent, |piece| answer(piece, &want)));
-        }
+    while let Some(want) = lint.next_want() {
+        let times = asked.entry(want.digest.clone()).or_default();
+        *times += 1;
+        assert!(*times <= 3, "{} is asked for again and again", want.digest);
+        lint.supply(&want, input.next().map_or(Answer::Absent, |piece| answer(piece, &want)));
     }
     let tree = lint.finish();
     assert!(tree.documents().len() <= limits.documents, "more documents than allowed");
@@ -104,17 +98,12 @@ pub(super) fn seed(case: &Case) -> Vec<u8> {
     let limits = [depth, documents - 1].map(|limit| u8::try_from(limit).unwrap_or(u8::MAX - 1));
     let mut pieces = vec![[&limits[..], &[types::letter(case.media_type())], &case.document()[..]].concat()];
     let mut lint = case.lint();
-    loop {
-        let wants = lint.wants();
-        if wants.is_empty() {
-            return pieces::join(&pieces);
-        }
-        for want in wants {
-            let answer = case.contents().answer(&want);
-            pieces.push(write(&answer, &want));
-            lint.supply(&want, answer);
-        }
+    while let Some(want) = lint.next_want() {
+        let answer = case.contents().answer(&want);
+        pieces.push(write(&answer, &want));
+        lint.supply(&want, answer);
     }
+    pieces::join(&pieces)
 }
 
 fn write(answer: &Answer, want: &Want) -> Vec<u8> {

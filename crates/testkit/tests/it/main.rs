@@ -1,4 +1,4 @@
-//! What is said of each case of the corpus, and what the fuzzers' targets make of it.
+//! What is said of each case of the corpus, and what the fuzzers' targets make of it; and whether pages name what is there.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,4 +7,5 @@ mod conversion;
 mod findings;
 mod fuzzing;
 mod mending;
+mod pages;
 mod snapshot;

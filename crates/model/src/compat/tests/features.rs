@@ -201,6 +201,14 @@ fn documents_by_themselves() {
 }
 
 #[test]
+fn a_docker_ai_model_is_an_artifact_like_any_other() {
+    let config = describe("application/vnd.docker.ai.model.config.v0.1+json", &image("a").blobs()[0]);
+    let model = image("a").field("config", config).layer_of_type("application/vnd.docker.ai.gguf.v3", "m");
+    let tree = Shelf::default().tree_of_image(&model);
+    assert_eq!(features(&tree), [Feature::Artifact, Feature::ArtifactAlone]);
+}
+
+#[test]
 fn layers_of_the_other_family() {
     let alone = |image: &Image| Shelf::default().tree_of_image(image);
     let zstd = docker().layer_of_type("application/vnd.docker.image.rootfs.diff.tar.zstd", "z");

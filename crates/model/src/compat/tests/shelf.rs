@@ -54,15 +54,10 @@ impl Shelf {
         let (bytes, media_type) = &self.0[digest];
         let manifest = Manifest::parse(bytes.clone(), media_type.as_ref()).unwrap();
         let mut lint = Lint::new(digest.clone(), manifest, Limits::default());
-        loop {
-            let wants = lint.wants();
-            if wants.is_empty() {
-                return lint.finish();
-            }
-            for want in wants {
-                lint.supply(&want, self.answer(&want));
-            }
+        while let Some(want) = lint.next_want() {
+            lint.supply(&want, self.answer(&want));
         }
+        lint.finish()
     }
 
     fn answer(&self, want: &Want) -> Answer {

@@ -138,6 +138,26 @@ fn a_custom_type_and_two_shapes() {
 }
 
 #[test]
+fn what_mends_it_depends_on_what_it_is_and_where() {
+    let index = |media_type: &str| {
+        let index = Index::oci().image(&image("a"), "linux/amd64");
+        index.child_of_type(media_type, &blob("x"), None)
+    };
+    let mend = |tree: &Tree, feature: Feature| {
+        let reasons = by("quay", tree).reasons;
+        reasons.into_iter().find(|reason| reason.fact.feature == feature).unwrap().mend
+    };
+    let unknown = shelf().tree_of(&index("application/vnd.example.chart.v1+json"));
+    assert_eq!(mend(&unknown, Feature::UnknownChild), "portolan copy REF DST --drop-unknown");
+    let withdrawn = index(MediaType::OCI_ARTIFACT);
+    let remove = "portolan index remove REF DIGEST";
+    assert_eq!(mend(&shelf().tree_of(&withdrawn), Feature::UnknownChild), remove, "known, and so not dropped");
+    let nested = shelf().index(&withdrawn).tree_of(&Index::oci().nested(&withdrawn, None));
+    let remove = "portolan convert REF DST --flatten && portolan index remove DST DIGEST";
+    assert_eq!(mend(&nested, Feature::UnknownChild), remove);
+}
+
+#[test]
 fn failures_come_first() {
     let reasons = by("podman", &unknown()).reasons;
     let outcomes: Vec<_> = reasons.iter().map(|reason| reason.fact.outcome).collect();

@@ -59,6 +59,7 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
     assert_eq!(types(&new)[..3], [MediaType::OCI_MANIFEST; 3]);
     assert_eq!(types(&new)[3], MediaType::DOCKER_MANIFEST);
     let left = remarks(&converted, Effect::Left);
+    assert!(left.iter().all(|left| left.ends_with("; portolan convert --drop-unknown leaves it out")), "{left:?}");
     assert!(left.len() == 3 && left[0].contains(ZSTD) && left[1].contains(MediaType::OCI_EMPTY), "{left:?}");
 
     let converted = store.convert(&index.digest(), Conversion { drop_unknown: true, ..to(Format::Docker) });
@@ -84,6 +85,31 @@ fn attestations_stay_recognisable_in_a_list() {
     let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
     assert_eq!(annotations, &json!({"vnd.docker.reference.digest": converted.documents[&app.digest()].digest}));
     assert_eq!(remarks(&converted, Effect::Lost).len(), 1);
+}
+
+#[test]
+fn a_list_in_a_list_is_told_where_it_is_made() {
+    let inner = Index::oci().image(&image("a"), "linux/amd64");
+    let index = Index::oci().image(&image("a"), "linux/amd64").nested(&inner, None).nested(&inner, None);
+    let mut store = Store::of(&[&image("a")], &[&inner, &index]);
+    let converted = store.convert(&index.digest(), to(Format::Docker));
+    let left = remarks(&converted, Effect::Left);
+    assert!(left.len() == 1 && left[0].starts_with("/manifests/1: ") && left[0].contains("--flatten"), "{left:?}");
+    assert!(remarks(&store.convert(&converted.root, to(Format::Docker)), Effect::Left).is_empty(), "it is there");
+    let flat = store.convert(&index.digest(), Conversion { flatten: true, ..to(Format::Docker) });
+    assert!(remarks(&flat, Effect::Left).is_empty());
+}
+
+#[test]
+fn embedded_content_that_docker_does_not_have_is_told() {
+    let mut child = json!(image("a").descriptor());
+    child["data"] = json!("e30=");
+    child["platform"] = json!({"os": "linux", "architecture": "amd64"});
+    let index = Index::oci().child(child);
+    let mut store = Store::of(&[&image("a")], &[&index]);
+    let converted = store.convert(&index.digest(), to(Format::Docker));
+    assert_eq!(store.value(&converted.root)["manifests"][0].get("data"), None);
+    assert!(remarks(&converted, Effect::Lost)[0].starts_with("/manifests/0/data: "));
 }
 
 #[test]

@@ -50,6 +50,69 @@ fn what_is_there_twice_is_there_once() {
 }
 
 #[test]
+fn what_was_twice_in_an_index_stays_twice() {
+    let a = image("a");
+    let named = |name: &str| {
+        let mut child = json!(a.descriptor());
+        child["platform"] = json!({"os": "linux", "architecture": "amd64"});
+        child["annotations"] = json!({"name": name});
+        child
+    };
+    let flat = Index::oci().child(named("one")).child(named("other")).child(named("other"));
+    let nested = Index::oci().child(named("one")).nested(&Index::oci().child(named("other")), None);
+    let mut store = Store::of(&[&a], &[&flat, &nested, &Index::oci().child(named("other"))]);
+    assert_eq!(store.convert(&flat.digest(), FLATTEN).root, flat.digest(), "nothing is nested in it");
+    let converted = store.convert(&nested.digest(), FLATTEN);
+    let children = &store.value(&converted.root)["manifests"];
+    assert_eq!(children, &json!([named("one"), named("other")]), "they say different things");
+}
+
+#[test]
+fn an_index_that_is_named_for_two_platforms_is_lifted_for_both() {
+    let a = image("a");
+    let inner = Index::oci().without_platform(&a);
+    let [amd64, arm64] = ["linux/amd64", "linux/arm64"].map(Some);
+    let index = Index::oci().nested(&inner, amd64).nested(&inner, arm64).nested(&inner, amd64);
+    let mut store = Store::of(&[&a], &[&inner, &index]);
+    let converted = store.convert(&index.digest(), FLATTEN);
+    let flat = store.value(&converted.root);
+    let architectures = [0, 1].map(|position| flat["manifests"][position]["platform"]["architecture"].clone());
+    assert_eq!((digests(&flat), architectures), (names(&[&a, &a]), ["amd64", "arm64"].map(|name| json!(name))));
+    assert!(remarks(&converted, Effect::Dropped)[0].starts_with("/manifests/2: "));
+}
+
+#[test]
+fn only_images_get_the_platform_of_their_index() {
+    let artifact = image("b")
+        .field("config", json!({"mediaType": MediaType::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2}));
+    let inner = Index::oci()
+        .without_platform(&artifact)
+        .child_of_type(UNKNOWN, b"x", None)
+        .child_of_type(MediaType::OCI_LAYER_GZIP, b"y", None)
+        .without_platform(&image("absent"))
+        .without_platform(&image("a"));
+    let index = Index::oci().nested(&inner, Some("linux/arm64"));
+    let mut store = Store::of(&[&image("a"), &artifact], &[&inner, &index]);
+    let flat = store.convert(&index.digest(), FLATTEN).root;
+    let children = store.value(&flat)["manifests"].clone();
+    let with: Vec<_> = children.as_array().unwrap().iter().map(|child| child.get("platform").is_some()).collect();
+    assert_eq!(with, [false, false, false, true, true]);
+}
+
+#[test]
+fn what_would_be_too_large_is_refused() {
+    let note = json!({"note": "x".repeat(1 << 20)});
+    let inner = Index::oci().without_platform(&image("a")).field("annotations", note);
+    let mut index = Index::oci();
+    for number in 0..70 {
+        index = index.nested(&inner, Some(&format!("linux/{number}")));
+    }
+    let store = Store::of(&[&image("a")], &[&inner, &index]);
+    let error = store.try_convert(&index.digest(), FLATTEN).unwrap_err();
+    assert!(error.to_string().contains("larger than anybody takes"), "{error}");
+}
+
+#[test]
 fn what_is_flat_or_no_index_stays() {
     let (a, inner) = (image("a"), Index::oci());
     let index = Index::oci().image(&a, "linux/amd64");

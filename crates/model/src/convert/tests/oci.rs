@@ -1,5 +1,7 @@
 //! To OCI: everything that Docker's format holds finds a place.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
@@ -44,11 +46,13 @@ fn a_consistent_tree_stays_byte_for_byte_also_without_its_own_type() {
 #[test]
 fn what_is_written_anew_says_its_type_and_keeps_its_order() {
     let config = json!({"mediaType": MediaType::DOCKER_CONFIG, "digest": Digest::sha256(b"c"), "size": 1, "x": null});
-    let text = format!("{{\"layers\":[],\"a\":1.50,\"config\":{config},\"schemaVersion\":2,\"a\":2}}");
+    let text = format!(
+        "{{\"layers\":[],\"a\":1.50e3,\"b\":123456789012345678901234567890,\"config\":{config},\"schemaVersion\":2,\"a\":2}}"
+    );
     let mut store = Store::default();
     let root = store.add(Manifest::parse(text.clone().into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap());
     let converted = store.convert(&root, to(Format::Oci));
-    let expected = text.replace(MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG).replace("1.50", "1.5");
+    let expected = text.replace(MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG);
     let expected =
         expected.replace("\"a\":2}", "\"a\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}");
     assert_eq!(store.documents[&converted.root].bytes(), expected.as_bytes());
@@ -79,6 +83,77 @@ fn what_has_no_name_in_oci_keeps_its_own() {
 }
 
 #[test]
+fn what_stands_twice_has_one_type_then() {
+    let part = |media_type: &str| json!({"mediaType": media_type, "digest": Digest::sha256(b"c"), "size": 1});
+    let (docker, oci) = (part(MediaType::DOCKER_CONFIG), part(MediaType::OCI_CONFIG));
+    let layer = format!(
+        "{{\"mediaType\":\"{}\",\"mediaType\":\"{}\",\"digest\":\"{}\",\"size\":1}}",
+        MediaType::DOCKER_LAYER_GZIP,
+        MediaType::OCI_LAYER_GZIP,
+        Digest::sha256(b"l")
+    );
+    let own = MediaType::OCI_MANIFEST;
+    let text = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"mediaType\":\"{own}\",\"config\":{docker},\"config\":{oci},\"layers\":[],\"layers\":[{layer}]}}",
+        MediaType::DOCKER_MANIFEST
+    );
+    let mut store = Store::default();
+    let root = store.add(Manifest::parse(text.into(), Some(&own.into())).unwrap());
+    let converted = store.convert(&root, to(Format::Oci));
+    let text = String::from_utf8(store.documents[&converted.root].bytes().to_vec()).unwrap();
+    assert!(!text.contains("vnd.docker."), "{text}");
+    assert_eq!((text.matches("\"config\"").count(), text.matches("\"layers\"").count()), (2, 2), "nothing is lost");
+    assert_eq!(converted.remarks, []);
+    assert_eq!(store.convert(&converted.root, to(Format::Oci)).root, converted.root);
+}
+
+#[test]
+fn children_that_stand_twice_are_converted_twice() {
+    let [a, b] = ["a", "b"].map(|name| image(name).docker());
+    let inner = Index::oci().image(&b, "linux/amd64");
+    let index = |child: Value| Index::oci().child(child).manifest().document().get("manifests").unwrap().to_string();
+    let (first, last) = (index(json!(a.descriptor())), index(json!(inner.descriptor())));
+    let text = format!("{{\"schemaVersion\":2,\"manifests\":{first},\"manifests\":{last}}}");
+    let mut store = Store::of(&[&a, &b], &[&inner]);
+    let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
+    let written = |store: &Store, digest: &Digest| String::from_utf8(store.documents[digest].bytes().to_vec()).unwrap();
+    let converted = store.convert(&root, to(Format::Oci));
+    let text = written(&store, &converted.root);
+    assert!(!text.contains("vnd.docker.") && text.matches("\"manifests\"").count() == 2, "{text}");
+    let flat = store.convert(&root, Conversion { flatten: true, ..to(Format::Oci) });
+    assert_eq!(types(&store.value(&flat.root)), [MediaType::OCI_MANIFEST; 2], "both in one list");
+    assert_eq!(written(&store, &flat.root).matches("\"manifests\"").count(), 1);
+}
+
+#[test]
+fn a_type_that_only_begins_as_docker_s_is_not_docker_s() {
+    let model = "application/vnd.docker.ai.model.config.v0.1+json";
+    let config = json!({"mediaType": model, "digest": Digest::sha256(b"c"), "size": 1});
+    let image = image("model").field("config", config);
+    let mut store = Store::of(&[&image], &[]);
+    let converted = store.convert(&image.digest(), to(Format::Oci));
+    assert_eq!((converted.root, converted.remarks), (image.digest(), Vec::new()));
+    let error = store.try_convert(&image.digest(), to(Format::Docker)).unwrap_err();
+    assert!(error.to_string().contains(model), "{error}");
+}
+
+#[test]
+fn withdrawn_artifact_manifests_are_dropped_with_the_unknown() {
+    let artifact = json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": "a/b", "blobs": []}).to_string();
+    let index = Index::oci().image(&image("a"), "linux/amd64").child_of_type(
+        MediaType::OCI_ARTIFACT,
+        artifact.as_bytes(),
+        None,
+    );
+    let mut store = Store::of(&[&image("a")], &[&index]);
+    store.add(Manifest::parse(artifact.into(), Some(&MediaType::OCI_ARTIFACT.into())).unwrap());
+    let converted = store.convert(&index.digest(), Conversion { drop_unknown: true, ..to(Format::Oci) });
+    assert_eq!(types(&store.value(&converted.root)), [MediaType::OCI_MANIFEST]);
+    assert!(remarks(&converted, Effect::Dropped)[0].contains("withdrawn"));
+    assert_eq!(store.convert(&index.digest(), to(Format::Oci)).root, index.digest());
+}
+
+#[test]
 fn attestations_name_what_their_image_became() {
     let docker = image("a").docker();
     let mut attestation = json!(image("attestation").descriptor());
@@ -89,6 +164,9 @@ fn attestations_name_what_their_image_became() {
     let new = converted.documents[&docker.digest()].digest.clone();
     let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
     assert_eq!(annotations, &json!({"vnd.docker.reference.digest": new, "b": "c"}));
+    let left = remarks(&converted, Effect::Left);
+    assert!(left.len() == 1 && left[0].starts_with("/manifests/1: "), "{left:?}");
+    assert!(left[0].contains(&format!("states the old digest {}", docker.digest())), "{left:?}");
 }
 
 #[test]
@@ -119,7 +197,7 @@ fn the_algorithm_of_a_digest_stays() {
         (&children[0]["digest"], &children[1]["digest"]),
         (&json!(Digest::sha256(bytes)), &json!(sha512(bytes)))
     );
-    assert_eq!(children[1].get("data"), None, "it was embedded as it was before");
+    assert_eq!(children[1]["data"], json!(STANDARD.encode(bytes)), "what is embedded is what is named");
 }
 
 #[test]

@@ -15,7 +15,7 @@ enum Node {
     Image { name: u8, docker: bool, layer: usize },
     Unknown(u8),
     Absent(u8),
-    Index { docker: bool, spaced: bool, children: Vec<(Self, Option<u8>)> },
+    Index { docker: bool, spaced: bool, twice: bool, children: Vec<(Self, Option<u8>)> },
 }
 
 const LAYERS: [&str; 6] = [
@@ -40,8 +40,8 @@ fn trees() -> impl Strategy<Value = Node> {
 
 fn index(child: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
     let children = prop::collection::vec((child, prop::option::of(0_u8..3)), 0..5);
-    let index = |(docker, spaced, children)| Node::Index { docker, spaced, children };
-    (any::<bool>(), any::<bool>(), children).prop_map(index)
+    let index = |(docker, spaced, twice, children)| Node::Index { docker, spaced, twice, children };
+    (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1), children).prop_map(index)
 }
 
 impl Node {
@@ -58,7 +58,7 @@ impl Node {
                     image.field("annotations", json!({"a": "b"})).manifest()
                 }
             }
-            Self::Index { docker, spaced, children } => {
+            Self::Index { docker, spaced, twice, children } => {
                 let mut index = if *docker { Index::docker() } else { Index::oci() };
                 for (child, platform) in children {
                     let (media_type, bytes) = child.store(store);
@@ -67,6 +67,7 @@ impl Node {
                 }
                 let text = serde_json::from_slice::<Value>(&index.bytes()).unwrap();
                 let text = if *spaced { format!("{text:#}") } else { text.to_string() };
+                let text = if *twice { with_first_children_before(&text) } else { text };
                 Manifest::parse(text.into(), Some(&index.media_type())).unwrap()
             }
         };
@@ -74,6 +75,12 @@ impl Node {
         store.add(manifest);
         (media_type, bytes)
     }
+}
+
+/// The index with another list of children, of which most readers see nothing.
+fn with_first_children_before(index: &str) -> String {
+    let children = serde_json::from_str::<Value>(index).unwrap()["manifests"].as_array().unwrap().clone();
+    format!("{{\"manifests\":{},{}", json!(children[..children.len().min(2)]), &index[1..])
 }
 
 fn conversions() -> impl Strategy<Value = Conversion> {

@@ -1,6 +1,7 @@
 //! Rules about a manifest and the types of what it names.
 
 use super::{are_of_two_families, kind_name};
+use crate::convert::Format;
 use crate::lint::{Finding, Notes, Rule};
 use crate::{Child, ChildKind, Json, Manifest, MediaType, Role};
 
@@ -20,7 +21,7 @@ pub(super) fn note(manifest: &Manifest, notes: &mut Notes) {
 fn note_part(own: &MediaType, child: &Child, notes: &mut Notes) {
     let Some(media_type) = &child.descriptor.media_type else { return };
     let part = child.kind.as_str();
-    if media_type.is_part() && are_of_two_families(own, media_type) {
+    if media_type.is_part() && are_of_two_families(own, media_type) && Format::Oci.counterpart(media_type).is_some() {
         notes.add(Rule::ManifestMixedFamilies, |rule| {
             Finding::of(rule, child, format!("the {part} is of type {media_type} in {}", kind_name(own)))
         });

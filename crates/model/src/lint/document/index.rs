@@ -1,7 +1,7 @@
 //! Rules about the types of what an index names.
 
 use super::{are_of_two_families, child_name, kind_name};
-use crate::lint::{Finding, Notes, Rule};
+use crate::lint::{Finding, Notes, Rule, mend};
 use crate::{Child, ChildKind, Json, Manifest, MediaType, Role};
 
 pub(super) fn note(index: &Manifest, notes: &mut Notes) {
@@ -23,6 +23,7 @@ pub(super) fn unknown_document(manifest: &Manifest, notes: &mut Notes) {
     let message = format!("the type {media_type} is not known here, so nothing is said about what the document holds");
     notes.add(Rule::UnknownMediaType, |rule| Finding {
         media_type: Some(media_type.clone()),
+        mend: mend::AS_ARTIFACT,
         ..Finding::new(rule, "", message)
     });
 }

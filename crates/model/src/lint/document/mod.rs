@@ -7,7 +7,7 @@ mod index;
 mod platforms;
 
 use super::{Finding, Notes};
-use crate::{Descriptor, Family, Manifest, MediaType, Role};
+use crate::{Descriptor, Digest, Family, Manifest, MediaType, Role};
 
 pub(super) use platforms::{is_attestation, is_image};
 
@@ -16,16 +16,16 @@ pub(super) use platforms::{is_attestation, is_image};
 /// It is cut off after about a thousand findings: the first of each rule is always there, and the last says how many more
 /// there are.
 pub fn document(manifest: &Manifest) -> Vec<Finding> {
-    notes(manifest).finish()
+    notes(manifest, |_| false).finish()
 }
 
-/// The same, to be continued.
-pub(super) fn notes(manifest: &Manifest) -> Notes {
+/// The same, to be continued; `is_artifact` knows children of an index that are no images.
+pub(super) fn notes(manifest: &Manifest, is_artifact: impl Fn(&Digest) -> bool) -> Notes {
     let mut notes = manifest.notes().clone();
     match manifest.media_type().role() {
         Role::Index => {
             index::note(manifest, &mut notes);
-            platforms::note(manifest, &mut notes);
+            platforms::note(manifest, is_artifact, &mut notes);
         }
         Role::Manifest => image::note(manifest, &mut notes),
         Role::Schema1 | Role::ForeignLayer | Role::Other => index::unknown_document(manifest, &mut notes),

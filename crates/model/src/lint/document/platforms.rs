@@ -5,21 +5,23 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use super::child_name;
 use crate::lint::{Finding, Notes, Rule};
-use crate::{Child, ChildKind, Descriptor, Manifest, Platform, Role};
+use crate::{Child, ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role};
 
 /// Says that a copy of the image beside it has layers compressed with zstd; readers who know it choose by that.
 const COMPRESSION: &str = "io.github.containers.compression.zstd";
 
-pub(super) fn note(index: &Manifest, notes: &mut Notes) {
+/// What `is_artifact` knows of a child beyond its descriptor counts where that says no platform.
+pub(super) fn note(index: &Manifest, is_artifact: impl Fn(&Digest) -> bool, notes: &mut Notes) {
     let malformed = malformed_fields(notes);
-    let mut first: HashMap<Key, &str> = HashMap::new();
+    let mut first: HashMap<Key, &Child> = HashMap::new();
     for child in index.children().iter().filter(|child| is_image(child)) {
         match child.descriptor.platform.as_ref().filter(|platform| !platform.os.is_empty()) {
             Some(platform) => match first.entry(Key::of(platform, &child.descriptor)) {
-                Entry::Vacant(entry) => drop(entry.insert(&child.pointer)),
+                Entry::Vacant(entry) => drop(entry.insert(child)),
                 Entry::Occupied(entry) => duplicate(child, entry.get(), notes),
             },
             None if malformed.contains(&format!("{}/platform", child.pointer)) => (),
+            None if is_artifact(&child.descriptor.digest) => (),
             None => missing(child, notes),
         }
     }
@@ -29,7 +31,9 @@ pub(super) fn note(index: &Manifest, notes: &mut Notes) {
 pub(in crate::lint) fn is_image(child: &Child) -> bool {
     let Descriptor { media_type, artifact_type, .. } = &child.descriptor;
     child.kind == ChildKind::Manifest
-        && media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::Manifest)
+        && media_type.as_ref().is_some_and(|media_type| {
+            media_type.role() == Role::Manifest && media_type.as_str() != MediaType::OCI_ARTIFACT
+        })
         && artifact_type
             .as_ref()
             .is_none_or(|artifact_type| artifact_type.as_str().is_empty() || artifact_type.is_image_config())
@@ -47,14 +51,20 @@ fn malformed_fields(notes: &Notes) -> HashSet<String> {
     malformed.map(|finding| finding.pointer.clone()).collect()
 }
 
-fn duplicate(child: &Child, first: &str, notes: &mut Notes) {
-    let name = child_name(&child.descriptor);
-    let message = format!("{name} is never chosen: {first} is for the same platform and comes first");
-    notes.add(Rule::DuplicatePlatform, |rule| Finding::of(rule, child, message));
+/// What stands there twice cannot be taken out once by its digest.
+fn duplicate(child: &Child, first: &Child, notes: &mut Notes) {
+    let (name, pointer) = (child_name(&child.descriptor), &first.pointer);
+    let message = format!("{name} is never chosen: {pointer} is for the same platform and comes first");
+    let is_same = child.descriptor.digest == first.descriptor.digest;
+    notes.add(Rule::DuplicatePlatform, |rule| {
+        let mend = if is_same { "write the entry once and push again" } else { rule.mend() };
+        Finding { mend, ..Finding::of(rule, child, message) }
+    });
 }
 
 fn missing(child: &Child, notes: &mut Notes) {
-    let message = "the child is an image, and the index does not say for which platform";
+    let message =
+        "the index does not say which platform the child is for, so nobody who looks for a platform chooses it";
     notes.add(Rule::PlatformMissing, |rule| Finding::of(rule, child, message));
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::World;
 use crate::fixtures::{Image, Index, describe, image};
-use crate::lint::{Answer, Held, Limits, Lint, Rule, Tree};
+use crate::lint::{Answer, Finding, Held, Limits, Lint, Rule, Seek, Tree};
 use crate::{Digest, Manifest, MediaType};
 
 /// Far above what any of it takes, and far below what it would take if it were quadratic.
@@ -55,19 +55,24 @@ fn ten_thousand_children_within_200_ms() {
     let manifests: Vec<_> = images.iter().map(|image| Answer::Manifest(image.manifest())).collect();
     let blobs: Vec<_> =
         images.iter().flat_map(Image::blobs).map(|blob| Answer::Content(held(&blob), Some(blob))).collect();
-    let root = index.manifest();
-    let began = Instant::now();
-    let mut lint = Lint::new(index.digest(), root, Limits::default());
-    for answers in [manifests, blobs] {
-        for (want, answer) in lint.wants().iter().zip(answers) {
-            lint.supply(want, answer);
+    let answers = [manifests, blobs].concat();
+    let run = || {
+        let (root, answers) = (index.manifest(), answers.clone());
+        let began = Instant::now();
+        let mut lint = Lint::new(index.digest(), root, Limits::default());
+        for answer in answers {
+            let want = lint.next_want().unwrap();
+            lint.supply(&want, answer);
         }
-    }
-    let tree = lint.finish();
-    let elapsed = began.elapsed();
-    assert_eq!((tree.documents().len(), tree.findings().next()), (10_001, None));
-    println!("10,000 children: {elapsed:?}");
-    assert!(elapsed < Duration::from_millis(200), "{elapsed:?}");
+        let tree = lint.finish();
+        let elapsed = began.elapsed();
+        assert_eq!((tree.documents().len(), tree.findings().next()), (10_001, None));
+        elapsed
+    };
+    // As often as it takes, since a machine may be busy with something else.
+    let runs: Vec<_> = (0..20).map(|_| run()).collect();
+    println!("10,000 children: {runs:?}");
+    assert!(runs.iter().any(|elapsed| *elapsed < Duration::from_millis(200)), "{runs:?}");
 }
 
 fn named_often(child: &str, times: usize) -> Bytes {
@@ -89,8 +94,9 @@ fn one_child_named_often_is_read_once() {
     let tree = world.lint();
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(tree.documents().len(), 2);
-    let last = tree.documents()[0].findings.last().unwrap();
-    assert!(last.message.ends_with("more findings about this document)"), "{}", last.message);
+    let findings = &tree.documents()[0].findings;
+    let unplaced = findings.iter().filter(|finding| finding.rule == Rule::DuplicatePlatform).map(Finding::count);
+    assert_eq!((unplaced.sum::<usize>(), findings.len() < 1100), (19_999, true));
     for rule in [Rule::MissingMediaType, Rule::DuplicatePlatform, Rule::PlatformMismatch] {
         assert!(tree.findings().any(|finding| finding.rule == rule), "{rule}");
     }
@@ -129,19 +135,78 @@ fn a_long_chain_ends_at_the_limit() {
 }
 
 #[test]
-fn documents_beyond_all_bounds_are_not_kept() {
-    let remark = "x".repeat(4 << 20);
+fn findings_beyond_all_bounds_are_counted() {
     let (mut index, mut contents) = (Index::oci(), Vec::new());
-    for number in 0..17 {
-        let content = Bytes::from(format!("{{\"layers\":[],\"x\":\"{number} {remark}\"}}"));
+    for number in 0..120 {
+        let twice = r#","a":1"#.repeat(901);
+        let content = Bytes::from(format!(r#"{{"schemaVersion":2,"layers":[{number}]{twice}}}"#));
         index = index.child_of_type(MediaType::OCI_MANIFEST, &content, None);
         contents.push(content);
     }
     let with = |world: World, content| world.with(content, MediaType::OCI_MANIFEST);
     let tree = contents.iter().fold(World::from(index), with).lint();
-    assert_eq!(tree.documents().len(), 1 + 15);
-    assert_eq!(tree.findings().filter(|finding| finding.rule == Rule::TreeTooLarge).count(), 2);
+    let twice = |findings: &mut dyn Iterator<Item = &Finding>| {
+        findings.filter(|finding| finding.rule == Rule::DuplicateKey).map(Finding::count).sum::<usize>()
+    };
+    assert_eq!(twice(&mut tree.findings()), 120 * 900);
+    assert!(tree.findings().count() < 100_000 + 120 * 10, "{}", tree.findings().count());
+}
+
+/// An index of manifests that are short to write and take much memory, and those.
+fn heavy(count: usize) -> (Index, Vec<Bytes>) {
+    let zeros = "0,".repeat(490_000);
+    let (mut index, mut contents) = (Index::oci(), Vec::new());
+    for number in 0..count {
+        let content = Bytes::from(format!("{{\"layers\":[],\"x\":[{zeros}{number}]}}"));
+        index = index.child_of_type(MediaType::OCI_MANIFEST, &content, None);
+        contents.push(content);
+    }
+    (index, contents)
+}
+
+#[test]
+fn documents_beyond_all_bounds_are_not_kept_and_then_none_is_asked_for() {
+    let (index, contents) = heavy(12);
+    let mut lint = Lint::new(index.digest(), index.manifest(), Limits::default());
+    let mut asked = 0;
+    while let Some(want) = lint.next_want() {
+        let manifest = Manifest::parse(contents[asked].clone(), want.media_type.as_ref()).unwrap();
+        lint.supply(&want, Answer::Manifest(manifest));
+        asked += 1;
+    }
+    let tree = lint.finish();
+    assert!((6..12).contains(&asked), "{asked}");
+    assert_eq!(tree.documents().len(), 1 + asked - 1, "the last one that was had is not kept");
+    assert_eq!(tree.findings().filter(|finding| finding.rule == Rule::TreeTooLarge).count(), 12 - asked + 1);
     assert!(tree.findings().all(|finding| finding.rule != Rule::MissingChild));
+}
+
+#[test]
+fn configs_beyond_all_bounds_are_not_read_and_that_is_told() {
+    let (index, images) = many(100);
+    let mut lint = Lint::new(index.digest(), index.manifest(), Limits::default());
+    let config = Bytes::from(vec![b' '; 4 << 20]);
+    let mut read = 0;
+    while let Some(want) = lint.next_want() {
+        let held = Held { size: config.len() as u64, media_type: None };
+        let image = images.iter().find(|image| image.digest() == want.digest);
+        lint.supply(
+            &want,
+            match want.seek {
+                Seek::Manifest => image.map_or(Answer::Absent, |image| Answer::Manifest(image.manifest())),
+                Seek::Presence => Answer::Content(held, None),
+                Seek::Config => {
+                    read += 1;
+                    Answer::Content(held, Some(config.clone()))
+                }
+            },
+        );
+    }
+    assert_eq!(read, 64);
+    let tree = lint.finish();
+    let told: Vec<_> = tree.findings().filter(|finding| finding.rule == Rule::TreeTooLarge).collect();
+    assert_eq!((told.len(), told[0].pointer.as_str()), (36, "/config"));
+    assert_eq!(told[0].message, "the config was not read: at most 256 MiB of configs are");
 }
 
 /// A value like those of manifests, right and wrong.
@@ -186,27 +251,22 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 fn answered(root: Manifest, others: &[Manifest], mut choose: impl FnMut() -> u8) -> Tree {
     let held = || Held { size: 3, media_type: None };
     let mut lint = Lint::new(Digest::sha256(b"root"), root, Limits { depth: 3, documents: 6 });
-    for _ in 0..1000 {
-        let wants = lint.wants();
-        if wants.is_empty() {
-            return lint.finish();
-        }
-        for want in wants {
-            let chosen = choose();
-            lint.supply(
-                &want,
-                match chosen % 6 {
-                    0 => Answer::Absent,
-                    1 => Answer::Unknown,
-                    2 => Answer::Unreadable(held(), "for a reason".into()),
-                    3 => Answer::Content(held(), Some(want.digest.as_str().to_owned().into())),
-                    4 => Answer::Content(held(), None),
-                    _ => others
-                        .get(usize::from(chosen) % others.len().max(1))
-                        .map_or(Answer::Absent, |manifest| Answer::Manifest(manifest.clone())),
-                },
-            );
-        }
+    for _ in 0..100_000 {
+        let Some(want) = lint.next_want() else { return lint.finish() };
+        let chosen = choose();
+        lint.supply(
+            &want,
+            match chosen % 6 {
+                0 => Answer::Absent,
+                1 => Answer::Unknown,
+                2 => Answer::Unreadable(held(), "for a reason".into()),
+                3 => Answer::Content(held(), Some(want.digest.as_str().to_owned().into())),
+                4 => Answer::Content(held(), None),
+                _ => others
+                    .get(usize::from(chosen) % others.len().max(1))
+                    .map_or(Answer::Absent, |manifest| Answer::Manifest(manifest.clone())),
+            },
+        );
     }
     panic!("it does not come to an end");
 }

@@ -152,6 +152,12 @@ fn indexes() -> Vec<Case> {
             platform(json!({"os": "", "architecture": ""})),
             platform(json!({"os": "linux"})),
         ),
+        case(
+            Rule::PlatformMissing,
+            "/manifests/0",
+            Index::oci().child_of_type(MediaType::OCI_MANIFEST, b"x", None),
+            Index::oci().child_of_type(MediaType::OCI_ARTIFACT, b"x", None),
+        ),
     ]
 }
 
@@ -182,6 +188,18 @@ fn images() -> Vec<Case> {
             "/config",
             image("a").docker().field("config", describe(MediaType::OCI_CONFIG, b"{}")),
             image("a").field("config", describe(UNKNOWN, b"{}")),
+        ),
+        case(
+            Rule::ManifestMixedFamilies,
+            "/config",
+            image("a").field("config", describe(MediaType::DOCKER_CONFIG, b"{}")),
+            image("a").field("config", describe("application/vnd.docker.ai.model.config.v0.1+json", b"{}")),
+        ),
+        case(
+            Rule::ManifestMixedFamilies,
+            "/layers/1",
+            image("a").layer_of_type("application/vnd.docker.image.rootfs.diff.tar.zstd", "x"),
+            image("a").layer_of_type("application/vnd.docker.image.rootfs.diff.tar.xz", "x"),
         ),
         case(
             Rule::NonDistributableLayer,
@@ -230,6 +248,25 @@ fn messages_name_what_was_found_and_what_was_expected() {
     assert_eq!(negative.message(Rule::SizeOutOfRange), "expected a number of bytes from 0 to 2^53-1, found -5");
     let incomplete = World::from(Index::oci().child(json!({"digest": "md:5"})));
     assert_eq!(incomplete.message(Rule::DescriptorIncomplete), "the descriptor of md:5 has no mediaType and no size");
+}
+
+fn mends(world: &World, rule: Rule) -> Vec<&'static str> {
+    world.findings(rule).iter().map(|finding| finding.mend).collect()
+}
+
+#[test]
+fn what_stands_there_twice_is_not_taken_out_by_its_digest() {
+    let twice = index().image(&image("b"), "linux/amd64").image(&image("a"), "linux/amd64");
+    let mends = mends(&World::from(twice), Rule::DuplicatePlatform);
+    assert_eq!(mends, ["portolan index remove REF DIGEST", "write the entry once and push again"]);
+}
+
+#[test]
+fn a_document_is_not_left_out_of_itself() {
+    let (whole, child) = (World::of("any", UNKNOWN), World::from(child(UNKNOWN)));
+    let rule = Rule::UnknownMediaType;
+    assert_eq!(mends(&whole, rule), ["push it as an OCI artifact, with its type as artifactType"]);
+    assert_eq!(mends(&child, rule), [rule.mend()]);
 }
 
 #[test]

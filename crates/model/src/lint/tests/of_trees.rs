@@ -64,6 +64,15 @@ fn held() -> Vec<Case> {
     ]
 }
 
+/// An index that says no platform of its child, which is there.
+fn silent(child: &Image) -> World {
+    World::from(Index::oci().without_platform(child)).with_image(child)
+}
+
+fn chart() -> Image {
+    image("chart").field("config", describe("application/vnd.cncf.helm.config.v1+json", b"{}"))
+}
+
 fn platforms() -> Vec<Case> {
     let is = |config: &str, described: &str| index([(&image("a").built_for(config), described)]);
     let windows = |built: &str, described: &str| {
@@ -78,6 +87,7 @@ fn platforms() -> Vec<Case> {
         mismatch(is("linux/amd64", "windows/amd64"), is("linux/amd64", "unknown/unknown")),
         mismatch(is("linux/arm/v6", "linux/arm/v7"), is("linux/arm/v6", "linux/arm")),
         mismatch(windows("10.0.17763.1", "10.0.20348"), windows("10.0.20348.1", "10.0.20348")),
+        case(Rule::PlatformMissing, "/manifests/0", silent(&image("a")), silent(&chart())),
     ]
 }
 
@@ -140,10 +150,22 @@ fn findings_below_the_root_name_their_document() {
 }
 
 #[test]
+fn what_stands_in_an_inner_index_is_not_taken_out_of_the_outer_one() {
+    let inner = Index::oci().image(&image("a"), "linux/amd64").image(&image("b"), "linux/amd64");
+    let world = World::from(Index::oci().nested(&inner, None).nested(&Index::oci(), None));
+    let world = world.with_index(&inner).with_index(&Index::oci());
+    let mend = |rule| world.findings(rule)[0].mend;
+    let removed = "portolan convert REF DST --flatten && portolan index remove DST DIGEST";
+    assert_eq!(mend(Rule::DuplicatePlatform), removed);
+    assert_eq!(mend(Rule::IndexEmpty), "portolan convert REF DST --flatten");
+    assert_eq!(World::from(inner).findings(Rule::DuplicatePlatform)[0].mend, Rule::DuplicatePlatform.mend());
+}
+
+#[test]
 fn what_nobody_looked_at_is_not_missing_and_the_rest_is_judged() {
     let image = image("a").layers(["a", "b", "c"]);
     let mut lint = Lint::new(image.digest(), image.manifest(), Limits::default());
-    for want in lint.wants() {
+    while let Some(want) = lint.next_want() {
         let unknown = want.digest == Digest::sha256(&blob("b"));
         lint.supply(&want, if unknown { Answer::Unknown } else { Answer::Absent });
     }
@@ -157,6 +179,6 @@ fn what_nobody_looked_at_is_not_missing_and_the_rest_is_judged() {
 fn other_configs_than_images_have_are_not_read() {
     let artifact = image("a").field("config", describe("application/vnd.example", b"config"));
     let mut lint = Lint::new(artifact.digest(), artifact.manifest(), Limits::default());
-    let seeks: Vec<_> = lint.wants().iter().map(|want| want.seek).collect();
+    let seeks: Vec<_> = std::iter::from_fn(|| lint.next_want()).map(|want| want.seek).collect();
     assert_eq!(seeks, [crate::lint::Seek::Presence; 2]);
 }

@@ -55,15 +55,10 @@ impl World {
     pub(super) fn lint(&self) -> Tree {
         let manifest = Manifest::parse(self.bytes.clone(), Some(&self.media_type)).unwrap();
         let mut lint = Lint::new(Digest::sha256(&self.bytes), manifest, self.limits);
-        loop {
-            let wants = lint.wants();
-            if wants.is_empty() {
-                return lint.finish();
-            }
-            for want in wants {
-                lint.supply(&want, self.answer(&want));
-            }
+        while let Some(want) = lint.next_want() {
+            lint.supply(&want, self.answer(&want));
         }
+        lint.finish()
     }
 
     /// Where in which document a rule finds something.

@@ -8,7 +8,7 @@ use portolan_model::convert::{self, Format};
 #[derive(Args)]
 pub(in crate::commands) struct Conversion {
     /// Convert everything to the types of this format: oci or docker.
-    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    #[arg(long, value_name = "FORMAT", value_parser = formats(), ignore_case = true)]
     to: Option<Format>,
     /// Put the children of nested indexes in the place of those.
     #[arg(long)]
@@ -28,5 +28,6 @@ impl Conversion {
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(["oci", "docker"]).map(|text| if text == "docker" { Format::Docker } else { Format::Oci })
+    PossibleValuesParser::new(["oci", "docker"])
+        .map(|text| if text.eq_ignore_ascii_case("docker") { Format::Docker } else { Format::Oci })
 }

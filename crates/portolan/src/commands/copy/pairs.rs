@@ -6,6 +6,7 @@ use std::io::{Read, stdin};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use portolan_model::ImageReference;
 
 use super::prefix::Prefix;
 use crate::failure::{Failure, Outcome};
@@ -22,6 +23,21 @@ impl Pair {
     /// What it is called in messages.
     pub(super) fn name(&self) -> String {
         format!("{} -> {}", self.source, self.target)
+    }
+
+    /// Whether what a tag points to takes its own place, though the source may also say the digest that it is to have.
+    pub(super) fn is_in_place(&self) -> bool {
+        tagged(&self.source) == tagged(&self.target)
+    }
+}
+
+/// The place that a tag names, whatever digest is to be found there.
+fn tagged(location: &Location) -> Location {
+    match location.complete() {
+        Location::Registry(image) if image.tag.is_some() => {
+            Location::Registry(ImageReference { digest: None, ..image })
+        }
+        location => location,
     }
 }
 
@@ -149,6 +165,18 @@ mod tests {
         let untagged = pairs(&["oci:a", "oci:b", "oci:folder"], None).unwrap();
         assert_eq!(untagged, ["oci:a oci:folder", "oci:b oci:folder"]);
         assert_eq!(pairs(&["quay.io/a", "quay.io/a:latest", "localhost"], None).unwrap().len(), 2, "the same twice");
+    }
+
+    #[test]
+    fn a_tag_takes_its_own_place_also_by_its_digest() {
+        let digest = portolan_model::Digest::sha256(b"a");
+        let is_in_place = |source: &str, target: &str| {
+            Pair { source: source.parse().unwrap(), target: target.parse().unwrap() }.is_in_place()
+        };
+        assert!(is_in_place(&format!("quay.io/a:1@{digest}"), "quay.io/a:1"));
+        assert!(is_in_place("quay.io/a", "quay.io/a:latest") && is_in_place("oci:a:1", "oci:a:1"));
+        assert!(!is_in_place("quay.io/a:1", "quay.io/a:2") && !is_in_place("oci:a:1", "oci:b:1"));
+        assert!(!is_in_place(&format!("quay.io/a@{digest}"), "quay.io/a:1"), "nobody says where the tag was");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use portolan_model::convert::{ConvertError, Remark};
-use portolan_model::{Platform, Reference};
-use portolan_registry::copy::{Copier, NoSessions, Observer, Options, Outcome, Plan, Request, Rewritten, Sessions};
+use portolan_model::{Digest, Platform, Reference};
+use portolan_registry::copy::{
+    Copier, NoSessions, Observer, Options, Outcome, Place, Plan, Request, Rewritten, Sessions, TooDeep,
+};
 use portolan_registry::{Error, Kind, Precondition, TagUpdate};
 
 use super::pairs::Pair;
@@ -105,18 +107,13 @@ impl Run {
 
     async fn pair(&self, pair: &Pair) -> failure::Outcome<Done> {
         let (mut source, target) = self.open(pair).await?;
-        if pair.source.complete() != pair.target.complete() {
-            return self.attempt(pair, &source, &target, Precondition::None).await;
+        if !pair.is_in_place() {
+            return self.attempt(pair, &source, &target, None).await;
         }
         // What is changed in its place is set only if nobody has moved the tag meanwhile.
         let digest = documents::head(&source.place, &source.reference).await?.digest;
         source.reference = digest.clone().into();
-        match self.attempt(pair, &source, &target, Precondition::At(vec![digest])).await {
-            Err(failure) if failure.kind() == Some(&Kind::Unsupported) => {
-                self.attempt(pair, &source, &target, Precondition::None).await
-            }
-            attempted => attempted,
-        }
+        self.attempt(pair, &source, &target, Some(&digest)).await
     }
 
     async fn attempt(
@@ -124,13 +121,14 @@ impl Run {
         pair: &Pair,
         source: &Source,
         target: &Target,
-        precondition: Precondition,
+        before: Option<&Digest>,
     ) -> failure::Outcome<Done> {
         let (reference, platforms) = self.chosen(pair, source).await?;
+        let precondition = before.map_or(Precondition::None, |digest| Precondition::At(vec![digest.clone()]));
         let tags = target.tag.clone().map(|tag| TagUpdate { tag, precondition }).into_iter().collect();
         let request = Request { source: source.place.clone(), reference, target: target.place.clone(), tags };
         let recheck = self.options.recheck || pair.target.is_folder();
-        let options = Options { platforms, recheck, ..self.options.clone() };
+        let options = Options { platforms, recheck, referrers: self.referrers(pair), ..self.options.clone() };
         let plan = match self.copier.plan(&request, &options).await {
             Ok(plan) => plan,
             Err(error) => return Err(explained(pair, source, error).await),
@@ -145,14 +143,50 @@ impl Run {
         if self.dry {
             return Ok(Done::Planned(Box::new(plan.without_bytes())));
         }
-        let observer: Arc<dyn Observer> = self.progress.watch(&plan);
-        match self.copier.carry_out(&plan, &observer).await {
+        match self.carry_out(&plan, target, before).await {
             Ok(outcome) => {
                 let Plan { target, rewritten, losses, remarks, .. } = plan;
                 Ok(Done::CarriedOut(Box::new(CarriedOut { target, outcome, rewritten, losses, remarks })))
             }
             Err(error) => Err(explained(pair, source, error).await),
         }
+    }
+
+    /// Carries out a plan whose tag is to move from where it was `before`. A target that holds no conditions on tags is
+    /// looked at just before instead.
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        target: &Target,
+        before: Option<&Digest>,
+    ) -> portolan_registry::Result<Outcome> {
+        let observer: Arc<dyn Observer> = self.progress.watch(plan);
+        let carried_out = self.copier.carry_out(plan, &observer).await;
+        let (Some(before), Some(tag)) = (before, &target.tag) else { return carried_out };
+        if !carried_out.as_ref().is_err_and(|error| *error.kind() == Kind::Unsupported) {
+            return carried_out;
+        }
+        let Place { registry, context, repository, name } = &target.place;
+        let now = registry.head_manifest(context, repository, &tag.clone().into()).await?.digest;
+        if now != *before {
+            let message = format!("{name}:{tag} was at {before}, and was moved to {now} meanwhile");
+            return Err(Error::new(Kind::PreconditionFailed, message));
+        }
+        let outcome = self.copier.carry_out(&plan.clone().without_conditions(), &observer).await?;
+        self.talk().insist(format_args!(
+            "{name}:{tag}: this registry cannot make sure that the tag has not moved; it was at {before} just before"
+        ));
+        Ok(outcome)
+    }
+
+    /// Whether what refers to the images comes along.
+    fn referrers(&self, pair: &Pair) -> bool {
+        if self.options.referrers && pair.target.is_docker_archive() {
+            self.talk()
+                .say("a docker-archive holds images alone; what refers to them, such as signatures, is left behind");
+            return false;
+        }
+        self.options.referrers
     }
 
     async fn open(&self, pair: &Pair) -> failure::Outcome<(Source, Target)> {
@@ -180,7 +214,7 @@ impl Run {
 /// The failure with what to do about it: log in at whichever side it was, or choose another tag.
 async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
     let failure = Failure::from(error);
-    if failure.error.chain().any(|cause| cause.downcast_ref::<ConvertError>().is_some()) {
+    if failure.error.chain().any(|cause| cause.is::<ConvertError>() || cause.is::<TooDeep>()) {
         // No side has refused anything: something was asked for that cannot be.
         return Failure { status: Status::Usage, ..failure };
     }

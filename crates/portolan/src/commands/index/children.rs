@@ -60,6 +60,10 @@ impl Bringer<'_> {
         if plan.digest == document.info.digest {
             return describe(&source.place, &document).await;
         }
+        self.talk.say(format_args!(
+            "{} became {}; what refers to it, such as signatures, is of the old digest and does not come along",
+            plan.source, plan.digest
+        ));
         let converted = documents::read(self.target, &plan.digest.into()).await?;
         describe(self.target, &converted).await
     }

@@ -13,7 +13,8 @@ use crate::location::Location;
 /// Make an index of images and indexes; the tag points to it then, wherever it pointed before.
 ///
 /// Children of other repositories are copied first. The platform of an image is what its config says. With
-/// --consistent, children of the other format are converted as they are brought; their configs and layers stay.
+/// --consistent, children of the other format are converted as they are brought; their configs and layers stay. With
+/// --docker, what Docker's format cannot hold in them, such as BuildKit's attestations, is left out.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +49,11 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
     let (format, media_type) =
         if arguments.docker { (Format::Docker, MediaType::DOCKER_LIST) } else { (Format::Oci, MediaType::OCI_INDEX) };
-    let conversion = arguments.consistent.then(|| Conversion { to: Some(format), ..Conversion::default() });
+    let conversion = arguments.consistent.then(|| Conversion {
+        to: Some(format),
+        drop_unknown: arguments.docker,
+        ..Conversion::default()
+    });
     let children = children::bring(&places, &editor.place, &arguments.children, conversion).await?;
     let edit = editor.edit(|_| Ok(edit::create(media_type, &children, &arguments.annotations))).await?;
     editor.report(&edit)

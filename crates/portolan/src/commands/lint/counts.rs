@@ -20,9 +20,9 @@ impl Counts {
         let mut counts = Self::default();
         for finding in findings {
             match finding.rule.severity() {
-                Severity::Error => counts.errors += 1,
-                Severity::Warning => counts.warnings += 1,
-                Severity::Info => counts.infos += 1,
+                Severity::Error => counts.errors += finding.count(),
+                Severity::Warning => counts.warnings += finding.count(),
+                Severity::Info => counts.infos += finding.count(),
             }
         }
         counts
@@ -54,5 +54,11 @@ mod tests {
         let findings = [Rule::IndexNested, Rule::SizeMismatch, Rule::IndexEmpty].map(|rule| Finding::new(rule, "", ""));
         assert_eq!(Counts::of(&findings).to_string(), "1 error, 2 infos");
         assert_eq!(Counts::default().to_string(), "no findings");
+    }
+
+    #[test]
+    fn what_is_not_told_one_by_one_is_counted() {
+        let finding = Finding { further: 9000, ..Finding::new(Rule::IndexMixedFamilies, "/manifests/999", "mixed") };
+        assert_eq!(Counts::of([&finding]).to_string(), "9001 warnings");
     }
 }

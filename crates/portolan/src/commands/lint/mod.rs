@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let mender = Mender::new(location);
     if let Some(choice) = &arguments.policy {
         let answer = choice.answer(location, &source, &tree)?;
-        if arguments.json { output::json(&answer) } else { output::text(&answer.text(&mender)) }?;
+        if arguments.json { output::json(&answer.report(&mender)) } else { output::text(&answer.text(&mender)) }?;
         return answer.ended();
     }
     let observed = Observed::of(&tree);

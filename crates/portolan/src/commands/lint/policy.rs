@@ -7,9 +7,11 @@ use std::str::FromStr;
 
 use anyhow::anyhow;
 use portolan_model::lint::{Tree, TreeDocument};
-use portolan_model::{Finding, RepositoryName};
+use portolan_model::{Digest, Finding, RepositoryName};
+use portolan_registry::wrap::{is_mended, normalised};
 use portolan_registry::{Error, Judged, Policy, Preset, Verdict};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::findings::MOST_PLACES;
 use super::mend::Mender;
@@ -40,6 +42,9 @@ pub(super) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<String>,
     accepted: bool,
+    /// The digest that the tags of a push would get instead of that of the image, where the policy converts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    normalised: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Refusal>,
     findings: Vec<Judged>,
@@ -57,18 +62,31 @@ impl Choice {
     pub(super) fn answer(&self, location: &Location, source: &Source, tree: &Tree) -> Outcome<Answer> {
         let repository = location.host().map(|_| &source.place.repository);
         let policy = self.policy(location, repository).map_err(Failure::usage)?;
+        let (normalised, not_normalised) = match policy.normalises().map(|family| normalised(tree, family)) {
+            Some(Ok(digest)) => (digest, None),
+            Some(Err(finding)) => (None, Some(*finding)),
+            None => (None, None),
+        };
         let (mut judged, mut refusal) = (Vec::new(), None);
         for (position, document) in tree.documents().iter().enumerate() {
-            let findings = findings(&policy, position, document);
+            let mut findings = findings(&policy, position, document);
+            // The tags are set with the push of the first document.
+            findings.extend(not_normalised.clone().filter(|_| position == 0));
             refusal = refusal.or_else(|| policy.judge(findings.clone()).err());
             judged
                 .extend(findings.into_iter().map(|finding| Judged { verdict: policy.verdict(finding.rule), finding }));
+        }
+        if normalised.is_some() && refusal.is_none() {
+            for judged in judged.iter_mut().filter(|judged| is_mended(judged.finding.rule)) {
+                judged.verdict = Verdict::Accept;
+            }
         }
         judged.sort_by_key(|judged| std::cmp::Reverse(rank(judged.verdict)));
         Ok(Answer {
             policy: self.0.clone(),
             repository: repository.map(ToString::to_string),
             accepted: refusal.is_none(),
+            normalised: normalised.filter(|_| refusal.is_none()),
             error: refusal.as_ref().map(Refusal::of),
             findings: judged,
         })
@@ -118,6 +136,16 @@ impl Refusal {
 }
 
 impl Answer {
+    /// The answer for programs.
+    pub(super) fn report(&self, mender: &Mender) -> Value {
+        let mut report = json!(self);
+        let findings = report["findings"].as_array_mut().into_iter().flatten();
+        for (finding, Judged { finding: Finding { mend, digest, .. }, .. }) in findings.zip(&self.findings) {
+            finding["mend"] = mender.command(mend, digest).into();
+        }
+        report
+    }
+
     /// What the policy does something about, by rule, and what it answers.
     pub(super) fn text(&self, mender: &Mender) -> String {
         let told: Vec<_> = self.findings.iter().filter(|judged| judged.verdict != Verdict::Accept).collect();
@@ -129,14 +157,18 @@ impl Answer {
             let of_rule = told.iter().filter(|judged| judged.finding.rule == rule).copied();
             group(&of_rule.collect::<Vec<_>>(), mender, &mut text);
         }
-        text + &self.summary() + "\n"
+        let normalised = self.normalised.as_ref().map_or_else(String::new, |digest| {
+            format!("The tags would be set to {digest}, which is what it becomes in OCI's types.\n")
+        });
+        text + &normalised + &self.summary() + "\n"
     }
 
     /// One line that says what a push would be answered.
     fn summary(&self) -> String {
         let to = self.repository.as_ref().map_or_else(String::new, |repository| format!(" to {repository}"));
         let policy = &self.policy;
-        let warned = self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn).count();
+        let warned = self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn);
+        let warned = warned.map(|judged| judged.finding.count()).sum();
         match &self.error {
             Some(Refusal { code, message }) => format!("{policy} refuses a push{to}: {code}: {message}"),
             None if warned == 0 => format!("{policy} accepts a push{to}"),
@@ -160,9 +192,13 @@ fn group(judged: &[&Judged], mender: &Mender, text: &mut String) {
         let place = [document.unwrap_or_default(), finding.pointer.clone()].join(" ");
         let _ = writeln!(text, "    {}: {}", place.trim(), finding.message);
     }
-    if judged.len() > MOST_PLACES {
-        let _ = writeln!(text, "    and {} more", judged.len() - MOST_PLACES);
+    let all: usize = judged.iter().map(|judged| judged.finding.count()).sum();
+    let told = judged.len().min(MOST_PLACES);
+    if all > told {
+        let _ = writeln!(text, "    and {} more", all - told);
     }
-    let digest = if judged.len() == 1 { first.digest.as_ref() } else { None };
-    let _ = writeln!(text, "    mend: {}\n", mender.command(first.rule.mend(), digest));
+    for command in mender.commands(judged.iter().map(|judged| &judged.finding)) {
+        let _ = writeln!(text, "    mend: {command}");
+    }
+    text.push('\n');
 }

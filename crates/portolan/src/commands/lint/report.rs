@@ -74,7 +74,7 @@ impl<'a> Report<'a> {
 /// A finding whose command names the image.
 fn mended(finding: &Finding, mender: &Mender) -> Value {
     let mut value = serde_json::to_value(finding).unwrap_or_default();
-    value["mend"] = mender.command(finding.rule.mend(), finding.digest.as_ref()).into();
+    value["mend"] = mender.command(finding.mend, &finding.digest).into();
     value
 }
 
@@ -88,8 +88,8 @@ impl<'a> Entry<'a> {
 
 impl<'a> Why<'a> {
     fn new(reason: &'a Reason, mender: &Mender) -> Self {
-        let Reason { fact, count, causes } = reason;
-        let mend = mender.command(fact.mend(), causes.first().map(|cause| &cause.digest));
+        let Reason { fact, count, causes, mend } = reason;
+        let mend = mender.command(mend, causes.iter().map(|cause| &cause.digest));
         Self {
             operation: fact.operation,
             outcome: fact.outcome,

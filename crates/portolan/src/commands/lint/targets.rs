@@ -47,11 +47,7 @@ fn block(target: &Target, judgement: &Judgement, mender: &Mender) -> String {
     for reason in &judgement.reasons {
         let _ = write!(text, "\n  {}: {}\n", ending(reason.fact.operation, reason.fact.outcome), reason.fact.says);
         causes(reason, &mut text);
-        let digest = match reason.causes.as_slice() {
-            [only] => Some(&only.digest),
-            _ => None,
-        };
-        let mend = mender.command(reason.fact.mend(), digest);
+        let mend = mender.command(reason.mend, reason.causes.iter().map(|cause| &cause.digest));
         let _ = writeln!(text, "    known from: {}\n    mend: {mend}", reason.fact.source);
     }
     text

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portolan_model::convert::{Conversion, Effect, Format};
 use portolan_model::fixtures::{Index, blob, image, sha512, tag};
-use portolan_model::{Digest, MediaType};
+use portolan_model::{Descriptor, Digest, MediaType};
 use serde_json::{Value, json};
 
 use super::{Ends, nobody, place, platforms};
@@ -104,12 +104,110 @@ async fn in_place_the_tag_moves_and_the_old_tree_stays() {
         ..ends.request("v1")
     };
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    assert!(plan.blobs.is_empty(), "what is named by the old manifests is there");
+    assert!(plan.blobs.iter().all(|blob| blob.action == Action::There), "{}", json!(plan));
     ends.copier.carry_out(&plan, &nobody()).await.unwrap();
     assert_eq!(ends.source().tagged("v1").await, Some(plan.digest.clone()));
     ends.source().get(index.digest()).await.unwrap();
     let again = ends.copier.plan(&request, &ends.options).await.unwrap();
     assert!(again.is_nothing() && again.rewritten.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_old_tree_lacks_there_comes_with_the_new_one() {
+    let ends = converting(to(Format::Oci));
+    let docker = image("a").docker();
+    ends.source().image(&docker, &["v1"]).await;
+    ends.target().manifest(docker.bytes(), &docker.media_type(), &["copied"]).await;
+    let plan = ends.plan("v1").await.unwrap();
+    let actions: Vec<_> = plan.blobs.iter().map(|blob| blob.action.clone()).collect();
+    assert_eq!(actions, [Action::Copy, Action::Copy], "the old manifest was pushed without them");
+    ends.copier.carry_out(&plan, &nobody()).await.unwrap();
+    assert_eq!(ends.target().read(&Digest::sha256(&blob("a"))).await.unwrap(), blob("a"));
+}
+
+#[tokio::test]
+async fn what_says_something_about_a_document_that_goes_is_told() {
+    let mut ends = converting(Conversion { flatten: true, drop_unknown: true, to: None });
+    let inner = Index::oci().image(&image("a"), "linux/amd64").field("annotations", json!({"inner": "yes"}));
+    let index = Index::oci().nested(&inner, None).child_of_type("application/vnd.example.blob", &blob("unknown"), None);
+    let bill = image("bill").subject(&inner.descriptor()).field("artifactType", json!("application/vnd.example.bill"));
+    let of_blob = image("of blob").subject(&Descriptor::of(Digest::sha256(&blob("unknown"))));
+    let source = ends.source();
+    source.image(&image("a"), &[]).await;
+    source.index(&inner, &[]).await;
+    source.blob(blob("unknown")).await;
+    source.index(&index, &["v1"]).await;
+    let cosign = format!("sha256-{}.sig", inner.digest().encoded());
+    for (image, tags) in [(&bill, &[][..]), (&of_blob, &[]), (&image("signature"), &[&*cosign])] {
+        source.image(image, tags).await;
+    }
+    let told = |plan: &Plan| -> Vec<_> {
+        let lost = plan.losses.iter().filter(|loss| loss.effect == Effect::Lost);
+        let of_others = lost.filter(|loss| !loss.message.contains("of the nested index"));
+        of_others.map(|loss| (loss.document.clone(), loss.message.clone())).collect()
+    };
+    assert_eq!(told(&ends.plan("v1").await.unwrap()), [], "nobody asked for them");
+    ends.options.referrers = true;
+    let plan = ends.plan("v1").await.unwrap();
+    let lost = told(&plan);
+    for (document, said) in [
+        (inner.digest(), format!("{} (application/vnd.example.bill) refers to it", bill.digest())),
+        (inner.digest(), format!("the tag {cosign} is about it")),
+        (Digest::sha256(&blob("unknown")), format!("{} (", of_blob.digest())),
+    ] {
+        assert!(lost.iter().any(|(about, told)| *about == document && told.starts_with(&said)), "{said}: {lost:?}");
+    }
+    assert_eq!((lost.len(), plan.manifests.len()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_config_that_is_too_large_says_no_platform() {
+    let ends = converting(to(Format::Docker));
+    let large = image("a").config_field("note", json!("x".repeat(5 << 20)));
+    let artifact = image("b").field(
+        "config",
+        json!({
+            "mediaType": "application/vnd.example.config", "digest": Digest::sha256(&blob("gone")), "size": 3,
+        }),
+    );
+    let index = Index::oci().without_platform(&large).without_platform(&artifact);
+    ends.source().image(&large, &[]).await;
+    ends.source().manifest(artifact.bytes(), &artifact.media_type(), &[]).await;
+    ends.source().index(&index, &["v1"]).await;
+    let plan = ends.plan("v1").await.unwrap();
+    let effects: Vec<_> = plan.losses.iter().map(|loss| (loss.effect, loss.pointer.as_str())).collect();
+    assert!(effects.contains(&(Effect::Incomplete, "/manifests/0")), "{effects:?}");
+    let calls = ends.source.take_calls();
+    assert_eq!(calls.iter().filter(|call| call.starts_with("get_blob")).count(), 1, "an artifact's is not read");
+}
+
+/// An index in an index and so on, so many levels above an image, at `v1`.
+async fn nest(ends: &Ends, levels: usize) {
+    ends.source().image(&image("a"), &[]).await;
+    let mut index = Index::oci().image(&image("a"), "linux/amd64");
+    for _ in 1..levels {
+        ends.source().index(&index, &[]).await;
+        index = Index::oci().nested(&index, None);
+    }
+    ends.source().index(&index, &["v1"]).await;
+}
+
+#[tokio::test]
+async fn indexes_are_followed_as_deep_as_lint_looks_and_taken_apart_deeper() {
+    let ends = Ends::new();
+    nest(&ends, 16).await;
+    assert_eq!(ends.copy("v1").await.unwrap().tally.manifests, 17);
+    let mut ends = Ends::new();
+    nest(&ends, 17).await;
+    let error = refused(ends.copy("v1").await, &Kind::ManifestInvalid);
+    assert!(error.message().contains("more than 16 levels deep; take them apart with"), "{error}");
+    ends.options.conversion = Some(Conversion { flatten: true, ..Conversion::default() });
+    nest(&ends, 100).await;
+    ends.copy("v1").await.unwrap();
+    assert_eq!(document(&ends, "copied").await["manifests"][0]["digest"], json!(image("a").digest()));
+    nest(&ends, 257).await;
+    let error = refused(ends.plan("v1").await.map(drop), &Kind::ManifestInvalid);
+    assert!(error.message().ends_with("more than 256 levels deep"), "{error}");
 }
 
 #[tokio::test]

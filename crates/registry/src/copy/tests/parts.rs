@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use portolan_model::Digest;
 use portolan_model::fixtures::{Index, blob, image, tag};
+use portolan_model::{Descriptor, Digest};
 use serde_json::json;
 
 use super::{Ends, copier, nobody, place, platforms};
@@ -73,6 +73,38 @@ async fn a_blob_goes_to_a_registry_once_in_a_run() {
     assert_eq!(tallies.iter().map(|tally| tally.mounted).sum::<usize>(), 2);
     let shared = format!("get_blob {}", Digest::sha256(&blob("shared")));
     assert_eq!(ends.source.take_calls().iter().filter(|call| **call == shared).count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_said_about_signatures_and_blobs_comes_along_too() {
+    let mut ends = Ends::new();
+    let unknown = blob("unknown");
+    let app =
+        Index::oci().image(&image("a"), "linux/amd64").child_of_type("application/vnd.example.blob", &unknown, None);
+    let [bill, of_bill, of_signature] = ["bill", "of bill", "of signature"].map(image);
+    let of_blob = image("of blob").subject(&Descriptor::of(Digest::sha256(&unknown)));
+    let referrer = image("referrer").subject(&bill.descriptor());
+    let signed = |digest: &Digest, suffix: &str| format!("sha256-{}.{suffix}", digest.encoded());
+    let tags = [signed(&app.digest(), "sbom"), signed(&bill.digest(), "sig"), signed(&of_bill.digest(), "att")];
+    let source = ends.source();
+    source.image(&image("a"), &[]).await;
+    source.blob(unknown.clone()).await;
+    source.index(&app, &["v1"]).await;
+    for (image, tag) in [&bill, &of_bill, &of_signature].into_iter().zip(&tags) {
+        source.image(image, &[tag.as_str()]).await;
+    }
+    for image in [&of_blob, &referrer] {
+        source.image(image, &[]).await;
+    }
+    ends.options.referrers = true;
+    ends.copy("v1").await.unwrap();
+    for (tag, image) in tags.iter().zip([&bill, &of_bill, &of_signature]) {
+        assert_eq!(ends.target().tagged(tag).await, Some(image.digest()), "{tag}");
+    }
+    for image in [&of_blob, &referrer] {
+        ends.target().get(image.digest()).await.unwrap();
+    }
+    assert!(ends.plan("v1").await.unwrap().is_nothing());
 }
 
 /// Writes down the manifests and tags in the order in which they are there.

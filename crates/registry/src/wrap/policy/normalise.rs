@@ -10,7 +10,7 @@ use std::mem::take;
 use bytes::Bytes;
 use portolan_model::convert::{Conversion, Converted, Format, Written, convert};
 use portolan_model::lint::{Tree, TreeDocument};
-use portolan_model::{ChildKind, Digest, Family, Finding, Manifest, MediaType, Rule};
+use portolan_model::{Child, ChildKind, Digest, Family, Finding, Manifest, MediaType, Rule};
 
 use crate::copy::Place;
 use crate::{Policy, PutManifest, PutOutcome, Result, Verdict};
@@ -47,7 +47,7 @@ impl Push<'_> {
         let rehearsal = PutManifest { dry_run: true, ..self.options.clone() };
         let rehearsed = put(self.place, self.bytes.clone(), rehearsal).await?;
         if self.options.dry_run {
-            return Ok(PutOutcome { normalised, ..rehearsed });
+            return Ok(PutOutcome { normalised, ..mended(rehearsed) });
         }
         let mut tags = take(&mut self.options.tags);
         let sparse = self.options.policy.verdict(Rule::MissingChild) != Verdict::Reject;
@@ -63,15 +63,39 @@ impl Push<'_> {
             };
             put(self.place, manifest.bytes().clone(), options).await?;
         }
-        Ok(PutOutcome { normalised, ..outcome })
+        Ok(PutOutcome { normalised, ..mended(outcome) })
     }
+}
+
+/// The outcome without warnings of what the tags do not point to any more.
+fn mended(mut outcome: PutOutcome) -> PutOutcome {
+    for judged in &mut outcome.findings {
+        if is_mended(judged.finding.rule) {
+            judged.verdict = Verdict::Accept;
+        }
+    }
+    outcome
+}
+
+/// Whether normalising mends what `rule` finds.
+pub fn is_mended(rule: Rule) -> bool {
+    matches!(rule, Rule::IndexMixedFamilies | Rule::ManifestMixedFamilies)
+}
+
+/// The digest that the tags of a push are set to where the policy has them set to what is of `family`; none if they
+/// are set to what is pushed, since nothing in it is of the other family.
+///
+/// # Errors
+/// The finding that tells why they are set to what is pushed although something in it is of the other family.
+pub fn normalised(tree: &Tree, family: Family) -> Result<Option<Digest>, Box<Finding>> {
+    converted(tree, family).map(|converted| converted.map(|converted| converted.root))
 }
 
 async fn put(place: &Place, bytes: Bytes, options: PutManifest) -> Result<PutOutcome> {
     place.registry.put_manifest(&place.context, &place.repository, bytes, options).await
 }
 
-/// What the tree becomes: nothing if it is of the family already, and a finding if part of it would not be.
+/// What the tree becomes: nothing if nothing in it is of the other family, and a finding if part of it would stay so.
 fn converted(tree: &Tree, family: Family) -> Result<Option<Converted>, Box<Finding>> {
     let to = match family {
         Family::Oci => Format::Oci,
@@ -79,6 +103,11 @@ fn converted(tree: &Tree, family: Family) -> Result<Option<Converted>, Box<Findi
         Family::Other => return Ok(None),
     };
     let Some(root) = tree.documents().first() else { return Ok(None) };
+    let is_other = |document: &TreeDocument| other_types(tree, &document.manifest, to).next().is_some();
+    let all_read = |finding: &Finding| !matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge);
+    if tree.findings().all(all_read) && !tree.documents().iter().any(is_other) {
+        return Ok(None);
+    }
     let left_out = tree.findings().find(|finding| matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge));
     if let Some(left_out) = left_out {
         return Err(not_normalised(&left_out.message));
@@ -87,38 +116,55 @@ fn converted(tree: &Tree, family: Family) -> Result<Option<Converted>, Box<Findi
     let document = |digest: &Digest| tree.document(digest).map(|document| &document.manifest);
     let converted = convert(&root.digest, document, |_| None, &conversion);
     let converted = converted.map_err(|error| not_normalised(&error.to_string()))?;
-    match tree.documents().iter().find_map(|document| left(document, root, &converted, to)) {
+    match tree.documents().iter().find_map(|document| left(tree, document, &converted, to)) {
         Some(finding) => Err(finding),
         None => Ok((converted.root != root.digest).then_some(converted)),
     }
 }
 
 /// What of a document is still of the other family.
-fn left(document: &TreeDocument, root: &TreeDocument, converted: &Converted, to: Format) -> Option<Box<Finding>> {
-    let TreeDocument { digest, manifest, .. } = document;
+fn left(tree: &Tree, document: &TreeDocument, converted: &Converted, to: Format) -> Option<Box<Finding>> {
+    let TreeDocument { digest, manifest, depth, .. } = document;
     let manifest = converted.documents.get(digest).map_or(manifest, |written| &written.manifest);
-    let (pointer, media_type) = other_types(manifest, to).next()?;
+    let (pointer, media_type) = other_types(tree, manifest, to).next()?;
     let remark = converted.remarks.iter().find(|remark| remark.document == *digest && remark.pointer == pointer);
     let reason = remark.map_or_else(|| format!("{media_type} stays"), |remark| remark.message.clone());
     let finding = Finding {
-        document: (*digest != root.digest).then(|| digest.clone()),
+        document: (*depth > 0).then(|| digest.clone()),
         pointer: pointer.to_owned(),
         ..*not_normalised(&reason)
     };
     Some(Box::new(finding))
 }
 
-/// The types in a document that are of the other family, each with its place.
-fn other_types(manifest: &Manifest, to: Format) -> impl Iterator<Item = (&str, &MediaType)> {
+/// The types in a document that are of the other family, each with its place: its own, those that it gives to what it
+/// names, and those that its children are stored with where they are no documents of the tree.
+fn other_types<'a>(
+    tree: &'a Tree,
+    manifest: &'a Manifest,
+    to: Format,
+) -> impl Iterator<Item = (&'a str, &'a MediaType)> {
     let own = [("", manifest.media_type())];
     let children = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
-    let children = children.filter_map(|child| Some((child.pointer.as_str(), child.descriptor.media_type.as_ref()?)));
+    let children = children.flat_map(move |child| {
+        let types = child.descriptor.media_type.as_ref().into_iter().chain(stored_type(tree, child));
+        types.map(|media_type| (child.pointer.as_str(), media_type))
+    });
     let types = own.into_iter().chain(children);
     types.filter(move |(_, media_type)| ![to.family(), Family::Other].contains(&media_type.family()))
 }
 
+/// The type that a child is stored with, unless it is a document of the tree, and speaks for itself.
+fn stored_type<'a>(tree: &'a Tree, child: &Child) -> Option<&'a MediaType> {
+    let digest = &child.descriptor.digest;
+    if child.kind != ChildKind::Manifest || tree.document(digest).is_some() {
+        return None;
+    }
+    tree.held(digest)??.media_type.as_ref()
+}
+
 fn not_normalised(reason: &str) -> Box<Finding> {
-    let message = format!("the tags point to what was pushed, which is not converted: {reason}");
+    let message = format!("what was pushed cannot be converted: {reason}");
     Box::new(Finding::new(Rule::NotNormalised, "", message))
 }
 

@@ -14,10 +14,13 @@ pub struct PolicyRule {
     policy: Policy,
 }
 
-/// The pattern is no glob.
+/// The pattern can match no repository.
 #[derive(Debug, thiserror::Error)]
-#[error("not a pattern for repository names: {0}")]
-pub struct PatternError(#[from] globset::Error);
+#[error("\"{pattern}\" matches no repository: {reason}")]
+pub struct PatternError {
+    pattern: String,
+    reason: String,
+}
 
 impl PolicyRule {
     /// `*` stands for any part of one component of a name, `**` for any number of components.
@@ -25,7 +28,12 @@ impl PolicyRule {
     /// # Errors
     /// [`PatternError`].
     pub fn new(repositories: &str, policy: Policy) -> Result<Self, PatternError> {
-        let glob = GlobBuilder::new(repositories).literal_separator(true).build()?;
+        let wrong = |reason: String| PatternError { pattern: repositories.to_owned(), reason };
+        if let Some(reason) = mistake(repositories) {
+            return Err(wrong(reason));
+        }
+        let glob = GlobBuilder::new(repositories).literal_separator(true).build();
+        let glob = glob.map_err(|error| wrong(error.to_string()))?;
         Ok(Self { repositories: glob.compile_matcher(), policy })
     }
 
@@ -38,6 +46,19 @@ impl PolicyRule {
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
+}
+
+/// Why no name can match: what a pattern says beside its stars has to be part of one.
+fn mistake(pattern: &str) -> Option<String> {
+    if pattern.is_empty() {
+        return Some("it is empty; ** stands for all of them".into());
+    }
+    if pattern.split('/').any(|component| component.contains("**") && component != "**") {
+        return Some("** stands for whole components, between slashes; * for part of one".into());
+    }
+    let like_a_name = pattern.replace("**", "a").replace('*', "a");
+    let error = like_a_name.parse::<RepositoryName>().err()?;
+    Some(format!("{error}; beside that a pattern has * for any part of one component and ** for any number of them"))
 }
 
 /// The rules of a registry, of which the last that matches a repository counts. Clones share them.
@@ -140,10 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_pattern_is_an_error() {
-        for pattern in ["team/[", "team/{a,b", "[z-a]"] {
-            let error = PolicyRule::new(pattern, Policy::default()).unwrap_err();
-            assert!(error.to_string().starts_with("not a pattern for repository names: "), "{error}");
+    fn a_pattern_that_can_match_nothing_is_an_error() {
+        for pattern in [
+            "",
+            "/",
+            "Mirror/**",
+            "/mirror/**",
+            "mirror/",
+            "mirror//**",
+            "a/**, b/**",
+            "host:5000/a/**",
+            "team/[",
+            "{a,b}",
+            "a?",
+            "[a-z]",
+            "team/.*",
+            "team**",
+            "a/***",
+            "mirror/ä",
+        ] {
+            let error = PolicyRule::new(pattern, Policy::default()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("\"{pattern}\" matches no repository: ")), "{error}");
+        }
+        for pattern in ["*", "**", "a", "a-*", "*-a", "a*b", "a.*", "*/*", "a/**/b", "a__*", "0*"] {
+            PolicyRule::new(pattern, Policy::default()).unwrap();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What policies do that have to know the tree, or have it converted.
 
+use futures_util::FutureExt;
 use portolan_model::fixtures::{Image, Index, describe, image, sha512, tag};
 use portolan_model::{Family, Rule};
 use serde_json::json;
@@ -307,4 +308,84 @@ async fn deletions_are_what_the_policy_says() {
         assert_eq!(kind(repository.delete_blob(&loose, Deletion::Forced).await), free);
         assert_eq!(kind(repository.delete_tag("v1").await), free);
     }
+}
+
+#[tokio::test]
+async fn of_pushes_that_read_trees_only_a_few_do_so_at_once() {
+    let rules = vec![
+        PolicyRule::new("**", Policy::default().with(Rule::PlatformMismatch, Verdict::Warn)).unwrap(),
+        PolicyRule::new("plain/*", Policy::default()).unwrap(),
+    ];
+    let policies = Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), rules));
+    let registry: Arc<dyn Registry> = Arc::clone(&policies) as _;
+    let (reading, plain) = (Repository::of(&registry, "team/app"), Repository::of(&registry, "plain/app"));
+    let (bytes, media_type) = (Index::oci().bytes(), Index::oci().media_type());
+
+    assert_eq!(policies.trees.available_permits(), TREES);
+    let all = policies.trees.acquire_many(u32::try_from(TREES).unwrap()).await.unwrap();
+    let mut waiting = Box::pin(reading.put(bytes.clone(), &media_type, &["v1"]));
+    let mut checked = Box::pin(reading.rehearse(bytes.clone(), &media_type, &["v1"]));
+    assert!((&mut waiting).now_or_never().is_none() && (&mut checked).now_or_never().is_none());
+    plain.put(bytes, &media_type, &["v1"]).await.unwrap();
+    drop(all);
+    waiting.await.unwrap();
+    checked.await.unwrap();
+    assert_eq!(policies.trees.available_permits(), TREES);
+}
+
+#[tokio::test]
+async fn findings_about_a_large_tree_are_counted() {
+    let (_, repository) = under(Policy::default().with(Rule::PlatformMismatch, Verdict::Warn));
+    let image = image("a").built_for("linux/amd64");
+    repository.image(&image, &[]).await;
+    let mut outer = Index::oci();
+    for part in 0..3 {
+        let inner = (0..500).fold(Index::oci(), |index, _| index.image(&image, "linux/s390x"));
+        let inner = inner.field("annotations", json!({"part": part.to_string()}));
+        repository.index(&inner, &[]).await;
+        outer = outer.nested(&inner, None);
+    }
+    let outcome = repository.put(outer.bytes(), &outer.media_type(), &["v1"]).await.unwrap();
+    let told: Vec<_> = outcome.warnings().filter(|finding| finding.rule == Rule::PlatformMismatch).collect();
+    assert_eq!((told.len(), told.iter().map(|finding| finding.count()).sum::<usize>()), (1000, 1500));
+}
+
+#[tokio::test]
+async fn what_has_nothing_of_dockers_need_not_be_converted() {
+    let (_, repository) = under(normalising(Preset::Open).with(Rule::NotNormalised, Verdict::Reject));
+    let custom = MediaType::new("application/vnd.example.custom+json");
+    let outcome = repository.put("{}".into(), &custom, &["v1"]).await.unwrap();
+    assert_eq!((outcome.normalised, repository.tagged("v1").await), (None, Some(outcome.digest)));
+}
+
+#[tokio::test]
+async fn a_docker_child_without_a_type_is_told() {
+    let (_, repository) = under(normalising(Preset::Open));
+    let docker = image("docker").docker();
+    repository.image(&docker, &[]).await;
+    let mut child = json!(docker.descriptor());
+    child.as_object_mut().unwrap().remove("mediaType");
+    let index = Index::oci().child(child);
+    let outcome = repository.put(index.bytes(), &index.media_type(), &["v1"]).await.unwrap();
+    assert_eq!((outcome.normalised.as_ref(), repository.tagged("v1").await), (None, Some(index.digest())));
+    assert!(warned(&outcome).contains(&(Rule::NotNormalised, "/manifests/0")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_as_ever() {
+    let (_, repository) = under(normalising(Preset::Open).with(Rule::NotNormalised, Verdict::Reject));
+    let list = Index::docker().image(&image("absent").docker(), "linux/amd64");
+    let error = refused(repository.put(list.bytes(), &list.media_type(), &["v1"]).await, &Kind::ContentMissing);
+    assert_eq!(findings(&error), [("missing-child".to_owned(), "/manifests/0".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_was_mended_is_no_warning() {
+    let (_, repository) = under(normalising(Preset::Open));
+    let index = push_mixed(&repository).await;
+    let tried = repository.rehearse(index.bytes(), &index.media_type(), &["v1"]).await.unwrap();
+    assert!(warned(&tried).iter().all(|(rule, _)| *rule != Rule::IndexMixedFamilies), "{tried:?}");
+    assert_eq!(repository.put(index.bytes(), &index.media_type(), &["v1"]).await.unwrap(), tried);
+    let untagged = repository.put(index.bytes(), &index.media_type(), &[]).await.unwrap();
+    assert!(warned(&untagged).iter().any(|(rule, _)| *rule == Rule::IndexMixedFamilies), "{untagged:?}");
 }

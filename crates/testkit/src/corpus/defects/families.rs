@@ -97,6 +97,11 @@ fn mixed_manifests() -> Vec<Case> {
         Case::new("manifest-mixed-families/fires-for-dockers-config", &of_config(&docker, MediaType::OCI_CONFIG)),
         Case::new("manifest-mixed-families/just-not-for-a-layer-of-neither", &oci.layer_of_type(media::IN_TOTO, "b")),
         Case::new("manifest-mixed-families/just-not-for-a-plugin", &of_config(&docker, media::DOCKER_PLUGIN)),
+        Case::new(
+            "manifest-mixed-families/just-not-for-dockers-model",
+            &of_config(&image("a").layers(["a"]), media::DOCKER_MODEL_CONFIG)
+                .layer_of_type(media::DOCKER_MODEL_WEIGHTS, "b"),
+        ),
     ]
 }
 

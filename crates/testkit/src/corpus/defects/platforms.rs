@@ -60,6 +60,7 @@ fn missing() -> Vec<Case> {
         .field("artifactType", json!(media::ARTIFACT))
         .field("config", describe(MediaType::OCI_EMPTY, b"{}"))
         .field("layers", json!([describe("text/plain", b"five knots")]));
+    let chart = image("chart").field("config", describe(media::HELM_CONFIG, b"{}"));
     vec![
         Case::new("platform-missing/fires", &Index::oci().without_platform(&oci)).holds("the image", &oci),
         Case::new("platform-missing/fires-in-dockers-list", &Index::docker().without_platform(&docker))
@@ -73,6 +74,9 @@ fn missing() -> Vec<Case> {
         .holds("the artifact", &artifact)
         .blob("the empty config", "{}")
         .blob("the text", "five knots"),
+        Case::new("platform-missing/just-not-for-a-chart", &Index::oci().without_platform(&chart))
+            .holds("the chart", &chart)
+            .blob("the chart's config", "{}"),
         Case::new("platform-missing/just-not-for-an-attestation", &{
             let attests = json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": oci.digest()});
             Index::oci().image(&oci, "linux/amd64").child(with(artifact.describe(), "annotations", attests))
