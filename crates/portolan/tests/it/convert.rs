@@ -257,3 +257,14 @@ fn something_has_to_be_asked_for() {
     person.fails(&["convert", "oci:a:v1", "oci:b:v1", "--drop-unknown", "--keep-unknown"], 2);
     person.fails(&["convert", "oci:a:v1", "oci:b:v1", "--keep-unknown"], 2);
 }
+
+#[tokio::test]
+async fn what_a_policy_refuses_is_refused_with_what_mends_it() {
+    let (server, person) = (Server::start(), Person::new());
+    mixed(&server.repository("app")).await;
+    let (from, to) = (server.at("app:v1"), server.at("oci/app:v1"));
+    let said = person.fails(&["copy", &from, &to], 5);
+    let mend = format!("mend it with: portolan convert {from} DST --to oci --drop-unknown");
+    assert!(said.contains("does not take") && said.contains(&mend), "{said}");
+    person.prints(&["convert", &from, &to, "--to", "oci", "--drop-unknown"]);
+}

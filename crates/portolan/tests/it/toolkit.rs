@@ -16,11 +16,12 @@ telemetry.log = "warn"
 policy = [
     { repositories = "sparse/**", preset = "sparse" },
     { repositories = "normalised/**", normalise = "oci" },
+    { repositories = "oci/**", preset = "oci-only" },
 ]
 "#;
 
-/// A registry that runs until it is dropped. Content may be absent below `sparse/`, and tags are set to what is OCI's
-/// below `normalised/`.
+/// A registry that runs until it is dropped. Content may be absent below `sparse/`, tags are set to what is OCI's below
+/// `normalised/`, and nothing of Docker's is taken below `oci/`.
 pub(crate) struct Server {
     process: Process,
     registry: Arc<dyn Registry>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portolan_model::convert::{ConvertError, Remark};
+use portolan_model::lint::mend_with_names;
 use portolan_model::{Digest, Platform, Reference};
 use portolan_registry::copy::{
     Copier, NoSessions, Observer, Options, Outcome, Place, Plan, Request, Rewritten, Sessions, TooDeep,
@@ -222,7 +223,21 @@ async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
         Some(location) => location.advised(failure),
         None => failure,
     };
-    documents::suggesting(&source.place, &source.reference, failure).await
+    documents::suggesting(&source.place, &source.reference, mended(pair, failure)).await
+}
+
+/// The failure with the command that mends what was refused, if there is one.
+fn mended(pair: &Pair, failure: Failure) -> Failure {
+    let detail = failure.detail();
+    let first = &detail["findings"][0];
+    match first["mend"].as_str().filter(|mend| mend.starts_with("portolan ")) {
+        Some(mend) => {
+            let source = pair.source.to_string();
+            failure
+                .with_hint(format!("mend it with: {}", mend_with_names(mend, Some(&source), first["digest"].as_str())))
+        }
+        None => failure,
+    }
 }
 
 /// The side whose registry speaks in an error that names both.
