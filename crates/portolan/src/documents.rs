@@ -6,7 +6,6 @@ use portolan_registry::copy::Place;
 use portolan_registry::{Error, Kind, ManifestInfo, PageRequest, Result};
 
 use crate::failure::{Failure, Outcome};
-use crate::image_config;
 
 /// Items of a list that are asked for at a time.
 const PAGE: usize = 1000;
@@ -153,7 +152,7 @@ async fn nearest_tags(place: &Place, wanted: &str) -> Vec<String> {
 
 /// What people call a manifest.
 pub(crate) fn kind(manifest: &Manifest) -> &'static str {
-    let artifact = manifest.artifact_type().is_some_and(|artifact_type| !image_config::is_type(&artifact_type));
+    let artifact = manifest.artifact_type().is_some_and(|artifact_type| !artifact_type.is_image_config());
     match (manifest.media_type().as_str(), manifest.shape()) {
         (MediaType::OCI_INDEX, _) => "OCI index",
         (MediaType::DOCKER_LIST, _) => "Docker manifest list",

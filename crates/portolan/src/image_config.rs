@@ -65,7 +65,7 @@ pub(crate) fn descriptor(manifest: &Manifest) -> Option<&Descriptor> {
 /// Reads an image's config; nothing for a manifest that is no image.
 pub(crate) async fn read(place: &Place, manifest: &Manifest) -> Outcome<Option<ImageConfig>> {
     match descriptor(manifest) {
-        Some(config) if config.media_type.as_ref().is_some_and(is_type) => {
+        Some(config) if config.media_type.as_ref().is_some_and(MediaType::is_image_config) => {
             Ok(Some(ImageConfig::of(&bytes(place, config).await?)))
         }
         _ => Ok(None),
@@ -81,11 +81,6 @@ pub(crate) async fn bytes(place: &Place, config: &Descriptor) -> Outcome<Bytes> 
     let bytes = read.body.collect(MAX_MANIFEST_BYTES).await.map_err(|error| about(error.into()))?;
     verified_digest(&bytes, Some(&config.digest)).map_err(|error| about(error.into()))?;
     Ok(bytes)
-}
-
-/// Whether content of a type is an image's config.
-pub(crate) fn is_type(media_type: &MediaType) -> bool {
-    matches!(media_type.as_str(), MediaType::OCI_CONFIG | MediaType::DOCKER_CONFIG)
 }
 
 #[cfg(test)]

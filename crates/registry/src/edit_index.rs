@@ -129,8 +129,9 @@ async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precond
 mod tests {
     use std::sync::Arc;
 
+    use portolan_model::convert::Format;
     use portolan_model::fixtures::{Index, image, repository, tag};
-    use portolan_model::{Descriptor, Draft, Family};
+    use portolan_model::{Descriptor, Draft};
 
     use super::*;
     use crate::contract::Repository;
@@ -192,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn says_where_the_tag_is_that_the_registry_has_normalised() {
-        let rule = PolicyRule::new("**", Policy::default().normalising(Family::Oci)).unwrap();
+        let rule = PolicyRule::new("**", Policy::default().normalising(Format::Oci)).unwrap();
         let place = of(Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])));
         let docker = image("a").docker();
         Repository::of(&place.registry, "team/app").image(&docker, &[]).await;

@@ -14,7 +14,6 @@ pub mod copy;
 mod deleter;
 mod edit_index;
 mod error;
-mod gathered;
 mod lint;
 mod lister;
 pub mod memory;

@@ -15,10 +15,10 @@ use crate::{Error, Kind, Result};
 pub struct Policy {
     verdicts: BTreeMap<Rule, Verdict>,
     /// The family that everything has to be of.
-    family: Option<Family>,
+    only: Option<Format>,
     /// The types that a manifest may be of, if not all.
     manifest_types: Option<Vec<MediaType>>,
-    normalise: Option<Family>,
+    normalise: Option<Format>,
     deletions: Deletions,
 }
 
@@ -36,7 +36,7 @@ pub enum Deletions {
 }
 
 /// What is done about a finding.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing.
@@ -107,10 +107,10 @@ impl Policy {
         self
     }
 
-    /// The same, with tags set to what was pushed converted to a family.
+    /// The same, with tags set to what was pushed converted to a format.
     #[must_use]
-    pub fn normalising(mut self, family: Family) -> Self {
-        self.normalise = Some(family);
+    pub fn normalising(mut self, format: Format) -> Self {
+        self.normalise = Some(format);
         self
     }
 
@@ -126,14 +126,14 @@ impl Policy {
         self.deletions
     }
 
-    /// The family that what is pushed by a tag is converted to.
-    pub fn normalises(&self) -> Option<Family> {
+    /// The format that what is pushed by a tag is converted to.
+    pub fn normalises(&self) -> Option<Format> {
         self.normalise
     }
 
-    /// Whether whatever is not of a family is refused.
-    pub fn takes_only(&self, family: Family) -> bool {
-        self.family == Some(family) && self.verdict(Rule::TypeNotAllowed) == Verdict::Reject
+    /// Whether whatever is not of a format is refused.
+    pub fn takes_only(&self, format: Format) -> bool {
+        self.only == Some(format) && self.verdict(Rule::TypeNotAllowed) == Verdict::Reject
     }
 
     /// What is done about findings of `rule`. Unless it is set, what nobody could use is rejected, and
@@ -164,10 +164,10 @@ impl Policy {
 
     /// The command that makes of a manifest what the policy takes, if there is one.
     fn conversion(&self, manifest: &Manifest) -> Option<&'static str> {
-        let (format, command) = match self.family? {
-            Family::Oci => (Format::Oci, "portolan convert REF DST --to oci --drop-unknown"),
-            Family::Docker => (Format::Docker, "portolan convert REF DST --to docker --drop-unknown"),
-            Family::Other => return None,
+        let format = self.only?;
+        let command = match format {
+            Format::Oci => "portolan convert REF DST --to oci --drop-unknown",
+            Format::Docker => "portolan convert REF DST --to docker --drop-unknown",
         };
         let own = format.counterpart(manifest.media_type())?;
         let fits = own.role() == Role::Index || parts_fit(manifest, format);
@@ -179,7 +179,7 @@ impl Policy {
     }
 
     fn own_type(&self, media_type: &MediaType) -> Option<Finding> {
-        if self.lists(media_type) && self.family.is_none_or(|family| media_type.family() == family) {
+        if self.lists(media_type) && self.only.is_none_or(|format| media_type.family() == format.family()) {
             return None;
         }
         let message = format!("this repository's policy does not take manifests of type {media_type}");
@@ -189,10 +189,10 @@ impl Policy {
     /// Children of an index have to be of the family; configs and layers, which stand in an index too where
     /// BuildKit caches, may be of any type that is not the other family's, since artifacts bring their own.
     fn child_type(&self, child: &Child) -> Option<Finding> {
-        let (family, media_type) = (self.family?, child.descriptor.media_type.as_ref()?);
+        let (format, media_type) = (self.only?, child.descriptor.media_type.as_ref()?);
         let fits = match media_type.family() {
             Family::Other => child.kind != ChildKind::Manifest || media_type.is_part(),
-            own => own == family,
+            own => own == format.family(),
         };
         let message =
             || format!("this repository's policy does not take a {} of type {media_type}", child.kind.as_str());
@@ -204,7 +204,7 @@ impl Policy {
     }
 
     /// A finding with its verdict.
-    pub(crate) fn judged(&self, finding: Finding) -> Judged {
+    pub fn judged(&self, finding: Finding) -> Judged {
         Judged { verdict: self.verdict(finding.rule), finding }
     }
 
@@ -251,8 +251,8 @@ impl From<Preset> for Policy {
         match preset {
             Preset::Open => Self::default(),
             Preset::Sparse => Self::default().with(Rule::MissingChild, Verdict::Accept),
-            Preset::OciOnly => Self { family: Some(Family::Oci), ..Self::default() },
-            Preset::DockerOnly => Self { family: Some(Family::Docker), ..Self::default() },
+            Preset::OciOnly => Self { only: Some(Format::Oci), ..Self::default() },
+            Preset::DockerOnly => Self { only: Some(Format::Docker), ..Self::default() },
         }
     }
 }

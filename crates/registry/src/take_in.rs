@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use portolan_model::lint::{Notes, Reach};
 use portolan_model::{Child, ChildKind, Digest, Finding, Manifest, Rule};
 
 use crate::admission::found;
-use crate::gathered::Gathered;
 use crate::{Error, Held, Judged, Policy, Result, Verdict};
 
 /// Most bytes that a manifest may have.
@@ -14,6 +14,9 @@ pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 /// Deepest nesting of children that are taken in by one put.
 const MAX_DEPTH: usize = 16;
+
+/// What findings about all that is below one document are counted in.
+pub(crate) const OTHER_DOCUMENTS: &str = "other documents";
 
 /// What a repository holds, asked where a concurrent deletion cannot come between.
 pub trait Holdings {
@@ -63,12 +66,13 @@ pub(crate) fn take_in(manifest: &Manifest, policy: &Policy, holdings: &impl Hold
         holdings,
         seen: HashSet::new(),
         taken_in: Vec::new(),
-        findings: Gathered::default(),
+        notes: Notes::default(),
         is_complete: true,
     };
     walk.children(manifest, None, 0)?;
-    let Walk { taken_in, findings, is_complete, .. } = walk;
-    Ok(is_complete.then(|| Children { taken_in, findings: findings.finish() }))
+    let Walk { taken_in, notes, is_complete, .. } = walk;
+    let findings = notes.finish_in(OTHER_DOCUMENTS).into_iter().map(|finding| judged(finding, policy));
+    Ok(is_complete.then(|| Children { taken_in, findings: findings.collect() }))
 }
 
 /// Whether `child` is to be stored as a manifest, if it is not one already.
@@ -82,7 +86,7 @@ struct Walk<'a, H> {
     holdings: &'a H,
     seen: HashSet<Digest>,
     taken_in: Vec<TakenIn>,
-    findings: Gathered,
+    notes: Notes,
     /// Whether everything that had to be read was at hand.
     is_complete: bool,
 }
@@ -99,7 +103,7 @@ impl<H: Holdings> Walk<'_, H> {
             match self.read(child, &held, depth + 1)? {
                 Ok(Some(manifest)) => self.child(digest, manifest, depth + 1)?,
                 Ok(None) => self.is_complete = false,
-                Err((rule, reason)) => self.findings.add(refused(rule, child, document, &held, &reason)),
+                Err((rule, reason)) => self.notes.take(refused(rule, child, document, &held, &reason)),
             }
         }
         Ok(())
@@ -124,7 +128,7 @@ impl<H: Holdings> Walk<'_, H> {
     fn child(&mut self, digest: &Digest, manifest: Manifest, depth: usize) -> Result<()> {
         self.children(&manifest, Some(digest), depth)?;
         for finding in found(&manifest, self.policy, |digest| self.holdings.held(digest))? {
-            self.findings.add(self.policy.judged(Finding { document: Some(digest.clone()), ..finding }));
+            self.notes.take(Finding { document: Some(digest.clone()), ..finding });
         }
         self.taken_in.push(TakenIn { digest: digest.clone(), manifest });
         Ok(())
@@ -132,17 +136,24 @@ impl<H: Holdings> Walk<'_, H> {
 }
 
 /// A child that refuses its parent.
-fn refused(rule: Rule, child: &Child, document: Option<&Digest>, held: &Held, reason: &str) -> Judged {
+fn refused(rule: Rule, child: &Child, document: Option<&Digest>, held: &Held, reason: &str) -> Finding {
     let Child { pointer, descriptor, .. } = child;
     let message =
         format!("it was pushed as a blob and cannot be taken in as the manifest that it is said to be: {reason}");
-    let finding = Finding {
+    Finding {
         document: document.cloned(),
         digest: Some(descriptor.digest.clone()),
         media_type: descriptor.media_type.clone(),
         claimed_size: descriptor.size,
         stored_size: Some(held.size),
         ..Finding::new(rule, pointer, message)
-    };
-    Judged { finding, verdict: Verdict::Reject }
+    }
+}
+
+/// What cannot be taken in is the one thing that is found here about a tree, and is no matter of policy.
+fn judged(finding: Finding, policy: &Policy) -> Judged {
+    match finding.rule.reach() {
+        Reach::Tree => Judged { verdict: Verdict::Reject, finding },
+        _ => policy.judged(finding),
+    }
 }

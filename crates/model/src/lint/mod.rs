@@ -24,12 +24,11 @@ mod walk;
 mod weight;
 mod whole;
 
-pub(crate) use notes::Notes;
-
 pub use config::ImageConfig;
 pub use document::document;
 pub use finding::Finding;
 pub use mend::mend_with_names;
+pub use notes::Notes;
 pub use rule::{Reach, Rule, Severity, UnknownRule};
 pub use stored::{Held, missing_subject, stored};
 pub use tree::{Tree, TreeDocument};

@@ -1,44 +1,66 @@
-//! The findings about one document as they are gathered, with a bound.
+//! Findings as they are gathered, with a bound.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{Finding, Rule};
 
-/// Most findings about one document: what is wrong throughout is shown by these.
+/// Most findings that are kept one by one: what is wrong throughout is shown by these.
 const MAX_FINDINGS: usize = 1000;
 
-/// Findings about one document.
+/// Findings about one document, or about several.
 ///
 /// A hostile document could have hundreds of thousands. Beyond the bound only the first finding of each rule is kept, so
 /// that no rule is hidden by another, and the others are counted by the last one of their rule.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     findings: Vec<Finding>,
-    /// Where the last finding of each rule stands.
-    last: BTreeMap<Rule, usize>,
+    last: BTreeMap<Rule, Last>,
+}
+
+/// The last finding of a rule that was kept, and how many were left out behind it.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    position: usize,
+    left_out: usize,
 }
 
 impl Notes {
     /// Adds a finding of `rule`, or counts it.
     pub(crate) fn add(&mut self, rule: Rule, finding: impl FnOnce(Rule) -> Finding) {
-        let full = self.findings.len() >= MAX_FINDINGS;
-        if let Some(last) = self.last.get(&rule).filter(|_| full) {
-            self.findings[*last].further += 1;
-        } else {
-            self.last.insert(rule, self.findings.len());
+        if self.has_room_for(rule, 1) {
             self.findings.push(finding(rule));
         }
+    }
+
+    /// Adds a finding that stands for itself and perhaps for others, or counts them.
+    pub fn take(&mut self, finding: Finding) {
+        if self.has_room_for(finding.rule, finding.count()) {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Whether the next finding of `rule` is kept; if not, so many are counted.
+    fn has_room_for(&mut self, rule: Rule, count: usize) -> bool {
+        let position = self.findings.len();
+        if let Some(last) = self.last.get_mut(&rule).filter(|_| position >= MAX_FINDINGS) {
+            last.left_out += count;
+            return false;
+        }
+        self.last.insert(rule, Last { position, left_out: 0 });
+        true
     }
 
     /// The first finding of each rule, which counts the others.
     pub(crate) fn briefly(self) -> Self {
         let mut brief = Self::default();
         for finding in self.findings {
-            if let Some(first) = brief.last.get(&finding.rule) {
-                brief.findings[*first].further += finding.count();
+            let position = brief.findings.len();
+            if let Some(first) = brief.last.get_mut(&finding.rule) {
+                first.left_out += finding.count();
             } else {
-                brief.last.insert(finding.rule, brief.findings.len());
+                let left_out = self.last.get(&finding.rule).map_or(0, |last| last.left_out);
+                brief.last.insert(finding.rule, Last { position, left_out });
                 brief.findings.push(finding);
             }
         }
@@ -50,10 +72,17 @@ impl Notes {
         &self.findings
     }
 
-    /// What was gathered; the last finding of each rule says how many were left out.
-    pub(crate) fn finish(mut self) -> Vec<Finding> {
-        for Finding { rule, message, further, .. } in self.findings.iter_mut().filter(|finding| finding.further > 0) {
-            let _ = write!(message, " (and {further} more of {rule} in this document)");
+    /// What was gathered about one document; the last finding of each rule says how many were left out.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        self.finish_in("this document")
+    }
+
+    /// The same about whatever `place` calls it.
+    pub fn finish_in(mut self, place: &str) -> Vec<Finding> {
+        for Last { position, left_out } in self.last.into_values().filter(|last| last.left_out > 0) {
+            let Finding { rule, message, further, .. } = &mut self.findings[position];
+            *further += left_out;
+            let _ = write!(message, " (and {left_out} more of {rule} in {place})");
         }
         self.findings
     }
@@ -89,6 +118,19 @@ mod tests {
         let findings = notes.briefly().finish();
         let told: Vec<_> = findings.iter().map(|finding| (finding.pointer.as_str(), finding.count())).collect();
         assert_eq!(told, [("/0", MAX_FINDINGS + 2), ("/layers", 1)]);
+    }
+
+    #[test]
+    fn what_stands_for_others_is_counted_with_them() {
+        let several = || Finding { further: 4, ..Finding::new(Rule::DuplicateKey, "/0", "twice") };
+        let mut notes = notes(MAX_FINDINGS - 1);
+        notes.take(several());
+        notes.take(several());
+        let last = notes.finish_in("other documents").pop().unwrap();
+        assert_eq!(
+            (last.message.as_str(), last.count()),
+            ("twice (and 5 more of duplicate-key in other documents)", 10)
+        );
     }
 
     #[test]

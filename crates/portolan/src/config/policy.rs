@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use portolan_model::{Family, MediaType, Rule};
+use portolan_model::convert::Format;
+use portolan_model::{MediaType, Rule};
 use portolan_registry::wrap::PolicyRule;
 use portolan_registry::{Deletions, Policy, Preset, Verdict};
 use serde::{Deserialize, Serialize};
@@ -68,12 +69,12 @@ impl PolicyEntry {
             policy = policy.for_manifest_types(types);
         }
         Ok(match self.normalise {
-            Some(Normalise::Oci) if policy.takes_only(Family::Oci) => {
+            Some(Normalise::Oci) if policy.takes_only(Format::Oci) => {
                 let message = "nothing would ever be converted, since preset = \"oci-only\" refuses what could be; \
                                leave one of the two out";
                 return Err(("normalise", message.into()));
             }
-            Some(Normalise::Oci) => policy.normalising(Family::Oci),
+            Some(Normalise::Oci) => policy.normalising(Format::Oci),
             None => policy,
         })
     }

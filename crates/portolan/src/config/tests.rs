@@ -99,7 +99,8 @@ fn policy(text: &str) -> portolan_registry::Policy {
 
 #[test]
 fn policies_are_read() {
-    use portolan_model::{Family, MediaType, Rule};
+    use portolan_model::convert;
+    use portolan_model::{MediaType, Rule};
     use portolan_registry::{Deletions, Policy, Preset, Verdict};
 
     assert_eq!(policy(""), Policy::default());
@@ -110,7 +111,7 @@ fn policies_are_read() {
         .with(Rule::IndexNested, Verdict::Reject)
         .with(Rule::SizeMismatch, Verdict::Accept)
         .for_manifest_types(vec![MediaType::OCI_INDEX.into()])
-        .normalising(Family::Oci)
+        .normalising(convert::Format::Oci)
         .with_deletions(Deletions::Never);
     assert_eq!(policy(all), expected);
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use portolan_model::convert::{Conversion, ConvertError, Format, Remark, Written, convert};
+use portolan_model::lint::ImageConfig;
 use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform};
 
 use super::plan::{PlannedDocument, Rewritten};
@@ -96,7 +97,7 @@ impl Planner<'_> {
         let bytes = self.small_blob(&config.digest).await.map_err(|error| {
             error.while_doing(format!("reading the config {}", self.request.source.at(&config.digest)))
         })?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(bytes.and_then(|bytes| ImageConfig::read(&bytes).platform))
     }
 
     /// A blob of the source; nothing if it is not there, or is not small.

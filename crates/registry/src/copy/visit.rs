@@ -1,6 +1,6 @@
 //! Looking at one thing, at the target first and then at the source.
 
-use portolan_model::{Descriptor, Digest, Manifest, MediaType, Role, Tag};
+use portolan_model::{Descriptor, Digest, Manifest, Role, Tag};
 use serde_json::json;
 
 use super::tree::{Blob, Document, Visit, Want};
@@ -23,23 +23,10 @@ impl Likely {
                 Self::Manifest
             }
             _ if too_large => Self::Blob,
-            Some(media_type) if is_part(media_type) => Self::Blob,
+            Some(media_type) if media_type.is_part() => Self::Blob,
             _ => Self::Either,
         }
     }
-}
-
-/// Whether content of this type is a layer or config, which BuildKit's caches have as children.
-fn is_part(media_type: &MediaType) -> bool {
-    const PARTS: [&str; 6] = [
-        "application/vnd.oci.image.layer.",
-        "application/vnd.docker.image.rootfs.",
-        "application/vnd.buildkit.cacheconfig.",
-        MediaType::OCI_CONFIG,
-        MediaType::DOCKER_CONFIG,
-        MediaType::OCTET_STREAM,
-    ];
-    PARTS.iter().any(|part| media_type.as_str().starts_with(part))
 }
 
 /// Looks at a child of an index, or at a referrer.

@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::lint::{Limits, Reach, Tree};
+use portolan_model::lint::{Limits, Notes, Reach, Tree};
 use portolan_model::{
     Algorithm, ByteRange, Descriptor, Digest, Finding, Manifest, MediaType, Reference, RepositoryName, Tag,
 };
 use tokio::sync::Semaphore;
 
 use crate::copy::Place;
-use crate::gathered::Gathered;
+use crate::take_in::OTHER_DOCUMENTS;
 use crate::{
     BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister, ManifestInfo, ManifestRead,
-    Mount, Page, PageRequest, Policy, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
+    Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
     lint_document, verified_digest,
 };
 
@@ -86,10 +86,10 @@ impl Policies {
             name: repository.as_str().into(),
         };
         let tree = lint_document(&place, digest, manifest, LIMITS).await?;
-        options.known.extend(about_the_tree(&tree, &options.policy));
+        options.known.extend(about_the_tree(&tree));
         let push = Push { place: &place, bytes, options };
-        if let Some(family) = normalises {
-            return push.normalised(&tree, family).await;
+        if let Some(format) = normalises {
+            return push.normalised(&tree, format).await;
         }
         drop((tree, turn));
         push.unchanged().await
@@ -260,12 +260,13 @@ impl Deleter for Policies {
 }
 
 /// What only the whole tree shows, with a bound.
-fn about_the_tree(tree: &Tree, policy: &Policy) -> impl Iterator<Item = Finding> {
-    let mut gathered = Gathered::default();
-    for finding in tree.findings().filter(|finding| finding.rule.reach() == Reach::Tree) {
-        gathered.add(policy.judged(finding.clone()));
-    }
-    gathered.finish().into_iter().map(|judged| judged.finding)
+fn about_the_tree(tree: &Tree) -> Vec<Finding> {
+    let mut notes = Notes::default();
+    tree.findings()
+        .filter(|finding| finding.rule.reach() == Reach::Tree)
+        .cloned()
+        .for_each(|finding| notes.take(finding));
+    notes.finish_in(OTHER_DOCUMENTS)
 }
 
 /// What is pushed, if its digest and its document can be read.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use portolan_model::convert::Format;
 use portolan_model::fixtures::{Index, image};
-use portolan_model::{Digest, Family, MediaType, Rule};
+use portolan_model::{Digest, MediaType, Rule};
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::wrap::{Policies, PolicyRule};
 use portolan_registry::{Deletions, Policy, Preset, Verdict};
@@ -28,7 +29,7 @@ fn tag_of(digest: &str) -> String {
 
 #[tokio::test]
 async fn a_normalised_push_names_both_digests() {
-    let server = under(Policy::default().normalising(Family::Oci)).await;
+    let server = under(Policy::default().normalising(Format::Oci)).await;
     let docker = image("a").docker();
     let pushed = server.push_image("a", "v1", &docker).await;
     let normalised = pushed.header("portolan-normalised").to_owned();
@@ -54,7 +55,7 @@ async fn a_normalised_push_names_both_digests() {
 
 #[tokio::test]
 async fn a_push_by_digest_has_its_tags_normalised() {
-    let server = under(Policy::default().normalising(Family::Oci)).await;
+    let server = under(Policy::default().normalising(Format::Oci)).await;
     let docker = image("a").docker();
     let by_digest = server.push_image("a", docker.digest().as_str(), &docker).await;
     assert!(by_digest.all("portolan-normalised").is_empty());
@@ -70,14 +71,14 @@ async fn a_push_by_digest_has_its_tags_normalised() {
 
 #[tokio::test]
 async fn an_oci_push_says_nothing_of_it() {
-    let server = under(Policy::default().normalising(Family::Oci)).await;
+    let server = under(Policy::default().normalising(Format::Oci)).await;
     let pushed = server.push_image("a", "v1", &image("a")).await;
     assert!(pushed.status == 201 && pushed.all("portolan-normalised").is_empty() && pushed.all("warning").is_empty());
 }
 
 #[tokio::test]
 async fn what_is_not_normalised_is_warned_of() {
-    let server = under(Policy::from(Preset::Sparse).normalising(Family::Oci)).await;
+    let server = under(Policy::from(Preset::Sparse).normalising(Format::Oci)).await;
     let list = Index::docker().image(&image("absent").docker(), "linux/amd64");
     let pushed = put(&server, "/v2/a/manifests/v1", &[], &list).await;
     assert!(pushed.status == 201 && pushed.all("portolan-normalised").is_empty());

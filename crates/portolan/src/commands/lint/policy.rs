@@ -8,7 +8,7 @@ use std::str::FromStr;
 use anyhow::anyhow;
 use portolan_model::lint::{Tree, TreeDocument};
 use portolan_model::{Digest, Finding, RepositoryName};
-use portolan_registry::wrap::{is_mended, normalised};
+use portolan_registry::wrap::{PolicyRules, is_mended, normalised};
 use portolan_registry::{Error, Judged, Policy, Preset, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl Choice {
     pub(super) fn answer(&self, location: &Location, source: &Source, tree: &Tree) -> Outcome<Answer> {
         let repository = location.host().map(|_| &source.place.repository);
         let policy = self.policy(location, repository).map_err(Failure::usage)?;
-        let (normalised, not_normalised) = match policy.normalises().map(|family| normalised(tree, family)) {
+        let (normalised, not_normalised) = match policy.normalises().map(|format| normalised(tree, format)) {
             Some(Ok(digest)) => (digest, None),
             Some(Err(finding)) => (None, Some(*finding)),
             None => (None, None),
@@ -73,15 +73,14 @@ impl Choice {
             // The tags are set with the push of the first document.
             findings.extend(not_normalised.clone().filter(|_| position == 0));
             refusal = refusal.or_else(|| policy.judge(findings.clone()).err());
-            judged
-                .extend(findings.into_iter().map(|finding| Judged { verdict: policy.verdict(finding.rule), finding }));
+            judged.extend(findings.into_iter().map(|finding| policy.judged(finding)));
         }
         if normalised.is_some() && refusal.is_none() {
             for judged in judged.iter_mut().filter(|judged| is_mended(judged.finding.rule)) {
                 judged.verdict = Verdict::Accept;
             }
         }
-        judged.sort_by_key(|judged| std::cmp::Reverse(rank(judged.verdict)));
+        judged.sort_by_key(|judged| std::cmp::Reverse(judged.verdict));
         Ok(Answer {
             policy: self.0.clone(),
             repository: repository.map(ToString::to_string),
@@ -102,14 +101,13 @@ impl Choice {
                 format!("\"{}\" is no file, and no preset; those are open, sparse, oci-only and docker-only", self.0);
             return Err(ConfigError::Invalid(message));
         }
-        let rules = config::load(Some(path))?.policies()?;
+        let rules = PolicyRules::from(config::load(Some(path))?.policies()?);
         let Some(repository) = repository else {
             let message =
                 format!("{location} is in no repository, which the entries of {} are for; give a preset", self.0);
             return Err(ConfigError::Invalid(message));
         };
-        let last = rules.iter().rev().find(|rule| rule.matches(repository));
-        Ok(last.map(|rule| rule.policy().clone()).unwrap_or_default())
+        Ok(rules.policy(repository).unwrap_or_default())
     }
 }
 
@@ -119,14 +117,6 @@ fn findings(policy: &Policy, position: usize, document: &TreeDocument) -> Vec<Fi
     let types = policy.types(&document.manifest).into_iter();
     let types = types.map(|finding| Finding { document: place.clone(), ..finding });
     types.chain(document.findings.iter().cloned()).collect()
-}
-
-fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Accept => 0,
-        Verdict::Warn => 1,
-        Verdict::Reject => 2,
-    }
 }
 
 impl Refusal {

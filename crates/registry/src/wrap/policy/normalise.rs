@@ -28,10 +28,10 @@ impl Push<'_> {
         put(self.place, self.bytes, self.options).await
     }
 
-    /// Stores what was pushed, and sets the tags to what that becomes in the types of `family`. What cannot be
+    /// Stores what was pushed, and sets the tags to what that becomes in the types of `format`. What cannot be
     /// converted is tagged as it is, with a finding that says why.
-    pub(super) async fn normalised(mut self, tree: &Tree, family: Family) -> Result<PutOutcome> {
-        match converted(tree, family) {
+    pub(super) async fn normalised(mut self, tree: &Tree, format: Format) -> Result<PutOutcome> {
+        match converted(tree, format) {
             Ok(Some(converted)) => self.with_tags_at(&converted).await,
             Ok(None) => self.unchanged().await,
             Err(finding) => {
@@ -82,13 +82,13 @@ pub fn is_mended(rule: Rule) -> bool {
     matches!(rule, Rule::IndexMixedFamilies | Rule::ManifestMixedFamilies)
 }
 
-/// The digest that the tags of a push are set to where the policy has them set to what is of `family`; none if they
+/// The digest that the tags of a push are set to where the policy has them set to what is of `format`; none if they
 /// are set to what is pushed, since nothing in it is of the other family.
 ///
 /// # Errors
 /// The finding that tells why they are set to what is pushed although something in it is of the other family.
-pub fn normalised(tree: &Tree, family: Family) -> Result<Option<Digest>, Box<Finding>> {
-    converted(tree, family).map(|converted| converted.map(|converted| converted.root))
+pub fn normalised(tree: &Tree, format: Format) -> Result<Option<Digest>, Box<Finding>> {
+    converted(tree, format).map(|converted| converted.map(|converted| converted.root))
 }
 
 async fn put(place: &Place, bytes: Bytes, options: PutManifest) -> Result<PutOutcome> {
@@ -96,21 +96,15 @@ async fn put(place: &Place, bytes: Bytes, options: PutManifest) -> Result<PutOut
 }
 
 /// What the tree becomes: nothing if nothing in it is of the other family, and a finding if part of it would stay so.
-fn converted(tree: &Tree, family: Family) -> Result<Option<Converted>, Box<Finding>> {
-    let to = match family {
-        Family::Oci => Format::Oci,
-        Family::Docker => Format::Docker,
-        Family::Other => return Ok(None),
-    };
+fn converted(tree: &Tree, to: Format) -> Result<Option<Converted>, Box<Finding>> {
     let Some(root) = tree.documents().first() else { return Ok(None) };
     let is_other = |document: &TreeDocument| other_types(tree, &document.manifest, to).next().is_some();
-    let all_read = |finding: &Finding| !matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge);
-    if tree.findings().all(all_read) && !tree.documents().iter().any(is_other) {
-        return Ok(None);
-    }
     let left_out = tree.findings().find(|finding| matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge));
     if let Some(left_out) = left_out {
         return Err(not_normalised(&left_out.message));
+    }
+    if !tree.documents().iter().any(is_other) {
+        return Ok(None);
     }
     let conversion = Conversion { to: Some(to), ..Conversion::default() };
     let document = |digest: &Digest| tree.document(digest).map(|document| &document.manifest);

@@ -1,6 +1,7 @@
 //! What policies do that have to know the tree, or have it converted.
 
 use futures_util::FutureExt;
+use portolan_model::convert::Format;
 use portolan_model::fixtures::{Image, Index, describe, image, sha512, tag};
 use portolan_model::{Family, Rule};
 use serde_json::json;
@@ -23,7 +24,7 @@ fn around(inner: Arc<dyn Registry>, policy: impl Into<Policy>) -> (Arc<dyn Regis
 }
 
 fn normalising(preset: Preset) -> Policy {
-    Policy::from(preset).normalising(Family::Oci)
+    Policy::from(preset).normalising(Format::Oci)
 }
 
 fn warned(outcome: &PutOutcome) -> Vec<(Rule, &str)> {
