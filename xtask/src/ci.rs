@@ -15,12 +15,24 @@ use crate::tools;
 const CARGO_DENY: &str = "0.20.2";
 
 /// Tiers with real peers. Torture and bench are shorter than by themselves: here they show that nothing broke.
-const TIERS: [&[&str]; 5] =
-    [&["conformance"], &["interop"], &["compat"], &["torture", "--kills", "10", "--cuts", "5"], &["bench", "--quick"]];
+const TIERS: [&[&str]; 5] = [
+    &["conformance"],
+    &["interop"],
+    &["compat"],
+    &["torture", "--kills", "10", "--cuts", "5"],
+    &["bench", "--quick"],
+];
 
 /// The contract suite through the client, on CNCF distribution.
-const DISTRIBUTION: [&str; 7] =
-    ["test", "--package", "portolan-client", "--features", "distribution", "--test", "distribution"];
+const DISTRIBUTION: [&str; 7] = [
+    "test",
+    "--package",
+    "portolan-client",
+    "--features",
+    "distribution",
+    "--test",
+    "distribution",
+];
 
 /// The time that a look at a large tree may take, which holds for optimised code alone.
 const LINT_TIME: [&str; 7] = [
@@ -55,9 +67,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.without_tests {
         step(&mut steps, "tests", &mut cargo(&["test", "--workspace"]));
     }
-    step_of_one_test(&mut steps, "lint's time", cargo(&LINT_TIME).args(["--exact", "--ignored"]));
+    step_of_one_test(
+        &mut steps,
+        "lint's time",
+        cargo(&LINT_TIME).args(["--exact", "--ignored"]),
+    );
     tools::require(&[tools::DISTRIBUTION])?;
-    step(&mut steps, "client against distribution", &mut cargo(&DISTRIBUTION));
+    step(
+        &mut steps,
+        "client against distribution",
+        &mut cargo(&DISTRIBUTION),
+    );
     for tier in TIERS {
         step(&mut steps, tier[0], &mut xtask(tier)?);
     }
@@ -66,20 +86,47 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn checks(steps: &mut Vec<Step>) -> Result<()> {
     step(steps, "fmt", &mut cargo(&["fmt", "--all", "--check"]));
-    step(steps, "clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]));
+    step(
+        steps,
+        "clippy",
+        &mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    );
     step(steps, "tidy", &mut xtask(&["tidy"])?);
-    step(steps, "doc", cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"));
+    step(
+        steps,
+        "doc",
+        cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
+    );
     let deny = deny_binary()?;
     if !deny.exists() {
         step(steps, "cargo-deny, installed once", &mut install_deny()?);
     }
     // The advisories stand in a repository on GitHub, which not every machine reaches.
-    step(steps, "deny", Command::new(deny).args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]));
+    step(
+        steps,
+        "deny",
+        Command::new(deny).args([
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ]),
+    );
     Ok(())
 }
 
 fn step(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
-    timed(steps, name, command, |command| Ok(command.status()?.success()));
+    timed(steps, name, command, |command| {
+        Ok(command.status()?.success())
+    });
 }
 
 /// Passes only if the one test ran: a name that no test has any more is no success.
@@ -92,7 +139,12 @@ fn step_of_one_test(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
     });
 }
 
-fn timed(steps: &mut Vec<Step>, name: &str, command: &mut Command, run: impl FnOnce(&mut Command) -> io::Result<bool>) {
+fn timed(
+    steps: &mut Vec<Step>,
+    name: &str,
+    command: &mut Command,
+    run: impl FnOnce(&mut Command) -> io::Result<bool>,
+) {
     println!("=== {name}: {command:?}");
     let begin = Instant::now();
     let outcome = run(command.current_dir(workspace()));
@@ -101,14 +153,27 @@ fn timed(steps: &mut Vec<Step>, name: &str, command: &mut Command, run: impl FnO
     }
     let passed = outcome.is_ok_and(|passed| passed);
     let took = begin.elapsed();
-    println!("=== {name}: {} after {:.1} s", word(passed), took.as_secs_f64());
-    steps.push(Step { name: name.to_owned(), took, passed });
+    println!(
+        "=== {name}: {} after {:.1} s",
+        word(passed),
+        took.as_secs_f64()
+    );
+    steps.push(Step {
+        name: name.to_owned(),
+        took,
+        passed,
+    });
 }
 
 fn close(steps: &[Step]) -> Result<()> {
     println!("=== ci");
     for step in steps {
-        println!("{:<28} {:>7.1} s  {}", step.name, step.took.as_secs_f64(), word(step.passed));
+        println!(
+            "{:<28} {:>7.1} s  {}",
+            step.name,
+            step.took.as_secs_f64(),
+            word(step.passed)
+        );
     }
     let failed = steps.iter().filter(|step| !step.passed).count();
     println!("{} steps passed, {failed} failed", steps.len() - failed);
@@ -137,7 +202,15 @@ fn xtask(arguments: &[&str]) -> Result<Command> {
 
 /// An unoptimised build takes a third of the time to make, and a check takes a second either way.
 fn install_deny() -> Result<Command> {
-    let mut command = cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug", "--root"]);
+    let mut command = cargo(&[
+        "install",
+        "cargo-deny",
+        "--version",
+        CARGO_DENY,
+        "--locked",
+        "--debug",
+        "--root",
+    ]);
     command.arg(deny_folder()?);
     Ok(command)
 }
@@ -149,5 +222,7 @@ fn deny_binary() -> Result<PathBuf> {
 /// Outside the checkout, so that the next one finds it.
 fn deny_folder() -> Result<PathBuf> {
     let home = env::home_dir().context("no home folder to keep cargo-deny in")?;
-    Ok(home.join(".cache/portolan").join(format!("cargo-deny-{CARGO_DENY}")))
+    Ok(home
+        .join(".cache/portolan")
+        .join(format!("cargo-deny-{CARGO_DENY}")))
 }

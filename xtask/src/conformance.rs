@@ -63,10 +63,22 @@ struct Run {
 }
 
 const RUNS: [Run; 4] = [
-    Run { version: "1.1", policy: "open" },
-    Run { version: "1.1", policy: "sparse" },
-    Run { version: "dev", policy: "open" },
-    Run { version: "dev", policy: "sparse" },
+    Run {
+        version: "1.1",
+        policy: "open",
+    },
+    Run {
+        version: "1.1",
+        policy: "sparse",
+    },
+    Run {
+        version: "dev",
+        policy: "open",
+    },
+    Run {
+        version: "dev",
+        policy: "sparse",
+    },
 ];
 
 /// Runs all four; fails unless each passed without a skip.
@@ -76,7 +88,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tools::require(&[tools::DISTRIBUTION])?;
     }
     let folder = tempfile::tempdir()?;
-    let server = Server::start(arguments.against, &folder.path().join("data"), CONFIGURATION)?;
+    let server = Server::start(
+        arguments.against,
+        &folder.path().join("data"),
+        CONFIGURATION,
+    )?;
     let reports = servers::target_folder().join("conformance");
     let mut failed = 0;
     for run in &RUNS {
@@ -102,7 +118,8 @@ impl Run {
     fn findings(&self, host: &str, reports: &Path) -> Result<Vec<String>> {
         let results = self.execute(host, reports)?;
         let text = fs::read_to_string(results.join("output.txt"))?;
-        let counts = Counts::read(&text).with_context(|| format!("no result in {}", results.display()))?;
+        let counts =
+            Counts::read(&text).with_context(|| format!("no result in {}", results.display()))?;
         println!("{} {}: {}", self.version, self.policy, counts.summary());
         let mut findings = counts.findings();
         findings.extend(unfinished_tests(&text));
@@ -149,7 +166,9 @@ impl Counts {
     fn read(output: &str) -> Option<Self> {
         let (_, end) = output.split_once("\nOCI Conformance Result: ")?;
         let count = |name: &str| {
-            let line = end.lines().find(|line| line.trim_start().starts_with(name))?;
+            let line = end
+                .lines()
+                .find(|line| line.trim_start().starts_with(name))?;
             line.rsplit_once(':')?.1.trim().parse::<u32>().ok()
         };
         Some(Self {
@@ -162,14 +181,26 @@ impl Counts {
     }
 
     fn summary(&self) -> String {
-        let Self { result, passed, failed, skipped, disabled } = self;
-        format!("{result}: {passed} passed, {failed} failed, {skipped} skipped, {disabled} disabled")
+        let Self {
+            result,
+            passed,
+            failed,
+            skipped,
+            disabled,
+        } = self;
+        format!(
+            "{result}: {passed} passed, {failed} failed, {skipped} skipped, {disabled} disabled"
+        )
     }
 
     fn findings(&self) -> Vec<String> {
         let good = self.result == "Pass" && self.passed > 0;
         let complete = self.failed + self.skipped + self.disabled == 0;
-        if good && complete { Vec::new() } else { vec![format!("not a clean pass: {}", self.summary())] }
+        if good && complete {
+            Vec::new()
+        } else {
+            vec![format!("not a clean pass: {}", self.summary())]
+        }
     }
 }
 
@@ -194,9 +225,17 @@ fn unfinished_tests(output: &str) -> Vec<String> {
 
 /// What the table of APIs and data does not call a pass: a feature that was never tried is found here alone.
 fn unfinished_features(table: &str, sparse: bool) -> Vec<String> {
-    let features = table.lines().skip_while(|line| *line != "apis:").filter(|line| line.starts_with("  "));
-    let expected = |line: &str| line.ends_with(": Pass") || (!sparse && line == "  Sparse Manifests: Disabled");
-    features.filter(|line| !expected(line)).map(|line| format!("feature {}", line.trim())).collect()
+    let features = table
+        .lines()
+        .skip_while(|line| *line != "apis:")
+        .filter(|line| line.starts_with("  "));
+    let expected = |line: &str| {
+        line.ends_with(": Pass") || (!sparse && line == "  Sparse Manifests: Disabled")
+    };
+    features
+        .filter(|line| !expected(line))
+        .map(|line| format!("feature {}", line.trim()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -211,27 +250,43 @@ mod tests {
     #[test]
     fn counts_are_read_from_the_end_of_the_output() {
         let counts = Counts::read(OUTPUT).unwrap();
-        assert_eq!(counts.summary(), "FAIL: 7 passed, 4 failed, 2 skipped, 0 disabled");
+        assert_eq!(
+            counts.summary(),
+            "FAIL: 7 passed, 4 failed, 2 skipped, 0 disabled"
+        );
         assert_eq!(counts.findings().len(), 1);
         assert!(Counts::read("failed to load config").is_none());
     }
 
     #[test]
     fn a_skip_beside_a_pass_is_a_finding() {
-        let counts = Counts { result: "Pass".to_owned(), passed: 9, failed: 0, skipped: 1, disabled: 0 };
+        let counts = Counts {
+            result: "Pass".to_owned(),
+            passed: 9,
+            failed: 0,
+            skipped: 1,
+            disabled: 0,
+        };
         assert_eq!(counts.findings().len(), 1);
     }
 
     #[test]
     fn failed_tests_come_with_their_reasons() {
         let tests = unfinished_tests(OUTPUT);
-        assert_eq!(tests, ["OCI Conformance Test/empty/referrers: FAIL - a header; and a status"]);
+        assert_eq!(
+            tests,
+            ["OCI Conformance Test/empty/referrers: FAIL - a header; and a status"]
+        );
     }
 
     #[test]
     fn only_a_dense_run_may_leave_sparse_data_out() {
-        let table = "config:\n  tls: disabled\napis:\n  Ping: Pass\ndata:\n  Sparse Manifests: Disabled\n";
+        let table =
+            "config:\n  tls: disabled\napis:\n  Ping: Pass\ndata:\n  Sparse Manifests: Disabled\n";
         assert!(unfinished_features(table, false).is_empty());
-        assert_eq!(unfinished_features(table, true), ["feature Sparse Manifests: Disabled"]);
+        assert_eq!(
+            unfinished_features(table, true),
+            ["feature Sparse Manifests: Disabled"]
+        );
     }
 }

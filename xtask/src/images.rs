@@ -30,7 +30,8 @@ pub(crate) fn root_folder(platform: Platform) -> Result<PathBuf> {
     if !tar.exists() {
         fs::create_dir_all(&folder)?;
         let unfinished = tar.with_extension(format!("{}.tar", std::process::id()));
-        fetch(platform, &unfinished).with_context(|| format!("the root folder of {}", platform.name))?;
+        fetch(platform, &unfinished)
+            .with_context(|| format!("the root folder of {}", platform.name))?;
         fs::rename(unfinished, &tar)?;
     }
     Ok(tar)
@@ -40,7 +41,12 @@ pub(crate) fn root_folder(platform: Platform) -> Result<PathBuf> {
 fn fetch(platform: Platform, tar: &PathBuf) -> Result<()> {
     tools::require(&[tools::MMDEBSTRAP])?;
     let status = Command::new(tools::MMDEBSTRAP.path())
-        .args(["--quiet", "--variant=extract", "--skip=output/dev", PACKAGES])
+        .args([
+            "--quiet",
+            "--variant=extract",
+            "--skip=output/dev",
+            PACKAGES,
+        ])
         .arg(format!("--architectures={}", platform.debian))
         .arg("--customize-hook=rm -r \"$1/usr/share/doc\"")
         .arg(RELEASE)
@@ -61,5 +67,8 @@ fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = set("XDG_CACHE_HOME") {
         return Ok(PathBuf::from(folder));
     }
-    Ok(PathBuf::from(set("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"))
+    Ok(
+        PathBuf::from(set("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
+            .join(".cache"),
+    )
 }

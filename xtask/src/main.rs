@@ -1,6 +1,9 @@
 //! `cargo xtask`: the project's checks, interoperability runs and benchmarks.
 
-#![expect(clippy::print_stdout, reason = "a command line's answers go to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line's answers go to the terminal"
+)]
 
 mod bench;
 mod ci;

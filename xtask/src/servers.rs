@@ -33,7 +33,9 @@ impl Server {
     /// Builds and starts Portolan, or starts a peer, which knows nothing of `configuration`.
     pub(crate) fn start(program: Program, data: &Path, configuration: &str) -> Result<Self> {
         match program {
-            Program::Portolan => build_portolan().and_then(|()| Self::portolan(data, configuration)),
+            Program::Portolan => {
+                build_portolan().and_then(|()| Self::portolan(data, configuration))
+            }
             Program::Distribution => Self::distribution(data),
         }
     }
@@ -42,7 +44,11 @@ impl Server {
     pub(crate) fn portolan(data: &Path, configuration: &str) -> Result<Self> {
         let mut child = Self::spawn_portolan(data, configuration)?;
         match announced_address(&mut child) {
-            Ok((address, output)) => Ok(Self { child, address, _output: Some(output) }),
+            Ok((address, output)) => Ok(Self {
+                child,
+                address,
+                _output: Some(output),
+            }),
             Err(error) => {
                 // A server that said nothing must not outlive the failure.
                 let _ = child.kill();
@@ -73,7 +79,11 @@ impl Server {
     /// Starts CNCF distribution (Debian's `docker-registry`) with a filesystem root, delete enabled.
     pub(crate) fn distribution(data: &Path) -> Result<Self> {
         let (child, address) = Self::spawn_distribution(data)?;
-        let server = Self { child, address, _output: None };
+        let server = Self {
+            child,
+            address,
+            _output: None,
+        };
         wait_until_listening(address)?;
         Ok(server)
     }
@@ -144,7 +154,9 @@ pub(crate) fn build_portolan() -> Result<()> {
 
 /// The root of the repository.
 pub(crate) fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Cargo's output folder, wherever the environment put it.

@@ -32,14 +32,21 @@ pub(crate) fn run() -> Result<()> {
             findings.extend(source::check_name(file));
         }
     }
-    let faults = findings.iter().filter(|finding| matches!(finding, Finding::Fault(_))).count();
+    let faults = findings
+        .iter()
+        .filter(|finding| matches!(finding, Finding::Fault(_)))
+        .count();
     for finding in &findings {
         match finding {
             Finding::Fault(text) => println!("fault:  {text}"),
             Finding::Remark(text) => println!("remark: {text}"),
         }
     }
-    println!("tidy: {} files, {} remarks, {faults} faults", files.len(), findings.len() - faults);
+    println!(
+        "tidy: {} files, {} remarks, {faults} faults",
+        files.len(),
+        findings.len() - faults
+    );
     if faults > 0 {
         bail!("tidy found {faults} faults");
     }

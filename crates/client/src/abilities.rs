@@ -46,7 +46,8 @@ impl Ability {
     }
 
     pub(crate) fn learn(&self, able: bool) {
-        self.0.store(if able { Self::YES } else { Self::NO }, Ordering::Relaxed);
+        self.0
+            .store(if able { Self::YES } else { Self::NO }, Ordering::Relaxed);
     }
 }
 
@@ -64,11 +65,15 @@ impl Host {
     /// Failures on the way there and back; a registry that refuses to say announces nothing.
     pub(crate) async fn features(&self) -> Result<Features> {
         let features = self.abilities.features.get_or_try_init(|| async {
-            let answer = self.exchange(&self.call(Method::GET, &Endpoint::Base, "")).await?;
-            let announced: Option<String> = answer.header(&PORTOLAN_FEATURES).filter(|_| answer.own);
+            let answer = self
+                .exchange(&self.call(Method::GET, &Endpoint::Base, ""))
+                .await?;
+            let announced: Option<String> =
+                answer.header(&PORTOLAN_FEATURES).filter(|_| answer.own);
             Ok(Features {
                 any: announced.is_some(),
-                preconditions: announced.is_some_and(|list| list.split(',').any(|word| word.trim() == PRECONDITIONS)),
+                preconditions: announced
+                    .is_some_and(|list| list.split(',').any(|word| word.trim() == PRECONDITIONS)),
             })
         });
         features.await.copied()

@@ -52,7 +52,10 @@ impl Answer {
 
     /// The same, with the turn that its request had, to be kept while the body comes.
     pub(crate) fn holding(self, turn: Turn) -> Self {
-        Self { turn: Some(turn), ..self }
+        Self {
+            turn: Some(turn),
+            ..self
+        }
     }
 
     /// The same, from somewhere that has no business with the registry's credentials.
@@ -113,7 +116,12 @@ impl Answer {
     }
 
     /// The body piece by piece, and the turn that is to be kept meanwhile.
-    pub(crate) fn into_pieces(self) -> (impl Stream<Item = Result<Bytes, Failure>> + Send + use<>, Option<Turn>) {
+    pub(crate) fn into_pieces(
+        self,
+    ) -> (
+        impl Stream<Item = Result<Bytes, Failure>> + Send + use<>,
+        Option<Turn>,
+    ) {
         let pieces = match self.content {
             Content::Coming(response) => pieces(response, self.url, self.idle).left_stream(),
             Content::Read(bytes) => stream::iter([Ok(bytes)]).right_stream(),
@@ -137,12 +145,20 @@ pub(crate) async fn discard(mut response: Response, idle: Duration) {
     let _ = timeout(idle, rest).await;
 }
 
-async fn read(response: Response, url: &Url, idle: Duration, limit: usize) -> Result<Bytes, Failure> {
+async fn read(
+    response: Response,
+    url: &Url,
+    idle: Duration,
+    limit: usize,
+) -> Result<Bytes, Failure> {
     let mut read = BytesMut::new();
     let mut pieces = std::pin::pin!(pieces(response, url.clone(), idle));
     while let Some(piece) = pieces.next().await.transpose()? {
         if read.len() + piece.len() > limit {
-            let message = format!("{} sends more than the {limit} bytes that are read", authority(url));
+            let message = format!(
+                "{} sends more than the {limit} bytes that are read",
+                authority(url)
+            );
             return Err(Error::new(Kind::TooLarge, message).into());
         }
         read.extend_from_slice(&piece);
@@ -150,7 +166,11 @@ async fn read(response: Response, url: &Url, idle: Duration, limit: usize) -> Re
     Ok(read.freeze())
 }
 
-fn pieces(response: Response, url: Url, idle: Duration) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
+fn pieces(
+    response: Response,
+    url: Url,
+    idle: Duration,
+) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
     stream::try_unfold(response, move |mut response| {
         let url = url.clone();
         async move {
@@ -165,6 +185,13 @@ fn pieces(response: Response, url: Url, idle: Duration) -> impl Stream<Item = Re
 
 fn broke_off(url: &Url, error: reqwest::Error) -> Failure {
     let error = error.without_url();
-    let message = format!("the answer of {} broke off: {}", authority(url), causes(&error));
-    Failure::new(Error::new(Kind::Unavailable, message).with_source(error), Sent::Perhaps)
+    let message = format!(
+        "the answer of {} broke off: {}",
+        authority(url),
+        causes(&error)
+    );
+    Failure::new(
+        Error::new(Kind::Unavailable, message).with_source(error),
+        Sent::Perhaps,
+    )
 }

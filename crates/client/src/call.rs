@@ -63,33 +63,51 @@ impl Call {
     /// A value that no header can hold.
     pub(crate) fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Result<Self> {
         let value = HeaderValue::from_str(value.as_ref());
-        self.headers.insert(name, value.map_err(|error| Error::internal("writing a header", error))?);
+        self.headers.insert(
+            name,
+            value.map_err(|error| Error::internal("writing a header", error))?,
+        );
         Ok(self)
     }
 
     /// The same with a body.
     pub(crate) fn with(self, payload: impl Into<Payload>) -> Self {
-        Self { payload: payload.into(), ..self }
+        Self {
+            payload: payload.into(),
+            ..self
+        }
     }
 
     /// The same with bytes that are appended to a session, and twice if they are sent twice.
     pub(crate) fn appending(self, body: Body) -> Self {
-        Self { again: Again::IfUnheard, ..self.with(body) }
+        Self {
+            again: Again::IfUnheard,
+            ..self.with(body)
+        }
     }
 
     /// The same, to read an answer of up to `limit` bytes.
     pub(crate) fn reading(self, limit: usize) -> Self {
-        Self { read: Some(limit), ..self }
+        Self {
+            read: Some(limit),
+            ..self
+        }
     }
 
     /// The same, to hand the answer's body on.
     pub(crate) fn downloading(self) -> Self {
-        Self { download: true, ..self }
+        Self {
+            download: true,
+            ..self
+        }
     }
 
     /// The same, with a status that ends it, although it means that another attempt may help.
     pub(crate) fn settled_by(self, status: StatusCode) -> Self {
-        Self { settled: Some(status), ..self }
+        Self {
+            settled: Some(status),
+            ..self
+        }
     }
 
     /// The same with further rights.
@@ -105,9 +123,16 @@ impl Access {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         match endpoint {
             Endpoint::Base => Self::default(),
-            Endpoint::Catalog => Self { scopes: Scopes::catalog(), repository: None },
-            Endpoint::Uploads(name) | Endpoint::Upload(name, _) => Self::repository(name, &["pull", "push"]),
-            Endpoint::Tags(name) | Endpoint::Referrers(name, _) => Self::repository(name, &["pull"]),
+            Endpoint::Catalog => Self {
+                scopes: Scopes::catalog(),
+                repository: None,
+            },
+            Endpoint::Uploads(name) | Endpoint::Upload(name, _) => {
+                Self::repository(name, &["pull", "push"])
+            }
+            Endpoint::Tags(name) | Endpoint::Referrers(name, _) => {
+                Self::repository(name, &["pull"])
+            }
             Endpoint::Manifest(name, _) | Endpoint::Blob(name, _) => match *method {
                 Method::DELETE => Self::repository(name, &["delete"]),
                 _ if reads => Self::repository(name, &["pull"]),
@@ -117,6 +142,9 @@ impl Access {
     }
 
     pub(crate) fn repository(name: &RepositoryName, actions: &[&str]) -> Self {
-        Self { scopes: Scopes::repository(name, actions), repository: Some(name.clone()) }
+        Self {
+            scopes: Scopes::repository(name, actions),
+            repository: Some(name.clone()),
+        }
     }
 }

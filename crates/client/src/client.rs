@@ -23,7 +23,9 @@ impl Client {
     /// [`Kind::Unsupported`](portolan_registry::Kind::Unsupported) for a name that is no host;
     /// [`Kind::Internal`](portolan_registry::Kind::Internal) for a certificate or key that cannot be read.
     pub fn new(settings: Settings) -> Result<Self> {
-        Ok(Self { host: Arc::new(Host::new(settings)?) })
+        Ok(Self {
+            host: Arc::new(Host::new(settings)?),
+        })
     }
 
     /// Makes sure that a registry answers and believes the credentials, if it asks for any
@@ -33,7 +35,10 @@ impl Client {
     /// [`Kind::Unauthorized`](portolan_registry::Kind::Unauthorized) when it does not believe them;
     /// [`Kind::Unavailable`](portolan_registry::Kind::Unavailable) when nothing answers.
     pub async fn ping(&self) -> Result<()> {
-        self.host.ask(&self.host.call(Method::GET, &Endpoint::Base, "")).await.map(drop)
+        self.host
+            .ask(&self.host.call(Method::GET, &Endpoint::Base, ""))
+            .await
+            .map(drop)
     }
 }
 

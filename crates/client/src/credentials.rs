@@ -52,7 +52,11 @@ pub trait Credentials: Send + Sync {
     ///
     /// # Errors
     /// Those of the store, for example of a helper program that fails.
-    async fn find(&self, host: &str, repository: Option<&RepositoryName>) -> Result<Option<Credential>>;
+    async fn find(
+        &self,
+        host: &str,
+        repository: Option<&RepositoryName>,
+    ) -> Result<Option<Credential>>;
 }
 
 /// Says nothing to anybody.

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use portolan_model::{Digest, Manifest, Reference, RepositoryName, Tag};
-use portolan_registry::{Context, Deleter, Deletion, Error, Kind, MAX_MANIFEST_BYTES, Reader, Result};
+use portolan_registry::{
+    Context, Deleter, Deletion, Error, Kind, MAX_MANIFEST_BYTES, Reader, Result,
+};
 use portolan_wire::Endpoint;
 
 use crate::Client;
@@ -32,9 +34,17 @@ impl Deleter for Client {
     ) -> Result<()> {
         let subject = self.listed_under(context, repository, digest).await?;
         let endpoint = Endpoint::Manifest(repository.clone(), Reference::Digest(digest.clone()));
-        self.delete(&endpoint, deletion, Error::manifest_unknown(repository, digest)).await?;
+        self.delete(
+            &endpoint,
+            deletion,
+            Error::manifest_unknown(repository, digest),
+        )
+        .await?;
         match subject {
-            Some(subject) => self.remove_referrer(context, repository, &subject, digest).await,
+            Some(subject) => {
+                self.remove_referrer(context, repository, &subject, digest)
+                    .await
+            }
             None => Ok(()),
         }
     }
@@ -47,7 +57,8 @@ impl Deleter for Client {
         deletion: Deletion,
     ) -> Result<()> {
         let endpoint = Endpoint::Blob(repository.clone(), digest.clone());
-        self.delete(&endpoint, deletion, Error::blob_unknown(repository, digest)).await
+        self.delete(&endpoint, deletion, Error::blob_unknown(repository, digest))
+            .await
     }
 }
 
@@ -57,7 +68,10 @@ impl Client {
             Deletion::Guarded => "",
             Deletion::Forced => "force=true",
         };
-        let answer = self.host.exchange(&self.host.call(Method::DELETE, endpoint, query)).await?;
+        let answer = self
+            .host
+            .exchange(&self.host.call(Method::DELETE, endpoint, query))
+            .await?;
         // It is gone, if an earlier attempt was heard after all.
         if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
             return Ok(());
@@ -77,12 +91,16 @@ impl Client {
         }
         let reference = digest.clone().into();
         // What cannot be read has no subject to be known; whether it can be deleted is another matter.
-        let Ok(read) = self.get_manifest(context, repository, &reference).await else { return Ok(None) };
+        let Ok(read) = self.get_manifest(context, repository, &reference).await else {
+            return Ok(None);
+        };
         let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
         let manifest = Manifest::parse(bytes, Some(&read.info.media_type)).ok();
         let subject = manifest.and_then(|manifest| Some(manifest.subject()?.digest.clone()));
         match subject {
-            Some(subject) if !self.lists_referrers(repository, &subject).await? => Ok(Some(subject)),
+            Some(subject) if !self.lists_referrers(repository, &subject).await? => {
+                Ok(Some(subject))
+            }
             _ => Ok(None),
         }
     }

@@ -92,7 +92,10 @@ impl Download {
     }
 
     /// Cuts off what is not wanted.
-    #[expect(clippy::cast_possible_truncation, reason = "neither is more than the length of what is in memory")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "neither is more than the length of what is in memory"
+    )]
     fn take(&mut self, mut piece: Bytes) -> Bytes {
         let skipped = self.skipped.min(piece.len() as u64);
         self.skipped -= skipped;
@@ -116,18 +119,33 @@ impl Download {
 
     /// Asks for what is left.
     async fn ask_again(&mut self) -> Result<(), Failure> {
-        let range = ByteRange::Closed { first: self.left.start, last: self.left.end - 1 };
+        let range = ByteRange::Closed {
+            first: self.left.start,
+            last: self.left.end - 1,
+        };
         let whole = self.left == (0..self.size);
         let call = self.call.clone();
-        let call = if whole { call } else { call.header(header::RANGE, write_range(range))? };
+        let call = if whole {
+            call
+        } else {
+            call.header(header::RANGE, write_range(range))?
+        };
         let answer = self.host.attempt(&call).await?;
         self.skipped = match answer.status {
-            StatusCode::PARTIAL_CONTENT if content_range(&answer).is_some_and(|range| self.is_next(range.part)) => 0,
+            StatusCode::PARTIAL_CONTENT
+                if content_range(&answer).is_some_and(|range| self.is_next(range.part)) =>
+            {
+                0
+            }
             StatusCode::OK => self.left.start,
             status if status.is_success() => return Err(self.elsewhere().into()),
             status => {
                 let failure = refusal::failure(self.host.name(), answer).await;
-                let sent = if refusal::may_pass(status) { Sent::Perhaps } else { Sent::Enough };
+                let sent = if refusal::may_pass(status) {
+                    Sent::Perhaps
+                } else {
+                    Sent::Enough
+                };
                 return Err(Failure { sent, ..failure });
             }
         };
@@ -141,13 +159,20 @@ impl Download {
     }
 
     fn ended(&self) -> Failure {
-        let message =
-            format!("the answer of {} ended {} bytes early", self.host.name(), self.left.end - self.left.start);
+        let message = format!(
+            "the answer of {} ended {} bytes early",
+            self.host.name(),
+            self.left.end - self.left.start
+        );
         Failure::new(Error::new(Kind::Unavailable, message), Sent::Perhaps)
     }
 
     fn elsewhere(&self) -> Error {
-        let message = format!("{} was asked to go on at {} and went on elsewhere", self.host.name(), self.left.start);
+        let message = format!(
+            "{} was asked to go on at {} and went on elsewhere",
+            self.host.name(),
+            self.left.start
+        );
         Error::new(Kind::Unsupported, message)
     }
 }

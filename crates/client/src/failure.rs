@@ -29,7 +29,11 @@ pub(crate) enum Sent {
 
 impl Failure {
     pub(crate) fn new(error: Error, sent: Sent) -> Self {
-        Self { error, sent, wait: None }
+        Self {
+            error,
+            sent,
+            wait: None,
+        }
     }
 
     /// Whether it is of no use to ask again.
@@ -39,7 +43,11 @@ impl Failure {
 
     /// Nothing came from `url` for too long.
     pub(crate) fn silence(url: &Url, idle: Duration) -> Self {
-        let message = format!("{} has said nothing for {} seconds", authority(url), idle.as_secs_f64());
+        let message = format!(
+            "{} has said nothing for {} seconds",
+            authority(url),
+            idle.as_secs_f64()
+        );
         Self::new(Error::new(Kind::Unavailable, message), Sent::Perhaps)
     }
 
@@ -52,10 +60,21 @@ impl Failure {
             () if error.is_builder() => Sent::Enough,
             () => Sent::Perhaps,
         };
-        let what = if error.is_connect() { "cannot be reached" } else { "has not answered" };
+        let what = if error.is_connect() {
+            "cannot be reached"
+        } else {
+            "has not answered"
+        };
         let causes = causes(&error);
-        let message = format!("{} {what}: {causes}{}", authority(url), advice(url, &causes));
-        Self::new(Error::new(Kind::Unavailable, message).with_source(error), sent)
+        let message = format!(
+            "{} {what}: {causes}{}",
+            authority(url),
+            advice(url, &causes)
+        );
+        Self::new(
+            Error::new(Kind::Unavailable, message).with_source(error),
+            sent,
+        )
     }
 }
 
@@ -85,7 +104,11 @@ pub(crate) fn causes(error: &reqwest::Error) -> String {
         }
         cause = error.source();
     }
-    if told.is_empty() { error.to_string() } else { told.join(": ") }
+    if told.is_empty() {
+        error.to_string()
+    } else {
+        told.join(": ")
+    }
 }
 
 /// A certificate that is not believed now will not be a second later, and who speaks no TLS will not
@@ -97,7 +120,9 @@ fn concerns_trust(error: &reqwest::Error) -> bool {
             return true;
         }
         // An error of input and output passes over what it holds when it tells its source.
-        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let held = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
         cause = held.map(|held| held as _).or_else(|| error.source());
     }
     false
@@ -106,11 +131,15 @@ fn concerns_trust(error: &reqwest::Error) -> bool {
 fn advice(url: &Url, causes: &str) -> &'static str {
     let says = |text: &str| causes.contains(text);
     match url.scheme() {
-        "https" if says("InvalidContentType") => "; it seems to speak plain HTTP, which --plain-http allows",
+        "https" if says("InvalidContentType") => {
+            "; it seems to speak plain HTTP, which --plain-http allows"
+        }
         "https" if says("invalid peer certificate") => {
             "; if it is to be trusted, put the certificate of its authority into certs.d"
         }
-        "http" if says("invalid HTTP version") => "; it seems to speak HTTPS, so leave out --plain-http",
+        "http" if says("invalid HTTP version") => {
+            "; it seems to speak HTTPS, so leave out --plain-http"
+        }
         _ => "",
     }
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, StatusCode};
-use portolan_model::{ChildKind, Descriptor, Digest, Draft, Fate, Manifest, MediaType, RepositoryName, Tag};
+use portolan_model::{
+    ChildKind, Descriptor, Digest, Draft, Fate, Manifest, MediaType, RepositoryName, Tag,
+};
 use portolan_registry::{Context, Error, Kind, MAX_MANIFEST_BYTES, Reader, Result};
 use portolan_wire::Endpoint;
 use portolan_wire::condition::TagCondition;
@@ -28,19 +30,30 @@ impl FallbackLocks {
     fn of(&self, repository: &RepositoryName, subject: &Digest) -> Lock {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-        Arc::clone(locks.entry((repository.clone(), subject.clone())).or_default())
+        Arc::clone(
+            locks
+                .entry((repository.clone(), subject.clone()))
+                .or_default(),
+        )
     }
 }
 
 impl Client {
     /// Whether the registry lists referrers, asked about `subject` where that is not known yet.
-    pub(crate) async fn lists_referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<bool> {
+    pub(crate) async fn lists_referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<bool> {
         let ability = &self.host.abilities.referrers;
         if let Some(known) = ability.known() {
             return Ok(known);
         }
         let endpoint = Endpoint::Referrers(repository.clone(), subject.clone());
-        let answer = self.host.exchange(&self.host.call(Method::GET, &endpoint, "")).await?;
+        let answer = self
+            .host
+            .exchange(&self.host.call(Method::GET, &endpoint, ""))
+            .await?;
         let able = answer.is_success();
         if !able && !is_unheard_of(answer.status) {
             return Err(self.host.refusal(answer).await);
@@ -70,13 +83,25 @@ impl Client {
         let lock = self.host.fallback.of(repository, subject);
         let _held = lock.lock().await;
         let index = self.fallback_index(context, repository, subject).await?;
-        if index.as_ref().is_some_and(|index| descriptors(index).contains(referrer)) {
+        if index
+            .as_ref()
+            .is_some_and(|index| descriptors(index).contains(referrer))
+        {
             return Ok(());
         }
-        let mut draft = index.as_ref().map_or_else(|| Draft::index(&index_type()), Draft::of);
-        draft.children(|child| if child.digest == referrer.digest { Fate::Drop } else { Fate::Keep });
+        let mut draft = index
+            .as_ref()
+            .map_or_else(|| Draft::index(&index_type()), Draft::of);
+        draft.children(|child| {
+            if child.digest == referrer.digest {
+                Fate::Drop
+            } else {
+                Fate::Keep
+            }
+        });
         draft.add_child(referrer);
-        self.put_fallback(context, repository, subject, &draft).await
+        self.put_fallback(context, repository, subject, &draft)
+            .await
     }
 
     pub(crate) async fn remove_referrer(
@@ -88,13 +113,25 @@ impl Client {
     ) -> Result<()> {
         let lock = self.host.fallback.of(repository, subject);
         let _held = lock.lock().await;
-        let Some(index) = self.fallback_index(context, repository, subject).await? else { return Ok(()) };
-        if !descriptors(&index).iter().any(|child| child.digest == *referrer) {
+        let Some(index) = self.fallback_index(context, repository, subject).await? else {
+            return Ok(());
+        };
+        if !descriptors(&index)
+            .iter()
+            .any(|child| child.digest == *referrer)
+        {
             return Ok(());
         }
         let mut draft = Draft::of(&index);
-        draft.children(|child| if child.digest == *referrer { Fate::Drop } else { Fate::Keep });
-        self.put_fallback(context, repository, subject, &draft).await
+        draft.children(|child| {
+            if child.digest == *referrer {
+                Fate::Drop
+            } else {
+                Fate::Keep
+            }
+        });
+        self.put_fallback(context, repository, subject, &draft)
+            .await
     }
 
     async fn put_fallback(
@@ -107,7 +144,15 @@ impl Client {
         let bytes = draft.to_bytes();
         let digest = Digest::sha256(&bytes);
         let media_type = Some(index_type());
-        let push = Push { client: self, context, repository, bytes, media_type, digest, condition: TagCondition::None };
+        let push = Push {
+            client: self,
+            context,
+            repository,
+            bytes,
+            media_type,
+            digest,
+            condition: TagCondition::None,
+        };
         push.run(vec![fallback_tag(subject)?]).await.map(drop)
     }
 
@@ -118,8 +163,18 @@ impl Client {
         subject: &Digest,
     ) -> Result<Option<Manifest>> {
         let tag = fallback_tag(subject)?;
-        let read = match self.get_manifest(context, repository, &tag.clone().into()).await {
-            Err(error) if matches!(error.kind(), Kind::ManifestUnknown | Kind::RepositoryUnknown) => return Ok(None),
+        let read = match self
+            .get_manifest(context, repository, &tag.clone().into())
+            .await
+        {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Kind::ManifestUnknown | Kind::RepositoryUnknown
+                ) =>
+            {
+                return Ok(None);
+            }
             read => read?,
         };
         let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
@@ -137,7 +192,10 @@ impl Client {
 
 /// Whether an answer means that there is no such list, for any digest: one without referrers is empty.
 pub(crate) fn is_unheard_of(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 fn index_type() -> MediaType {
@@ -145,16 +203,24 @@ fn index_type() -> MediaType {
 }
 
 fn descriptors(index: &Manifest) -> Vec<Descriptor> {
-    let children = index.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+    let children = index
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
     children.map(|child| child.descriptor.clone()).collect()
 }
 
 fn fallback_tag(subject: &Digest) -> Result<Tag> {
     let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let allowed = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-    let tag = format!("{}-{}", cut(subject.algorithm().as_str(), ALGORITHM), cut(subject.encoded(), ENCODED));
+    let tag = format!(
+        "{}-{}",
+        cut(subject.algorithm().as_str(), ALGORITHM),
+        cut(subject.encoded(), ENCODED)
+    );
     let tag = tag.replace(|character| !allowed(character), "-");
-    tag.parse().map_err(|error| Error::internal("making the tag of a list of referrers", error))
+    tag.parse()
+        .map_err(|error| Error::internal("making the tag of a list of referrers", error))
 }
 
 #[cfg(test)]
@@ -166,10 +232,19 @@ mod tests {
     #[test]
     fn tags_of_digests() {
         let digest = Digest::sha256(b"");
-        assert_eq!(fallback_tag(&digest).unwrap().as_str(), format!("sha256-{}", digest.encoded()));
+        assert_eq!(
+            fallback_tag(&digest).unwrap().as_str(),
+            format!("sha256-{}", digest.encoded())
+        );
         let long = sha512(b"");
-        assert_eq!(fallback_tag(&long).unwrap().as_str(), format!("sha512-{}", &long.encoded()[..64]));
+        assert_eq!(
+            fallback_tag(&long).unwrap().as_str(),
+            format!("sha512-{}", &long.encoded()[..64])
+        );
         let odd: Digest = "multihash+base58:Qm=z".parse().unwrap();
-        assert_eq!(fallback_tag(&odd).unwrap().as_str(), "multihash-base58-Qm-z");
+        assert_eq!(
+            fallback_tag(&odd).unwrap().as_str(),
+            "multihash-base58-Qm-z"
+        );
     }
 }

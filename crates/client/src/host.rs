@@ -57,9 +57,18 @@ impl Host {
             tls::http_abroad(&settings)?,
             settings.idle_timeout,
         );
-        let persistence = Persistence::new(&settings.host, settings.retry, Arc::clone(&settings.observer));
-        let authenticator =
-            Authenticator::new(&settings.host, &base, settings.credentials, transport.clone(), persistence.clone());
+        let persistence = Persistence::new(
+            &settings.host,
+            settings.retry,
+            Arc::clone(&settings.observer),
+        );
+        let authenticator = Authenticator::new(
+            &settings.host,
+            &base,
+            settings.credentials,
+            transport.clone(),
+            persistence.clone(),
+        );
         Ok(Self {
             name: settings.host.into(),
             base,
@@ -96,7 +105,11 @@ impl Host {
     /// What the registry says, and failures on the way there and back.
     pub(crate) async fn ask(&self, call: &Call) -> Result<Answer> {
         let answer = self.exchange(call).await?;
-        if answer.is_success() { Ok(answer) } else { Err(self.refusal(answer).await) }
+        if answer.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.refusal(answer).await)
+        }
     }
 
     /// The answer to a request, whatever it says, after as many attempts as it takes.
@@ -175,9 +188,14 @@ impl Host {
         let authorization = self.authenticator.beforehand(&call.access).await?;
         let answer = self.send(call, authorization.as_ref()).await?;
         self.tell_warnings(&answer);
-        let Some(renewed) = self.renewed(call, &answer, authorization.as_ref()).await? else { return Ok(answer) };
+        let Some(renewed) = self.renewed(call, &answer, authorization.as_ref()).await? else {
+            return Ok(answer);
+        };
         if !call.payload.is_there() {
-            let message = format!("{} wanted to know again who is sending this; it has to be sent anew", self.name);
+            let message = format!(
+                "{} wanted to know again who is sending this; it has to be sent anew",
+                self.name
+            );
             return Err(Error::new(Kind::Unavailable, message).into());
         }
         answer.unread().await;
@@ -209,27 +227,64 @@ impl Host {
             _ if !answer.own => Ok(None),
             StatusCode::UNAUTHORIZED => {
                 let challenges = Challenge::all(&answer.headers);
-                self.authenticator.answer(&challenges, &call.access, authorization).await
+                self.authenticator
+                    .answer(&challenges, &call.access, authorization)
+                    .await
             }
             // Some registries hide from strangers what they would show to those who ask at `/v2/` first.
-            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if authorization.is_none() => self.introduced(call).await,
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if authorization.is_none() => {
+                self.introduced(call).await
+            }
             _ => Ok(None),
         }
     }
 
     async fn introduced(&self, call: &Call) -> Result<Option<HeaderValue>> {
-        if self.asked_base.load(Ordering::Relaxed) || !self.authenticator.could_say_more(&call.access).await? {
+        if self.asked_base.load(Ordering::Relaxed)
+            || !self.authenticator.could_say_more(&call.access).await?
+        {
             return Ok(None);
         }
         self.asked_base.store(true, Ordering::Relaxed);
-        let Ok(answer) = self.send(&self.call(Method::GET, &Endpoint::Base, ""), None).await else { return Ok(None) };
-        let challenges = if answer.own { Challenge::all(&answer.headers) } else { Vec::new() };
-        self.authenticator.answer(&challenges, &call.access, None).await
+        let Ok(answer) = self
+            .send(&self.call(Method::GET, &Endpoint::Base, ""), None)
+            .await
+        else {
+            return Ok(None);
+        };
+        let challenges = if answer.own {
+            Challenge::all(&answer.headers)
+        } else {
+            Vec::new()
+        };
+        self.authenticator
+            .answer(&challenges, &call.access, None)
+            .await
     }
 
-    async fn send(&self, call: &Call, authorization: Option<&HeaderValue>) -> Result<Answer, Failure> {
-        let Call { method, url, headers, payload, .. } = call;
-        follow(&self.transport, &Outline { method, url, headers, payload, authorization }).await
+    async fn send(
+        &self,
+        call: &Call,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, Failure> {
+        let Call {
+            method,
+            url,
+            headers,
+            payload,
+            ..
+        } = call;
+        follow(
+            &self.transport,
+            &Outline {
+                method,
+                url,
+                headers,
+                payload,
+                authorization,
+            },
+        )
+        .await
     }
 
     fn tell_warnings(&self, answer: &Answer) {
@@ -241,7 +296,8 @@ impl Host {
     /// Tells a warning, if it was not told before.
     pub(crate) fn warn(&self, text: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = !warned.contains(text) && (warned.len() >= REMEMBERED || warned.insert(text.to_owned()));
+        let new = !warned.contains(text)
+            && (warned.len() >= REMEMBERED || warned.insert(text.to_owned()));
         drop(warned);
         if new {
             self.observer.warning(&self.name, text);
@@ -250,7 +306,10 @@ impl Host {
 }
 
 fn warnings(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    headers.get_all(header::WARNING).iter().filter_map(|value| warning::parse(value.to_str().ok()?))
+    headers
+        .get_all(header::WARNING)
+        .iter()
+        .filter_map(|value| warning::parse(value.to_str().ok()?))
 }
 
 fn may_be_sent_again(call: &Call, failure: &Failure) -> bool {
@@ -271,7 +330,10 @@ fn base(settings: &Settings) -> Result<Url> {
     };
     let url = Url::parse(&address).ok().filter(is_plain);
     let no_host = || {
-        let message = format!("{:?} is no host: write HOST or HOST:PORT, an IPv6 address in brackets", settings.host);
+        let message = format!(
+            "{:?} is no host: write HOST or HOST:PORT, an IPv6 address in brackets",
+            settings.host
+        );
         Error::new(Kind::Unsupported, message)
     };
     url.ok_or_else(no_host)
@@ -287,21 +349,42 @@ mod tests {
     use super::*;
 
     fn at(scheme: Scheme, host: &str) -> Option<String> {
-        base(&Settings { scheme, ..Settings::new(host) }).ok().map(String::from)
+        base(&Settings {
+            scheme,
+            ..Settings::new(host)
+        })
+        .ok()
+        .map(String::from)
     }
 
     #[test]
     fn hosts_are_where_they_say() {
-        assert_eq!(at(Scheme::Https, "registry.example:443").unwrap(), "https://registry.example/");
-        assert_eq!(at(Scheme::Http, "[::1]:5000").unwrap(), "http://[::1]:5000/");
+        assert_eq!(
+            at(Scheme::Https, "registry.example:443").unwrap(),
+            "https://registry.example/"
+        );
+        assert_eq!(
+            at(Scheme::Http, "[::1]:5000").unwrap(),
+            "http://[::1]:5000/"
+        );
         for scheme in [Scheme::Http, Scheme::Https] {
-            assert_eq!(at(scheme, "docker.io").unwrap(), "https://registry-1.docker.io/");
+            assert_eq!(
+                at(scheme, "docker.io").unwrap(),
+                "https://registry-1.docker.io/"
+            );
         }
     }
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for host in ["", "a/b", "a?b", "somebody@registry.example", "a b", "registry.example:http"] {
+        for host in [
+            "",
+            "a/b",
+            "a?b",
+            "somebody@registry.example",
+            "a b",
+            "registry.example:http",
+        ] {
             assert_eq!(at(Scheme::Https, host), None, "{host}");
         }
     }

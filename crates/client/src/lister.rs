@@ -19,14 +19,30 @@ impl Lister for Client {
     /// list is read for the first page.
     async fn repositories(&self, _: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
         let missing = || Error::new(Kind::Unsupported, "there is no list of repositories");
-        let listed = self.host.list(&Endpoint::Catalog, page, repository_names, missing).await?;
+        let listed = self
+            .host
+            .list(&Endpoint::Catalog, page, repository_names, missing)
+            .await?;
         Ok(self.parsed(listed))
     }
 
     /// As [`Client::repositories`].
-    async fn tags(&self, _: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+    async fn tags(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
         let missing = || Error::repository_unknown(repository);
-        let listed = self.host.list(&Endpoint::Tags(repository.clone()), page, tag_names, missing).await?;
+        let listed = self
+            .host
+            .list(
+                &Endpoint::Tags(repository.clone()),
+                page,
+                tag_names,
+                missing,
+            )
+            .await?;
         Ok(self.parsed(listed))
     }
 
@@ -43,26 +59,43 @@ impl Lister for Client {
         let filter = artifact_type.map(write_artifact_type).unwrap_or_default();
         let missing = || Error::repository_unknown(repository);
         if self.host.features().await?.any {
-            let (answer, items) = self.host.page(&endpoint, &filter, page, referrers, missing).await?;
+            let (answer, items) = self
+                .host
+                .page(&endpoint, &filter, page, referrers, missing)
+                .await?;
             self.host.abilities.referrers.learn(true);
-            return Ok(Page { items, next: self.host.next_item(&answer.headers, page)? });
+            return Ok(Page {
+                items,
+                next: self.host.next_item(&answer.headers, page)?,
+            });
         }
         let mut found: Vec<Descriptor> = Vec::new();
         if self.lists_referrers(repository, digest).await? {
             let mut seen = HashSet::new();
             let take = |items: Vec<Descriptor>| {
-                found.extend(items.into_iter().filter(|item| seen.insert(item.digest.clone())));
+                found.extend(
+                    items
+                        .into_iter()
+                        .filter(|item| seen.insert(item.digest.clone())),
+                );
                 found.len()
             };
-            self.host.pages(&endpoint, &filter, referrers, missing, take).await?;
+            self.host
+                .pages(&endpoint, &filter, referrers, missing, take)
+                .await?;
         } else {
             found = self.fallback_referrers(context, repository, digest).await?;
         }
-        found.retain(|descriptor| artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted)));
+        found.retain(|descriptor| {
+            artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted))
+        });
         found.sort_by(|one, other| one.digest.cmp(&other.digest));
         found.dedup_by(|one, other| one.digest == other.digest);
-        let behind =
-            |descriptor: &Descriptor| page.after.as_deref().is_none_or(|after| descriptor.digest.as_str() > after);
+        let behind = |descriptor: &Descriptor| {
+            page.after
+                .as_deref()
+                .is_none_or(|after| descriptor.digest.as_str() > after)
+        };
         Ok(referrers_page(found.into_iter().filter(behind), page.limit))
     }
 }
@@ -73,11 +106,16 @@ impl Client {
         let parse = |text: String| {
             let item = text.parse().ok();
             if item.is_none() {
-                self.host.warn(&format!("the list holds {text:?}, which is no name by the specification"));
+                self.host.warn(&format!(
+                    "the list holds {text:?}, which is no name by the specification"
+                ));
             }
             item
         };
-        Page { items: listed.items.into_iter().filter_map(parse).collect(), next: listed.next }
+        Page {
+            items: listed.items.into_iter().filter_map(parse).collect(),
+            next: listed.next,
+        }
     }
 }
 

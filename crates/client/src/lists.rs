@@ -46,14 +46,23 @@ struct Kept {
 
 impl Lists {
     fn find(&self, path: &str) -> Option<Arc<BTreeSet<String>>> {
-        self.lock().get(path).filter(|kept| Instant::now() < kept.until).map(|kept| Arc::clone(&kept.items))
+        self.lock()
+            .get(path)
+            .filter(|kept| Instant::now() < kept.until)
+            .map(|kept| Arc::clone(&kept.items))
     }
 
     fn keep(&self, path: String, items: &Arc<BTreeSet<String>>) {
         let mut lists = self.lock();
         let now = Instant::now();
         lists.retain(|_, kept| now < kept.until);
-        lists.insert(path, Kept { items: Arc::clone(items), until: now + KEPT });
+        lists.insert(
+            path,
+            Kept {
+                items: Arc::clone(items),
+                until: now + KEPT,
+            },
+        );
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
@@ -75,15 +84,26 @@ impl Host {
     ) -> Result<Page<String>> {
         if self.features().await?.any {
             let (answer, items) = self.page(endpoint, "", page, read, missing).await?;
-            return Ok(Page { items, next: self.next_item(&answer.headers, page)? });
+            return Ok(Page {
+                items,
+                next: self.next_item(&answer.headers, page)?,
+            });
         }
-        let kept = page.after.as_ref().and_then(|_| self.lists.find(&endpoint.to_path()));
+        let kept = page
+            .after
+            .as_ref()
+            .and_then(|_| self.lists.find(&endpoint.to_path()));
         let items = match kept {
             Some(kept) => kept,
             None => self.whole_list(endpoint, read, missing).await?,
         };
-        let behind = items.iter().filter(|item| page.after.as_ref().is_none_or(|after| *item > after));
-        Ok(Page::cut(behind.take(page.limit.saturating_add(1)).cloned().collect(), page.limit))
+        let behind = items
+            .iter()
+            .filter(|item| page.after.as_ref().is_none_or(|after| *item > after));
+        Ok(Page::cut(
+            behind.take(page.limit.saturating_add(1)).cloned().collect(),
+            page.limit,
+        ))
     }
 
     /// A page as the registry cuts it, which is right if it is one of Portolan.
@@ -95,8 +115,14 @@ impl Host {
         read: fn(&Bytes) -> Option<T>,
         missing: impl Fn() -> Error,
     ) -> Result<(Answer, T)> {
-        let position = PageQuery { n: Some(page.limit), last: page.after.clone() }.to_string();
-        let call = self.call(Method::GET, endpoint, &join(&[filter, &position])).reading(LIMIT);
+        let position = PageQuery {
+            n: Some(page.limit),
+            last: page.after.clone(),
+        }
+        .to_string();
+        let call = self
+            .call(Method::GET, endpoint, &join(&[filter, &position]))
+            .reading(LIMIT);
         let answer = self.exchange(&call).await?;
         self.items(answer, read, missing).await
     }
@@ -107,7 +133,11 @@ impl Host {
         read: ReadItems,
         missing: impl Fn() -> Error,
     ) -> Result<Arc<BTreeSet<String>>> {
-        let query = PageQuery { n: Some(PAGE), last: None }.to_string();
+        let query = PageQuery {
+            n: Some(PAGE),
+            last: None,
+        }
+        .to_string();
         let mut found = BTreeSet::new();
         let take = |items: Vec<String>| {
             found.extend(items);
@@ -135,7 +165,9 @@ impl Host {
         let mut answer = self.exchange(&first).await?;
         if answer.status == StatusCode::BAD_REQUEST {
             // Some take a number for too large, and all have one of their own.
-            answer = self.exchange(&self.call(Method::GET, endpoint, "").reading(LIMIT)).await?;
+            answer = self
+                .exchange(&self.call(Method::GET, endpoint, "").reading(LIMIT))
+                .await?;
         }
         let (mut seen, mut count, mut fruitless) = (HashSet::new(), 0, 0);
         loop {
@@ -144,7 +176,11 @@ impl Host {
             fruitless = if more > count { 0 } else { fruitless + 1 };
             count = more;
             if count > MOST_ITEMS {
-                let message = format!("the list of {} at {} does not end", self.name(), endpoint.to_path());
+                let message = format!(
+                    "the list of {} at {} does not end",
+                    self.name(),
+                    endpoint.to_path()
+                );
                 return Err(Error::new(Kind::TooLarge, message));
             }
             let next = link::next(&head.headers).and_then(|target| head.url.join(&target).ok());
@@ -159,10 +195,17 @@ impl Host {
     ///
     /// # Errors
     /// [`Kind::Unsupported`] when the registry leads back.
-    pub(crate) fn next_item(&self, headers: &HeaderMap, page: &PageRequest) -> Result<Option<String>> {
+    pub(crate) fn next_item(
+        &self,
+        headers: &HeaderMap,
+        page: &PageRequest,
+    ) -> Result<Option<String>> {
         let next = next_item(headers);
         if next.is_some() && next <= page.after {
-            let message = format!("{} leads from a page of a list back to where that began", self.name());
+            let message = format!(
+                "{} leads from a page of a list back to where that began",
+                self.name()
+            );
             return Err(Error::new(Kind::Unsupported, message));
         }
         Ok(next)
@@ -178,7 +221,11 @@ impl Host {
             return Err(self.refusal_or(answer, &missing()).await);
         }
         let items = read(&answer.bytes()).ok_or_else(|| {
-            let message = format!("{} answers with something else than the list at {}", self.name(), answer.url.path());
+            let message = format!(
+                "{} answers with something else than the list at {}",
+                self.name(),
+                answer.url.path()
+            );
             Error::new(Kind::Unsupported, message)
         })?;
         Ok((answer, items))

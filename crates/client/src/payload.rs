@@ -96,7 +96,10 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn begin() -> Self {
-        Self { last: Mutex::new(Instant::now()), starving: AtomicBool::new(false) }
+        Self {
+            last: Mutex::new(Instant::now()),
+            starving: AtomicBool::new(false),
+        }
     }
 
     fn moved(&self) {
@@ -106,12 +109,20 @@ impl Progress {
 
     /// When a silence of `idle` will be the other side's: not before there is something to send.
     fn deadline(&self, idle: Duration) -> Instant {
-        let since = if self.starving.load(Ordering::Relaxed) { Instant::now() } else { *lock(&self.last) };
+        let since = if self.starving.load(Ordering::Relaxed) {
+            Instant::now()
+        } else {
+            *lock(&self.last)
+        };
         since + idle
     }
 
     /// What comes of `future`, or nothing if the other side is silent for as long as `idle`.
-    pub(crate) async fn unless_silent<F: Future>(&self, idle: Duration, future: F) -> Option<F::Output> {
+    pub(crate) async fn unless_silent<F: Future>(
+        &self,
+        idle: Duration,
+        future: F,
+    ) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         loop {
             if let Ok(done) = tokio::time::timeout_at(self.deadline(idle), &mut future).await {
@@ -139,7 +150,9 @@ impl Outgoing {
         if body.is_none() {
             *body = lock(&self.source.untouched).take();
         }
-        let Some(stream) = body else { return Poll::Ready(Some(Err(io::Error::other("the body was sent before")))) };
+        let Some(stream) = body else {
+            return Poll::Ready(Some(Err(io::Error::other("the body was sent before"))));
+        };
         let Poll::Ready(piece) = Pin::new(stream).poll_next(context) else {
             self.progress.starving.store(true, Ordering::Relaxed);
             return Poll::Pending;
@@ -158,8 +171,13 @@ impl http_body::Body for Outgoing {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Poll::Ready(piece) = self.poll(context) else { return Poll::Pending };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Poll::Ready(piece) = self.poll(context) else {
+            return Poll::Pending;
+        };
         if let Some(Ok(piece)) = &piece {
             let length = piece.len() as u64;
             self.source.sent.fetch_add(length, Ordering::Relaxed);
@@ -169,7 +187,8 @@ impl http_body::Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.left
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

@@ -18,7 +18,11 @@ pub(crate) struct Persistence {
 
 impl Persistence {
     pub(crate) fn new(host: &str, retry: Retry, observer: Arc<dyn Observer>) -> Self {
-        Self { host: host.into(), retry, observer }
+        Self {
+            host: host.into(),
+            retry,
+            observer,
+        }
     }
 
     /// Waits before the attempt that follows `attempt`, which ended with `failure`.
@@ -30,7 +34,9 @@ impl Persistence {
             return Err(failure.error);
         }
         let wait = match failure.wait.filter(|asked| !asked.is_zero()) {
-            Some(asked) if asked > self.retry.longest_wait => return Err(self.too_long(asked, failure.error)),
+            Some(asked) if asked > self.retry.longest_wait => {
+                return Err(self.too_long(asked, failure.error));
+            }
             Some(asked) => asked,
             None => self.backoff(attempt)?,
         };
@@ -41,9 +47,13 @@ impl Persistence {
 
     /// Any time up to one that doubles with each attempt.
     fn backoff(&self, attempt: u32) -> Result<Duration> {
-        let doubled = self.retry.first_wait.saturating_mul(2_u32.saturating_pow(attempt - 1));
+        let doubled = self
+            .retry
+            .first_wait
+            .saturating_mul(2_u32.saturating_pow(attempt - 1));
         let mut chance = [0; 4];
-        getrandom::fill(&mut chance).map_err(|error| Error::internal("choosing how long to wait", error))?;
+        getrandom::fill(&mut chance)
+            .map_err(|error| Error::internal("choosing how long to wait", error))?;
         let share = f64::from(u32::from_ne_bytes(chance)) / f64::from(u32::MAX);
         Ok(doubled.min(self.retry.longest_wait).mul_f64(share))
     }

@@ -15,14 +15,24 @@ const MOST: usize = 10;
 ///
 /// The authorization goes along as long as the origin stays what it was. It does not come back:
 /// whoever was asked in between could have chosen the path.
-pub(crate) async fn follow(transport: &Transport, outline: &Outline<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn follow(
+    transport: &Transport,
+    outline: &Outline<'_>,
+) -> Result<Answer, Failure> {
     follow_as_far_as(transport, outline, |_| Ok(())).await
 }
 
 /// The same for a request whose body is a secret: it goes to the origin that was asked and to no other.
-pub(crate) async fn follow_at_home(transport: &Transport, outline: &Outline<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn follow_at_home(
+    transport: &Transport,
+    outline: &Outline<'_>,
+) -> Result<Answer, Failure> {
     follow_as_far_as(transport, outline, |next| {
-        if next.origin() == outline.url.origin() { Ok(()) } else { Err(abroad(outline.url, next)) }
+        if next.origin() == outline.url.origin() {
+            Ok(())
+        } else {
+            Err(abroad(outline.url, next))
+        }
     })
     .await
 }
@@ -36,7 +46,13 @@ async fn follow_as_far_as(
     let mut own = true;
     for _ in 0..=MOST {
         let authorization = outline.authorization.filter(|_| own);
-        let response = transport.send(&Outline { url: &url, authorization, ..*outline }).await?;
+        let response = transport
+            .send(&Outline {
+                url: &url,
+                authorization,
+                ..*outline
+            })
+            .await?;
         let Some(next) = target(outline.method, &url, &response)? else {
             return Ok(Answer::new(response, url, own, transport.idle()));
         };
@@ -48,7 +64,10 @@ async fn follow_as_far_as(
         own = own && next.origin() == url.origin();
         url = next;
     }
-    let message = format!("{} sends from one place to the next without end", authority(outline.url));
+    let message = format!(
+        "{} sends from one place to the next without end",
+        authority(outline.url)
+    );
     Err(Error::new(Kind::Unsupported, message).into())
 }
 
@@ -64,7 +83,10 @@ fn target(method: &Method, url: &Url, response: &Response) -> Result<Option<Url>
     if !follows {
         return Ok(None);
     }
-    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| url.join(location).ok());
     let next = next.ok_or_else(|| nowhere(url))?;
     match (url.scheme(), next.scheme()) {

@@ -87,7 +87,11 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 5, first_wait: Duration::from_millis(250), longest_wait: Duration::from_mins(2) }
+        Self {
+            attempts: 5,
+            first_wait: Duration::from_millis(250),
+            longest_wait: Duration::from_mins(2),
+        }
     }
 }
 

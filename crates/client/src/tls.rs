@@ -38,15 +38,26 @@ pub(crate) fn http(settings: &Settings, base: &Url) -> Result<reqwest::Client> {
 /// # Errors
 /// As [`http`].
 pub(crate) fn http_abroad(settings: &Settings) -> Result<reqwest::Client> {
-    let tls = Tls { identity: None, ..settings.tls.clone() };
-    build(&Settings { tls, ..settings.clone() }, false)
+    let tls = Tls {
+        identity: None,
+        ..settings.tls.clone()
+    };
+    build(
+        &Settings {
+            tls,
+            ..settings.clone()
+        },
+        false,
+    )
 }
 
 fn build(settings: &Settings, direct: bool) -> Result<reqwest::Client> {
     // Whoever comes second finds one installed, and that one is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = roots(&settings.tls)?;
-    let built = builder(settings, direct)?.tls_certs_merge(roots.clone()).build();
+    let built = builder(settings, direct)?
+        .tls_certs_merge(roots.clone())
+        .build();
     let built = match (built, settings.scheme) {
         // A machine without any authorities can still speak to a registry that needs none.
         (Err(_), Scheme::Http) => builder(settings, direct)?.tls_certs_only(roots).build(),
@@ -56,10 +67,14 @@ fn build(settings: &Settings, direct: bool) -> Result<reqwest::Client> {
 }
 
 fn builder(settings: &Settings, direct: bool) -> Result<ClientBuilder> {
-    let all_windows = u32::try_from(settings.connections.max(2)).ok().and_then(|count| WINDOW.checked_mul(count));
+    let all_windows = u32::try_from(settings.connections.max(2))
+        .ok()
+        .and_then(|count| WINDOW.checked_mul(count));
     let builder = reqwest::Client::builder()
         .http2_initial_stream_window_size(WINDOW)
-        .http2_initial_connection_window_size(all_windows.map_or(LARGEST_WINDOW, |all| all.min(LARGEST_WINDOW)))
+        .http2_initial_connection_window_size(
+            all_windows.map_or(LARGEST_WINDOW, |all| all.min(LARGEST_WINDOW)),
+        )
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .connect_timeout(settings.idle_timeout)
@@ -76,21 +91,34 @@ fn roots(tls: &Tls) -> Result<Vec<Certificate>> {
     let mut roots = Vec::new();
     for pem in &tls.roots {
         let found = Certificate::from_pem_bundle(pem);
-        roots.extend(found.map_err(|error| Error::internal("reading the authorities to trust", error))?);
+        roots.extend(
+            found.map_err(|error| Error::internal("reading the authorities to trust", error))?,
+        );
     }
     Ok(roots)
 }
 
 fn identity(tls: &Tls) -> Result<Option<Identity>> {
-    let Some(identity) = &tls.identity else { return Ok(None) };
-    let pem = [&identity.certificates, &b"\n"[..], identity.key.reveal().as_bytes()].concat();
+    let Some(identity) = &tls.identity else {
+        return Ok(None);
+    };
+    let pem = [
+        &identity.certificates,
+        &b"\n"[..],
+        identity.key.reveal().as_bytes(),
+    ]
+    .concat();
     let read = Identity::from_pem(&pem);
-    read.map(Some).map_err(|error| Error::internal("reading the client's certificate and key", error))
+    read.map(Some)
+        .map_err(|error| Error::internal("reading the client's certificate and key", error))
 }
 
 /// This machine is never reached through a proxy.
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -31,8 +31,18 @@ pub(crate) struct Outline<'a> {
 }
 
 impl Transport {
-    pub(crate) fn new(home: Url, http: reqwest::Client, abroad: reqwest::Client, idle: Duration) -> Self {
-        Self { home, http, abroad, idle }
+    pub(crate) fn new(
+        home: Url,
+        http: reqwest::Client,
+        abroad: reqwest::Client,
+        idle: Duration,
+    ) -> Self {
+        Self {
+            home,
+            http,
+            abroad,
+            idle,
+        }
     }
 
     /// Longest silence, of which the body of an answer is given no more either.
@@ -42,12 +52,19 @@ impl Transport {
 
     /// The answer to a request, whatever it says.
     pub(crate) async fn send(&self, outline: &Outline<'_>) -> Result<Response, Failure> {
-        let http = if outline.url.origin() == self.home.origin() { &self.http } else { &self.abroad };
+        let http = if outline.url.origin() == self.home.origin() {
+            &self.http
+        } else {
+            &self.abroad
+        };
         let (body, progress) = outline.payload.open();
         let mut request = Request::new(outline.method.clone(), outline.url.clone());
         *request.headers_mut() = headers(outline);
         *request.body_mut() = Some(body);
-        match progress.unless_silent(self.idle, http.execute(request)).await {
+        match progress
+            .unless_silent(self.idle, http.execute(request))
+            .await
+        {
             Some(Ok(response)) => Ok(response),
             Some(Err(error)) => Err(match outline.payload.take_error() {
                 Some(broken) => Failure::new(broken, Sent::Enough),

@@ -24,13 +24,23 @@ impl Turns {
     /// `most` turns, and at least two.
     pub(crate) fn new(most: usize) -> Self {
         let most = most.clamp(2, Semaphore::MAX_PERMITS);
-        Self { all: Arc::new(Semaphore::new(most)), downloads: Arc::new(Semaphore::new(most - 1)) }
+        Self {
+            all: Arc::new(Semaphore::new(most)),
+            downloads: Arc::new(Semaphore::new(most - 1)),
+        }
     }
 
     /// Waits for a turn.
     pub(crate) async fn take(&self, download: bool) -> Result<Turn> {
-        let of_downloads = if download { Some(acquire(&self.downloads).await?) } else { None };
-        Ok(Turn { _of_all: acquire(&self.all).await?, _of_downloads: of_downloads })
+        let of_downloads = if download {
+            Some(acquire(&self.downloads).await?)
+        } else {
+            None
+        };
+        Ok(Turn {
+            _of_all: acquire(&self.all).await?,
+            _of_downloads: of_downloads,
+        })
     }
 }
 
@@ -48,9 +58,18 @@ mod tests {
     #[tokio::test]
     async fn downloads_leave_one_turn() {
         let turns = Turns::new(3);
-        let _held = (turns.take(true).await.unwrap(), turns.take(true).await.unwrap());
-        assert!(turns.take(true).now_or_never().is_none(), "two downloads leave none for a third");
-        let other = turns.take(false).now_or_never().expect("but one for something else");
+        let _held = (
+            turns.take(true).await.unwrap(),
+            turns.take(true).await.unwrap(),
+        );
+        assert!(
+            turns.take(true).now_or_never().is_none(),
+            "two downloads leave none for a third"
+        );
+        let other = turns
+            .take(false)
+            .now_or_never()
+            .expect("but one for something else");
         assert!(turns.take(false).now_or_never().is_none(), "and no more");
         drop(other);
         assert!(turns.take(false).now_or_never().is_some());

@@ -19,12 +19,21 @@ use crate::failure::{Failure, Sent};
 use crate::payload::Payload;
 
 impl Client {
-    pub(crate) async fn open_session(&self, repository: &RepositoryName, algorithm: &Algorithm) -> Result<Upload> {
+    pub(crate) async fn open_session(
+        &self,
+        repository: &RepositoryName,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
         if algorithm.hasher().is_none() {
-            let message = format!("no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512");
+            let message = format!(
+                "no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512"
+            );
             return Err(Error::new(Kind::Unsupported, message));
         }
-        let answer = self.host.ask(&self.start(repository, &UploadStart::Session(algorithm.clone()))).await?;
+        let answer = self
+            .host
+            .ask(&self.start(repository, &UploadStart::Session(algorithm.clone())))
+            .await?;
         self.opened(&answer, repository)
     }
 
@@ -35,33 +44,61 @@ impl Client {
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Mount> {
-        let start = UploadStart::Mount { digest: digest.clone(), from: from.cloned() };
-        let from = from.map(|from| Scopes::repository(from, &["pull"])).unwrap_or_default();
-        let answer = self.host.exchange(&self.start(repository, &start).also(from)).await?;
+        let start = UploadStart::Mount {
+            digest: digest.clone(),
+            from: from.cloned(),
+        };
+        let from = from
+            .map(|from| Scopes::repository(from, &["pull"]))
+            .unwrap_or_default();
+        let answer = self
+            .host
+            .exchange(&self.start(repository, &start).also(from))
+            .await?;
         match answer.status {
             StatusCode::CREATED => Ok(Mount::Mounted),
             status if status.is_success() => self.opened(&answer, repository).map(Mount::Upload),
-            status if status.is_client_error() => {
-                self.open_session(repository, digest.algorithm()).await.map(Mount::Upload)
-            }
+            status if status.is_client_error() => self
+                .open_session(repository, digest.algorithm())
+                .await
+                .map(Mount::Upload),
             _ => Err(self.host.refusal(answer).await),
         }
     }
 
     /// In one request where the registry is known to take that, and else through a session: another
     /// one after a failure, if the content is still at hand.
-    pub(crate) async fn send_whole(&self, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
-        if self.host.abilities.features().is_some_and(|features| features.any) {
-            let call = self.start(repository, &UploadStart::Whole(digest.clone())).with(body);
+    pub(crate) async fn send_whole(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()> {
+        if self
+            .host
+            .abilities
+            .features()
+            .is_some_and(|features| features.any)
+        {
+            let call = self
+                .start(repository, &UploadStart::Whole(digest.clone()))
+                .with(body);
             return created(&self.host.ask(&as_content(call)?).await?, digest);
         }
-        let Body::Whole(bytes) = body else { return self.send_through_session(repository, digest, body).await };
+        let Body::Whole(bytes) = body else {
+            return self.send_through_session(repository, digest, body).await;
+        };
         let mut attempt = 1;
         loop {
-            let sent = self.send_through_session(repository, digest, bytes.clone().into()).await;
+            let sent = self
+                .send_through_session(repository, digest, bytes.clone().into())
+                .await;
             match sent {
                 Err(error) if error.is_transient() => {
-                    self.host.persistence.pause(attempt, Failure::new(error, Sent::Perhaps)).await?;
+                    self.host
+                        .persistence
+                        .pause(attempt, Failure::new(error, Sent::Perhaps))
+                        .await?;
                 }
                 sent => return sent,
             }
@@ -69,26 +106,49 @@ impl Client {
         }
     }
 
-    async fn send_through_session(&self, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
+    async fn send_through_session(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()> {
         let upload = self.open_session(repository, digest.algorithm()).await?;
-        let sent = self.send_last(repository, &upload.id, None, body, digest).await;
+        let sent = self
+            .send_last(repository, &upload.id, None, body, digest)
+            .await;
         if sent.is_err() {
             self.drop_session(repository, &upload.id).await;
         }
         sent
     }
 
-    pub(crate) async fn session_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    pub(crate) async fn session_status(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         let url = location_of(id, repository)?;
-        let answer = self.host.exchange(&in_session(Method::GET, url.clone(), repository)).await?;
+        let answer = self
+            .host
+            .exchange(&in_session(Method::GET, url.clone(), repository))
+            .await?;
         if !answer.is_success() {
-            return Err(self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await);
+            return Err(self
+                .host
+                .refusal_or(answer, &Error::upload_unknown(repository, id))
+                .await);
         }
         let Some(offset) = offset(&answer) else {
-            let message = format!("{} does not say where the session stands; start a new one", self.host.name());
+            let message = format!(
+                "{} does not say where the session stands; start a new one",
+                self.host.name()
+            );
             return Err(Error::new(Kind::UploadUnknown, message));
         };
-        Ok(Upload { id: next_id(&answer, repository, &url), offset })
+        Ok(Upload {
+            id: next_id(&answer, repository, &url),
+            offset,
+        })
     }
 
     /// In one request, however long the piece: it is cut by nobody, so that a registry that wants
@@ -109,8 +169,12 @@ impl Client {
         if !answer.is_success() {
             return Err(self.out_of_order(answer, repository, id, offset).await);
         }
-        let offset = self::offset(&answer).unwrap_or_else(|| offset.unwrap_or_default() + payload.sent());
-        Ok(Upload { id: next_id(&answer, repository, &url), offset })
+        let offset =
+            self::offset(&answer).unwrap_or_else(|| offset.unwrap_or_default() + payload.sent());
+        Ok(Upload {
+            id: next_id(&answer, repository, &url),
+            offset,
+        })
     }
 
     pub(crate) async fn send_last(
@@ -124,8 +188,12 @@ impl Client {
         let url = location_of(id, repository)?;
         let range = self.place(repository, id, offset, body.length()).await?;
         let closing = Url::parse(&closing_location(url.as_str(), digest));
-        let closing = closing.map_err(|error| Error::internal("writing where a session is closed", error))?;
-        let call = placed(content(in_session(Method::PUT, closing, repository), body)?, range)?;
+        let closing =
+            closing.map_err(|error| Error::internal("writing where a session is closed", error))?;
+        let call = placed(
+            content(in_session(Method::PUT, closing, repository), body)?,
+            range,
+        )?;
         let answer = self.host.exchange(&call).await?;
         if !answer.is_success() {
             return Err(self.out_of_order(answer, repository, id, offset).await);
@@ -133,33 +201,53 @@ impl Client {
         created(&answer, digest)
     }
 
-    pub(crate) async fn end_session(&self, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    pub(crate) async fn end_session(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         let call = in_session(Method::DELETE, location_of(id, repository)?, repository);
         let answer = self.host.exchange(&call).await?;
         // It is gone, if an earlier attempt was heard after all.
         if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
             return Ok(());
         }
-        Err(self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await)
+        Err(self
+            .host
+            .refusal_or(answer, &Error::upload_unknown(repository, id))
+            .await)
     }
 
     /// Ends a session that nobody will go on with. If that fails, the registry forgets it in time.
     async fn drop_session(&self, repository: &RepositoryName, id: &UploadId) {
         if let Ok(url) = location_of(id, repository) {
-            let _ = self.host.attempt(&in_session(Method::DELETE, url, repository)).await;
+            let _ = self
+                .host
+                .attempt(&in_session(Method::DELETE, url, repository))
+                .await;
         }
     }
 
     fn start(&self, repository: &RepositoryName, start: &UploadStart) -> Call {
-        self.host.call(Method::POST, &Endpoint::Uploads(repository.clone()), &start.to_string())
+        self.host.call(
+            Method::POST,
+            &Endpoint::Uploads(repository.clone()),
+            &start.to_string(),
+        )
     }
 
     fn opened(&self, answer: &Answer, repository: &RepositoryName) -> Result<Upload> {
         let location = location(answer).ok_or_else(|| {
-            let message = format!("{} opens an upload session and does not say where", self.host.name());
+            let message = format!(
+                "{} opens an upload session and does not say where",
+                self.host.name()
+            );
             Error::new(Kind::Unsupported, message)
         })?;
-        Ok(Upload { id: id_of(&location, repository), offset: 0 })
+        Ok(Upload {
+            id: id_of(&location, repository),
+            offset: 0,
+        })
     }
 
     /// What `Content-Range` is to say of a piece that begins at `offset`.
@@ -194,10 +282,15 @@ impl Client {
     ) -> Error {
         let out_of_order = answer.status == StatusCode::RANGE_NOT_SATISFIABLE;
         let stands_at = offset(&answer);
-        let error = self.host.refusal_or(answer, &Error::upload_unknown(repository, id)).await;
+        let error = self
+            .host
+            .refusal_or(answer, &Error::upload_unknown(repository, id))
+            .await;
         match (error.kind(), stands_at) {
             (Kind::OutOfOrder { .. }, _) => error,
-            (_, Some(offset)) if out_of_order => Error::out_of_order(offset, begins_at.unwrap_or_default()),
+            (_, Some(offset)) if out_of_order => {
+                Error::out_of_order(offset, begins_at.unwrap_or_default())
+            }
             _ => error,
         }
     }
@@ -205,7 +298,11 @@ impl Client {
 
 /// A request about a session, wherever that is.
 fn in_session(method: Method, url: Url, repository: &RepositoryName) -> Call {
-    Call::new(method, url, Access::repository(repository, &["pull", "push"]))
+    Call::new(
+        method,
+        url,
+        Access::repository(repository, &["pull", "push"]),
+    )
 }
 
 /// A piece of content as what it is to every registry.
@@ -229,18 +326,28 @@ fn id_of(location: &Url, repository: &RepositoryName) -> UploadId {
 }
 
 fn location_of(id: &UploadId, repository: &RepositoryName) -> Result<Url> {
-    let own = id.as_str().split_once(' ').filter(|(name, _)| *name == repository.as_str());
+    let own = id
+        .as_str()
+        .split_once(' ')
+        .filter(|(name, _)| *name == repository.as_str());
     let url = own.and_then(|(_, location)| Url::parse(location).ok());
-    url.filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| Error::upload_unknown(repository, id))
+    url.filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| Error::upload_unknown(repository, id))
 }
 
 /// Where a session is from now on: a registry that does not say has not moved it.
 fn next_id(answer: &Answer, repository: &RepositoryName, before: &Url) -> UploadId {
-    id_of(&location(answer).unwrap_or_else(|| before.clone()), repository)
+    id_of(
+        &location(answer).unwrap_or_else(|| before.clone()),
+        repository,
+    )
 }
 
 fn location(answer: &Answer) -> Option<Url> {
-    answer.url.join(answer.headers.get(header::LOCATION)?.to_str().ok()?).ok()
+    answer
+        .url
+        .join(answer.headers.get(header::LOCATION)?.to_str().ok()?)
+        .ok()
 }
 
 /// Number of bytes that a session has. `0-0` is taken for none: a session of a single byte says the same.

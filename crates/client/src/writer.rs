@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use portolan_model::{Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 use portolan_registry::{
-    Body, Context, Error, Kind, Mount, Precondition, PutManifest, PutOutcome, Reader, Result, Upload, UploadId, Writer,
-    referrer_descriptor, verified_digest,
+    Body, Context, Error, Kind, Mount, Precondition, PutManifest, PutOutcome, Reader, Result,
+    Upload, UploadId, Writer, referrer_descriptor, verified_digest,
 };
 use portolan_wire::Endpoint;
 use portolan_wire::condition::TagCondition;
@@ -42,28 +42,60 @@ impl Writer for Client {
         let manifest = Manifest::parse(bytes.clone(), options.media_type.as_ref()).ok();
         let media_type = media_type(options.media_type, manifest.as_ref());
         let tags = options.tags.into_iter().map(|update| update.tag).collect();
-        let push = Push { client: self, context, repository, bytes, media_type, digest, condition };
-        let Told { subject, normalised } = push.run(tags).await?;
+        let push = Push {
+            client: self,
+            context,
+            repository,
+            bytes,
+            media_type,
+            digest,
+            condition,
+        };
+        let Told {
+            subject,
+            normalised,
+        } = push.run(tags).await?;
         let digest = push.digest;
         let subject = match (subject, manifest) {
             (None, Some(manifest)) => self.refer(context, repository, &manifest, &digest).await?,
             (subject, _) => subject,
         };
-        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised })
+        Ok(PutOutcome {
+            digest,
+            subject,
+            findings: Vec::new(),
+            normalised,
+        })
     }
 
-    async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
+    async fn put_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()> {
         if digest.algorithm().hasher().is_none() {
             return Err(Error::digest_unverifiable(digest));
         }
         self.send_whole(repository, digest, body).await
     }
 
-    async fn start_upload(&self, _: &Context, repository: &RepositoryName, algorithm: &Algorithm) -> Result<Upload> {
+    async fn start_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
         self.open_session(repository, algorithm).await
     }
 
-    async fn upload_status(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         self.session_status(repository, id).await
     }
 
@@ -90,7 +122,12 @@ impl Writer for Client {
         self.send_last(repository, id, offset, body, digest).await
     }
 
-    async fn cancel_upload(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         self.end_session(repository, id).await
     }
 
@@ -136,10 +173,15 @@ impl Push<'_> {
             _ => self.digest.clone().into(),
         };
         let answer = self.put(&reference, &tags).await?;
-        let mut told = Told { subject: answer.header(&OCI_SUBJECT), normalised: answer.header(&PORTOLAN_NORMALISED) };
+        let mut told = Told {
+            subject: answer.header(&OCI_SUBJECT),
+            normalised: answer.header(&PORTOLAN_NORMALISED),
+        };
         for tag in self.left(&answer, tags)? {
             let answer = self.put(&tag.into(), &[]).await?;
-            told.normalised = told.normalised.or_else(|| answer.header(&PORTOLAN_NORMALISED));
+            told.normalised = told
+                .normalised
+                .or_else(|| answer.header(&PORTOLAN_NORMALISED));
         }
         Ok(told)
     }
@@ -150,8 +192,15 @@ impl Push<'_> {
         if tags.is_empty() || all_set_before {
             return Ok(Vec::new());
         }
-        let lines = answer.headers.get_all(OCI_TAG).iter().filter_map(|line| line.to_str().ok());
-        let set: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+        let lines = answer
+            .headers
+            .get_all(OCI_TAG)
+            .iter()
+            .filter_map(|line| line.to_str().ok());
+        let set: Vec<&str> = lines
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .collect();
         self.client.host.abilities.tags.learn(!set.is_empty());
         tags.retain(|tag| !set.contains(&tag.as_str()));
         match tags.first() {
@@ -162,9 +211,15 @@ impl Push<'_> {
 
     async fn put(&self, reference: &Reference, also: &[Tag]) -> Result<Answer> {
         let host = &self.client.host;
-        let query = if host.abilities.tags.known() == Some(false) { String::new() } else { write_tags(also) };
+        let query = if host.abilities.tags.known() == Some(false) {
+            String::new()
+        } else {
+            write_tags(also)
+        };
         let endpoint = Endpoint::Manifest(self.repository.clone(), reference.clone());
-        let mut call = host.call(Method::PUT, &endpoint, &query).with(Body::from(self.bytes.clone()));
+        let mut call = host
+            .call(Method::PUT, &endpoint, &query)
+            .with(Body::from(self.bytes.clone()));
         if let Some(media_type) = &self.media_type {
             call = call.header(header::CONTENT_TYPE, media_type.as_str())?;
         }
@@ -188,7 +243,10 @@ impl Push<'_> {
     async fn is_at(&self, reference: &Reference, also: &[Tag]) -> Result<bool> {
         let tags = also.iter().cloned().map(Reference::from);
         for reference in tags.chain([reference.clone()]) {
-            let info = self.client.head_manifest(self.context, self.repository, &reference).await;
+            let info = self
+                .client
+                .head_manifest(self.context, self.repository, &reference)
+                .await;
             if !info.is_ok_and(|info| info.digest == self.digest) {
                 return Ok(false);
             }
@@ -199,7 +257,9 @@ impl Push<'_> {
     /// What arrived has to be what was sent.
     fn check(&self, answer: &Answer) -> Result<()> {
         let named: Option<Digest> = answer.header(&DOCKER_CONTENT_DIGEST);
-        match named.filter(|named| named.algorithm() == self.digest.algorithm() && *named != self.digest) {
+        match named
+            .filter(|named| named.algorithm() == self.digest.algorithm() && *named != self.digest)
+        {
             Some(named) => Err(Error::digest_mismatch(&self.digest, &named)),
             None => Ok(()),
         }
@@ -224,16 +284,22 @@ impl Client {
         manifest: &Manifest,
         digest: &Digest,
     ) -> Result<Option<Digest>> {
-        let Some(subject) = manifest.subject().map(|subject| subject.digest.clone()) else { return Ok(None) };
+        let Some(subject) = manifest.subject().map(|subject| subject.digest.clone()) else {
+            return Ok(None);
+        };
         if !self.lists_referrers(repository, &subject).await? {
             let descriptor = referrer_descriptor(manifest, digest);
-            self.add_referrer(context, repository, &subject, &descriptor).await?;
+            self.add_referrer(context, repository, &subject, &descriptor)
+                .await?;
         }
         Ok(Some(subject))
     }
 
     fn no_dry_run(&self) -> Error {
-        let message = format!("{} can only be asked to store a manifest, not whether it would", self.host.name());
+        let message = format!(
+            "{} can only be asked to store a manifest, not whether it would",
+            self.host.name()
+        );
         Error::new(Kind::Unsupported, message)
     }
 
@@ -251,15 +317,26 @@ impl Client {
 fn media_type(told: Option<MediaType>, manifest: Option<&Manifest>) -> Option<MediaType> {
     match told {
         Some(told) if !told.is_generic() => Some(told),
-        told => manifest.map(|manifest| manifest.media_type().clone()).or(told),
+        told => manifest
+            .map(|manifest| manifest.media_type().clone())
+            .or(told),
     }
 }
 
 /// HTTP has one condition for all tags of a request.
 fn condition(options: &PutManifest) -> Result<TagCondition> {
-    let Some(first) = options.tags.first() else { return Ok(TagCondition::None) };
-    if options.tags.iter().any(|update| update.precondition != first.precondition) {
-        return Err(Error::new(Kind::Unsupported, "one request sets one condition for all of its tags"));
+    let Some(first) = options.tags.first() else {
+        return Ok(TagCondition::None);
+    };
+    if options
+        .tags
+        .iter()
+        .any(|update| update.precondition != first.precondition)
+    {
+        return Err(Error::new(
+            Kind::Unsupported,
+            "one request sets one condition for all of its tags",
+        ));
     }
     Ok(match &first.precondition {
         Precondition::None => TagCondition::None,

@@ -32,7 +32,10 @@ pub enum Content {
 impl Content {
     /// A whole file.
     pub(crate) fn of_file(file: File, size: u64) -> Self {
-        Self::Part { file: Arc::new(file), range: 0..size }
+        Self::Part {
+            file: Arc::new(file),
+            range: 0..size,
+        }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -47,16 +50,25 @@ impl Content {
         let (size, whole) = (self.size(), wanted == (0..self.size()));
         let body = match self {
             Self::Bytes(bytes) => slice(bytes, wanted).into(),
-            Self::Part { file, range } => read(file, range.start + wanted.start..range.start + wanted.end),
+            Self::Part { file, range } => {
+                read(file, range.start + wanted.start..range.start + wanted.end)
+            }
         };
-        if whole { verified(digest, Some(size), body) } else { body }
+        if whole {
+            verified(digest, Some(size), body)
+        } else {
+            body
+        }
     }
 
     /// All of the bytes at once, if they are no more than `limit`. This waits for the disk.
     pub(crate) fn read(&self, limit: u64) -> Result<Bytes> {
         let size = self.size();
         if size > limit {
-            return Err(Error::new(Kind::TooLarge, format!("it has {size} bytes, and no more than {limit} are read")));
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("it has {size} bytes, and no more than {limit} are read"),
+            ));
         }
         self.part(0..size)
     }
@@ -65,7 +77,10 @@ impl Content {
     pub(crate) fn part(&self, wanted: Range<u64>) -> Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(slice(bytes, wanted)),
-            Self::Part { file, range } => read_piece(file, &(range.start + wanted.start..range.start + wanted.end)),
+            Self::Part { file, range } => read_piece(
+                file,
+                &(range.start + wanted.start..range.start + wanted.end),
+            ),
         }
     }
 }
@@ -88,11 +103,17 @@ fn read(file: &Arc<File>, range: Range<u64>) -> Body {
 fn read_piece(file: &File, range: &Range<u64>) -> Result<Bytes> {
     let mut buffer = vec![0; usize::try_from(range.end - range.start).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut buffer, range.start)
-        .map_err(|error| Error::internal("reading content: the file is shorter than it was", error))?;
+        .map_err(|error| {
+            Error::internal("reading content: the file is shorter than it was", error)
+        })?;
     Ok(buffer.into())
 }
 
 fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
-    let position = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let position = |offset: u64| {
+        usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len())
+    };
     bytes.slice(position(range.start)..position(range.end))
 }

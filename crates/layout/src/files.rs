@@ -13,13 +13,21 @@ use tempfile::NamedTempFile;
 const MODE: u32 = 0o666;
 
 /// Runs `work` where it may wait for the disk.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("working on files", error))?
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("working on files", error))?
 }
 
 /// Runs `work` to its end even if the caller goes away.
-pub(crate) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    tokio::spawn(work).await.map_err(|error| Error::internal("a write was broken off", error))?
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work)
+        .await
+        .map_err(|error| Error::internal("a write was broken off", error))?
 }
 
 /// What went wrong while doing what `action` says to a path.
@@ -57,19 +65,27 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Has what was made, renamed or removed in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("syncing the folder", folder))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed("syncing the folder", folder))
 }
 
 /// The folder that a path lies in.
 pub(crate) fn above(path: &Path) -> &Path {
-    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|above| !above.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// A new file in `folder` that is removed unless it is kept.
 pub(crate) fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix).permissions(Permissions::from_mode(MODE));
-    builder.tempfile_in(folder).map_err(failed("making a temporary file in", folder))
+    builder
+        .prefix(prefix)
+        .permissions(Permissions::from_mode(MODE));
+    builder
+        .tempfile_in(folder)
+        .map_err(failed("making a temporary file in", folder))
 }
 
 /// The file that `path` leads to, even if nothing is there yet.
@@ -99,9 +115,15 @@ pub(crate) fn keep_permissions(file: &File, path: &Path) -> Result<()> {
 pub(crate) fn replace(path: &Path, bytes: &[u8], scratch: &Path) -> Result<Stamp> {
     let mut file = temporary(scratch, TEMPORARY)?;
     keep_permissions(file.as_file(), path)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed("writing", path))?;
-    let stamp = file.as_file().metadata().map_err(failed("looking at", path))?;
-    file.persist(path).map_err(|error| failed("moving into place", path)(error.error))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failed("writing", path))?;
+    let stamp = file
+        .as_file()
+        .metadata()
+        .map_err(failed("looking at", path))?;
+    file.persist(path)
+        .map_err(|error| failed("moving into place", path)(error.error))?;
     sync_folder(above(path))?;
     Ok(Stamp::of(&stamp))
 }
@@ -109,7 +131,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], scratch: &Path) -> Result<Stamp
 /// Removes a file; one that is not there is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed("removing", path)(error))
+        }
         _ => Ok(()),
     }
 }
@@ -136,7 +160,11 @@ impl Stamp {
     }
 
     fn of(metadata: &fs::Metadata) -> Self {
-        Self { modified: (metadata.mtime(), metadata.mtime_nsec()), size: metadata.size(), inode: metadata.ino() }
+        Self {
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            size: metadata.size(),
+            inode: metadata.ino(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -146,5 +174,8 @@ impl Stamp {
 
 /// Whether there is nothing at a path.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }

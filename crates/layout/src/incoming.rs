@@ -31,21 +31,36 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// Content of which nothing has come yet, hashed by `algorithm` if that can be computed.
     pub(crate) fn new(file: Arc<File>, start: u64, algorithm: &Algorithm) -> Self {
-        Self { file, start, length: 0, hasher: algorithm.hasher() }
+        Self {
+            file,
+            start,
+            length: 0,
+            hasher: algorithm.hasher(),
+        }
     }
 
     /// Content of which `length` bytes came to another process.
     pub(crate) fn resumed(file: Arc<File>, length: u64) -> Self {
-        Self { file, start: 0, length, hasher: None }
+        Self {
+            file,
+            start: 0,
+            length,
+            hasher: None,
+        }
     }
 
     /// What has come so far.
     pub(crate) fn content(&self) -> Content {
-        Content::Part { file: Arc::clone(&self.file), range: self.start..self.start + self.length }
+        Content::Part {
+            file: Arc::clone(&self.file),
+            range: self.start..self.start + self.length,
+        }
     }
 
     pub(crate) fn is_hashed_by(&self, algorithm: &Algorithm) -> bool {
-        self.hasher.as_ref().is_some_and(|hasher| hasher.algorithm() == *algorithm)
+        self.hasher
+            .as_ref()
+            .is_some_and(|hasher| hasher.algorithm() == *algorithm)
     }
 
     /// The digest of what has come so far, if it was hashed as it came.
@@ -59,10 +74,15 @@ impl Incoming {
         let mut offset = 0;
         while offset < self.length {
             let piece = content.part(offset..self.length.min(offset + BATCH as u64))?;
-            file.write_all_at(&piece, offset).map_err(failed("copying", "an upload".as_ref()))?;
+            file.write_all_at(&piece, offset)
+                .map_err(failed("copying", "an upload".as_ref()))?;
             offset += piece.len() as u64;
         }
-        Ok(Self { file: Arc::new(file), start: 0, ..self })
+        Ok(Self {
+            file: Arc::new(file),
+            start: 0,
+            ..self
+        })
     }
 
     /// Appends `body`. Every byte that came before an error counts; nothing is left only if writing
@@ -74,7 +94,11 @@ impl Incoming {
             let Batch { pieces, end } = batch;
             let writing = spawn_blocking(move || incoming.write(&pieces));
             // The next batch gathers while this one is written.
-            let next = if end.is_none() { Some(gather(&mut body).await) } else { None };
+            let next = if end.is_none() {
+                Some(gather(&mut body).await)
+            } else {
+                None
+            };
             let (back, written) = match writing.await {
                 Ok(done) => done,
                 Err(error) => return (None, Err(Error::internal("writing content", error))),
@@ -89,7 +113,10 @@ impl Incoming {
     fn write(mut self, pieces: &[Bytes]) -> (Self, Result<()>) {
         for piece in pieces {
             if let Err(error) = self.file.write_all_at(piece, self.start + self.length) {
-                return (self.cut(), Err(failed("writing", "content".as_ref())(error)));
+                return (
+                    self.cut(),
+                    Err(failed("writing", "content".as_ref())(error)),
+                );
             }
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(piece);
@@ -115,19 +142,33 @@ impl Incoming {
     /// When `wanted` cannot be computed, or the content has another digest.
     pub(crate) fn verify(&self, wanted: &Digest) -> Result<()> {
         let algorithm = wanted.algorithm();
-        let hasher = match self.hasher.clone().filter(|hasher| hasher.algorithm() == *algorithm) {
+        let hasher = match self
+            .hasher
+            .clone()
+            .filter(|hasher| hasher.algorithm() == *algorithm)
+        {
             Some(hasher) => hasher,
-            None => self.read_back(algorithm.hasher().ok_or_else(|| Error::digest_unverifiable(wanted))?)?,
+            None => self.read_back(
+                algorithm
+                    .hasher()
+                    .ok_or_else(|| Error::digest_unverifiable(wanted))?,
+            )?,
         };
         let computed = hasher.finish();
-        if computed == *wanted { Ok(()) } else { Err(Error::digest_mismatch(wanted, &computed)) }
+        if computed == *wanted {
+            Ok(())
+        } else {
+            Err(Error::digest_mismatch(wanted, &computed))
+        }
     }
 
     fn read_back(&self, mut hasher: Hasher) -> Result<Hasher> {
         let mut buffer = vec![0; BATCH];
         let mut offset = 0;
         while offset < self.length {
-            let count = usize::try_from(self.length - offset).unwrap_or(BATCH).min(BATCH);
+            let count = usize::try_from(self.length - offset)
+                .unwrap_or(BATCH)
+                .min(BATCH);
             self.file
                 .read_exact_at(&mut buffer[..count], self.start + offset)
                 .map_err(failed("reading back", "an upload".as_ref()))?;
@@ -153,8 +194,18 @@ async fn gather(body: &mut Body) -> Batch {
                 length += piece.len();
                 pieces.push(piece);
             }
-            Some(Err(error)) => return Batch { pieces, end: Some(Err(error)) },
-            None => return Batch { pieces, end: Some(Ok(())) },
+            Some(Err(error)) => {
+                return Batch {
+                    pieces,
+                    end: Some(Err(error)),
+                };
+            }
+            None => {
+                return Batch {
+                    pieces,
+                    end: Some(Ok(())),
+                };
+            }
         }
     }
     Batch { pieces, end: None }

@@ -30,5 +30,7 @@ mod sessions;
 mod storage;
 
 pub use layout::{Name, Orphan};
-pub use open::{DockerArchive, DockerArchiveWriter, LayoutRegistry, LayoutTree, OciArchive, OciArchiveWriter};
+pub use open::{
+    DockerArchive, DockerArchiveWriter, LayoutRegistry, LayoutTree, OciArchive, OciArchiveWriter,
+};
 pub use registry::{Layouts, layout_repository};

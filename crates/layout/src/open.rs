@@ -55,7 +55,12 @@ impl LayoutRegistry {
     /// holds something else.
     pub async fn open_for_writing(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        blocking(move || Ok(Self::new(Single::new(Arc::new(Folder::open_for_writing(path)?))))).await
+        blocking(move || {
+            Ok(Self::new(Single::new(Arc::new(Folder::open_for_writing(
+                path,
+            )?))))
+        })
+        .await
     }
 
     /// Blobs that nothing leads to, in the order of their digests: what deleted manifests have left.
@@ -148,7 +153,13 @@ impl DockerArchiveWriter {
     pub async fn create(path: impl Into<PathBuf>, name: Option<&ImageReference>) -> Result<Self> {
         let path = path.into();
         let repository = name.map(|name| format!("{}/{}", name.host, name.repository));
-        blocking(move || Ok(Self::new(Single::new(Arc::new(Draft::create(&path, Docker { repository })?))))).await
+        blocking(move || {
+            Ok(Self::new(Single::new(Arc::new(Draft::create(
+                &path,
+                Docker { repository },
+            )?))))
+        })
+        .await
     }
 
     /// Says why a docker-archive cannot hold a manifest: it has to be a single image whose layers are

@@ -38,27 +38,44 @@ type Session = Arc<tokio::sync::Mutex<Option<Incoming>>>;
 
 impl<F: SessionFiles> Sessions<F> {
     pub(crate) fn new(files: F) -> Self {
-        Self { files: Arc::new(files), known: Mutex::default() }
+        Self {
+            files: Arc::new(files),
+            known: Mutex::default(),
+        }
     }
 
     pub(crate) async fn start(&self, algorithm: &Algorithm) -> Result<Upload> {
         if algorithm.hasher().is_none() {
-            let message = format!("no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512");
+            let message = format!(
+                "no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512"
+            );
             return Err(Error::new(Kind::Unsupported, message));
         }
         let id = UploadId::random()?;
         let (files, own) = (Arc::clone(&self.files), id.clone());
         let file = blocking(move || files.create(&own)).await?;
         let incoming = Incoming::new(Arc::new(file), 0, algorithm);
-        self.known().insert(id.clone(), Arc::new(tokio::sync::Mutex::new(Some(incoming))));
+        self.known().insert(
+            id.clone(),
+            Arc::new(tokio::sync::Mutex::new(Some(incoming))),
+        );
         Ok(Upload { id, offset: 0 })
     }
 
-    pub(crate) async fn status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    pub(crate) async fn status(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         let session = self.session(repository, id).await?;
         let state = session.lock().await;
-        let incoming = state.as_ref().ok_or_else(|| Error::upload_unknown(repository, id))?;
-        Ok(Upload { id: id.clone(), offset: incoming.length })
+        let incoming = state
+            .as_ref()
+            .ok_or_else(|| Error::upload_unknown(repository, id))?;
+        Ok(Upload {
+            id: id.clone(),
+            offset: incoming.length,
+        })
     }
 
     pub(crate) async fn write(
@@ -70,8 +87,13 @@ impl<F: SessionFiles> Sessions<F> {
     ) -> Result<Upload> {
         let session = self.session(repository, id).await?;
         let mut state = session.lock().await;
-        let offset = self.append(&mut state, repository, id, offset, body).await?;
-        Ok(Upload { id: id.clone(), offset })
+        let offset = self
+            .append(&mut state, repository, id, offset, body)
+            .await?;
+        Ok(Upload {
+            id: id.clone(),
+            offset,
+        })
     }
 
     /// The content of a session that has ended. Its file is the caller's, and has to be removed when
@@ -86,8 +108,11 @@ impl<F: SessionFiles> Sessions<F> {
     ) -> Result<Incoming> {
         let session = self.session(repository, id).await?;
         let mut state = session.lock().await;
-        self.append(&mut state, repository, id, offset, body).await?;
-        let incoming = state.take().ok_or_else(|| Error::upload_unknown(repository, id))?;
+        self.append(&mut state, repository, id, offset, body)
+            .await?;
+        let incoming = state
+            .take()
+            .ok_or_else(|| Error::upload_unknown(repository, id))?;
         self.known().remove(id);
         let (files, id, digest) = (Arc::clone(&self.files), id.clone(), digest.clone());
         blocking(move || match incoming.verify(&digest) {
@@ -115,13 +140,22 @@ impl<F: SessionFiles> Sessions<F> {
         }
         let (files, own) = (Arc::clone(&self.files), id.clone());
         let recalled = blocking(move || {
-            let Some(file) = files.recall(&own)? else { return Ok(None) };
-            let length = file.metadata().map_err(|error| Error::internal("looking at an upload", error))?.len();
+            let Some(file) = files.recall(&own)? else {
+                return Ok(None);
+            };
+            let length = file
+                .metadata()
+                .map_err(|error| Error::internal("looking at an upload", error))?
+                .len();
             Ok(Some(Incoming::resumed(Arc::new(file), length)))
         });
-        let incoming = recalled.await?.ok_or_else(|| Error::upload_unknown(repository, id))?;
+        let incoming = recalled
+            .await?
+            .ok_or_else(|| Error::upload_unknown(repository, id))?;
         let session = Arc::new(tokio::sync::Mutex::new(Some(incoming)));
-        Ok(Arc::clone(self.known().entry(id.clone()).or_insert(session)))
+        Ok(Arc::clone(
+            self.known().entry(id.clone()).or_insert(session),
+        ))
     }
 
     /// Appends to a session whose lock the caller holds as `state`, and answers where it stands then.
@@ -133,14 +167,19 @@ impl<F: SessionFiles> Sessions<F> {
         offset: Option<u64>,
         body: Body,
     ) -> Result<u64> {
-        let length = state.as_ref().ok_or_else(|| Error::upload_unknown(repository, id))?.length;
+        let length = state
+            .as_ref()
+            .ok_or_else(|| Error::upload_unknown(repository, id))?
+            .length;
         if let Some(begins_at) = offset.filter(|offset| *offset != length) {
             return Err(Error::out_of_order(length, begins_at));
         }
         if body.length() == Some(0) {
             return Ok(length);
         }
-        let Some(incoming) = state.take() else { return Ok(length) };
+        let Some(incoming) = state.take() else {
+            return Ok(length);
+        };
         let (incoming, appended) = self.files.append(incoming, body).await;
         *state = incoming;
         appended?;

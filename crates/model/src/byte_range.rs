@@ -38,7 +38,11 @@ impl ByteRange {
             Self::From(first) => first..size,
             Self::Last(count) => size.saturating_sub(count)..size,
         };
-        if range.is_empty() { Err(Unsatisfiable { size }) } else { Ok(range) }
+        if range.is_empty() {
+            Err(Unsatisfiable { size })
+        } else {
+            Ok(range)
+        }
     }
 }
 
@@ -49,7 +53,14 @@ mod tests {
     #[test]
     fn ends_at_the_size() {
         assert_eq!(ByteRange::Closed { first: 2, last: 4 }.within(10), Ok(2..5));
-        assert_eq!(ByteRange::Closed { first: 2, last: u64::MAX }.within(10), Ok(2..10));
+        assert_eq!(
+            ByteRange::Closed {
+                first: 2,
+                last: u64::MAX
+            }
+            .within(10),
+            Ok(2..10)
+        );
         assert_eq!(ByteRange::From(9).within(10), Ok(9..10));
         assert_eq!(ByteRange::Last(3).within(10), Ok(7..10));
         assert_eq!(ByteRange::Last(30).within(10), Ok(0..10));
@@ -61,6 +72,13 @@ mod tests {
         assert_eq!(ByteRange::From(10).within(10), outside);
         assert_eq!(ByteRange::Last(0).within(10), outside);
         assert_eq!(ByteRange::Closed { first: 4, last: 3 }.within(10), outside);
-        assert_eq!(ByteRange::Closed { first: u64::MAX, last: u64::MAX }.within(10), outside);
+        assert_eq!(
+            ByteRange::Closed {
+                first: u64::MAX,
+                last: u64::MAX
+            }
+            .within(10),
+            outside
+        );
     }
 }

@@ -45,7 +45,11 @@ pub struct Descriptor {
 impl Descriptor {
     /// A descriptor of content of this type, digest and size, with nothing more said about it.
     pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Self {
-        Self { media_type: Some(media_type), size: Some(size), ..Self::of(digest) }
+        Self {
+            media_type: Some(media_type),
+            size: Some(size),
+            ..Self::of(digest)
+        }
     }
 
     /// A descriptor that says the digest alone.
@@ -79,7 +83,12 @@ impl Descriptor {
         let mut errors = Vec::new();
         for (key, value) in object.as_object().unwrap_or_default() {
             if let Err(Wrong { rule, expected }) = descriptor.set(key, value) {
-                errors.push(FieldError { field: key.clone(), rule, expected, found: shown(value) });
+                errors.push(FieldError {
+                    field: key.clone(),
+                    rule,
+                    expected,
+                    found: shown(value),
+                });
             }
         }
         (descriptor, errors)
@@ -117,12 +126,19 @@ struct Wrong {
 
 impl From<&'static str> for Wrong {
     fn from(expected: &'static str) -> Self {
-        Self { rule: Rule::MalformedField, expected }
+        Self {
+            rule: Rule::MalformedField,
+            expected,
+        }
     }
 }
 
 fn shown(value: &Json) -> String {
-    if let Json::Number(number) = value { number.to_string() } else { value.kind().into() }
+    if let Json::Number(number) = value {
+        number.to_string()
+    } else {
+        value.kind().into()
+    }
 }
 
 fn string(value: &Json) -> Result<&str, &'static str> {
@@ -130,12 +146,15 @@ fn string(value: &Json) -> Result<&str, &'static str> {
 }
 
 fn size(value: &Json) -> Result<u64, Wrong> {
-    let Json::Number(number) = value else { return Err("a number of bytes".into()) };
+    let Json::Number(number) = value else {
+        return Err("a number of bytes".into());
+    };
     match number.as_u64() {
         Some(size) if size <= MAX_SIZE => Ok(size),
-        _ if is_out_of_range(number) => {
-            Err(Wrong { rule: Rule::SizeOutOfRange, expected: "a number of bytes from 0 to 2^53-1" })
-        }
+        _ if is_out_of_range(number) => Err(Wrong {
+            rule: Rule::SizeOutOfRange,
+            expected: "a number of bytes from 0 to 2^53-1",
+        }),
         _ => Err("a whole number of bytes, without fraction and exponent".into()),
     }
 }
@@ -145,11 +164,16 @@ fn is_out_of_range(number: &JsonNumber) -> bool {
     const LARGEST: f64 = 9_007_199_254_740_991.0;
     number.as_u64().is_some()
         || number.as_i64().is_some()
-        || number.as_f64().is_some_and(|value| value.fract() == 0.0 && !(0.0..=LARGEST).contains(&value))
+        || number
+            .as_f64()
+            .is_some_and(|value| value.fract() == 0.0 && !(0.0..=LARGEST).contains(&value))
 }
 
 /// Absent and `null` are the same to Go clients, which write either.
-fn parse<T: Default + serde::de::DeserializeOwned>(value: &Json, expected: &'static str) -> Result<T, &'static str> {
+fn parse<T: Default + serde::de::DeserializeOwned>(
+    value: &Json,
+    expected: &'static str,
+) -> Result<T, &'static str> {
     let parsed: Option<T> = serde_json::from_value(value.to_value()).map_err(|_| expected)?;
     Ok(parsed.unwrap_or_default())
 }
@@ -164,7 +188,8 @@ mod tests {
 
     #[test]
     fn keeps_unknown_fields() {
-        let (descriptor, errors) = read(r#"{"mediaType":"a/b","size":3,"x":{"y":[1]},"urls":null}"#);
+        let (descriptor, errors) =
+            read(r#"{"mediaType":"a/b","size":3,"x":{"y":[1]},"urls":null}"#);
         assert!(errors.is_empty());
         assert_eq!(descriptor.other["x"], serde_json::json!({"y": [1]}));
         assert_eq!((descriptor.size, descriptor.urls.len()), (Some(3), 0));
@@ -176,7 +201,10 @@ mod tests {
             r#"{"mediaType":7,"size":-1,"platform":{"os":"linux"},"annotations":{"a":1},"urls":"x","artifactType":"t"}"#,
         );
         let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
-        assert_eq!(fields, ["mediaType", "size", "platform", "annotations", "urls"]);
+        assert_eq!(
+            fields,
+            ["mediaType", "size", "platform", "annotations", "urls"]
+        );
         assert_eq!(descriptor.artifact_type, Some(MediaType::new("t")));
     }
 
@@ -187,7 +215,14 @@ mod tests {
             assert_eq!(descriptor.size.is_some(), errors.is_empty(), "{size}");
             errors.first().map(|error| error.rule)
         };
-        for size in ["-1", "9007199254740992", "9223372036854775807", "18446744073709551615", "1e40", "-1e40"] {
+        for size in [
+            "-1",
+            "9007199254740992",
+            "9223372036854775807",
+            "18446744073709551615",
+            "1e40",
+            "-1e40",
+        ] {
             assert_eq!(wrong(size), Some(Rule::SizeOutOfRange), "{size}");
         }
         for size in ["1.5", "-1.5", "1e3", "3.0", "\"3\"", "null", "-0"] {

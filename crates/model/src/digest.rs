@@ -145,7 +145,10 @@ impl FromStr for Digest {
         let (algorithm, encoded) = text.split_once(':').ok_or(DigestError::Colon)?;
         let algorithm: Algorithm = algorithm.parse()?;
         check_encoded(&algorithm, encoded)?;
-        Ok(Self { text: text.into(), algorithm })
+        Ok(Self {
+            text: text.into(),
+            algorithm,
+        })
     }
 }
 
@@ -195,18 +198,28 @@ impl Hasher {
             Self::Sha256(state) => hexadecimal(&state.finalize()),
             Self::Sha512(state) => hexadecimal(&state.finalize()),
         };
-        Digest { text: format!("{algorithm}:{encoded}").into(), algorithm }
+        Digest {
+            text: format!("{algorithm}:{encoded}").into(),
+            algorithm,
+        }
     }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
+        .collect()
 }
 
 fn is_algorithm_name(text: &str) -> bool {
     text.split(['+', '.', '_', '-']).all(|component| {
-        !component.is_empty() && component.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        !component.is_empty()
+            && component
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 }
 
@@ -214,13 +227,24 @@ fn check_encoded(algorithm: &Algorithm, encoded: &str) -> Result<(), DigestError
     let Some(expected) = algorithm.encoded_length() else {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"=_-".contains(&byte);
         let right = !encoded.is_empty() && encoded.bytes().all(allowed);
-        return if right { Ok(()) } else { Err(DigestError::Encoded) };
+        return if right {
+            Ok(())
+        } else {
+            Err(DigestError::Encoded)
+        };
     };
     if encoded.len() != expected {
-        return Err(DigestError::Length { expected, found: encoded.len() });
+        return Err(DigestError::Length {
+            expected,
+            found: encoded.len(),
+        });
     }
     let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if encoded.bytes().all(hexadecimal) { Ok(()) } else { Err(DigestError::Encoded) }
+    if encoded.bytes().all(hexadecimal) {
+        Ok(())
+    } else {
+        Err(DigestError::Encoded)
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +265,9 @@ mod tests {
 
     #[test]
     fn other_algorithms_are_named_but_not_computed() {
-        let digest: Digest = "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8".parse().unwrap();
+        let digest: Digest = "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8"
+            .parse()
+            .unwrap();
         assert_eq!(digest.algorithm().as_str(), "multihash+base58");
         assert_eq!(Digest::of(digest.algorithm(), b""), None);
     }
@@ -251,10 +277,22 @@ mod tests {
         let refused = |text: &str| text.parse::<Digest>().unwrap_err();
         assert_eq!(refused("latest"), DigestError::Colon);
         assert_eq!(refused(":abc"), DigestError::Algorithm);
-        assert_eq!(refused("sha256:abc"), DigestError::Length { expected: 64, found: 3 });
-        assert_eq!(refused(&EMPTY.to_uppercase().replace("SHA", "sha")), DigestError::Encoded);
+        assert_eq!(
+            refused("sha256:abc"),
+            DigestError::Length {
+                expected: 64,
+                found: 3
+            }
+        );
+        assert_eq!(
+            refused(&EMPTY.to_uppercase().replace("SHA", "sha")),
+            DigestError::Encoded
+        );
         assert_eq!(refused("blake3:../../etc/passwd"), DigestError::Encoded);
-        assert_eq!(refused(&format!("a:{}", "b".repeat(600))), DigestError::TooLong);
+        assert_eq!(
+            refused(&format!("a:{}", "b".repeat(600))),
+            DigestError::TooLong
+        );
     }
 
     proptest! {

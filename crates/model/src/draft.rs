@@ -41,20 +41,28 @@ impl Draft {
     /// An existing document; one that is no JSON object is replaced by an empty one.
     pub fn of(manifest: &Manifest) -> Self {
         match manifest.document() {
-            document @ Json::Object(_) => Self { document: document.clone() },
-            _ => Self { document: Json::Object(Vec::new()) },
+            document @ Json::Object(_) => Self {
+                document: document.clone(),
+            },
+            _ => Self {
+                document: Json::Object(Vec::new()),
+            },
         }
     }
 
     /// Decides about each of `manifests` in turn. What is no descriptor stays.
     pub fn children(&mut self, mut decide: impl FnMut(&Descriptor) -> Fate) {
-        let Some(Json::Array(children)) = self.document.get_mut("manifests") else { return };
-        children.retain_mut(|child| match Self::descriptor(child).map(|descriptor| decide(&descriptor)) {
-            None | Some(Fate::Keep) => true,
-            Some(Fate::Drop) => false,
-            Some(Fate::Replace { digest, size }) => {
-                name_content(child, &digest, size);
-                true
+        let Some(Json::Array(children)) = self.document.get_mut("manifests") else {
+            return;
+        };
+        children.retain_mut(|child| {
+            match Self::descriptor(child).map(|descriptor| decide(&descriptor)) {
+                None | Some(Fate::Keep) => true,
+                Some(Fate::Drop) => false,
+                Some(Fate::Replace { digest, size }) => {
+                    name_content(child, &digest, size);
+                    true
+                }
             }
         });
     }
@@ -70,7 +78,11 @@ impl Draft {
 
     /// Makes the subject name other content, if there is one (image-spec, manifest.md, "`subject`").
     pub fn replace_subject(&mut self, media_type: &MediaType, digest: &Digest, size: u64) {
-        if let Some(subject) = self.document.get_mut("subject").filter(|subject| subject.as_object().is_some()) {
+        if let Some(subject) = self
+            .document
+            .get_mut("subject")
+            .filter(|subject| subject.as_object().is_some())
+        {
             subject.set("mediaType", text(media_type.as_str()));
             name_content(subject, digest, size);
         }
@@ -88,8 +100,12 @@ impl Draft {
         key: &str,
         value: Option<&str>,
     ) -> usize {
-        let Some(Json::Array(children)) = self.document.get_mut("manifests") else { return 0 };
-        let chosen = children.iter_mut().filter(|child| Self::descriptor(child).is_some_and(|child| chosen(&child)));
+        let Some(Json::Array(children)) = self.document.get_mut("manifests") else {
+            return 0;
+        };
+        let chosen = children
+            .iter_mut()
+            .filter(|child| Self::descriptor(child).is_some_and(|child| chosen(&child)));
         chosen.map(|child| annotate(child, key, value)).count()
     }
 
@@ -110,9 +126,13 @@ impl Draft {
 
     /// The lists of children: one, unless the key stands twice.
     pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = &mut Vec<Json>> {
-        self.document
-            .all_mut("manifests")
-            .filter_map(|list| if let Json::Array(list) = list { Some(list) } else { None })
+        self.document.all_mut("manifests").filter_map(|list| {
+            if let Json::Array(list) = list {
+                Some(list)
+            } else {
+                None
+            }
+        })
     }
 
     /// What can be read of a descriptor; nothing if it names nothing.
@@ -134,10 +154,17 @@ pub(crate) fn name_content(descriptor: &mut Json, digest: &Digest, size: u64) {
 }
 
 fn annotate(document: &mut Json, key: &str, value: Option<&str>) {
-    match (document.get_mut("annotations").filter(|there| there.as_object().is_some()), value) {
+    match (
+        document
+            .get_mut("annotations")
+            .filter(|there| there.as_object().is_some()),
+        value,
+    ) {
         (Some(annotations), Some(value)) => annotations.set(key, text(value)),
         (Some(annotations), None) => annotations.remove(key),
-        (None, Some(value)) => document.set("annotations", Json::Object(vec![(key.into(), text(value))])),
+        (None, Some(value)) => {
+            document.set("annotations", Json::Object(vec![(key.into(), text(value))]))
+        }
         (None, None) => (),
     }
 }
@@ -170,7 +197,8 @@ mod tests {
     #[test]
     fn what_is_not_touched_stays() {
         let text = r#"{"schemaVersion":2,"x":{"b":1,"a":2},"manifests":[],"x":[1.5,null]}"#;
-        let manifest = Manifest::parse(text.into(), Some(&MediaType::new(MediaType::OCI_INDEX))).unwrap();
+        let manifest =
+            Manifest::parse(text.into(), Some(&MediaType::new(MediaType::OCI_INDEX))).unwrap();
         assert_eq!(Draft::of(&manifest).to_bytes(), text);
     }
 
@@ -182,7 +210,10 @@ mod tests {
             if child.digest == image("a").digest() {
                 Fate::Drop
             } else {
-                Fate::Replace { digest: other.clone(), size: 7 }
+                Fate::Replace {
+                    digest: other.clone(),
+                    size: 7,
+                }
             }
         });
         let document = written(&draft);
@@ -198,7 +229,10 @@ mod tests {
         let mut draft = Draft::index(&MediaType::new(MediaType::OCI_INDEX));
         draft.add_child(&image("a").descriptor());
         let manifest = Manifest::parse(draft.to_bytes(), None).unwrap();
-        assert_eq!((manifest.children().len(), manifest.findings().len()), (1, 0));
+        assert_eq!(
+            (manifest.children().len(), manifest.findings().len()),
+            (1, 0)
+        );
         assert_eq!(manifest.children()[0].descriptor, image("a").descriptor());
     }
 
@@ -211,8 +245,12 @@ mod tests {
         draft.annotate("b", Some("3"));
         draft.annotate("b", None);
         assert_eq!(written(&draft)["annotations"], json!({"a": "2"}));
-        let chosen = draft.annotate_children(|child| child.digest == image("b").digest(), "c", Some("4"));
-        assert_eq!((chosen, &written(&draft)["manifests"][1]["annotations"]), (1, &json!({"c": "4"})));
+        let chosen =
+            draft.annotate_children(|child| child.digest == image("b").digest(), "c", Some("4"));
+        assert_eq!(
+            (chosen, &written(&draft)["manifests"][1]["annotations"]),
+            (1, &json!({"c": "4"}))
+        );
     }
 
     #[test]
@@ -222,7 +260,10 @@ mod tests {
         let media_type = MediaType::new(MediaType::DOCKER_MANIFEST);
         draft.replace_subject(&media_type, &digest, 3);
         let subject = &written(&draft)["subject"];
-        assert_eq!((&subject["digest"], &subject["mediaType"]), (&json!(digest), &json!(media_type)));
+        assert_eq!(
+            (&subject["digest"], &subject["mediaType"]),
+            (&json!(digest), &json!(media_type))
+        );
         let without = image("s").manifest();
         let mut draft = Draft::of(&without);
         draft.replace_subject(&media_type, &digest, 3);

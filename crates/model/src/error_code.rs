@@ -78,7 +78,10 @@ impl From<&str> for ErrorCode {
             ErrorCode::Unsupported,
             ErrorCode::TooManyRequests,
         ];
-        KNOWN.into_iter().find(|code| code.as_str() == text).unwrap_or_else(|| Self::Other(text.into()))
+        KNOWN
+            .into_iter()
+            .find(|code| code.as_str() == text)
+            .unwrap_or_else(|| Self::Other(text.into()))
     }
 }
 
@@ -95,7 +98,10 @@ mod tests {
     #[test]
     fn known_and_foreign_codes_keep_their_text() {
         assert_eq!(ErrorCode::from("DENIED"), ErrorCode::Denied);
-        assert_eq!(ErrorCode::from("TOOMANYREQUESTS"), ErrorCode::TooManyRequests);
+        assert_eq!(
+            ErrorCode::from("TOOMANYREQUESTS"),
+            ErrorCode::TooManyRequests
+        );
         assert_eq!(ErrorCode::from("TAG_INVALID").as_str(), "TAG_INVALID");
     }
 }

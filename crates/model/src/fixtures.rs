@@ -28,9 +28,13 @@ pub fn tag(name: &str) -> Tag {
 
 /// An OCI image with one layer, both called `name`.
 pub fn image(name: &str) -> Image {
-    let config =
-        json!({"architecture": "amd64", "os": "linux", "comment": name, "rootfs": {"type": "layers", "diff_ids": []}});
-    Image { docker: false, config: config.to_string().into(), layers: vec![(None, blob(name))], extra: Map::new() }
+    let config = json!({"architecture": "amd64", "os": "linux", "comment": name, "rootfs": {"type": "layers", "diff_ids": []}});
+    Image {
+        docker: false,
+        config: config.to_string().into(),
+        layers: vec![(None, blob(name))],
+        extra: Map::new(),
+    }
 }
 
 /// An image manifest in the making.
@@ -90,8 +94,9 @@ impl Image {
     #[must_use]
     pub fn built_for(self, platform: &str) -> Self {
         let platform: Platform = platform.parse().expect("a platform");
-        let image =
-            self.config_field("os", json!(platform.os)).config_field("architecture", json!(platform.architecture));
+        let image = self
+            .config_field("os", json!(platform.os))
+            .config_field("architecture", json!(platform.architecture));
         match platform.variant {
             Some(variant) => image.config_field("variant", json!(variant)),
             None => image,
@@ -112,7 +117,11 @@ impl Image {
 
     /// Its type.
     pub fn media_type(&self) -> MediaType {
-        MediaType::new(if self.docker { MediaType::DOCKER_MANIFEST } else { MediaType::OCI_MANIFEST })
+        MediaType::new(if self.docker {
+            MediaType::DOCKER_MANIFEST
+        } else {
+            MediaType::OCI_MANIFEST
+        })
     }
 
     /// The manifest's bytes.
@@ -122,8 +131,11 @@ impl Image {
         } else {
             (MediaType::OCI_CONFIG, MediaType::OCI_LAYER_GZIP)
         };
-        let layers: Vec<_> =
-            self.layers.iter().map(|(own, content)| describe(own.as_deref().unwrap_or(layer), content)).collect();
+        let layers: Vec<_> = self
+            .layers
+            .iter()
+            .map(|(own, content)| describe(own.as_deref().unwrap_or(layer), content))
+            .collect();
         let mut document = json!({
             "schemaVersion": 2,
             "mediaType": self.media_type(),
@@ -170,12 +182,19 @@ pub struct Index {
 impl Index {
     /// An empty OCI index.
     pub fn oci() -> Self {
-        Self { media_type: MediaType::OCI_INDEX, children: Vec::new(), extra: Map::new() }
+        Self {
+            media_type: MediaType::OCI_INDEX,
+            children: Vec::new(),
+            extra: Map::new(),
+        }
     }
 
     /// An empty Docker manifest list.
     pub fn docker() -> Self {
-        Self { media_type: MediaType::DOCKER_LIST, ..Self::oci() }
+        Self {
+            media_type: MediaType::DOCKER_LIST,
+            ..Self::oci()
+        }
     }
 
     /// With one more child, an image for `platform`.
@@ -202,7 +221,8 @@ impl Index {
         let mut child = describe(media_type, content);
         if let Some(platform) = platform {
             let mut parts = platform.split('/');
-            child["platform"] = json!({"os": parts.next(), "architecture": parts.next().unwrap_or_default()});
+            child["platform"] =
+                json!({"os": parts.next(), "architecture": parts.next().unwrap_or_default()});
             if let Some(variant) = parts.next() {
                 child["platform"]["variant"] = variant.into();
             }
@@ -231,7 +251,8 @@ impl Index {
 
     /// The index's bytes.
     pub fn bytes(&self) -> Bytes {
-        let mut document = json!({"schemaVersion": 2, "mediaType": self.media_type, "manifests": self.children});
+        let mut document =
+            json!({"schemaVersion": 2, "mediaType": self.media_type, "manifests": self.children});
         extend(&mut document, &self.extra);
         document.to_string().into()
     }

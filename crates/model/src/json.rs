@@ -44,7 +44,10 @@ impl Json {
     /// # Errors
     /// [`JsonError`] with line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        let reading = Reading { left: Cell::new(MAX_VALUES), any_float: Cell::new(false) };
+        let reading = Reading {
+            left: Cell::new(MAX_VALUES),
+            any_float: Cell::new(false),
+        };
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let mut value = Budgeted(&reading).deserialize(&mut deserializer)?;
         deserializer.end()?;
@@ -63,34 +66,58 @@ impl Json {
                 }
             }
             Self::Array(items) => items.iter_mut().for_each(|item| item.keep_digits(texts)),
-            Self::Object(members) => members.iter_mut().for_each(|(_, value)| value.keep_digits(texts)),
+            Self::Object(members) => members
+                .iter_mut()
+                .for_each(|(_, value)| value.keep_digits(texts)),
             Self::Null | Self::Bool(_) | Self::String(_) => (),
         }
     }
 
     /// The member that readers see under `key`: the last one where it stands several times.
     pub fn get(&self, key: &str) -> Option<&Self> {
-        let Self::Object(members) = self else { return None };
-        members.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        let Self::Object(members) = self else {
+            return None;
+        };
+        members
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// The same member, to be changed.
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
-        let Self::Object(members) = self else { return None };
-        members.iter_mut().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        let Self::Object(members) = self else {
+            return None;
+        };
+        members
+            .iter_mut()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// Every member called `key`, to be changed.
     pub(crate) fn all_mut(&mut self, key: &str) -> impl Iterator<Item = &mut Self> {
-        let members = if let Self::Object(members) = self { members.as_mut_slice() } else { &mut [] };
-        members.iter_mut().filter(move |(name, _)| name == key).map(|(_, value)| value)
+        let members = if let Self::Object(members) = self {
+            members.as_mut_slice()
+        } else {
+            &mut []
+        };
+        members
+            .iter_mut()
+            .filter(move |(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// Gives the member that readers see under `key` this value, or adds it at the end. Where the key stands several
     /// times with other values, it then stands there once.
     pub(crate) fn set(&mut self, key: &str, value: Self) {
         let Self::Object(members) = self else { return };
-        if members.iter().any(|(name, there)| name == key && *there != value) {
+        if members
+            .iter()
+            .any(|(name, there)| name == key && *there != value)
+        {
             self.keep_last(key);
         }
         if let Some(member) = self.get_mut(key) {
@@ -102,7 +129,11 @@ impl Json {
 
     fn keep_last(&mut self, key: &str) {
         let Self::Object(members) = self else { return };
-        let mut others = members.iter().filter(|(name, _)| name == key).count().saturating_sub(1);
+        let mut others = members
+            .iter()
+            .filter(|(name, _)| name == key)
+            .count()
+            .saturating_sub(1);
         members.retain(|(name, _)| {
             let goes = others > 0 && name == key;
             others -= usize::from(goes);
@@ -119,17 +150,29 @@ impl Json {
 
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::String(text) = self { Some(text) } else { None }
+        if let Self::String(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     /// The items of an array.
     pub fn as_array(&self) -> Option<&[Self]> {
-        if let Self::Array(items) = self { Some(items) } else { None }
+        if let Self::Array(items) = self {
+            Some(items)
+        } else {
+            None
+        }
     }
 
     /// The members of an object.
     pub fn as_object(&self) -> Option<&[(String, Self)]> {
-        if let Self::Object(members) = self { Some(members) } else { None }
+        if let Self::Object(members) = self {
+            Some(members)
+        } else {
+            None
+        }
     }
 
     /// What kind of value this is, for a message.
@@ -168,7 +211,9 @@ impl Serialize for Json {
             Self::Number(number) => number.value().serialize(serializer),
             Self::String(text) => serializer.serialize_str(text),
             Self::Array(items) => serializer.collect_seq(items),
-            Self::Object(members) => serializer.collect_map(members.iter().map(|(key, value)| (key, value))),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(key, value)| (key, value)))
+            }
         }
     }
 }
@@ -204,7 +249,11 @@ impl fmt::Display for Json {
 }
 
 fn separate(formatter: &mut fmt::Formatter<'_>, position: usize) -> fmt::Result {
-    if position == 0 { Ok(()) } else { formatter.write_str(",") }
+    if position == 0 {
+        Ok(())
+    } else {
+        formatter.write_str(",")
+    }
 }
 
 fn write_text(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
@@ -226,7 +275,9 @@ impl<'de> DeserializeSeed<'de> for Budgeted<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         let left = self.0.left.get().checked_sub(1);
-        self.0.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        self.0.left.set(
+            left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?,
+        );
         deserializer.deserialize_any(self)
     }
 }
@@ -293,16 +344,21 @@ mod tests {
         let document = Json::parse(br#"{"a":1,"b":2,"a":[true,null,"x"]}"#).unwrap();
         assert_eq!(document.as_object().unwrap().len(), 3);
         assert_eq!(document.get("a").unwrap().as_array().unwrap().len(), 3);
-        assert_eq!(document.to_value(), serde_json::json!({"a": [true, null, "x"], "b": 2}));
+        assert_eq!(
+            document.to_value(),
+            serde_json::json!({"a": [true, null, "x"], "b": 2})
+        );
     }
 
     #[test]
     fn numbers_stay_as_they_were_written() {
-        let text =
-            r#"{"1.0":[1.50,-0,1.50e3,1E+2],"2":123456789012345678901234567890,"a\\\"3.0":"4.0","s":-7,"e":0.1}"#;
+        let text = r#"{"1.0":[1.50,-0,1.50e3,1E+2],"2":123456789012345678901234567890,"a\\\"3.0":"4.0","s":-7,"e":0.1}"#;
         let document = Json::parse(text.as_bytes()).unwrap();
         assert_eq!(document.to_string(), text);
-        assert_eq!(document.to_value()["1.0"], serde_json::json!([1.5, -0.0, 1500.0, 100.0]));
+        assert_eq!(
+            document.to_value()["1.0"],
+            serde_json::json!([1.5, -0.0, 1500.0, 100.0])
+        );
         assert_ne!(Json::parse(b"1.50").unwrap(), Json::parse(b"1.5").unwrap());
         assert_eq!(Json::parse(b"7").unwrap(), Json::Number(7.into()));
     }
@@ -314,9 +370,16 @@ mod tests {
             document.set("a", Json::Number(1.into()));
             document.to_string()
         };
-        assert_eq!(set(r#"{"a":2,"b":3,"a":1,"c":[]}"#), r#"{"b":3,"a":1,"c":[]}"#);
+        assert_eq!(
+            set(r#"{"a":2,"b":3,"a":1,"c":[]}"#),
+            r#"{"b":3,"a":1,"c":[]}"#
+        );
         assert_eq!(set(r#"{"a":1,"b":3,"a":2}"#), r#"{"b":3,"a":1}"#);
-        assert_eq!(set(r#"{"a":1,"b":3,"a":1}"#), r#"{"a":1,"b":3,"a":1}"#, "that says it as it is to be");
+        assert_eq!(
+            set(r#"{"a":1,"b":3,"a":1}"#),
+            r#"{"a":1,"b":3,"a":1}"#,
+            "that says it as it is to be"
+        );
         assert_eq!((set("{}"), set("[]")), (r#"{"a":1}"#.into(), "[]".into()));
     }
 
@@ -324,7 +387,9 @@ mod tests {
     fn refuses_depth_and_mass_and_what_follows() {
         let refused = |text: &str| Json::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(refused(&"[".repeat(100_000)).contains("recursion limit"));
-        assert!(refused(&format!("[{}0]", "0,".repeat(MAX_VALUES))).contains("more than 500000 values"));
+        assert!(
+            refused(&format!("[{}0]", "0,".repeat(MAX_VALUES))).contains("more than 500000 values")
+        );
         assert!(refused("{} {}").contains("trailing characters"));
         assert!(refused("{\"a\":").contains("line 1 column 5"));
     }

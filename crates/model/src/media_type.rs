@@ -73,8 +73,13 @@ impl MediaType {
 
     /// Whether this says nothing about a manifest: absent, or what clients send for lack of better.
     pub fn is_generic(&self) -> bool {
-        const GENERIC: [&str; 5] =
-            ["", "application/json", MediaType::OCTET_STREAM, "text/plain", "application/x-www-form-urlencoded"];
+        const GENERIC: [&str; 5] = [
+            "",
+            "application/json",
+            MediaType::OCTET_STREAM,
+            "text/plain",
+            "application/x-www-form-urlencoded",
+        ];
         GENERIC.contains(&&*self.0)
     }
 
@@ -104,7 +109,11 @@ impl MediaType {
             | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Role::Schema1,
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
             | "application/vnd.docker.image.rootfs.foreign.diff.tar" => Role::ForeignLayer,
-            other if other.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar") => Role::ForeignLayer,
+            other
+                if other.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar") =>
+            {
+                Role::ForeignLayer
+            }
             _ => Role::Other,
         }
     }
@@ -165,10 +174,22 @@ mod tests {
             of("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"),
             (Role::ForeignLayer, Family::Oci)
         );
-        assert_eq!(of("application/vnd.cncf.helm.config.v1+json"), (Role::Other, Family::Other));
-        assert_eq!(of("application/vnd.docker.distribution.manifest.v1+prettyjws"), (Role::Schema1, Family::Docker));
-        assert_eq!(of("application/vnd.docker.plugin.v1+json"), (Role::Other, Family::Docker));
-        for of_a_model in ["application/vnd.docker.ai.model.config.v0.1+json", "application/vnd.docker.ai.gguf.v3"] {
+        assert_eq!(
+            of("application/vnd.cncf.helm.config.v1+json"),
+            (Role::Other, Family::Other)
+        );
+        assert_eq!(
+            of("application/vnd.docker.distribution.manifest.v1+prettyjws"),
+            (Role::Schema1, Family::Docker)
+        );
+        assert_eq!(
+            of("application/vnd.docker.plugin.v1+json"),
+            (Role::Other, Family::Docker)
+        );
+        for of_a_model in [
+            "application/vnd.docker.ai.model.config.v0.1+json",
+            "application/vnd.docker.ai.gguf.v3",
+        ] {
             assert_eq!(of(of_a_model), (Role::Other, Family::Other));
         }
     }

@@ -46,7 +46,11 @@ impl FromStr for RepositoryName {
         if text.len() > MAX_NAME {
             return Err(NameError::TooLong(text.len()));
         }
-        if text.split('/').all(is_component) { Ok(Self(text.into())) } else { Err(NameError::Grammar) }
+        if text.split('/').all(is_component) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::Grammar)
+        }
     }
 }
 
@@ -62,7 +66,9 @@ pub struct Tag(Box<str>);
 
 /// The text is no tag.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a tag has up to {MAX_TAG} of the characters a-z A-Z 0-9 _ . - and does not begin with . or -")]
+#[error(
+    "a tag has up to {MAX_TAG} of the characters a-z A-Z 0-9 _ . - and does not begin with . or -"
+)]
 pub struct TagError;
 
 impl Tag {
@@ -79,8 +85,14 @@ impl FromStr for Tag {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let right = text.len() <= MAX_TAG
             && text.bytes().next().is_some_and(word)
-            && text.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-');
-        if right { Ok(Self(text.into())) } else { Err(TagError) }
+            && text
+                .bytes()
+                .all(|byte| word(byte) || byte == b'.' || byte == b'-');
+        if right {
+            Ok(Self(text.into()))
+        } else {
+            Err(TagError)
+        }
     }
 }
 
@@ -95,7 +107,9 @@ fn is_component(text: &str) -> bool {
     let ends_right = |end: Option<u8>| end.is_some_and(word);
     ends_right(text.bytes().next())
         && ends_right(text.bytes().next_back())
-        && text.split(|character: char| character.is_ascii_lowercase() || character.is_ascii_digit()).all(is_separator)
+        && text
+            .split(|character: char| character.is_ascii_lowercase() || character.is_ascii_digit())
+            .all(is_separator)
 }
 
 fn is_separator(text: &str) -> bool {
@@ -108,7 +122,13 @@ mod tests {
 
     #[test]
     fn names_of_the_grammar() {
-        for name in ["a", "library/alpine", "a.b_c__d---e/f0", "blobs/uploads/manifests", "tags/list"] {
+        for name in [
+            "a",
+            "library/alpine",
+            "a.b_c__d---e/f0",
+            "blobs/uploads/manifests",
+            "tags/list",
+        ] {
             assert_eq!(name.parse::<RepositoryName>().unwrap().as_str(), name);
         }
     }
@@ -116,12 +136,19 @@ mod tests {
     #[test]
     fn names_outside_the_grammar() {
         for name in [
-            "", "/", "a/", "/a", "a//b", "A", "a..b", "..", "../etc", "a/../b", "a___b", "-a", "a-", "a._b", "a%2fb",
-            "a b", "a\0", "ä", "_catalog", "a\\b",
+            "", "/", "a/", "/a", "a//b", "A", "a..b", "..", "../etc", "a/../b", "a___b", "-a",
+            "a-", "a._b", "a%2fb", "a b", "a\0", "ä", "_catalog", "a\\b",
         ] {
-            assert_eq!(name.parse::<RepositoryName>(), Err(NameError::Grammar), "{name:?}");
+            assert_eq!(
+                name.parse::<RepositoryName>(),
+                Err(NameError::Grammar),
+                "{name:?}"
+            );
         }
-        assert_eq!("a".repeat(256).parse::<RepositoryName>(), Err(NameError::TooLong(256)));
+        assert_eq!(
+            "a".repeat(256).parse::<RepositoryName>(),
+            Err(NameError::TooLong(256))
+        );
         assert!("a".repeat(255).parse::<RepositoryName>().is_ok());
     }
 
@@ -130,7 +157,17 @@ mod tests {
         for tag in ["latest", "1.6-alpine", "_x", "V1", &"t".repeat(128)] {
             assert!(tag.parse::<Tag>().is_ok(), "{tag:?}");
         }
-        for tag in ["", ".x", "-x", "a:b", "a/b", "a b", "a+b", "..", &"t".repeat(129)] {
+        for tag in [
+            "",
+            ".x",
+            "-x",
+            "a:b",
+            "a/b",
+            "a b",
+            "a+b",
+            "..",
+            &"t".repeat(129),
+        ] {
             assert_eq!(tag.parse::<Tag>(), Err(TagError), "{tag:?}");
         }
     }

@@ -13,7 +13,11 @@ pub struct Platform {
     /// Go's `GOOS`, for example `linux`.
     pub os: String,
     /// Version of the operating system, for example `10.0.20348.1547`.
-    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "os.version",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub os_version: Option<String>,
     /// Features of the operating system that the image needs, for example `win32k`.
     #[serde(rename = "os.features", default, skip_serializing_if = "Vec::is_empty")]
@@ -25,7 +29,9 @@ pub struct Platform {
 
 /// The text is no platform.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a platform is written OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, for example linux/arm/v7")]
+#[error(
+    "a platform is written OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, for example linux/arm/v7"
+)]
 pub struct PlatformError;
 
 impl Platform {
@@ -38,21 +44,35 @@ impl Platform {
     pub fn satisfies(&self, wanted: &Self) -> bool {
         self.os.eq_ignore_ascii_case(&wanted.os)
             && self.processor() == wanted.processor()
-            && wanted.os_version.as_deref().is_none_or(|version| self.has_version(version))
+            && wanted
+                .os_version
+                .as_deref()
+                .is_none_or(|version| self.has_version(version))
             && (wanted.os_features.is_empty()
-                || self.os_features.iter().all(|feature| wanted.os_features.contains(feature)))
+                || self
+                    .os_features
+                    .iter()
+                    .all(|feature| wanted.os_features.contains(feature)))
     }
 
     fn has_version(&self, wanted: &str) -> bool {
-        let Some(version) = &self.os_version else { return false };
+        let Some(version) = &self.os_version else {
+            return false;
+        };
         let mut components = version.split('.');
-        wanted.split('.').all(|component| components.next() == Some(component))
+        wanted
+            .split('.')
+            .all(|component| components.next() == Some(component))
     }
 
     /// Architecture and variant as Go spells them.
     pub(crate) fn processor(&self) -> (String, String) {
         let architecture = self.architecture.to_ascii_lowercase();
-        let variant = self.variant.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let variant = self
+            .variant
+            .as_deref()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
             ("x86_64" | "x86-64" | "amd64", "" | "v1") => ("amd64", ""),
             ("x86_64" | "x86-64", variant) => ("amd64", variant),
@@ -82,13 +102,20 @@ impl FromStr for Platform {
             ..Self::default()
         };
         let named = |text: &str| {
-            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
         };
         let right = parts.next().is_none()
             && named(&platform.os)
             && named(&platform.architecture)
             && platform.variant.as_deref().is_none_or(named);
-        if right { Ok(platform) } else { Err(PlatformError) }
+        if right {
+            Ok(platform)
+        } else {
+            Err(PlatformError)
+        }
     }
 }
 
@@ -114,7 +141,10 @@ mod tests {
     }
 
     fn windows(version: &str) -> Platform {
-        Platform { os_version: Some(version.into()), ..platform("windows/amd64") }
+        Platform {
+            os_version: Some(version.into()),
+            ..platform("windows/amd64")
+        }
     }
 
     #[test]
@@ -126,7 +156,10 @@ mod tests {
             ("linux/arm/v6", "linux/armel"),
             ("linux/386", "linux/i686"),
         ] {
-            assert!(platform(image).satisfies(&platform(wanted)), "{image} for {wanted}");
+            assert!(
+                platform(image).satisfies(&platform(wanted)),
+                "{image} for {wanted}"
+            );
         }
         for (image, wanted) in [
             ("linux/arm/v6", "linux/arm/v7"),
@@ -134,7 +167,10 @@ mod tests {
             ("windows/amd64", "linux/amd64"),
             ("unknown/unknown", "linux/amd64"),
         ] {
-            assert!(!platform(image).satisfies(&platform(wanted)), "{image} for {wanted}");
+            assert!(
+                !platform(image).satisfies(&platform(wanted)),
+                "{image} for {wanted}"
+            );
         }
     }
 

@@ -32,7 +32,11 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        if text.contains(':') { Ok(Self::Digest(text.parse()?)) } else { Ok(Self::Tag(text.parse()?)) }
+        if text.contains(':') {
+            Ok(Self::Digest(text.parse()?))
+        } else {
+            Ok(Self::Tag(text.parse()?))
+        }
     }
 }
 
@@ -83,9 +87,17 @@ impl FromStr for ImageReference {
             Some((name, tag)) => (name, Some(tag.parse()?)),
             None => (path, None),
         };
-        let repository =
-            if host == DOCKER_HUB && !name.contains('/') { format!("library/{name}").parse()? } else { name.parse()? };
-        Ok(Self { host: host.into(), repository, tag, digest })
+        let repository = if host == DOCKER_HUB && !name.contains('/') {
+            format!("library/{name}").parse()?
+        } else {
+            name.parse()?
+        };
+        Ok(Self {
+            host: host.into(),
+            repository,
+            tag,
+            digest,
+        })
     }
 }
 
@@ -117,23 +129,45 @@ mod tests {
 
     fn parts(text: &str) -> (String, String, Option<String>) {
         let reference: ImageReference = text.parse().unwrap();
-        (reference.host.into(), reference.repository.to_string(), reference.tag.map(|tag| tag.to_string()))
+        (
+            reference.host.into(),
+            reference.repository.to_string(),
+            reference.tag.map(|tag| tag.to_string()),
+        )
     }
 
     #[test]
     fn a_colon_makes_a_digest() {
         assert!(matches!("v1".parse(), Ok(Reference::Tag(_))));
-        assert!(matches!("sha256:abc".parse::<Reference>(), Err(ReferenceError::Digest(_))));
-        assert!(matches!(Digest::sha256(b"").as_str().parse(), Ok(Reference::Digest(_))));
-        assert_eq!("..".parse::<Reference>(), Err(ReferenceError::Tag(TagError)));
+        assert!(matches!(
+            "sha256:abc".parse::<Reference>(),
+            Err(ReferenceError::Digest(_))
+        ));
+        assert!(matches!(
+            Digest::sha256(b"").as_str().parse(),
+            Ok(Reference::Digest(_))
+        ));
+        assert_eq!(
+            "..".parse::<Reference>(),
+            Err(ReferenceError::Tag(TagError))
+        );
     }
 
     #[test]
     fn hosts_ports_and_docker_hub() {
         let expect = |text, host: &str, name: &str, tag: Option<&str>| {
-            assert_eq!(parts(text), (host.into(), name.into(), tag.map(Into::into)), "{text}");
+            assert_eq!(
+                parts(text),
+                (host.into(), name.into(), tag.map(Into::into)),
+                "{text}"
+            );
         };
-        expect("memcached:1.6-alpine", "docker.io", "library/memcached", Some("1.6-alpine"));
+        expect(
+            "memcached:1.6-alpine",
+            "docker.io",
+            "library/memcached",
+            Some("1.6-alpine"),
+        );
         expect("team/app", "docker.io", "team/app", None);
         expect("localhost/app:x", "localhost", "app", Some("x"));
         expect("127.0.0.1:5000/a/b:v1", "127.0.0.1:5000", "a/b", Some("v1"));

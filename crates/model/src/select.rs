@@ -35,17 +35,27 @@ pub enum Step {
 impl PlatformSearch {
     /// A search that begins with the children of `index`.
     pub fn new(index: &Manifest, wanted: Platform) -> Self {
-        let mut search = Self { wanted, pending: Vec::new(), depth: 0, seen: HashSet::new() };
+        let mut search = Self {
+            wanted,
+            pending: Vec::new(),
+            depth: 0,
+            seen: HashSet::new(),
+        };
         search.push_children(index);
         search
     }
 
     /// Goes on to the next match, or to the next index that it has to see.
-    #[expect(clippy::should_implement_trait, reason = "a step may ask for input, which no iterator can take")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a step may ask for input, which no iterator can take"
+    )]
     pub fn next(&mut self) -> Step {
         while let Some((descriptor, depth)) = self.pending.pop() {
             match descriptor.media_type.as_ref().map(crate::MediaType::role) {
-                Some(Role::Manifest) if self.matches(&descriptor) == Some(true) => return Step::Found(descriptor),
+                Some(Role::Manifest) if self.matches(&descriptor) == Some(true) => {
+                    return Step::Found(descriptor);
+                }
                 Some(Role::Index) if self.worth_opening(&descriptor, depth) => {
                     self.depth = depth;
                     return Step::Open(descriptor);
@@ -63,17 +73,27 @@ impl PlatformSearch {
 
     fn push_children(&mut self, index: &Manifest) {
         let depth = self.depth + 1;
-        let children = index.children().iter().filter(|child| child.kind == ChildKind::Manifest);
-        let descriptors: Vec<_> = children.map(|child: &Child| (child.descriptor.clone(), depth)).collect();
+        let children = index
+            .children()
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest);
+        let descriptors: Vec<_> = children
+            .map(|child: &Child| (child.descriptor.clone(), depth))
+            .collect();
         self.pending.extend(descriptors.into_iter().rev());
     }
 
     fn matches(&self, descriptor: &Descriptor) -> Option<bool> {
-        descriptor.platform.as_ref().map(|platform| platform.satisfies(&self.wanted))
+        descriptor
+            .platform
+            .as_ref()
+            .map(|platform| platform.satisfies(&self.wanted))
     }
 
     fn worth_opening(&mut self, descriptor: &Descriptor, depth: usize) -> bool {
-        depth < MAX_DEPTH && self.matches(descriptor) != Some(false) && self.seen.insert(descriptor.digest.clone())
+        depth < MAX_DEPTH
+            && self.matches(descriptor) != Some(false)
+            && self.seen.insert(descriptor.digest.clone())
     }
 }
 
@@ -87,7 +107,8 @@ mod tests {
         loop {
             match search.next() {
                 Step::Open(wanted) => {
-                    if let Some(found) = others.iter().find(|other| other.digest() == wanted.digest) {
+                    if let Some(found) = others.iter().find(|other| other.digest() == wanted.digest)
+                    {
                         search.supply(&found.manifest());
                     }
                 }
@@ -97,19 +118,30 @@ mod tests {
     }
 
     fn found(step: &Step) -> Option<&Digest> {
-        if let Step::Found(descriptor) = step { Some(&descriptor.digest) } else { None }
+        if let Step::Found(descriptor) = step {
+            Some(&descriptor.digest)
+        } else {
+            None
+        }
     }
 
     #[test]
     fn the_first_match_wins_and_the_unknown_is_passed_over() {
         let (first, second) = (image("first"), image("second"));
         let index = Index::oci()
-            .child_of_type("application/vnd.example.unknown", &blob("x"), Some("linux/amd64"))
+            .child_of_type(
+                "application/vnd.example.unknown",
+                &blob("x"),
+                Some("linux/amd64"),
+            )
             .without_platform(&image("nowhere"))
             .image(&image("attestation"), "unknown/unknown")
             .image(&first.clone().docker(), "linux/amd64")
             .image(&second, "linux/amd64");
-        assert_eq!(found(&search(&index, &[], "linux/amd64")), Some(&first.docker().digest()));
+        assert_eq!(
+            found(&search(&index, &[], "linux/amd64")),
+            Some(&first.docker().digest())
+        );
         assert_eq!(search(&index, &[], "linux/s390x"), Step::NotFound);
     }
 
@@ -122,13 +154,21 @@ mod tests {
             .nested(&windows, Some("windows/amd64"))
             .nested(&inner, None)
             .image(&image("later"), "linux/arm64");
-        assert_eq!(found(&search(&index, &[&inner, &windows], "linux/arm64/v8")), Some(&wanted.digest()));
+        assert_eq!(
+            found(&search(&index, &[&inner, &windows], "linux/arm64/v8")),
+            Some(&wanted.digest())
+        );
     }
 
     #[test]
     fn an_index_that_cannot_be_had_is_passed_over() {
-        let index = Index::oci().nested(&Index::oci(), None).image(&image("a"), "linux/amd64");
-        assert_eq!(found(&search(&index, &[], "linux/amd64")), Some(&image("a").digest()));
+        let index = Index::oci()
+            .nested(&Index::oci(), None)
+            .image(&image("a"), "linux/amd64");
+        assert_eq!(
+            found(&search(&index, &[], "linux/amd64")),
+            Some(&image("a").digest())
+        );
     }
 
     #[test]

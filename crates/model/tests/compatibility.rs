@@ -49,10 +49,20 @@ fn the_reference_is_current() {
 }
 
 fn matrix(role: Role, title: &str, text: &mut String) {
-    let targets: Vec<_> = Target::all().iter().filter(|target| target.role == role).collect();
-    let heads: Vec<_> = targets.iter().map(|target| format!("[{}](#{})", target.id, anchor(target.id))).collect();
-    let _ =
-        write!(text, "\n## {title}\n\n| feature | {} |\n| --- |{}\n", heads.join(" | "), " --- |".repeat(heads.len()));
+    let targets: Vec<_> = Target::all()
+        .iter()
+        .filter(|target| target.role == role)
+        .collect();
+    let heads: Vec<_> = targets
+        .iter()
+        .map(|target| format!("[{}](#{})", target.id, anchor(target.id)))
+        .collect();
+    let _ = write!(
+        text,
+        "\n## {title}\n\n| feature | {} |\n| --- |{}\n",
+        heads.join(" | "),
+        " --- |".repeat(heads.len())
+    );
     for feature in Feature::ALL {
         let cells: Vec<_> = targets.iter().map(|target| cell(target, feature)).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
@@ -63,8 +73,16 @@ fn matrix(role: Role, title: &str, text: &mut String) {
 
 fn cell(target: &Target, feature: Feature) -> String {
     let of = |operation: Operation| {
-        let fact = target.facts().find(|fact| fact.feature == feature && fact.operation == operation);
-        fact.map_or("", |fact| if fact.outcome == Outcome::Fails { "**F**" } else { "*R*" })
+        let fact = target
+            .facts()
+            .find(|fact| fact.feature == feature && fact.operation == operation);
+        fact.map_or("", |fact| {
+            if fact.outcome == Outcome::Fails {
+                "**F**"
+            } else {
+                "*R*"
+            }
+        })
     };
     match target.role {
         Role::Registry => of(Operation::Push).to_owned(),
@@ -80,15 +98,26 @@ fn or_dash(mark: &str) -> &str {
 }
 
 fn features(text: &mut String) {
-    let _ =
-        write!(text, "\n## Features\n\n| feature | what an image with it has | what mends it |\n| --- | --- | --- |\n");
+    let _ = write!(
+        text,
+        "\n## Features\n\n| feature | what an image with it has | what mends it |\n| --- | --- | --- |\n"
+    );
     for feature in Feature::ALL {
-        let _ = writeln!(text, "| `{feature}` | {} | {} |", feature.summary(), feature.mend());
+        let _ = writeln!(
+            text,
+            "| `{feature}` | {} | {} |",
+            feature.summary(),
+            feature.mend()
+        );
     }
 }
 
 fn section(target: &Target, text: &mut String) {
-    let aliases: Vec<_> = target.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+    let aliases: Vec<_> = target
+        .aliases
+        .iter()
+        .map(|alias| format!("`{alias}`"))
+        .collect();
     let _ = write!(
         text,
         "\n## {}\n{}. Version: {}. Also called {}.\n",
@@ -101,7 +130,10 @@ fn section(target: &Target, text: &mut String) {
         let _ = write!(text, "\n{note}\n");
     }
     for operation in target.operations {
-        let facts: Vec<_> = target.facts().filter(|fact| fact.operation == *operation).collect();
+        let facts: Vec<_> = target
+            .facts()
+            .filter(|fact| fact.operation == *operation)
+            .collect();
         if !facts.is_empty() {
             table(*operation, &facts, text);
         }
@@ -109,14 +141,29 @@ fn section(target: &Target, text: &mut String) {
 }
 
 fn table(operation: Operation, facts: &[&Fact], text: &mut String) {
-    let _ = write!(text, "\n| {} | | | known from |\n| --- | --- | --- | --- |\n", operation.as_str());
+    let _ = write!(
+        text,
+        "\n| {} | | | known from |\n| --- | --- | --- | --- |\n",
+        operation.as_str()
+    );
     for fact in facts {
-        let outcome = if fact.outcome == Outcome::Fails { "fails" } else { "remark" };
-        let _ = writeln!(text, "| `{}` | {outcome} | {} | {} |", fact.feature, fact.says, fact.source);
+        let outcome = if fact.outcome == Outcome::Fails {
+            "fails"
+        } else {
+            "remark"
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {outcome} | {} | {} |",
+            fact.feature, fact.says, fact.source
+        );
     }
 }
 
 /// The part of an address that leads to a heading.
 fn anchor(heading: &str) -> String {
-    heading.chars().filter(|character| character.is_ascii_alphanumeric() || "-_".contains(*character)).collect()
+    heading
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || "-_".contains(*character))
+        .collect()
 }

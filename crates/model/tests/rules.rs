@@ -53,9 +53,17 @@ fn the_reference_is_current() {
 }
 
 fn table(reach: Reach, title: &str, text: &mut String) {
-    let _ = write!(text, "\n## {title}\n\n| rule | severity | |\n| --- | --- | --- |\n");
+    let _ = write!(
+        text,
+        "\n## {title}\n\n| rule | severity | |\n| --- | --- | --- |\n"
+    );
     for rule in Rule::ALL.into_iter().filter(|rule| rule.reach() == reach) {
-        let _ = writeln!(text, "| [`{rule}`](#{rule}) | {} | {} |", severity(rule), rule.summary());
+        let _ = writeln!(
+            text,
+            "| [`{rule}`](#{rule}) | {} | {} |",
+            severity(rule),
+            rule.summary()
+        );
     }
 }
 

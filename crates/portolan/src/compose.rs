@@ -33,13 +33,19 @@ pub(crate) async fn server(configuration: &Configuration, policies: PolicyRules)
 fn ready_check(store: Arc<Store<Sqlite>>) -> ReadyCheck {
     ReadyCheck::new(move || {
         let store = Arc::clone(&store);
-        async move { store.repositories(&Context::anonymous(), &PageRequest::first(1)).await.map(drop) }
+        async move {
+            store
+                .repositories(&Context::anonymous(), &PageRequest::first(1))
+                .await
+                .map(drop)
+        }
     })
 }
 
 /// Ends idle upload sessions, for as long as the process runs.
 async fn expire_uploads(store: Arc<Store<Sqlite>>, expiry: Duration) {
-    let mut interval = tokio::time::interval(EXPIRY_INTERVAL.min(expiry).max(Duration::from_secs(1)));
+    let mut interval =
+        tokio::time::interval(EXPIRY_INTERVAL.min(expiry).max(Duration::from_secs(1)));
     loop {
         interval.tick().await;
         match store.expire_uploads().await {

@@ -1,7 +1,9 @@
 //! Reading manifests: the one that a reference names, or the one for a platform below it.
 
 use bytes::Bytes;
-use portolan_model::{Digest, Manifest, MediaType, Platform, PlatformSearch, Reference, Role, Shape, Step};
+use portolan_model::{
+    Digest, Manifest, MediaType, Platform, PlatformSearch, Reference, Role, Shape, Step,
+};
 use portolan_registry::copy::Place;
 use portolan_registry::{Error, Kind, ManifestInfo, PageRequest, Result};
 
@@ -21,7 +23,9 @@ impl Document {
     pub(crate) fn manifest(&self) -> Outcome<Manifest> {
         let claimed = Some(&self.info.media_type);
         let manifest = Manifest::parse(self.bytes.clone(), claimed);
-        Ok(manifest.map_err(|error| Error::manifest_unreadable(claimed, &error).while_doing(&self.info.digest))?)
+        Ok(manifest.map_err(|error| {
+            Error::manifest_unreadable(claimed, &error).while_doing(&self.info.digest)
+        })?)
     }
 }
 
@@ -43,7 +47,12 @@ pub(crate) async fn read(place: &Place, reference: &Reference) -> Outcome<Docume
 
 /// Looks at a manifest without reading it.
 pub(crate) async fn head(place: &Place, reference: &Reference) -> Outcome<ManifestInfo> {
-    let Place { registry, context, repository, .. } = place;
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
     match registry.head_manifest(context, repository, reference).await {
         Ok(info) => Ok(info),
         Err(error) => Err(explained(place, reference, error.into()).await),
@@ -51,7 +60,10 @@ pub(crate) async fn head(place: &Place, reference: &Reference) -> Outcome<Manife
 }
 
 /// Reads a manifest that need not be there.
-pub(crate) async fn read_if_there(place: &Place, reference: &Reference) -> Outcome<Option<Document>> {
+pub(crate) async fn read_if_there(
+    place: &Place,
+    reference: &Reference,
+) -> Outcome<Option<Document>> {
     match try_read(place, reference).await {
         Ok(document) => Ok(Some(document)),
         Err(error) if matches!(error.kind(), Kind::ManifestUnknown | Kind::BlobUnknown) => Ok(None),
@@ -74,7 +86,12 @@ pub(crate) async fn digest(place: &Place, reference: &Reference) -> Outcome<Dige
 
 /// Whether a repository holds a blob.
 pub(crate) async fn has_blob(place: &Place, digest: &Digest) -> Outcome<bool> {
-    let Place { registry, context, repository, .. } = place;
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
     match registry.head_blob(context, repository, digest).await {
         Ok(_) => Ok(true),
         Err(error) if *error.kind() == Kind::BlobUnknown => Ok(false),
@@ -83,7 +100,11 @@ pub(crate) async fn has_blob(place: &Place, digest: &Digest) -> Outcome<bool> {
 }
 
 /// The image for a platform: `document` itself if it is no index.
-pub(crate) async fn for_platform(place: &Place, document: Document, platform: &Platform) -> Outcome<Document> {
+pub(crate) async fn for_platform(
+    place: &Place,
+    document: Document,
+    platform: &Platform,
+) -> Outcome<Document> {
     if document.info.media_type.role() != Role::Index {
         return Ok(document);
     }
@@ -102,23 +123,42 @@ pub(crate) async fn for_platform(place: &Place, document: Document, platform: &P
     }
 }
 
-fn no_such_platform(place: &Place, document: &Document, index: &Manifest, platform: &Platform) -> Failure {
+fn no_such_platform(
+    place: &Place,
+    document: &Document,
+    index: &Manifest,
+    platform: &Platform,
+) -> Failure {
     let name = called(place, &document.info.digest.clone().into());
-    Failure::not_found(format!("{name} has no image for {platform}, but for: {}", platforms(index)))
+    Failure::not_found(format!(
+        "{name} has no image for {platform}, but for: {}",
+        platforms(index)
+    ))
 }
 
 /// The platforms of an index's children, for a message.
 pub(crate) fn platforms(index: &Manifest) -> String {
-    let platforms = index.children().iter().filter_map(|child| child.descriptor.platform.as_ref());
-    let mut platforms: Vec<_> =
-        platforms.filter(|platform| platform.os != "unknown").map(ToString::to_string).collect();
+    let platforms = index
+        .children()
+        .iter()
+        .filter_map(|child| child.descriptor.platform.as_ref());
+    let mut platforms: Vec<_> = platforms
+        .filter(|platform| platform.os != "unknown")
+        .map(ToString::to_string)
+        .collect();
     platforms.dedup();
-    if platforms.is_empty() { "none that it says".into() } else { platforms.join(", ") }
+    if platforms.is_empty() {
+        "none that it says".into()
+    } else {
+        platforms.join(", ")
+    }
 }
 
 /// The failure with the name of what was read, and the tags that were perhaps meant.
 async fn explained(place: &Place, reference: &Reference, failure: Failure) -> Failure {
-    suggesting(place, reference, failure).await.about(called(place, reference))
+    suggesting(place, reference, failure)
+        .await
+        .about(called(place, reference))
 }
 
 /// The failure with the tags that were perhaps meant, if it is that there is no such tag.
@@ -136,8 +176,16 @@ pub(crate) async fn suggesting(place: &Place, reference: &Reference, failure: Fa
 
 /// Up to five tags that read most like `wanted`, among the first of the repository; none if it is there.
 async fn nearest_tags(place: &Place, wanted: &str) -> Vec<String> {
-    let Place { registry, context, repository, .. } = place;
-    let Ok(page) = registry.tags(context, repository, &PageRequest::first(PAGE)).await else {
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
+    let Ok(page) = registry
+        .tags(context, repository, &PageRequest::first(PAGE))
+        .await
+    else {
         return Vec::new();
     };
     let similarity = |tag: &String| strsim::jaro_winkler(wanted, tag);
@@ -152,7 +200,9 @@ async fn nearest_tags(place: &Place, wanted: &str) -> Vec<String> {
 
 /// What people call a manifest.
 pub(crate) fn kind(manifest: &Manifest) -> &'static str {
-    let artifact = manifest.artifact_type().is_some_and(|artifact_type| !artifact_type.is_image_config());
+    let artifact = manifest
+        .artifact_type()
+        .is_some_and(|artifact_type| !artifact_type.is_image_config());
     match (manifest.media_type().as_str(), manifest.shape()) {
         (MediaType::OCI_INDEX, _) => "OCI index",
         (MediaType::DOCKER_LIST, _) => "Docker manifest list",

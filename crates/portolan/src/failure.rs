@@ -72,7 +72,11 @@ impl Status {
 
 impl Failure {
     pub(crate) fn new(status: Status, error: impl Into<anyhow::Error>) -> Self {
-        Self { status, error: error.into(), hint: None }
+        Self {
+            status,
+            error: error.into(),
+            hint: None,
+        }
     }
 
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
@@ -86,13 +90,19 @@ impl Failure {
     /// The same failure, its sentence beginning with what it is about.
     #[must_use]
     pub(crate) fn about(self, what: impl fmt::Display) -> Self {
-        Self { error: self.error.context(what.to_string()), ..self }
+        Self {
+            error: self.error.context(what.to_string()),
+            ..self
+        }
     }
 
     /// The same failure with something to do next, unless something is known already.
     #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: self.hint.or_else(|| Some(hint.into())), ..self }
+        Self {
+            hint: self.hint.or_else(|| Some(hint.into())),
+            ..self
+        }
     }
 
     /// The failure with how to log in at `host`, if that is what it takes, it is about that host, and
@@ -100,7 +110,8 @@ impl Failure {
     #[must_use]
     pub(crate) fn with_login(self, host: &str) -> Self {
         let told = told(&self.error);
-        if self.status != Status::Denied || !told.contains(host) || told.contains("portolan login ") {
+        if self.status != Status::Denied || !told.contains(host) || told.contains("portolan login ")
+        {
             return self;
         }
         self.with_hint(format!("log in with: portolan login {host}"))
@@ -108,7 +119,11 @@ impl Failure {
 
     /// The same failure for something else that it concerns, in words alone.
     pub(crate) fn again(&self) -> Self {
-        Self { status: self.status, error: anyhow::Error::msg(told(&self.error)), hint: self.hint.clone() }
+        Self {
+            status: self.status,
+            error: anyhow::Error::msg(told(&self.error)),
+            hint: self.hint.clone(),
+        }
     }
 
     /// The failure of a whole of `all` parts, `what` in the plural, if any failed: with the status of the
@@ -118,8 +133,15 @@ impl Failure {
             [] => Ok(()),
             [_] if all == 1 => Err(failures.remove(0).1),
             [(_, first), ..] => {
-                let lines: Vec<_> = failures.iter().map(|(name, failure)| format!("  {name}: {failure}")).collect();
-                let message = format!("{} of {all} {what} failed:\n{}", failures.len(), lines.join("\n"));
+                let lines: Vec<_> = failures
+                    .iter()
+                    .map(|(name, failure)| format!("  {name}: {failure}"))
+                    .collect();
+                let message = format!(
+                    "{} of {all} {what} failed:\n{}",
+                    failures.len(),
+                    lines.join("\n")
+                );
                 Err(Self::new(first.status, anyhow::Error::msg(message)))
             }
         }
@@ -132,7 +154,9 @@ impl Failure {
 
     /// What the registry's error says for machines, if it says anything.
     pub(crate) fn detail(&self) -> serde_json::Value {
-        registry_error(&self.error).map(|error| error.detail().clone()).unwrap_or_default()
+        registry_error(&self.error)
+            .map(|error| error.detail().clone())
+            .unwrap_or_default()
     }
 
     /// The kind of the registry's error behind it, if there is one.
@@ -154,8 +178,13 @@ impl fmt::Display for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        let status = registry_error(&error).map_or(Status::Failed, |error| Status::of(error.kind()));
-        Self { status, error, hint: None }
+        let status =
+            registry_error(&error).map_or(Status::Failed, |error| Status::of(error.kind()));
+        Self {
+            status,
+            error,
+            hint: None,
+        }
     }
 }
 
@@ -194,39 +223,75 @@ mod tests {
 
     #[test]
     fn the_registry_s_error_decides_wherever_it_stands() {
-        let error = anyhow::Error::new(Error::new(Kind::Denied, "no")).context("while looking").context("again");
-        let failure = Failure::from(error).with_hint("portolan login example.com").with_hint("not this");
-        assert_eq!((failure.status, failure.kind()), (Status::Denied, Some(&Kind::Denied)));
-        assert_eq!(failure.to_string(), "again: while looking: no\n  portolan login example.com");
-        assert_eq!(Failure::from(anyhow::anyhow!("the disk is full")).status, Status::Failed);
+        let error = anyhow::Error::new(Error::new(Kind::Denied, "no"))
+            .context("while looking")
+            .context("again");
+        let failure = Failure::from(error)
+            .with_hint("portolan login example.com")
+            .with_hint("not this");
+        assert_eq!(
+            (failure.status, failure.kind()),
+            (Status::Denied, Some(&Kind::Denied))
+        );
+        assert_eq!(
+            failure.to_string(),
+            "again: while looking: no\n  portolan login example.com"
+        );
+        assert_eq!(
+            Failure::from(anyhow::anyhow!("the disk is full")).status,
+            Status::Failed
+        );
     }
 
     #[test]
     fn a_login_is_advised_where_it_helps_and_once() {
-        let failure = |message: &str| Failure::from(Error::new(Kind::Denied, message)).with_login("quay.io");
+        let failure =
+            |message: &str| Failure::from(Error::new(Kind::Denied, message)).with_login("quay.io");
         let advised = failure("quay.io says DENIED: no").to_string();
-        assert_eq!(advised, "quay.io says DENIED: no\n  log in with: portolan login quay.io");
-        for message in ["ghcr.io says DENIED: no", "quay.io says no; say who you are with portolan login quay.io:443"] {
+        assert_eq!(
+            advised,
+            "quay.io says DENIED: no\n  log in with: portolan login quay.io"
+        );
+        for message in [
+            "ghcr.io says DENIED: no",
+            "quay.io says no; say who you are with portolan login quay.io:443",
+        ] {
             assert_eq!(failure(message).hint, None, "{message}");
         }
     }
 
     #[test]
     fn of_several_the_first_decides_and_all_are_told() {
-        let failures =
-            || vec![("b".into(), Failure::not_found("gone")), ("c".into(), Failure::usage(anyhow::anyhow!("no")))];
+        let failures = || {
+            vec![
+                ("b".into(), Failure::not_found("gone")),
+                ("c".into(), Failure::usage(anyhow::anyhow!("no"))),
+            ]
+        };
         let failure = Failure::of_several("copies", 3, failures()).unwrap_err();
         assert_eq!(failure.status, Status::NotFound);
-        assert_eq!(failure.to_string(), "2 of 3 copies failed:\n  b: gone\n  c: no");
+        assert_eq!(
+            failure.to_string(),
+            "2 of 3 copies failed:\n  b: gone\n  c: no"
+        );
         assert!(Failure::of_several("copies", 3, Vec::new()).is_ok());
     }
 
     #[test]
     fn nothing_is_told_twice() {
         let error = std::io::Error::other("refused");
-        let error = Error::new(Kind::Unavailable, "it cannot be reached: refused").with_source(error);
-        assert_eq!(Failure::from(error).to_string(), "it cannot be reached: refused");
-        let error = anyhow::anyhow!("refused").context("sending").context("pushing");
-        assert_eq!(Failure::from(error).to_string(), "pushing: sending: refused");
+        let error =
+            Error::new(Kind::Unavailable, "it cannot be reached: refused").with_source(error);
+        assert_eq!(
+            Failure::from(error).to_string(),
+            "it cannot be reached: refused"
+        );
+        let error = anyhow::anyhow!("refused")
+            .context("sending")
+            .context("pushing");
+        assert_eq!(
+            Failure::from(error).to_string(),
+            "pushing: sending: refused"
+        );
     }
 }

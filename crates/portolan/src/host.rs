@@ -24,7 +24,10 @@ impl FromStr for Host {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let host = text.strip_prefix("docker://").unwrap_or(text).trim_end_matches('/');
+        let host = text
+            .strip_prefix("docker://")
+            .unwrap_or(text)
+            .trim_end_matches('/');
         match host {
             "index.docker.io" | "registry-1.docker.io" => Ok(Self("docker.io".into())),
             host if host.is_empty() || host.contains(['/', '@', ' ']) => {
@@ -47,11 +50,15 @@ mod tests {
 
     #[test]
     fn hosts_as_they_are_typed() {
-        for (text, host) in
-            [("quay.io/", "quay.io"), ("docker://[::1]:5000", "[::1]:5000"), ("index.docker.io", "docker.io")]
-        {
+        for (text, host) in [
+            ("quay.io/", "quay.io"),
+            ("docker://[::1]:5000", "[::1]:5000"),
+            ("index.docker.io", "docker.io"),
+        ] {
             assert_eq!(text.parse::<Host>().unwrap().as_str(), host);
         }
-        assert!("quay.io/team".parse::<Host>().is_err() && "https://quay.io".parse::<Host>().is_err());
+        assert!(
+            "quay.io/team".parse::<Host>().is_err() && "https://quay.io".parse::<Host>().is_err()
+        );
     }
 }

@@ -58,14 +58,22 @@ fn part<T: DeserializeOwned>(value: &Value) -> Option<T> {
 
 /// The descriptor of a manifest's config.
 pub(crate) fn descriptor(manifest: &Manifest) -> Option<&Descriptor> {
-    let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
+    let config = manifest
+        .children()
+        .iter()
+        .find(|child| child.kind == ChildKind::Config);
     config.map(|config| &config.descriptor)
 }
 
 /// Reads an image's config; nothing for a manifest that is no image.
 pub(crate) async fn read(place: &Place, manifest: &Manifest) -> Outcome<Option<ImageConfig>> {
     match descriptor(manifest) {
-        Some(config) if config.media_type.as_ref().is_some_and(MediaType::is_image_config) => {
+        Some(config)
+            if config
+                .media_type
+                .as_ref()
+                .is_some_and(MediaType::is_image_config) =>
+        {
             Ok(Some(ImageConfig::of(&bytes(place, config).await?)))
         }
         _ => Ok(None),
@@ -74,11 +82,27 @@ pub(crate) async fn read(place: &Place, manifest: &Manifest) -> Outcome<Option<I
 
 /// A config byte for byte.
 pub(crate) async fn bytes(place: &Place, config: &Descriptor) -> Outcome<Bytes> {
-    let about = |failure: Failure| failure.about(format!("reading the config {}@{}", place.name, config.digest));
-    let Place { registry, context, repository, .. } = place;
-    let read = registry.get_blob(context, repository, &config.digest, None).await;
+    let about = |failure: Failure| {
+        failure.about(format!(
+            "reading the config {}@{}",
+            place.name, config.digest
+        ))
+    };
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
+    let read = registry
+        .get_blob(context, repository, &config.digest, None)
+        .await;
     let read = read.map_err(|error| about(error.into()))?;
-    let bytes = read.body.collect(MAX_MANIFEST_BYTES).await.map_err(|error| about(error.into()))?;
+    let bytes = read
+        .body
+        .collect(MAX_MANIFEST_BYTES)
+        .await
+        .map_err(|error| about(error.into()))?;
     verified_digest(&bytes, Some(&config.digest)).map_err(|error| about(error.into()))?;
     Ok(bytes)
 }

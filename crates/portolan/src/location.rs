@@ -63,8 +63,16 @@ impl Format {
 }
 
 /// Transports of other tools that would be read as a strange image of Docker Hub.
-const FOREIGN: [&str; 8] =
-    ["containerd", "containers-storage", "dir", "docker-daemon", "file", "http", "https", "ostree"];
+const FOREIGN: [&str; 8] = [
+    "containerd",
+    "containers-storage",
+    "dir",
+    "docker-daemon",
+    "file",
+    "http",
+    "https",
+    "ostree",
+];
 
 impl FromStr for Location {
     type Err = LocationError;
@@ -73,8 +81,13 @@ impl FromStr for Location {
         if let Some(reference) = text.strip_prefix("docker://") {
             return registry(reference);
         }
-        let Some((transport, rest)) = text.split_once(':') else { return registry(text) };
-        if let Some(format) = Format::ALL.into_iter().find(|format| format.as_str() == transport) {
+        let Some((transport, rest)) = text.split_once(':') else {
+            return registry(text);
+        };
+        if let Some(format) = Format::ALL
+            .into_iter()
+            .find(|format| format.as_str() == transport)
+        {
             return local(format, rest).map(Self::Local);
         }
         if FOREIGN.contains(&transport) {
@@ -88,29 +101,46 @@ impl FromStr for Location {
 
 fn registry(text: &str) -> Result<Location, LocationError> {
     if text.is_empty() {
-        return Err(LocationError("a reference is empty; write HOST/NAME:TAG".into()));
+        return Err(LocationError(
+            "a reference is empty; write HOST/NAME:TAG".into(),
+        ));
     }
-    text.parse().map(Location::Registry).map_err(|error| LocationError(format!("\"{text}\" is no reference: {error}")))
+    text.parse()
+        .map(Location::Registry)
+        .map_err(|error| LocationError(format!("\"{text}\" is no reference: {error}")))
 }
 
 fn local(format: Format, text: &str) -> Result<Local, LocationError> {
-    let (path, name) = match text.rsplit_once('@').map(|(path, digest)| (path, digest.parse())) {
+    let (path, name) = match text
+        .rsplit_once('@')
+        .map(|(path, digest)| (path, digest.parse()))
+    {
         Some((path, Ok(digest))) => (path, Some(Name::Digest(digest))),
         _ => match text.split_once(':') {
             Some((path, name)) => (path, Some(Name::Given(name.into()))),
             None => (text, None),
         },
     };
-    let what = if format == Format::Oci { "FOLDER" } else { "FILE" };
+    let what = if format == Format::Oci {
+        "FOLDER"
+    } else {
+        "FILE"
+    };
     if path.is_empty() {
-        return Err(LocationError(format!("\"{format}:{text}\" names no {what}; write {format}:{what}[:REF]")));
+        return Err(LocationError(format!(
+            "\"{format}:{text}\" names no {what}; write {format}:{what}[:REF]"
+        )));
     }
     if name == Some(Name::Given(String::new())) {
         return Err(LocationError(format!(
             "\"{format}:{text}\" ends with a colon; write what stands behind it, or drop it"
         )));
     }
-    Ok(Local { format, path: path.into(), name })
+    Ok(Local {
+        format,
+        path: path.into(),
+        name,
+    })
 }
 
 impl Location {
@@ -137,7 +167,13 @@ impl Location {
 
     /// Whether it is a folder.
     pub(crate) fn is_folder(&self) -> bool {
-        matches!(self, Self::Local(Local { format: Format::Oci, .. }))
+        matches!(
+            self,
+            Self::Local(Local {
+                format: Format::Oci,
+                ..
+            })
+        )
     }
 
     /// Whether it is a file, which is put into its place when all of it is there.
@@ -147,7 +183,13 @@ impl Location {
 
     /// Whether it holds images alone, and no index.
     pub(crate) fn is_docker_archive(&self) -> bool {
-        matches!(self, Self::Local(Local { format: Format::DockerArchive, .. }))
+        matches!(
+            self,
+            Self::Local(Local {
+                format: Format::DockerArchive,
+                ..
+            })
+        )
     }
 
     /// Where the image is, without saying which: `quay.io/team/app`, `oci:folder`.
@@ -171,7 +213,10 @@ impl Location {
         match self {
             Self::Registry(image) if !self.names_image() => {
                 let tag = "latest".parse().ok();
-                Self::Registry(ImageReference { tag, ..image.clone() })
+                Self::Registry(ImageReference {
+                    tag,
+                    ..image.clone()
+                })
             }
             _ => self.clone(),
         }
@@ -227,7 +272,9 @@ mod tests {
     use super::*;
 
     fn printed(text: &str) -> String {
-        text.parse::<Location>().unwrap_or_else(|error| panic!("{text}: {error}")).to_string()
+        text.parse::<Location>()
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .to_string()
     }
 
     fn error(text: &str) -> String {
@@ -236,37 +283,71 @@ mod tests {
 
     #[test]
     fn registries() {
-        assert_eq!(printed("docker://quay.io/team/app:v1"), "quay.io/team/app:v1");
+        assert_eq!(
+            printed("docker://quay.io/team/app:v1"),
+            "quay.io/team/app:v1"
+        );
         assert_eq!(printed("alpine"), "docker.io/library/alpine");
         assert_eq!(printed("127.0.0.1:5000/app:v1"), "127.0.0.1:5000/app:v1");
-        assert_eq!("[::1]:5000/app".parse::<Location>().unwrap().host(), Some("[::1]:5000"));
+        assert_eq!(
+            "[::1]:5000/app".parse::<Location>().unwrap().host(),
+            Some("[::1]:5000")
+        );
     }
 
     #[test]
     fn folders_and_archives() {
         let digest = Digest::sha256(b"");
-        for text in
-            ["oci:folder", "oci:a/b:docker.io/library/alpine:3.20", "oci-archive:x.tar:v1", "docker-archive:x.tar"]
-        {
+        for text in [
+            "oci:folder",
+            "oci:a/b:docker.io/library/alpine:3.20",
+            "oci-archive:x.tar:v1",
+            "docker-archive:x.tar",
+        ] {
             assert_eq!(printed(text), text);
         }
-        let Location::Local(local) = format!("oci:a@b@{digest}").parse().unwrap() else { panic!("it is on disk") };
-        assert_eq!((local.path, local.name), ("a@b".into(), Some(Name::Digest(digest))));
+        let Location::Local(local) = format!("oci:a@b@{digest}").parse().unwrap() else {
+            panic!("it is on disk")
+        };
+        assert_eq!(
+            (local.path, local.name),
+            ("a@b".into(), Some(Name::Digest(digest)))
+        );
         assert_eq!("oci:a:b".parse::<Location>().unwrap().place(), "oci:a");
     }
 
     #[test]
     fn mistakes_say_what_is_wrong() {
-        assert!(error("oci:").contains("names no FOLDER"), "{}", error("oci:"));
-        assert!(error("oci-archive:x:").contains("ends with a colon"), "{}", error("oci-archive:x:"));
-        assert!(error("containers-storage:x").contains("not understood"), "{}", error("containers-storage:x"));
-        assert!(error("https://quay.io/x").contains("not understood"), "{}", error("https://quay.io/x"));
+        assert!(
+            error("oci:").contains("names no FOLDER"),
+            "{}",
+            error("oci:")
+        );
+        assert!(
+            error("oci-archive:x:").contains("ends with a colon"),
+            "{}",
+            error("oci-archive:x:")
+        );
+        assert!(
+            error("containers-storage:x").contains("not understood"),
+            "{}",
+            error("containers-storage:x")
+        );
+        assert!(
+            error("https://quay.io/x").contains("not understood"),
+            "{}",
+            error("https://quay.io/x")
+        );
         assert!(
             error("quay.io/Team/app").contains("\"quay.io/Team/app\" is no reference"),
             "{}",
             error("quay.io/Team/app")
         );
-        assert!(error("quay.io/app@sha256:12").contains("is no reference"), "{}", error("quay.io/app@sha256:12"));
+        assert!(
+            error("quay.io/app@sha256:12").contains("is no reference"),
+            "{}",
+            error("quay.io/app@sha256:12")
+        );
         assert!(error("").contains("empty"), "{}", error(""));
     }
 }

@@ -8,12 +8,15 @@ use crate::config::ConfigError;
 
 /// Reads what is to be logged.
 pub(crate) fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
-    EnvFilter::try_new(text).map_err(|error| ConfigError::Invalid(format!("configuration: telemetry.log: {error}")))
+    EnvFilter::try_new(text)
+        .map_err(|error| ConfigError::Invalid(format!("configuration: telemetry.log: {error}")))
 }
 
 /// Starts logging.
 pub(crate) fn start(filter: EnvFilter) {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr);
     if stderr().is_terminal() {
         builder.with_target(false).init();
     } else {

@@ -28,7 +28,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "what went wrong is told to the person who typed the command")]
+#[expect(
+    clippy::print_stderr,
+    reason = "what went wrong is told to the person who typed the command"
+)]
 fn report(failure: &Failure) -> ExitCode {
     if failure.status != Status::Done {
         eprintln!("portolan: {failure}");

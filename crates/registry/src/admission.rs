@@ -27,16 +27,35 @@ pub struct Admitted {
 ///
 /// # Errors
 /// What [`Policy::judge`] says, and what `holdings` fails with.
-pub fn admit(manifest: &Manifest, policy: &Policy, known: &[Finding], holdings: &impl Holdings) -> Result<Admitted> {
-    let Some(Children { taken_in, findings: below }) = take_in(manifest, policy, holdings)? else {
+pub fn admit(
+    manifest: &Manifest,
+    policy: &Policy,
+    known: &[Finding],
+    holdings: &impl Holdings,
+) -> Result<Admitted> {
+    let Some(Children {
+        taken_in,
+        findings: below,
+    }) = take_in(manifest, policy, holdings)?
+    else {
         return Ok(Admitted::default());
     };
     let told: HashSet<_> = below.iter().map(|judged| place(&judged.finding)).collect();
-    let mut own: Vec<_> = known.iter().filter(|finding| !told.contains(&place(finding))).cloned().collect();
+    let mut own: Vec<_> = known
+        .iter()
+        .filter(|finding| !told.contains(&place(finding)))
+        .cloned()
+        .collect();
     own.extend(found(manifest, policy, |digest| holdings.held(digest))?);
-    let mut judged: Vec<_> = own.into_iter().map(|finding| policy.judged(finding)).collect();
+    let mut judged: Vec<_> = own
+        .into_iter()
+        .map(|finding| policy.judged(finding))
+        .collect();
     judged.extend(below);
-    Ok(Admitted { taken_in, findings: settle(judged)? })
+    Ok(Admitted {
+        taken_in,
+        findings: settle(judged)?,
+    })
 }
 
 /// What is found in one document, and about what it names.
@@ -92,7 +111,10 @@ mod tests {
 
     impl Holdings for Readable {
         fn held(&self, digest: &Digest) -> Result<Option<Held>> {
-            Ok(self.read_blob(digest)?.map(|blob| Held { size: blob.len() as u64, media_type: None }))
+            Ok(self.read_blob(digest)?.map(|blob| Held {
+                size: blob.len() as u64,
+                media_type: None,
+            }))
         }
 
         fn holds_manifest(&self, _: &Digest) -> Result<bool> {
@@ -100,7 +122,11 @@ mod tests {
         }
 
         fn read_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
-            Ok(self.0.iter().find(|blob| Digest::sha256(blob) == *digest).cloned())
+            Ok(self
+                .0
+                .iter()
+                .find(|blob| Digest::sha256(blob) == *digest)
+                .cloned())
         }
     }
 
@@ -115,7 +141,13 @@ mod tests {
     #[test]
     fn what_is_held_with_its_size_is_admitted() {
         let image = image("a").layers(["x", "y"]);
-        let admitted = admit(&image.manifest(), &Policy::default(), &[], &Readable(image.blobs())).unwrap();
+        let admitted = admit(
+            &image.manifest(),
+            &Policy::default(),
+            &[],
+            &Readable(image.blobs()),
+        )
+        .unwrap();
         assert_eq!(admitted.findings, []);
     }
 
@@ -133,7 +165,12 @@ mod tests {
     #[test]
     fn wrong_sizes_are_no_better_where_content_may_be_absent() {
         let manifest = image("a").manifest();
-        let held = Blobs(|_: &Digest| Ok(Some(Held { size: 1, media_type: None })));
+        let held = Blobs(|_: &Digest| {
+            Ok(Some(Held {
+                size: 1,
+                media_type: None,
+            }))
+        });
         let error = refused(&manifest, &Policy::from(Preset::Sparse), &held);
         assert_eq!(error.kind(), &Kind::ManifestInvalid);
         assert_eq!(error.detail()["findings"][1]["rule"], "size-mismatch");
@@ -143,7 +180,10 @@ mod tests {
     fn foreign_layers_and_unknown_fields_may_lead_nowhere() {
         let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
         let elsewhere = json!({"digest": Digest::sha256(&blob("z")), "size": 1});
-        let image = image("a").layers([]).layer_of_type(foreign, "x").field("elsewhere", elsewhere);
+        let image = image("a")
+            .layers([])
+            .layer_of_type(foreign, "x")
+            .field("elsewhere", elsewhere);
         let error = refused(&image.manifest(), &Policy::default(), &nothing());
         assert_eq!(error.detail()["findings"][0]["pointer"], "/config");
         assert_eq!(error.kind(), &Kind::ContentMissing);
@@ -153,7 +193,10 @@ mod tests {
     fn a_failing_look_is_passed_on() {
         let held = Blobs(|_: &Digest| Err(Error::new(Kind::Internal, "looking failed")));
         let error = refused(&image("a").manifest(), &Policy::default(), &held);
-        assert_eq!((error.kind(), error.message()), (&Kind::Internal, "looking failed"));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (&Kind::Internal, "looking failed")
+        );
     }
 
     #[test]
@@ -167,7 +210,11 @@ mod tests {
                 count.set(count.get() + usize::from(*digest == subject.digest()));
                 holdings.held(digest)
             });
-            (admit(&image.manifest(), policy, &[], &counting).map(|admitted| admitted.findings.len()), count.get())
+            (
+                admit(&image.manifest(), policy, &[], &counting)
+                    .map(|admitted| admitted.findings.len()),
+                count.get(),
+            )
         };
         assert_eq!(asked(&Policy::default()).1, 0);
         let (told, count) = asked(&Policy::default().with(Rule::MissingSubject, Verdict::Warn));
@@ -185,26 +232,66 @@ mod tests {
                 Bytes::from(format!(r#"{{"schemaVersion":2,"manifests":[],{fields}}}"#))
             })
             .collect();
-        let index = children
+        let index = children.iter().fold(Index::oci(), |index, child| {
+            index.child_of_type(MediaType::OCI_INDEX, child, Some("linux/amd64"))
+        });
+        let admitted = admit(
+            &index.manifest(),
+            &Policy::default(),
+            &[],
+            &Readable(children),
+        )
+        .unwrap();
+        let twice = admitted
+            .findings
             .iter()
-            .fold(Index::oci(), |index, child| index.child_of_type(MediaType::OCI_INDEX, child, Some("linux/amd64")));
-        let admitted = admit(&index.manifest(), &Policy::default(), &[], &Readable(children)).unwrap();
-        let twice = admitted.findings.iter().filter(|judged| judged.finding.rule == Rule::DuplicateKey);
-        assert_eq!(twice.clone().map(|judged| judged.finding.count()).sum::<usize>(), 4000);
-        assert!(twice.clone().all(|judged| judged.finding.document.is_some()));
-        assert!(admitted.findings.len() < 1100, "{}", admitted.findings.len());
+            .filter(|judged| judged.finding.rule == Rule::DuplicateKey);
+        assert_eq!(
+            twice
+                .clone()
+                .map(|judged| judged.finding.count())
+                .sum::<usize>(),
+            4000
+        );
+        assert!(
+            twice
+                .clone()
+                .all(|judged| judged.finding.document.is_some())
+        );
+        assert!(
+            admitted.findings.len() < 1100,
+            "{}",
+            admitted.findings.len()
+        );
         assert_eq!(admitted.taken_in.len(), 40);
     }
 
     #[test]
     fn a_child_that_is_no_manifest_is_told_once() {
         let index = Index::oci().child_of_type(MediaType::OCI_INDEX, b"[]", Some("linux/amd64"));
-        let known = [Finding::new(Rule::UnreadableChild, "/manifests/0", "as somebody has seen")];
+        let known = [Finding::new(
+            Rule::UnreadableChild,
+            "/manifests/0",
+            "as somebody has seen",
+        )];
         let holdings = Readable(vec![Bytes::from_static(b"[]")]);
         let error = admit(&index.manifest(), &Policy::default(), &known, &holdings).unwrap_err();
         let told = error.detail()["findings"].as_array().unwrap();
-        assert_eq!(told.iter().filter(|finding| finding["rule"] == "unreadable-child").count(), 1);
-        assert_eq!((error.kind(), &told[0]["verdict"]), (&Kind::ManifestInvalid, &json!("reject")));
-        assert!(error.message().starts_with("/manifests/0: it was pushed as a blob"), "{error}");
+        assert_eq!(
+            told.iter()
+                .filter(|finding| finding["rule"] == "unreadable-child")
+                .count(),
+            1
+        );
+        assert_eq!(
+            (error.kind(), &told[0]["verdict"]),
+            (&Kind::ManifestInvalid, &json!("reject"))
+        );
+        assert!(
+            error
+                .message()
+                .starts_with("/manifests/0: it was pushed as a blob"),
+            "{error}"
+        );
     }
 }

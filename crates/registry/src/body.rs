@@ -32,12 +32,18 @@ impl Body {
 
     /// A body that comes piece by piece, nobody knows how many.
     pub fn stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self::Stream { pieces: pieces.boxed(), length: None }
+        Self::Stream {
+            pieces: pieces.boxed(),
+            length: None,
+        }
     }
 
     /// A body that comes piece by piece and has `length` bytes, unless it ends with an error.
     pub fn sized(length: u64, pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self::Stream { pieces: pieces.boxed(), length: Some(length) }
+        Self::Stream {
+            pieces: pieces.boxed(),
+            length: Some(length),
+        }
     }
 
     /// Number of bytes that are still to come, where that is known.
@@ -99,7 +105,10 @@ impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(formatter, "Body({} bytes)", bytes.len()),
-            Self::Stream { length: Some(length), .. } => write!(formatter, "Body(stream of {length} bytes)"),
+            Self::Stream {
+                length: Some(length),
+                ..
+            } => write!(formatter, "Body(stream of {length} bytes)"),
             Self::Stream { length: None, .. } => formatter.write_str("Body(stream)"),
         }
     }

@@ -72,7 +72,10 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Context").field("caller", &self.caller).finish_non_exhaustive()
+        formatter
+            .debug_struct("Context")
+            .field("caller", &self.caller)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,12 @@ pub trait Deleter: Send + Sync {
     ///
     /// # Errors
     /// [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown).
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()>;
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()>;
 
     /// Removes a manifest and each tag on it.
     ///

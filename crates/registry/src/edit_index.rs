@@ -62,7 +62,13 @@ pub async fn edit_index(
         let edited = change(current.as_ref().map(|(_, manifest)| manifest))?;
         let previous = current.map(|(digest, _)| digest);
         let error = match put(place, tag, &edited, previous.as_ref()).await {
-            Ok((digest, guarded)) => return Ok(IndexEdit { digest, previous, guarded }),
+            Ok((digest, guarded)) => {
+                return Ok(IndexEdit {
+                    digest,
+                    previous,
+                    guarded,
+                });
+            }
             Err(error) => error,
         };
         if *error.kind() != Kind::PreconditionFailed || attempt == ATTEMPTS {
@@ -83,16 +89,29 @@ fn pause(attempt: u32) -> Result<Duration> {
 
 async fn read(place: &Place, tag: &Tag) -> Result<Option<(Digest, Manifest)>> {
     let (info, bytes) = match place.manifest(&tag.clone().into()).await {
-        Err(error) if matches!(error.kind(), Kind::ManifestUnknown | Kind::RepositoryUnknown) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::ManifestUnknown | Kind::RepositoryUnknown
+            ) =>
+        {
+            return Ok(None);
+        }
         read => read?,
     };
     let claimed = Some(&info.media_type);
-    let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
+    let manifest = Manifest::parse(bytes, claimed)
+        .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
     Ok(Some((info.digest, manifest)))
 }
 
 /// Answers the new digest, and whether the registry has held the precondition.
-async fn put(place: &Place, tag: &Tag, edited: &Edited, previous: Option<&Digest>) -> Result<(Digest, bool)> {
+async fn put(
+    place: &Place,
+    tag: &Tag,
+    edited: &Edited,
+    previous: Option<&Digest>,
+) -> Result<(Digest, bool)> {
     let precondition = match previous {
         Some(digest) => Precondition::At(vec![digest.clone()]),
         None => Precondition::Absent,
@@ -103,25 +122,46 @@ async fn put(place: &Place, tag: &Tag, edited: &Edited, previous: Option<&Digest
     }
     let current = read(place, tag).await?.map(|(digest, _)| digest);
     if current.as_ref() != previous {
-        return Err(Error::new(Kind::PreconditionFailed, "the tag has moved meanwhile"));
+        return Err(Error::new(
+            Kind::PreconditionFailed,
+            "the tag has moved meanwhile",
+        ));
     }
     let digest = put_if(place, tag, edited, Precondition::None).await?;
     sleep(pause(SETTLING)?).await;
     match read(place, tag).await? {
         Some((current, _)) if current == digest => Ok((digest, false)),
-        _ => Err(Error::new(Kind::PreconditionFailed, "the tag was moved by somebody else meanwhile")),
+        _ => Err(Error::new(
+            Kind::PreconditionFailed,
+            "the tag was moved by somebody else meanwhile",
+        )),
     }
 }
 
 /// Answers where the tag points then, which is elsewhere than to `edited` where the registry converts what is pushed.
-async fn put_if(place: &Place, tag: &Tag, edited: &Edited, precondition: Precondition) -> Result<Digest> {
-    let Place { registry, context, repository, .. } = place;
+async fn put_if(
+    place: &Place,
+    tag: &Tag,
+    edited: &Edited,
+    precondition: Precondition,
+) -> Result<Digest> {
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
     let options = PutManifest {
         media_type: Some(edited.media_type.clone()),
-        tags: vec![TagUpdate { tag: tag.clone(), precondition }],
+        tags: vec![TagUpdate {
+            tag: tag.clone(),
+            precondition,
+        }],
         ..PutManifest::default()
     };
-    let outcome = registry.put_manifest(context, repository, edited.bytes.clone(), options).await?;
+    let outcome = registry
+        .put_manifest(context, repository, edited.bytes.clone(), options)
+        .await?;
     Ok(outcome.normalised.unwrap_or(outcome.digest))
 }
 
@@ -144,7 +184,12 @@ mod tests {
     }
 
     fn of(registry: Arc<dyn Registry>) -> Place {
-        Place { registry, context: Context::anonymous(), repository: repository("team/app"), name: "team/app".into() }
+        Place {
+            registry,
+            context: Context::anonymous(),
+            repository: repository("team/app"),
+            name: "team/app".into(),
+        }
     }
 
     /// Adds a child, whatever is there.
@@ -153,12 +198,18 @@ mod tests {
             let media_type = Index::oci().media_type();
             let mut draft = current.map_or_else(|| Draft::index(&media_type), Draft::of);
             draft.add_child(&child);
-            Ok(Edited { media_type, bytes: draft.to_bytes() })
+            Ok(Edited {
+                media_type,
+                bytes: draft.to_bytes(),
+            })
         }
     }
 
     async fn children(place: &Place) -> usize {
-        let (_, index) = read(place, &tag("v1")).await.unwrap().expect("the index is there");
+        let (_, index) = read(place, &tag("v1"))
+            .await
+            .unwrap()
+            .expect("the index is there");
         index.children().len()
     }
 
@@ -169,9 +220,14 @@ mod tests {
         let mut edits = Vec::new();
         for name in names {
             let (place, image) = (place.clone(), image(&name));
-            Repository::of(&place.registry, "team/app").image(&image, &[]).await;
+            Repository::of(&place.registry, "team/app")
+                .image(&image, &[])
+                .await;
             edits.push(tokio::spawn(async move {
-                edit_index(&place, &tag("v1"), adding(image.descriptor())).await.unwrap().guarded
+                edit_index(&place, &tag("v1"), adding(image.descriptor()))
+                    .await
+                    .unwrap()
+                    .guarded
             }));
         }
         for edit in edits {
@@ -183,30 +239,49 @@ mod tests {
     #[tokio::test]
     async fn says_where_the_tag_was() {
         let place = place();
-        Repository::of(&place.registry, "team/app").image(&image("a"), &[]).await;
+        Repository::of(&place.registry, "team/app")
+            .image(&image("a"), &[])
+            .await;
         let change = adding(image("a").descriptor());
         let first = edit_index(&place, &tag("v1"), &change).await.unwrap();
         let second = edit_index(&place, &tag("v1"), &change).await.unwrap();
-        assert_eq!((first.previous, second.previous), (None, Some(first.digest)));
+        assert_eq!(
+            (first.previous, second.previous),
+            (None, Some(first.digest))
+        );
         assert_eq!(children(&place).await, 2);
     }
 
     #[tokio::test]
     async fn says_where_the_tag_is_that_the_registry_has_normalised() {
         let rule = PolicyRule::new("**", Policy::default().normalising(Format::Oci)).unwrap();
-        let place = of(Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])));
+        let place = of(Arc::new(Policies::new(
+            Arc::new(MemoryRegistry::new()),
+            vec![rule],
+        )));
         let docker = image("a").docker();
-        Repository::of(&place.registry, "team/app").image(&docker, &[]).await;
-        let edit = edit_index(&place, &tag("v1"), adding(docker.descriptor())).await.unwrap();
-        let (tagged, index) = read(&place, &tag("v1")).await.unwrap().expect("the index is there");
+        Repository::of(&place.registry, "team/app")
+            .image(&docker, &[])
+            .await;
+        let edit = edit_index(&place, &tag("v1"), adding(docker.descriptor()))
+            .await
+            .unwrap();
+        let (tagged, index) = read(&place, &tag("v1"))
+            .await
+            .unwrap()
+            .expect("the index is there");
         assert_eq!(edit.digest, tagged);
-        assert_eq!(index.children()[0].descriptor.media_type, Some(MediaType::OCI_MANIFEST.into()));
+        assert_eq!(
+            index.children()[0].descriptor.media_type,
+            Some(MediaType::OCI_MANIFEST.into())
+        );
     }
 
     #[tokio::test]
     async fn a_change_that_is_not_wanted_changes_nothing() {
         let place = place();
-        let refuse = |_: Option<&Manifest>| Err(Error::new(Kind::ManifestUnknown, "nothing to change"));
+        let refuse =
+            |_: Option<&Manifest>| Err(Error::new(Kind::ManifestUnknown, "nothing to change"));
         let error = edit_index(&place, &tag("v1"), refuse).await.unwrap_err();
         assert_eq!(*error.kind(), Kind::ManifestUnknown);
         assert!(read(&place, &tag("v1")).await.unwrap().is_none());

@@ -93,9 +93,10 @@ impl Kind {
             Self::ManifestInvalid => ErrorCode::ManifestInvalid,
             Self::DigestInvalid => ErrorCode::DigestInvalid,
             Self::SizeInvalid | Self::TooLarge => ErrorCode::SizeInvalid,
-            Self::OutOfOrder { .. } | Self::RangeUnsatisfiable { .. } | Self::BodyIncomplete | Self::BodyTimeout => {
-                ErrorCode::BlobUploadInvalid
-            }
+            Self::OutOfOrder { .. }
+            | Self::RangeUnsatisfiable { .. }
+            | Self::BodyIncomplete
+            | Self::BodyTimeout => ErrorCode::BlobUploadInvalid,
             Self::PreconditionFailed | Self::Referenced | Self::Denied => ErrorCode::Denied,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Unsupported => ErrorCode::Unsupported,
@@ -109,7 +110,12 @@ impl Kind {
 impl Error {
     /// An error without detail.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: Value::Null, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            detail: Value::Null,
+            source: None,
+        }
     }
 
     /// A failure of this registry, while it was doing what `message` says.
@@ -125,8 +131,11 @@ impl Error {
 
     /// No such manifest or tag in this repository.
     pub fn manifest_unknown(repository: &RepositoryName, reference: impl fmt::Display) -> Self {
-        Self::new(Kind::ManifestUnknown, "this repository has no such manifest")
-            .with_detail(json!({"repository": repository.as_str(), "reference": reference.to_string()}))
+        Self::new(
+            Kind::ManifestUnknown,
+            "this repository has no such manifest",
+        )
+        .with_detail(json!({"repository": repository.as_str(), "reference": reference.to_string()}))
     }
 
     /// No such repository.
@@ -144,14 +153,20 @@ impl Error {
 
     /// A piece begins elsewhere than where the session stands, at `offset`.
     pub fn out_of_order(offset: u64, begins_at: u64) -> Self {
-        let message = format!("the session has {offset} bytes, so the next piece begins there and not at {begins_at}");
-        Self::new(Kind::OutOfOrder { offset }, message).with_detail(json!({"received": offset, "beginsAt": begins_at}))
+        let message = format!(
+            "the session has {offset} bytes, so the next piece begins there and not at {begins_at}"
+        );
+        Self::new(Kind::OutOfOrder { offset }, message)
+            .with_detail(json!({"received": offset, "beginsAt": begins_at}))
     }
 
     /// The content hashes to something else than was claimed.
     pub fn digest_mismatch(claimed: &Digest, computed: &Digest) -> Self {
-        Self::new(Kind::DigestInvalid, "the content does not have the digest that was claimed for it")
-            .with_detail(json!({"claimed": claimed, "computed": computed}))
+        Self::new(
+            Kind::DigestInvalid,
+            "the content does not have the digest that was claimed for it",
+        )
+        .with_detail(json!({"claimed": claimed, "computed": computed}))
     }
 
     /// The digest is of an algorithm that is known by name alone.
@@ -170,7 +185,8 @@ impl Error {
             ManifestError::Schema1 => "schema-1",
             ManifestError::UnknownKind => "unknown-kind",
         };
-        Self::new(Kind::ManifestInvalid, error.to_string()).with_detail(json!({"mediaType": claimed, "reason": reason}))
+        Self::new(Kind::ManifestInvalid, error.to_string())
+            .with_detail(json!({"mediaType": claimed, "reason": reason}))
     }
 
     /// A tag is at `actual`, which is not what its update expects.
@@ -181,8 +197,11 @@ impl Error {
             Precondition::Present => "present".into(),
             Precondition::At(digests) => json!(digests),
         };
-        Self::new(Kind::PreconditionFailed, "the tag is not where the request expects it; look at it again")
-            .with_detail(json!({"tag": update.tag.as_str(), "expected": expected, "actual": actual}))
+        Self::new(
+            Kind::PreconditionFailed,
+            "the tag is not where the request expects it; look at it again",
+        )
+        .with_detail(json!({"tag": update.tag.as_str(), "expected": expected, "actual": actual}))
     }
 
     /// The content stays because stored manifests name it; the first [`Parent::MOST_TOLD`] are told.
@@ -201,7 +220,10 @@ impl Error {
     /// The same error, its sentence beginning with what was being done.
     #[must_use]
     pub fn while_doing(self, what: impl fmt::Display) -> Self {
-        Self { message: format!("{what}: {}", self.message), ..self }
+        Self {
+            message: format!("{what}: {}", self.message),
+            ..self
+        }
     }
 
     /// The same error with detail for machines.
@@ -213,12 +235,21 @@ impl Error {
     /// The same error with what caused it.
     #[must_use]
     pub fn with_source(self, source: impl Into<Source>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
     }
 
     /// Whether the same call may succeed later: the other side was busy, or could not be heard.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::TooManyRequests { .. } | Kind::BodyIncomplete | Kind::BodyTimeout)
+        matches!(
+            self.kind,
+            Kind::Unavailable
+                | Kind::TooManyRequests { .. }
+                | Kind::BodyIncomplete
+                | Kind::BodyTimeout
+        )
     }
 
     /// What went wrong.

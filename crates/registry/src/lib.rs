@@ -39,7 +39,10 @@ pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, wanted_
 pub use referrers::{referrer_descriptor, referrers_page};
 pub use take_in::{Holdings, MAX_MANIFEST_BYTES, TakenIn};
 pub use verify::verified;
-pub use writer::{Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer, verified_digest};
+pub use writer::{
+    Mount, Precondition, PutManifest, PutOutcome, TagUpdate, Upload, UploadId, Writer,
+    verified_digest,
+};
 
 /// Everything that a registry does; implemented by whatever has the four parts.
 pub trait Registry: Reader + Writer + Lister + Deleter {}

@@ -10,7 +10,9 @@ use portolan_model::lint::{Answer, Held, Limits, Lint, Seek, Tree, Want};
 use portolan_model::{Digest, Manifest, MediaType, Reference, RepositoryName};
 
 use crate::copy::Place;
-use crate::{Body, Context, Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, Reader, Result, verified_digest};
+use crate::{
+    Body, Context, Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, Reader, Result, verified_digest,
+};
 
 /// Things that are looked at at the same time.
 const AT_ONCE: usize = 8;
@@ -29,7 +31,12 @@ pub async fn lint(place: &Place, reference: &Reference, limits: Limits) -> Resul
         Error::manifest_unreadable(Some(&info.media_type), &error)
             .while_doing(format!("reading {}", place.at(&info.digest)))
     })?;
-    walk(place, Lint::new(info.digest, manifest, limits), Stage::Stored).await
+    walk(
+        place,
+        Lint::new(info.digest, manifest, limits),
+        Stage::Stored,
+    )
+    .await
 }
 
 /// The same for a document that is still to be stored under `digest`. A child that was pushed as a blob is read as the
@@ -37,7 +44,12 @@ pub async fn lint(place: &Place, reference: &Reference, limits: Limits) -> Resul
 ///
 /// # Errors
 /// Failures of the registry itself alone.
-pub async fn lint_document(place: &Place, digest: Digest, manifest: Manifest, limits: Limits) -> Result<Tree> {
+pub async fn lint_document(
+    place: &Place,
+    digest: Digest,
+    manifest: Manifest,
+    limits: Limits,
+) -> Result<Tree> {
     walk(place, Lint::new(digest, manifest, limits), Stage::Pushed).await
 }
 
@@ -51,9 +63,21 @@ enum Stage {
 }
 
 async fn walk(place: &Place, lint: Lint, stage: Stage) -> Result<Tree> {
-    let Place { registry, context, repository, .. } = place;
-    let look = Look { reader: &**registry, context, repository, stage };
-    let unread = |(digest, error): (Digest, Error)| error.while_doing(format!("looking at {}", place.at(&digest)));
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
+    let look = Look {
+        reader: &**registry,
+        context,
+        repository,
+        stage,
+    };
+    let unread = |(digest, error): (Digest, Error)| {
+        error.while_doing(format!("looking at {}", place.at(&digest)))
+    };
     look.through(lint).await.map_err(unread)
 }
 
@@ -79,7 +103,9 @@ impl Look<'_> {
             {
                 looks.push_back(self.named(want));
             }
-            let Some(look) = looks.next().await else { return Ok(lint.finish()) };
+            let Some(look) = looks.next().await else {
+                return Ok(lint.finish());
+            };
             let (want, answer) = look?;
             lint.supply(&want, answer);
         }
@@ -104,11 +130,17 @@ impl Look<'_> {
 
     async fn manifest(self, want: &Want) -> Result<Answer> {
         let reference = want.digest.clone().into();
-        let read = self.reader.get_manifest(self.context, self.repository, &reference).await;
+        let read = self
+            .reader
+            .get_manifest(self.context, self.repository, &reference)
+            .await;
         match unless_absent(read)? {
             Some(read) => {
                 let media_type = stored_type(&read.info, want).cloned();
-                let held = Held { size: read.info.size, media_type: Some(read.info.media_type) };
+                let held = Held {
+                    size: read.info.size,
+                    media_type: Some(read.info.media_type),
+                };
                 as_manifest(held, read.body, &want.digest, media_type.as_ref()).await
             }
             None if self.stage == Stage::Pushed => self.blob_as_manifest(want).await,
@@ -117,22 +149,42 @@ impl Look<'_> {
     }
 
     async fn blob_as_manifest(self, want: &Want) -> Result<Answer> {
-        let read = self.reader.get_blob(self.context, self.repository, &want.digest, None).await;
-        let Some(read) = unless_absent(read)? else { return Ok(Answer::Absent) };
-        let held = Held { size: read.size, media_type: want.media_type.clone() };
+        let read = self
+            .reader
+            .get_blob(self.context, self.repository, &want.digest, None)
+            .await;
+        let Some(read) = unless_absent(read)? else {
+            return Ok(Answer::Absent);
+        };
+        let held = Held {
+            size: read.size,
+            media_type: want.media_type.clone(),
+        };
         as_manifest(held, read.body, &want.digest, want.media_type.as_ref()).await
     }
 
     async fn config(self, digest: &Digest) -> Result<Answer> {
-        let read = self.reader.get_blob(self.context, self.repository, digest, None).await;
-        let Some(read) = unless_absent(read)? else { return Ok(Answer::Absent) };
-        let held = Held { size: read.size, media_type: None };
+        let read = self
+            .reader
+            .get_blob(self.context, self.repository, digest, None)
+            .await;
+        let Some(read) = unless_absent(read)? else {
+            return Ok(Answer::Absent);
+        };
+        let held = Held {
+            size: read.size,
+            media_type: None,
+        };
         Ok(Answer::Content(held, whole(read.body, digest).await?.ok()))
     }
 
     /// Whether something is there, asked where it more probably is first.
     async fn either(self, digest: &Digest, manifest_first: bool) -> Result<Answer> {
-        let first = if manifest_first { self.head_manifest(digest).await? } else { self.head_blob(digest).await? };
+        let first = if manifest_first {
+            self.head_manifest(digest).await?
+        } else {
+            self.head_blob(digest).await?
+        };
         match first {
             Answer::Absent if manifest_first => self.head_blob(digest).await,
             Answer::Absent => self.head_manifest(digest).await,
@@ -141,25 +193,51 @@ impl Look<'_> {
     }
 
     async fn head_blob(self, digest: &Digest) -> Result<Answer> {
-        let info = unless_absent(self.reader.head_blob(self.context, self.repository, digest).await)?;
-        Ok(info.map_or(Answer::Absent, |info| Answer::Content(Held { size: info.size, media_type: None }, None)))
+        let info = unless_absent(
+            self.reader
+                .head_blob(self.context, self.repository, digest)
+                .await,
+        )?;
+        Ok(info.map_or(Answer::Absent, |info| {
+            Answer::Content(
+                Held {
+                    size: info.size,
+                    media_type: None,
+                },
+                None,
+            )
+        }))
     }
 
     async fn head_manifest(self, digest: &Digest) -> Result<Answer> {
         let reference = digest.clone().into();
-        let info = unless_absent(self.reader.head_manifest(self.context, self.repository, &reference).await)?;
-        let held = info.map(|info| Held { size: info.size, media_type: Some(info.media_type) });
+        let info = unless_absent(
+            self.reader
+                .head_manifest(self.context, self.repository, &reference)
+                .await,
+        )?;
+        let held = info.map(|info| Held {
+            size: info.size,
+            media_type: Some(info.media_type),
+        });
         Ok(held.map_or(Answer::Absent, |held| Answer::Content(held, None)))
     }
 }
 
 /// The type that it is served with; the descriptor's where that says nothing.
 fn stored_type<'a>(info: &'a ManifestInfo, want: &'a Want) -> Option<&'a MediaType> {
-    Some(&info.media_type).filter(|media_type| !media_type.is_generic()).or(want.media_type.as_ref())
+    Some(&info.media_type)
+        .filter(|media_type| !media_type.is_generic())
+        .or(want.media_type.as_ref())
 }
 
 /// A manifest that is read as `media_type`.
-async fn as_manifest(held: Held, body: Body, digest: &Digest, media_type: Option<&MediaType>) -> Result<Answer> {
+async fn as_manifest(
+    held: Held,
+    body: Body,
+    digest: &Digest,
+    media_type: Option<&MediaType>,
+) -> Result<Answer> {
     let manifest = match whole(body, digest).await? {
         Ok(bytes) => Manifest::parse(bytes, media_type).map_err(|error| error.to_string()),
         Err(reason) => Err(reason),
@@ -175,7 +253,12 @@ async fn whole(body: Body, digest: &Digest) -> Result<Result<Bytes, String>> {
     };
     match collected {
         Ok(bytes) => Ok(Ok(bytes)),
-        Err(error) if matches!(error.kind(), Kind::TooLarge | Kind::DigestInvalid | Kind::SizeInvalid) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::TooLarge | Kind::DigestInvalid | Kind::SizeInvalid
+            ) =>
+        {
             Ok(Err(error.message().to_owned()))
         }
         Err(error) => Err(error),
@@ -187,7 +270,10 @@ fn unless_absent<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) => match error.kind() {
-            Kind::ManifestUnknown | Kind::BlobUnknown | Kind::RepositoryUnknown | Kind::DigestInvalid => Ok(None),
+            Kind::ManifestUnknown
+            | Kind::BlobUnknown
+            | Kind::RepositoryUnknown
+            | Kind::DigestInvalid => Ok(None),
             _ => Err(error),
         },
     }

@@ -12,13 +12,22 @@ pub trait Lister: Send + Sync {
     ///
     /// # Errors
     /// Failures of the registry itself alone.
-    async fn repositories(&self, context: &Context, page: &PageRequest) -> Result<Page<RepositoryName>>;
+    async fn repositories(
+        &self,
+        context: &Context,
+        page: &PageRequest,
+    ) -> Result<Page<RepositoryName>>;
 
     /// The tags of a repository.
     ///
     /// # Errors
     /// [`Kind::RepositoryUnknown`](crate::Kind::RepositoryUnknown).
-    async fn tags(&self, context: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>>;
+    async fn tags(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>>;
 
     /// Descriptors of the manifests whose subject is `digest`, with type, artifact type and
     /// annotations, ordered by digest. None for a repository or digest that nobody knows.

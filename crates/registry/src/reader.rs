@@ -28,7 +28,12 @@ pub trait Reader: Send + Sync {
     ///
     /// # Errors
     /// [`Kind::BlobUnknown`](crate::Kind::BlobUnknown).
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo>;
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo>;
 
     /// The manifest's exact bytes. A digest stored as a blob is served here too, while a stored
     /// index of the repository names it in `manifests`, with the type that its descriptor gives.
@@ -97,5 +102,9 @@ pub struct ManifestRead {
 /// # Errors
 /// [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable).
 pub fn wanted_bytes(range: Option<ByteRange>, size: u64) -> Result<Range<u64>> {
-    range.map_or(Ok(0..size), |range| range.within(size).map_err(|_| Error::range_unsatisfiable(size)))
+    range.map_or(Ok(0..size), |range| {
+        range
+            .within(size)
+            .map_err(|_| Error::range_unsatisfiable(size))
+    })
 }

@@ -9,18 +9,30 @@ const PAGE_BYTES: usize = 2 << 20;
 
 /// The descriptor under which a list of referrers shows `manifest`, stored as `digest`.
 pub fn referrer_descriptor(manifest: &Manifest, digest: &Digest) -> Descriptor {
-    let annotations = manifest.annotations().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let annotations = manifest
+        .annotations()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
     Descriptor {
         artifact_type: manifest.artifact_type(),
         annotations: annotations.collect(),
-        ..Descriptor::new(manifest.media_type().clone(), digest.clone(), manifest.bytes().len() as u64)
+        ..Descriptor::new(
+            manifest.media_type().clone(),
+            digest.clone(),
+            manifest.bytes().len() as u64,
+        )
     }
 }
 
 /// The page that `descriptors`, in order, begin: up to `limit` of them, and no more than stay well
 /// below the 4 MiB that clients read, but one at least. No more are taken than are needed to know.
-pub fn referrers_page(descriptors: impl IntoIterator<Item = Descriptor>, limit: usize) -> Page<Descriptor> {
-    let mut page = Page { items: Vec::<Descriptor>::new(), next: None };
+pub fn referrers_page(
+    descriptors: impl IntoIterator<Item = Descriptor>,
+    limit: usize,
+) -> Page<Descriptor> {
+    let mut page = Page {
+        items: Vec::<Descriptor>::new(),
+        next: None,
+    };
     let mut bytes = 0;
     for descriptor in descriptors {
         bytes += serde_json::to_vec(&descriptor).map_or(0, |text| text.len());
@@ -42,7 +54,9 @@ mod tests {
     fn referrers(count: usize, annotation: usize) -> Vec<Descriptor> {
         let named = |name: usize| {
             let annotations = serde_json::json!({"a": "x".repeat(annotation)});
-            image(&name.to_string()).field("annotations", annotations).manifest()
+            image(&name.to_string())
+                .field("annotations", annotations)
+                .manifest()
         };
         (0..count)
             .map(named)
@@ -54,9 +68,24 @@ mod tests {
     fn a_page_ends_at_its_limit() {
         let all = referrers(3, 1);
         let page = referrers_page(all.clone(), 2);
-        assert_eq!((&page.items[..], page.next), (&all[..2], Some(all[1].digest.to_string())));
-        assert_eq!(referrers_page(all.clone(), 3), Page { items: all.clone(), next: None });
-        assert_eq!(referrers_page(all, 0), Page { items: Vec::new(), next: None });
+        assert_eq!(
+            (&page.items[..], page.next),
+            (&all[..2], Some(all[1].digest.to_string()))
+        );
+        assert_eq!(
+            referrers_page(all.clone(), 3),
+            Page {
+                items: all.clone(),
+                next: None
+            }
+        );
+        assert_eq!(
+            referrers_page(all, 0),
+            Page {
+                items: Vec::new(),
+                next: None
+            }
+        );
     }
 
     #[test]

@@ -60,7 +60,11 @@ pub(crate) struct Children {
 ///
 /// # Errors
 /// What `holdings` fails with.
-pub(crate) fn take_in(manifest: &Manifest, policy: &Policy, holdings: &impl Holdings) -> Result<Option<Children>> {
+pub(crate) fn take_in(
+    manifest: &Manifest,
+    policy: &Policy,
+    holdings: &impl Holdings,
+) -> Result<Option<Children>> {
     let mut walk = Walk {
         policy,
         holdings,
@@ -70,14 +74,29 @@ pub(crate) fn take_in(manifest: &Manifest, policy: &Policy, holdings: &impl Hold
         is_complete: true,
     };
     walk.children(manifest, None, 0)?;
-    let Walk { taken_in, notes, is_complete, .. } = walk;
-    let findings = notes.finish_in(OTHER_DOCUMENTS).into_iter().map(|finding| judged(finding, policy));
-    Ok(is_complete.then(|| Children { taken_in, findings: findings.collect() }))
+    let Walk {
+        taken_in,
+        notes,
+        is_complete,
+        ..
+    } = walk;
+    let findings = notes
+        .finish_in(OTHER_DOCUMENTS)
+        .into_iter()
+        .map(|finding| judged(finding, policy));
+    Ok(is_complete.then(|| Children {
+        taken_in,
+        findings: findings.collect(),
+    }))
 }
 
 /// Whether `child` is to be stored as a manifest, if it is not one already.
 fn claims_to_be_a_manifest(child: &Child) -> bool {
-    let known = child.descriptor.media_type.as_ref().is_some_and(portolan_model::MediaType::is_known_manifest);
+    let known = child
+        .descriptor
+        .media_type
+        .as_ref()
+        .is_some_and(portolan_model::MediaType::is_known_manifest);
     child.kind == ChildKind::Manifest && known
 }
 
@@ -93,53 +112,101 @@ struct Walk<'a, H> {
 
 impl<H: Holdings> Walk<'_, H> {
     /// Looks at the children of a document; the one that is put has no digest here.
-    fn children(&mut self, parent: &Manifest, document: Option<&Digest>, depth: usize) -> Result<()> {
-        for child in parent.children().iter().filter(|child| claims_to_be_a_manifest(child)) {
+    fn children(
+        &mut self,
+        parent: &Manifest,
+        document: Option<&Digest>,
+        depth: usize,
+    ) -> Result<()> {
+        for child in parent
+            .children()
+            .iter()
+            .filter(|child| claims_to_be_a_manifest(child))
+        {
             let digest = &child.descriptor.digest;
             if !self.seen.insert(digest.clone()) || self.holdings.holds_manifest(digest)? {
                 continue;
             }
-            let Some(held) = self.holdings.held(digest)? else { continue };
+            let Some(held) = self.holdings.held(digest)? else {
+                continue;
+            };
             match self.read(child, &held, depth + 1)? {
                 Ok(Some(manifest)) => self.child(digest, manifest, depth + 1)?,
                 Ok(None) => self.is_complete = false,
-                Err((rule, reason)) => self.notes.take(refused(rule, child, document, &held, &reason)),
+                Err((rule, reason)) => self
+                    .notes
+                    .take(refused(rule, child, document, &held, &reason)),
             }
         }
         Ok(())
     }
 
     /// The child as a manifest, or why it is none; nothing if its bytes are not at hand.
-    fn read(&self, child: &Child, held: &Held, depth: usize) -> Result<Result<Option<Manifest>, (Rule, String)>> {
+    fn read(
+        &self,
+        child: &Child,
+        held: &Held,
+        depth: usize,
+    ) -> Result<Result<Option<Manifest>, (Rule, String)>> {
         if depth > MAX_DEPTH {
-            return Ok(Err((Rule::TreeTooDeep, format!("it is nested more than {MAX_DEPTH} levels deep"))));
+            return Ok(Err((
+                Rule::TreeTooDeep,
+                format!("it is nested more than {MAX_DEPTH} levels deep"),
+            )));
         }
         if held.size > MAX_MANIFEST_BYTES as u64 {
-            let reason = format!("it has {} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}", held.size);
+            let reason = format!(
+                "it has {} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}",
+                held.size
+            );
             return Ok(Err((Rule::UnreadableChild, reason)));
         }
-        let Some(bytes) = self.holdings.read_blob(&child.descriptor.digest)? else { return Ok(Ok(None)) };
+        let Some(bytes) = self.holdings.read_blob(&child.descriptor.digest)? else {
+            return Ok(Ok(None));
+        };
         let claimed = child.descriptor.media_type.as_ref();
         let read = Manifest::parse(bytes, claimed);
-        let unreadable = |error| (Rule::UnreadableChild, Error::manifest_unreadable(claimed, &error).to_string());
+        let unreadable = |error| {
+            (
+                Rule::UnreadableChild,
+                Error::manifest_unreadable(claimed, &error).to_string(),
+            )
+        };
         Ok(read.map(Some).map_err(unreadable))
     }
 
     fn child(&mut self, digest: &Digest, manifest: Manifest, depth: usize) -> Result<()> {
         self.children(&manifest, Some(digest), depth)?;
         for finding in found(&manifest, self.policy, |digest| self.holdings.held(digest))? {
-            self.notes.take(Finding { document: Some(digest.clone()), ..finding });
+            self.notes.take(Finding {
+                document: Some(digest.clone()),
+                ..finding
+            });
         }
-        self.taken_in.push(TakenIn { digest: digest.clone(), manifest });
+        self.taken_in.push(TakenIn {
+            digest: digest.clone(),
+            manifest,
+        });
         Ok(())
     }
 }
 
 /// A child that refuses its parent.
-fn refused(rule: Rule, child: &Child, document: Option<&Digest>, held: &Held, reason: &str) -> Finding {
-    let Child { pointer, descriptor, .. } = child;
-    let message =
-        format!("it was pushed as a blob and cannot be taken in as the manifest that it is said to be: {reason}");
+fn refused(
+    rule: Rule,
+    child: &Child,
+    document: Option<&Digest>,
+    held: &Held,
+    reason: &str,
+) -> Finding {
+    let Child {
+        pointer,
+        descriptor,
+        ..
+    } = child;
+    let message = format!(
+        "it was pushed as a blob and cannot be taken in as the manifest that it is said to be: {reason}"
+    );
     Finding {
         document: document.cloned(),
         digest: Some(descriptor.digest.clone()),
@@ -153,7 +220,10 @@ fn refused(rule: Rule, child: &Child, document: Option<&Digest>, held: &Held, re
 /// What cannot be taken in is the one thing that is found here about a tree, and is no matter of policy.
 fn judged(finding: Finding, policy: &Policy) -> Judged {
     match finding.rule.reach() {
-        Reach::Tree => Judged { verdict: Verdict::Reject, finding },
+        Reach::Tree => Judged {
+            verdict: Verdict::Reject,
+            finding,
+        },
         _ => policy.judged(finding),
     }
 }

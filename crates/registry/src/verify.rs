@@ -18,8 +18,17 @@ pub fn verified(digest: &Digest, size: Option<u64>, body: Body) -> Body {
         return failed(Error::digest_unverifiable(digest));
     };
     let length = size.or(body.length());
-    let check = Check { digest: digest.clone(), size, hasher, seen: 0, held: None, body: Some(body) };
-    let pieces = stream::unfold(check, |mut check| async move { Some((check.next().await?, check)) });
+    let check = Check {
+        digest: digest.clone(),
+        size,
+        hasher,
+        seen: 0,
+        held: None,
+        body: Some(body),
+    };
+    let pieces = stream::unfold(check, |mut check| async move {
+        Some((check.next().await?, check))
+    });
     match length {
         Some(length) => Body::sized(length, pieces),
         None => Body::stream(pieces),
@@ -43,7 +52,9 @@ struct Check {
 impl Check {
     async fn next(&mut self) -> Option<Result<Bytes>> {
         loop {
-            let Some(piece) = self.body.as_mut()?.next().await else { return self.end() };
+            let Some(piece) = self.body.as_mut()?.next().await else {
+                return self.end();
+            };
             match piece.and_then(|piece| self.take(piece)) {
                 Ok(None) => (),
                 Ok(Some(piece)) => return Some(Ok(piece)),
@@ -87,7 +98,10 @@ impl Check {
 
     fn wrong_size(&self, about: &str) -> Error {
         let size = self.size.unwrap_or_default();
-        let message = format!("{} should have {size} bytes, and has {about}{}", self.digest, self.seen);
+        let message = format!(
+            "{} should have {size} bytes, and has {about}{}",
+            self.digest, self.seen
+        );
         Error::new(Kind::SizeInvalid, message)
     }
 }
@@ -99,7 +113,12 @@ mod tests {
     use super::*;
 
     fn pieces(texts: &[&'static str]) -> Body {
-        Body::stream(stream::iter(texts.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect::<Vec<_>>()))
+        Body::stream(stream::iter(
+            texts
+                .iter()
+                .map(|text| Ok(Bytes::from_static(text.as_bytes())))
+                .collect::<Vec<_>>(),
+        ))
     }
 
     /// What comes of a body that is said to be `promised`, and the error that it ends with.
@@ -117,29 +136,59 @@ mod tests {
 
     #[tokio::test]
     async fn right_content_comes_through() {
-        assert_eq!(outcome("abcd", None, pieces(&["ab", "", "cd"])).await, ("abcd".into(), None));
-        assert_eq!(outcome("abcd", Some(4), Bytes::from("abcd").into()).await, ("abcd".into(), None));
-        assert_eq!(outcome("", Some(0), Body::empty()).await, (String::new(), None));
+        assert_eq!(
+            outcome("abcd", None, pieces(&["ab", "", "cd"])).await,
+            ("abcd".into(), None)
+        );
+        assert_eq!(
+            outcome("abcd", Some(4), Bytes::from("abcd").into()).await,
+            ("abcd".into(), None)
+        );
+        assert_eq!(
+            outcome("", Some(0), Body::empty()).await,
+            (String::new(), None)
+        );
         let sha512 = Digest::of(&Algorithm::Sha512, b"ab").unwrap();
-        assert_eq!(verified(&sha512, None, pieces(&["a", "b"])).collect(9).await.unwrap(), "ab");
+        assert_eq!(
+            verified(&sha512, None, pieces(&["a", "b"]))
+                .collect(9)
+                .await
+                .unwrap(),
+            "ab"
+        );
     }
 
     #[tokio::test]
     async fn the_last_piece_of_wrong_content_is_never_seen() {
         let wrong = (String::from("ab"), Some(Kind::DigestInvalid));
         assert_eq!(outcome("abcd", None, pieces(&["ab", "ce"])).await, wrong);
-        assert_eq!(outcome("abcd", None, pieces(&["abcd", "ef"])).await, ("abcd".into(), Some(Kind::DigestInvalid)));
+        assert_eq!(
+            outcome("abcd", None, pieces(&["abcd", "ef"])).await,
+            ("abcd".into(), Some(Kind::DigestInvalid))
+        );
         let short = ("ab".into(), Some(Kind::SizeInvalid));
         assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "c"])).await, short);
-        assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "cde"])).await, (String::new(), Some(Kind::SizeInvalid)));
+        assert_eq!(
+            outcome("abcd", Some(4), pieces(&["ab", "cde"])).await,
+            (String::new(), Some(Kind::SizeInvalid))
+        );
     }
 
     #[tokio::test]
     async fn an_error_and_an_unknown_algorithm_end_it() {
-        let broken = Body::stream(stream::iter([Ok("ab".into()), Err(Error::new(Kind::BodyIncomplete, "cut"))]));
-        assert_eq!(outcome("abcd", None, broken).await, (String::new(), Some(Kind::BodyIncomplete)));
+        let broken = Body::stream(stream::iter([
+            Ok("ab".into()),
+            Err(Error::new(Kind::BodyIncomplete, "cut")),
+        ]));
+        assert_eq!(
+            outcome("abcd", None, broken).await,
+            (String::new(), Some(Kind::BodyIncomplete))
+        );
         let unknown: Digest = "blake3:aa".parse().unwrap();
-        let error = verified(&unknown, None, pieces(&["a"])).collect(9).await.unwrap_err();
+        let error = verified(&unknown, None, pieces(&["a"]))
+            .collect(9)
+            .await
+            .unwrap_err();
         assert_eq!(*error.kind(), Kind::DigestInvalid);
     }
 }

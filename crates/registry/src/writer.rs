@@ -37,8 +37,13 @@ pub trait Writer: Send + Sync {
     /// # Errors
     /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) when the content has another digest or
     /// none can be computed; the error that `body` ends with. Nothing is kept then.
-    async fn put_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest, body: Body)
-    -> Result<()>;
+    async fn put_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()>;
 
     /// Opens an upload session. `algorithm` is the one that the digest at the end will be of.
     ///
@@ -55,7 +60,12 @@ pub trait Writer: Send + Sync {
     ///
     /// # Errors
     /// [`Kind::UploadUnknown`](crate::Kind::UploadUnknown), also for a session of another repository.
-    async fn upload_status(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload>;
+    async fn upload_status(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload>;
 
     /// Appends to a session. `offset` is where the sender says that `body` begins.
     ///
@@ -91,7 +101,12 @@ pub trait Writer: Send + Sync {
     ///
     /// # Errors
     /// [`Kind::UploadUnknown`](crate::Kind::UploadUnknown).
-    async fn cancel_upload(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()>;
+    async fn cancel_upload(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()>;
 
     /// Makes a blob of another repository one of this repository's too, without moving bytes.
     ///
@@ -138,7 +153,10 @@ pub struct TagUpdate {
 impl TagUpdate {
     /// Sets the tag wherever it is now.
     pub fn always(tag: Tag) -> Self {
-        Self { tag, precondition: Precondition::None }
+        Self {
+            tag,
+            precondition: Precondition::None,
+        }
     }
 }
 
@@ -183,7 +201,10 @@ pub struct PutOutcome {
 impl PutOutcome {
     /// The findings that the policy wants told.
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|judged| judged.verdict == Verdict::Warn).map(|judged| &judged.finding)
+        self.findings
+            .iter()
+            .filter(|judged| judged.verdict == Verdict::Warn)
+            .map(|judged| &judged.finding)
     }
 }
 
@@ -203,7 +224,8 @@ impl UploadId {
     /// [`Kind::Internal`](crate::Kind::Internal) when the system gives no randomness.
     pub fn random() -> Result<Self> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits).map_err(|error| Error::internal("making an id for an upload session", error))?;
+        getrandom::fill(&mut bits)
+            .map_err(|error| Error::internal("making an id for an upload session", error))?;
         Ok(Self::new(format!("{:032x}", u128::from_be_bytes(bits))))
     }
 
@@ -243,7 +265,14 @@ pub enum Mount {
 /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) when the claimed digest is another, or of an
 /// algorithm that is known by name alone.
 pub fn verified_digest(bytes: &[u8], claimed: Option<&Digest>) -> Result<Digest> {
-    let Some(claimed) = claimed else { return Ok(Digest::sha256(bytes)) };
-    let computed = Digest::of(claimed.algorithm(), bytes).ok_or_else(|| Error::digest_unverifiable(claimed))?;
-    if computed == *claimed { Ok(computed) } else { Err(Error::digest_mismatch(claimed, &computed)) }
+    let Some(claimed) = claimed else {
+        return Ok(Digest::sha256(bytes));
+    };
+    let computed = Digest::of(claimed.algorithm(), bytes)
+        .ok_or_else(|| Error::digest_unverifiable(claimed))?;
+    if computed == *claimed {
+        Ok(computed)
+    } else {
+        Err(Error::digest_mismatch(claimed, &computed))
+    }
 }

@@ -24,9 +24,15 @@ fn every_behaviour_is_listed() {
         let path = file.unwrap().path();
         let listed = list_of(&lists, path.file_stem().unwrap().to_str().unwrap());
         for line in fs::read_to_string(&path).unwrap().lines() {
-            let signature = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix(SIGNATURE));
+            let signature = line
+                .strip_prefix("pub async fn ")
+                .and_then(|rest| rest.strip_suffix(SIGNATURE));
             if let Some(name) = signature {
-                assert!(listed.contains(&name), "{name} of {} is not listed", path.display());
+                assert!(
+                    listed.contains(&name),
+                    "{name} of {} is not listed",
+                    path.display()
+                );
                 behaviours += 1;
             }
         }
@@ -37,6 +43,10 @@ fn every_behaviour_is_listed() {
 const SIGNATURE: &str = "(registry: Arc<dyn Registry>) {";
 
 fn list_of<'a>(lists: &'a str, group: &str) -> Vec<&'a str> {
-    let list = lists.split_once(&format!("$make, {group}: [")).and_then(|(_, rest)| rest.split_once(']'));
-    list.map_or_else(Vec::new, |(list, _)| list.split(',').map(str::trim).collect())
+    let list = lists
+        .split_once(&format!("$make, {group}: ["))
+        .and_then(|(_, rest)| rest.split_once(']'));
+    list.map_or_else(Vec::new, |(list, _)| {
+        list.split(',').map(str::trim).collect()
+    })
 }

@@ -62,7 +62,8 @@ impl RequestBody {
             pieces,
             taken: 0,
             announced,
-            awaits_continue: expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            awaits_continue: expect
+                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
             limits: limits.clone(),
         }
     }
@@ -93,7 +94,10 @@ impl RequestBody {
     /// [`Kind::TooLarge`] over `limit` bytes, before anything is read if the length is announced;
     /// [`Kind::BodyTimeout`], [`Kind::BodyIncomplete`].
     pub(crate) async fn collect(mut self, limit: usize) -> Result<Bytes> {
-        let announced = self.announced.map_or(Ok(0), usize::try_from).unwrap_or(usize::MAX);
+        let announced = self
+            .announced
+            .map_or(Ok(0), usize::try_from)
+            .unwrap_or(usize::MAX);
         if announced > limit {
             return Err(too_large(limit));
         }
@@ -116,7 +120,9 @@ impl RequestBody {
         let bytes = frame.into_data().unwrap_or_default();
         self.taken += bytes.len() as u64;
         match self.announced {
-            Some(announced) if self.taken > announced => Some(Err(wrong_length(announced, self.taken))),
+            Some(announced) if self.taken > announced => {
+                Some(Err(wrong_length(announced, self.taken)))
+            }
             _ => Some(Ok(bytes)),
         }
     }
@@ -131,14 +137,20 @@ impl RequestBody {
     fn broken(&mut self, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
         self.pieces = None;
         if error.is::<TimeoutError>() {
-            let message =
-                format!("no more of the request's body came within {} seconds", self.limits.idle.as_secs_f64());
-            let detail = json!({"received": self.taken, "idleSeconds": self.limits.idle.as_secs_f64()});
+            let message = format!(
+                "no more of the request's body came within {} seconds",
+                self.limits.idle.as_secs_f64()
+            );
+            let detail =
+                json!({"received": self.taken, "idleSeconds": self.limits.idle.as_secs_f64()});
             return Error::new(Kind::BodyTimeout, message).with_detail(detail);
         }
-        Error::new(Kind::BodyIncomplete, "the request's body ended before it was complete")
-            .with_detail(json!({"received": self.taken, "announced": self.announced}))
-            .with_source(error)
+        Error::new(
+            Kind::BodyIncomplete,
+            "the request's body ended before it was complete",
+        )
+        .with_detail(json!({"received": self.taken, "announced": self.announced}))
+        .with_source(error)
     }
 }
 
@@ -147,7 +159,9 @@ impl Stream for RequestBody {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.awaits_continue = false;
-        let Some(pieces) = &mut self.pieces else { return Poll::Ready(None) };
+        let Some(pieces) = &mut self.pieces else {
+            return Poll::Ready(None);
+        };
         match ready!(pieces.as_mut().poll_frame(context)).transpose() {
             Ok(frame) => Poll::Ready(self.received(frame)),
             Err(error) => Poll::Ready(Some(Err(self.broken(error)))),
@@ -157,7 +171,9 @@ impl Stream for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let Some(pieces) = self.pieces.take().filter(|_| !self.awaits_continue) else { return };
+        let Some(pieces) = self.pieces.take().filter(|_| !self.awaits_continue) else {
+            return;
+        };
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(drain(pieces, self.limits.clone()));
         }
@@ -169,7 +185,9 @@ async fn drain(mut pieces: Pieces, limits: BodyLimits) {
     let reading = async {
         let mut drained = 0;
         while drained < limits.drained_bytes {
-            let Some(Ok(frame)) = pieces.frame().await else { return };
+            let Some(Ok(frame)) = pieces.frame().await else {
+                return;
+            };
             drained += frame.data_ref().map_or(0, Bytes::len) as u64;
         }
     };
@@ -183,5 +201,6 @@ fn too_large(limit: usize) -> Error {
 
 fn wrong_length(announced: u64, received: u64) -> Error {
     let message = format!("the request's body was to have {announced} bytes, it has {received}");
-    Error::new(Kind::SizeInvalid, message).with_detail(json!({"announced": announced, "received": received}))
+    Error::new(Kind::SizeInvalid, message)
+        .with_detail(json!({"announced": announced, "received": received}))
 }

@@ -25,7 +25,14 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(app: Arc<App>, head: Parts) -> Self {
         let context = app.context.clone();
-        Self { app, context, method: head.method, headers: head.headers, uri: head.uri, version: head.version }
+        Self {
+            app,
+            context,
+            method: head.method,
+            headers: head.headers,
+            uri: head.uri,
+            version: head.version,
+        }
     }
 
     pub(crate) fn registry(&self) -> &dyn Registry {
@@ -35,7 +42,12 @@ impl Call {
     /// A repository as the caller sees it.
     pub(crate) fn place(&self, repository: RepositoryName) -> Place {
         let (registry, context) = (self.app.registry.clone(), self.context.clone());
-        Place { registry, context, name: repository.as_str().into(), repository }
+        Place {
+            registry,
+            context,
+            name: repository.as_str().into(),
+            repository,
+        }
     }
 
     /// The host that the request is for, where its target names it, as in HTTP/2.
@@ -61,6 +73,9 @@ impl Call {
 
     /// The id under which this request is found in the log.
     pub(crate) fn request_id(&self) -> &str {
-        self.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(X_REQUEST_ID)
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default()
     }
 }

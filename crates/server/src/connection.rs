@@ -72,15 +72,23 @@ impl Protocol {
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(self.write));
         let socket = Box::pin(socket);
-        let Some(tls) = &self.tls else { return self.serve_http1(socket, stop).await };
+        let Some(tls) = &self.tls else {
+            return self.serve_http1(socket, stop).await;
+        };
         let mut socket = self.shake_hands(tls, socket).await?;
         if socket.get_ref().1.alpn_protocol() != Some(H2) {
             return self.serve_http1(socket, stop).await;
         }
         // Pings are answered more often than this by whoever is still there.
-        socket.get_mut().0.as_mut().set_read_timeout_pinned(Some(self.silence));
+        socket
+            .get_mut()
+            .0
+            .as_mut()
+            .set_read_timeout_pinned(Some(self.silence));
         let service = TowerToHyperService::new(self.router.clone());
-        Ok(stop.watch(self.http2.serve_connection(TokioIo::new(socket), service)).await?)
+        Ok(stop
+            .watch(self.http2.serve_connection(TokioIo::new(socket), service))
+            .await?)
     }
 
     async fn serve_http1<S>(&self, socket: S, stop: Watcher) -> Result<(), Error>
@@ -88,12 +96,20 @@ impl Protocol {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let service = TowerToHyperService::new(self.router.clone());
-        Ok(stop.watch(self.http1.serve_connection(TokioIo::new(socket), service)).await?)
+        Ok(stop
+            .watch(self.http1.serve_connection(TokioIo::new(socket), service))
+            .await?)
     }
 
-    async fn shake_hands(&self, tls: &TlsAcceptor, socket: Socket) -> io::Result<TlsStream<Socket>> {
+    async fn shake_hands(
+        &self,
+        tls: &TlsAcceptor,
+        socket: Socket,
+    ) -> io::Result<TlsStream<Socket>> {
         let late = || io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
-        timeout(self.handshake, tls.accept(socket)).await.map_err(|_| late())?
+        timeout(self.handshake, tls.accept(socket))
+            .await
+            .map_err(|_| late())?
     }
 }
 

@@ -21,6 +21,9 @@ where
 {
     match tokio::spawn(work(app.clone())).await {
         Ok(result) => result,
-        Err(error) => Err(Error::internal("the work for this request ended early", error)),
+        Err(error) => Err(Error::internal(
+            "the work for this request ended early",
+            error,
+        )),
     }
 }

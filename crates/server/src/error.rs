@@ -37,16 +37,19 @@ pub(crate) struct Cause(pub(crate) Arc<Error>);
 /// The status that answers each kind of error.
 fn status(kind: &Kind) -> StatusCode {
     match kind {
-        Kind::BlobUnknown | Kind::ManifestUnknown | Kind::RepositoryUnknown | Kind::UploadUnknown => {
-            StatusCode::NOT_FOUND
-        }
+        Kind::BlobUnknown
+        | Kind::ManifestUnknown
+        | Kind::RepositoryUnknown
+        | Kind::UploadUnknown => StatusCode::NOT_FOUND,
         Kind::ContentMissing
         | Kind::ManifestInvalid
         | Kind::DigestInvalid
         | Kind::SizeInvalid
         | Kind::BodyIncomplete => StatusCode::BAD_REQUEST,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::OutOfOrder { .. } | Kind::RangeUnsatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        Kind::OutOfOrder { .. } | Kind::RangeUnsatisfiable { .. } => {
+            StatusCode::RANGE_NOT_SATISFIABLE
+        }
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::Referenced | Kind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Denied => StatusCode::FORBIDDEN,
@@ -70,10 +73,18 @@ fn message(error: &Error) -> String {
 
 fn headers(kind: &Kind) -> HeaderMap {
     let header = match *kind {
-        Kind::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, HeaderValue::from(retry_after))),
+        Kind::TooManyRequests { retry_after } => {
+            Some((header::RETRY_AFTER, HeaderValue::from(retry_after)))
+        }
         Kind::RangeUnsatisfiable { size } => {
-            let range = ContentRange { part: None, size: Some(size) }.to_string();
-            HeaderValue::try_from(range).ok().map(|range| (header::CONTENT_RANGE, range))
+            let range = ContentRange {
+                part: None,
+                size: Some(size),
+            }
+            .to_string();
+            HeaderValue::try_from(range)
+                .ok()
+                .map(|range| (header::CONTENT_RANGE, range))
         }
         _ => None,
     };
@@ -84,9 +95,22 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (status, headers) = (status(error.kind()), headers(error.kind()));
         let ours = status.is_server_error();
-        let detail = if ours { Value::Null } else { error.detail().clone() };
-        let entry = ErrorEntry { code: error.kind().code(), message: message(&error), detail };
-        Self(Box::new(Refusal { status, error: entry, headers, cause: ours.then_some(error) }))
+        let detail = if ours {
+            Value::Null
+        } else {
+            error.detail().clone()
+        };
+        let entry = ErrorEntry {
+            code: error.kind().code(),
+            message: message(&error),
+            detail,
+        };
+        Self(Box::new(Refusal {
+            status,
+            error: entry,
+            headers,
+            cause: ours.then_some(error),
+        }))
     }
 }
 
@@ -102,8 +126,17 @@ impl From<RequestError> for Failure {
 
 impl Failure {
     fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>, detail: Value) -> Self {
-        let error = ErrorEntry { code, message: message.into(), detail };
-        Self(Box::new(Refusal { status, error, headers: HeaderMap::new(), cause: None }))
+        let error = ErrorEntry {
+            code,
+            message: message.into(),
+            detail,
+        };
+        Self(Box::new(Refusal {
+            status,
+            error,
+            headers: HeaderMap::new(),
+            cause: None,
+        }))
     }
 
     /// The path names nothing. A tag that cannot exist is malformed where it is to be set, and
@@ -111,8 +144,15 @@ impl Failure {
     pub(crate) fn of_path(error: EndpointError, method: &Method) -> Self {
         match error {
             EndpointError::Unknown => Self::no_endpoint(),
-            EndpointError::Invalid(error) if error.code == ErrorCode::ManifestInvalid && method != Method::PUT => {
-                Self::new(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown, error.message, error.detail)
+            EndpointError::Invalid(error)
+                if error.code == ErrorCode::ManifestInvalid && method != Method::PUT =>
+            {
+                Self::new(
+                    StatusCode::NOT_FOUND,
+                    ErrorCode::ManifestUnknown,
+                    error.message,
+                    error.detail,
+                )
             }
             EndpointError::Invalid(error) => error.into(),
         }
@@ -121,28 +161,47 @@ impl Failure {
     /// Nothing answers at this path.
     pub(crate) fn no_endpoint() -> Self {
         let message = "nothing answers at this path; the registry's begin with /v2/, those of its API with /api/v1/";
-        Self::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message, Value::Null)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            ErrorCode::Unsupported,
+            message,
+            Value::Null,
+        )
     }
 
     /// The path knows only the methods in `allowed`.
     pub(crate) fn method_not_allowed(method: &Method, allowed: &'static str) -> Self {
         let message = format!("{method} does nothing at this path, which knows {allowed}");
-        let detail = json!({"method": method.as_str(), "allowed": allowed.split(", ").collect::<Vec<_>>()});
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message, detail)
-            .with_header(header::ALLOW, allowed)
+        let detail =
+            json!({"method": method.as_str(), "allowed": allowed.split(", ").collect::<Vec<_>>()});
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorCode::Unsupported,
+            message,
+            detail,
+        )
+        .with_header(header::ALLOW, allowed)
     }
 
     /// The registry is there but cannot serve now.
     pub(crate) fn not_ready(cause: Error) -> Self {
         let message = "the registry cannot serve now; its log says why under the request's id";
-        let mut failure =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::from("UNAVAILABLE"), message, Value::Null);
+        let mut failure = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::from("UNAVAILABLE"),
+            message,
+            Value::Null,
+        );
         failure.0.cause = Some(cause);
         failure
     }
 
     /// The same with one more header; a value that no header can hold is left out.
-    pub(crate) fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+    pub(crate) fn with_header(
+        mut self,
+        name: HeaderName,
+        value: impl TryInto<HeaderValue>,
+    ) -> Self {
         if let Ok(value) = value.try_into() {
             self.0.headers.insert(name, value);
         }
@@ -155,13 +214,21 @@ impl Failure {
         if self.0.status != StatusCode::METHOD_NOT_ALLOWED {
             return self;
         }
-        let others: Vec<_> = allowed.split(", ").filter(|other| *other != method.as_str()).collect();
+        let others: Vec<_> = allowed
+            .split(", ")
+            .filter(|other| *other != method.as_str())
+            .collect();
         self.with_header(header::ALLOW, others.join(", "))
     }
 
     /// The answer to `call`.
     pub(crate) fn into_response(self, call: &Call) -> Response {
-        let Refusal { status, error, headers, cause } = *self.0;
+        let Refusal {
+            status,
+            error,
+            headers,
+            cause,
+        } = *self.0;
         let detail = match error.detail {
             Value::Null if cause.is_some() => json!({"requestId": call.request_id()}),
             Value::Null => json!({"path": call.path()}),
@@ -174,7 +241,9 @@ impl Failure {
         let mut response = reply.content(document.len() as u64, document.into());
         response.headers_mut().extend(headers);
         if call.may_leave_out_its_body() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(Arc::new(cause)));

@@ -20,7 +20,11 @@ pub(crate) struct Slots {
 impl Slots {
     pub(crate) fn new(limit: usize, requests: &'static str) -> Self {
         let limit = limit.min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(limit)), limit, requests }
+        Self {
+            free: Arc::new(Semaphore::new(limit)),
+            limit,
+            requests,
+        }
     }
 
     /// A place, which is free again when the value is dropped.
@@ -29,10 +33,19 @@ impl Slots {
     /// [`Kind::TooManyRequests`]: a client that waited in line would only run into its own timeout.
     pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit> {
         self.free.clone().try_acquire_owned().map_err(|_| {
-            let Self { limit, requests, .. } = self;
-            let message = format!("{limit} {requests} are under way already, try again in {RETRY_AFTER} seconds");
-            Error::new(Kind::TooManyRequests { retry_after: RETRY_AFTER }, message)
-                .with_detail(json!({"limit": limit, "retryAfterSeconds": RETRY_AFTER}))
+            let Self {
+                limit, requests, ..
+            } = self;
+            let message = format!(
+                "{limit} {requests} are under way already, try again in {RETRY_AFTER} seconds"
+            );
+            Error::new(
+                Kind::TooManyRequests {
+                    retry_after: RETRY_AFTER,
+                },
+                message,
+            )
+            .with_detail(json!({"limit": limit, "retryAfterSeconds": RETRY_AFTER}))
         })
     }
 }

@@ -59,10 +59,17 @@ impl Server {
     ///
     /// # Errors
     /// [`BindError`].
-    pub async fn bind(settings: Settings, registry: Arc<dyn Registry>, ready: ReadyCheck) -> Result<Self, BindError> {
+    pub async fn bind(
+        settings: Settings,
+        registry: Arc<dyn Registry>,
+        ready: ReadyCheck,
+    ) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let ids = RequestIds::new(getrandom::u64()?);
-        let refused = |source| BindError::Listen { address: settings.listen, source };
+        let refused = |source| BindError::Listen {
+            address: settings.listen,
+            source,
+        };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (app, idle) = App::new(&settings, registry, ready);
@@ -70,7 +77,9 @@ impl Server {
             listener,
             address,
             protocol: Arc::new(Protocol::new(&settings, router(app, ids), tls)),
-            connections: Arc::new(Semaphore::new(settings.limits.connections.min(Semaphore::MAX_PERMITS))),
+            connections: Arc::new(Semaphore::new(
+                settings.limits.connections.min(Semaphore::MAX_PERMITS),
+            )),
             idle,
             drain: settings.timeouts.drain,
         })
@@ -96,7 +105,13 @@ impl Server {
             () = shutdown => (),
             () = self.accept(&stop, &mut tasks) => (),
         }
-        let Self { listener, protocol, idle, drain, .. } = self;
+        let Self {
+            listener,
+            protocol,
+            idle,
+            drain,
+            ..
+        } = self;
         drop((listener, protocol));
         finish(stop, tasks, idle, Instant::now() + drain).await;
     }
@@ -104,7 +119,9 @@ impl Server {
     async fn accept(&self, stop: &GracefulShutdown, tasks: &mut JoinSet<()>) {
         while let Ok(place) = self.connections.clone().acquire_owned().await {
             match self.listener.accept().await {
-                Ok((stream, _)) => drop(tasks.spawn(serve(self.protocol.clone(), stream, place, stop.watcher()))),
+                Ok((stream, _)) => {
+                    drop(tasks.spawn(serve(self.protocol.clone(), stream, place, stop.watcher())))
+                }
                 Err(error) if is_about_one_client(&error) => (),
                 Err(error) => {
                     tracing::error!(%error, "a connection could not be accepted");
@@ -118,7 +135,12 @@ impl Server {
     }
 }
 
-async fn serve(protocol: Arc<Protocol>, stream: TcpStream, _place: OwnedSemaphorePermit, stop: Watcher) {
+async fn serve(
+    protocol: Arc<Protocol>,
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    stop: Watcher,
+) {
     // Clients break connections off all the time; none of that is the operator's business.
     if let Err(error) = protocol.serve(stream, stop).await {
         tracing::debug!(error = %Causes(&*error), "a connection ended early");
@@ -137,8 +159,14 @@ async fn finish(
             report(ended);
         }
     };
-    if timeout_at(deadline, async { tokio::join!(stop.shutdown(), ending) }).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "the time to stop is over, connections are cut off");
+    if timeout_at(deadline, async { tokio::join!(stop.shutdown(), ending) })
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = tasks.len(),
+            "the time to stop is over, connections are cut off"
+        );
         tasks.shutdown().await;
     }
     if timeout_at(deadline, idle.recv()).await.is_err() {
@@ -157,5 +185,8 @@ fn report(ended: Result<(), JoinError>) {
 /// Errors of a connection that was gone before it was accepted.
 fn is_about_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }

@@ -21,9 +21,15 @@ pub(crate) struct Mender {
 impl Mender {
     /// For findings about what is stored under `reference`, as the client calls it.
     pub(crate) fn new(call: &Call, repository: &RepositoryName, reference: &Reference) -> Self {
-        let separator = if matches!(reference, Reference::Tag(_)) { ':' } else { '@' };
+        let separator = if matches!(reference, Reference::Tag(_)) {
+            ':'
+        } else {
+            '@'
+        };
         let host = host(&call.headers, call.authority());
-        Self { reference: host.map(|host| format!("{host}/{repository}{separator}{reference}")) }
+        Self {
+            reference: host.map(|host| format!("{host}/{repository}{separator}{reference}")),
+        }
     }
 
     /// What mends a finding.
@@ -33,7 +39,9 @@ impl Mender {
 
     /// Puts the names into a finding as JSON.
     pub(crate) fn mend(&self, finding: &mut Value) {
-        let Some(template) = finding.get("mend").and_then(Value::as_str) else { return };
+        let Some(template) = finding.get("mend").and_then(Value::as_str) else {
+            return;
+        };
         let command = self.named(template, finding.get("digest").and_then(Value::as_str));
         finding["mend"] = command.into();
     }
@@ -41,7 +49,9 @@ impl Mender {
     /// The error with the names in its findings.
     pub(crate) fn mended(&self, error: Error) -> Error {
         let mut detail = error.detail().clone();
-        let Some(findings) = detail.get_mut("findings").and_then(Value::as_array_mut) else { return error };
+        let Some(findings) = detail.get_mut("findings").and_then(Value::as_array_mut) else {
+            return error;
+        };
         for finding in findings {
             self.mend(finding);
         }
@@ -77,11 +87,14 @@ impl Serialize for Mended<'_> {
 
 /// The server as the client calls it, if a reference that begins so is read as one with a host.
 fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority> {
-    let sent = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-    sent.or_else(|| authority.cloned()).filter(|host: &Authority| {
-        let host = host.as_str();
-        (host.contains(['.', ':']) || host == "localhost") && !host.contains('@')
-    })
+    let sent = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok()?.parse().ok());
+    sent.or_else(|| authority.cloned())
+        .filter(|host: &Authority| {
+            let host = host.as_str();
+            (host.contains(['.', ':']) || host == "localhost") && !host.contains('@')
+        })
 }
 
 #[cfg(test)]
@@ -96,10 +109,22 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
             super::host(&headers, None).map(|host| host.to_string())
         };
-        for named in ["127.0.0.1:5000", "[::1]:5000", "registry.example", "registry:5000", "localhost"] {
+        for named in [
+            "127.0.0.1:5000",
+            "[::1]:5000",
+            "registry.example",
+            "registry:5000",
+            "localhost",
+        ] {
             assert_eq!(host(named).as_deref(), Some(named));
         }
-        for other in ["registry", "", "user@registry.example", "two words.example", "a.example/b"] {
+        for other in [
+            "registry",
+            "",
+            "user@registry.example",
+            "two words.example",
+            "a.example/b",
+        ] {
             assert_eq!(host(other), None, "{other}");
         }
     }

@@ -16,13 +16,26 @@ use crate::reply::Reply;
 pub(crate) fn requested(call: &Call) -> Result<PageRequest, RequestError> {
     let PageQuery { n, last } = PageQuery::parse(call.query())?;
     let limit = call.app.limits.page;
-    Ok(PageRequest { limit: n.map_or(limit, |n| n.min(limit)), after: last })
+    Ok(PageRequest {
+        limit: n.map_or(limit, |n| n.min(limit)),
+        after: last,
+    })
 }
 
 /// Says where the next page is, if there is one. `filter` is the part of the query that is to stay.
-pub(crate) fn with_next<T>(reply: Reply, endpoint: &Endpoint, filter: &str, limit: usize, page: &Page<T>) -> Reply {
+pub(crate) fn with_next<T>(
+    reply: Reply,
+    endpoint: &Endpoint,
+    filter: &str,
+    limit: usize,
+    page: &Page<T>,
+) -> Reply {
     let Some(next) = &page.next else { return reply };
-    let position = PageQuery { n: Some(limit), last: Some(next.clone()) }.to_string();
+    let position = PageQuery {
+        n: Some(limit),
+        last: Some(next.clone()),
+    }
+    .to_string();
     let target = format!("{endpoint}?{}", query::join(&[filter, &position]));
     reply.header(header::LINK, link::write_next(&target))
 }

@@ -52,8 +52,13 @@ impl Reply {
     pub(crate) fn content(self, length: u64, body: portolan_registry::Body) -> Response {
         let mut response = self.head(length);
         *response.body_mut() = match body {
-            portolan_registry::Body::Whole(bytes) if bytes.len() as u64 == length => Body::from(bytes),
-            pieces => Body::new(Content { pieces, left: length }),
+            portolan_registry::Body::Whole(bytes) if bytes.len() as u64 == length => {
+                Body::from(bytes)
+            }
+            pieces => Body::new(Content {
+                pieces,
+                left: length,
+            }),
         };
         response
     }
@@ -64,8 +69,12 @@ impl Reply {
         let plain = HeaderValue::from_static("application/json");
         let headers = self.0.headers_mut();
         headers.entry(header::CONTENT_TYPE).or_insert(plain);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let bytes = serde_json::to_vec(document).map_err(|error| Error::internal("writing JSON", error))?;
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        let bytes =
+            serde_json::to_vec(document).map_err(|error| Error::internal("writing JSON", error))?;
         Ok(self.content(bytes.len() as u64, Bytes::from(bytes).into()))
     }
 }
@@ -79,9 +88,16 @@ struct Content {
 impl Content {
     fn take(&mut self, piece: Option<Bytes>) -> Result<Option<Frame<Bytes>>, BrokenContent> {
         let Some(piece) = piece else {
-            return if self.left == 0 { Ok(None) } else { Err(BrokenContent::Short(self.left)) };
+            return if self.left == 0 {
+                Ok(None)
+            } else {
+                Err(BrokenContent::Short(self.left))
+            };
         };
-        self.left = self.left.checked_sub(piece.len() as u64).ok_or(BrokenContent::Long)?;
+        self.left = self
+            .left
+            .checked_sub(piece.len() as u64)
+            .ok_or(BrokenContent::Long)?;
         Ok(Some(Frame::data(piece)))
     }
 }
@@ -95,7 +111,10 @@ impl http_body::Body for Content {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenContent>>> {
         let piece = ready!(Pin::new(&mut self.pieces).poll_next(context));
-        let frame = piece.transpose().map_err(BrokenContent::Failed).and_then(|piece| self.take(piece));
+        let frame = piece
+            .transpose()
+            .map_err(BrokenContent::Failed)
+            .and_then(|piece| self.take(piece));
         if let Err(error) = &frame {
             tracing::error!(error = %Causes(error), "an answer that had begun could not be finished");
         }

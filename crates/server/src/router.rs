@@ -18,7 +18,9 @@ use crate::app::App;
 use crate::body::RequestBody;
 use crate::call::Call;
 use crate::error::{Answer, Failure};
-use crate::handlers::{base, blobs, catalog, check, description, health, manifests, referrers, tags, tree, uploads};
+use crate::handlers::{
+    base, blobs, catalog, check, description, health, manifests, referrers, tags, tree, uploads,
+};
 use crate::middleware::access_log::access_log;
 use crate::middleware::request_id::{RequestIds, request_id};
 
@@ -42,7 +44,9 @@ async fn registry(State(app): State<Arc<App>>, request: Request) -> Response {
     let answer = match Endpoint::parse(call.path()) {
         Ok(endpoint) => {
             let allowed = allowed(&endpoint);
-            answer(&call, body, endpoint).await.map_err(|failure| failure.allowing_others(&call.method, allowed))
+            answer(&call, body, endpoint)
+                .await
+                .map_err(|failure| failure.allowing_others(&call.method, allowed))
         }
         Err(error) => Err(Failure::of_path(error, &call.method)),
     };
@@ -55,12 +59,22 @@ async fn answer(call: &Call, body: RequestBody, endpoint: Endpoint) -> Answer {
         (Endpoint::Base, "GET" | "HEAD") => base::get(),
         (Endpoint::Catalog, "GET" | "HEAD") => catalog::list(call).await,
         (Endpoint::Tags(name), "GET" | "HEAD") => tags::list(call, name).await,
-        (Endpoint::Referrers(name, digest), "GET" | "HEAD") => referrers::list(call, name, digest).await,
+        (Endpoint::Referrers(name, digest), "GET" | "HEAD") => {
+            referrers::list(call, name, digest).await
+        }
 
-        (Endpoint::Manifest(name, reference), "GET") => manifests::get(call, &name, &reference).await,
-        (Endpoint::Manifest(name, reference), "HEAD") => manifests::head(call, &name, &reference).await,
-        (Endpoint::Manifest(name, reference), "PUT") => manifests::put(call, body, name, reference).await,
-        (Endpoint::Manifest(name, reference), "DELETE") => manifests::delete(call, &name, &reference).await,
+        (Endpoint::Manifest(name, reference), "GET") => {
+            manifests::get(call, &name, &reference).await
+        }
+        (Endpoint::Manifest(name, reference), "HEAD") => {
+            manifests::head(call, &name, &reference).await
+        }
+        (Endpoint::Manifest(name, reference), "PUT") => {
+            manifests::put(call, body, name, reference).await
+        }
+        (Endpoint::Manifest(name, reference), "DELETE") => {
+            manifests::delete(call, &name, &reference).await
+        }
 
         (Endpoint::Blob(name, digest), "GET") => blobs::get(call, &name, &digest).await,
         (Endpoint::Blob(name, digest), "HEAD") => blobs::head(call, &name, &digest).await,
@@ -68,11 +82,20 @@ async fn answer(call: &Call, body: RequestBody, endpoint: Endpoint) -> Answer {
 
         (Endpoint::Uploads(name), "POST") => uploads::start(call, body, name).await,
         (Endpoint::Upload(name, id), "GET") => uploads::status(call, name, UploadId::new(id)).await,
-        (Endpoint::Upload(name, id), "PATCH") => uploads::write(call, body, name, UploadId::new(id)).await,
-        (Endpoint::Upload(name, id), "PUT") => uploads::finish(call, body, name, UploadId::new(id)).await,
-        (Endpoint::Upload(name, id), "DELETE") => uploads::cancel(call, &name, &UploadId::new(id)).await,
+        (Endpoint::Upload(name, id), "PATCH") => {
+            uploads::write(call, body, name, UploadId::new(id)).await
+        }
+        (Endpoint::Upload(name, id), "PUT") => {
+            uploads::finish(call, body, name, UploadId::new(id)).await
+        }
+        (Endpoint::Upload(name, id), "DELETE") => {
+            uploads::cancel(call, &name, &UploadId::new(id)).await
+        }
 
-        (endpoint, _) => Err(Failure::method_not_allowed(&call.method, allowed(&endpoint))),
+        (endpoint, _) => Err(Failure::method_not_allowed(
+            &call.method,
+            allowed(&endpoint),
+        )),
     }
 }
 
@@ -96,7 +119,9 @@ async fn api(State(app): State<Arc<App>>, request: Request) -> Response {
     let answer = match ApiEndpoint::parse(call.path(), &call.method) {
         Ok(endpoint) => {
             let allowed = allowed_by_api(&endpoint);
-            answer_of_api(&call, body, endpoint).await.map_err(|failure| failure.allowing_others(&call.method, allowed))
+            answer_of_api(&call, body, endpoint)
+                .await
+                .map_err(|failure| failure.allowing_others(&call.method, allowed))
         }
         Err(error) => Err(Failure::of_path(error, &call.method)),
     };
@@ -108,8 +133,13 @@ async fn answer_of_api(call: &Call, body: RequestBody, endpoint: ApiEndpoint) ->
     match (endpoint, call.method.as_str()) {
         (ApiEndpoint::Description, "GET" | "HEAD") => description::get(),
         (ApiEndpoint::Check(name), "POST") => check::check(call, body, name).await,
-        (ApiEndpoint::Tree(name, reference), "GET" | "HEAD") => tree::get(call, name, reference).await,
-        (endpoint, _) => Err(Failure::method_not_allowed(&call.method, allowed_by_api(&endpoint))),
+        (ApiEndpoint::Tree(name, reference), "GET" | "HEAD") => {
+            tree::get(call, name, reference).await
+        }
+        (endpoint, _) => Err(Failure::method_not_allowed(
+            &call.method,
+            allowed_by_api(&endpoint),
+        )),
     }
 }
 

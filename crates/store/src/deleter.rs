@@ -5,20 +5,44 @@ use portolan_model::{Digest, RepositoryName, Tag};
 use portolan_registry::{Context, Deleter, Deletion, Error, Result};
 
 use crate::metadata::{
-    Change, Database, Transaction, find_child_blob, find_repository, parents, remove_blob, remove_manifest, remove_tag,
-    remove_tags_on, withdraw,
+    Change, Database, Transaction, find_child_blob, find_repository, parents, remove_blob,
+    remove_manifest, remove_tag, remove_tags_on, withdraw,
 };
 use crate::store::{Store, now};
 
 #[async_trait]
 impl<D: Database> Deleter for Store<D> {
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
-        let (name, wanted, who, now) = (repository.clone(), tag.clone(), context.caller().to_string(), now());
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()> {
+        let (name, wanted, who, now) = (
+            repository.clone(),
+            tag.clone(),
+            context.caller().to_string(),
+            now(),
+        );
         let removed = self.inner.database.write(move |transaction| {
-            let Some(repository_id) = find_repository(transaction, &name)? else { return Ok(false) };
-            remove_tag(transaction, Change { repository_id, who: &who, now }, &wanted)
+            let Some(repository_id) = find_repository(transaction, &name)? else {
+                return Ok(false);
+            };
+            remove_tag(
+                transaction,
+                Change {
+                    repository_id,
+                    who: &who,
+                    now,
+                },
+                &wanted,
+            )
         });
-        if removed.await? { Ok(()) } else { Err(Error::manifest_unknown(repository, tag)) }
+        if removed.await? {
+            Ok(())
+        } else {
+            Err(Error::manifest_unknown(repository, tag))
+        }
     }
 
     async fn delete_manifest(
@@ -28,19 +52,39 @@ impl<D: Database> Deleter for Store<D> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (name, wanted, who, now) = (repository.clone(), digest.clone(), context.caller().to_string(), now());
+        let (name, wanted, who, now) = (
+            repository.clone(),
+            digest.clone(),
+            context.caller().to_string(),
+            now(),
+        );
         let removed = self.inner.database.write(move |transaction| {
-            let Some(repository_id) = find_repository(transaction, &name)? else { return Ok(false) };
+            let Some(repository_id) = find_repository(transaction, &name)? else {
+                return Ok(false);
+            };
             let is_child_blob = find_child_blob(transaction, &name, &wanted)?.is_some();
-            let removed = remove_manifest(transaction, repository_id, &wanted, now)? || is_child_blob;
+            let removed =
+                remove_manifest(transaction, repository_id, &wanted, now)? || is_child_blob;
             if removed {
                 guard(transaction, &name, &wanted, deletion)?;
-                remove_tags_on(transaction, Change { repository_id, who: &who, now }, &wanted)?;
+                remove_tags_on(
+                    transaction,
+                    Change {
+                        repository_id,
+                        who: &who,
+                        now,
+                    },
+                    &wanted,
+                )?;
                 withdraw(transaction, repository_id, &wanted, now)?;
             }
             Ok(removed)
         });
-        if removed.await? { Ok(()) } else { Err(Error::manifest_unknown(repository, digest)) }
+        if removed.await? {
+            Ok(())
+        } else {
+            Err(Error::manifest_unknown(repository, digest))
+        }
     }
 
     async fn delete_blob(
@@ -58,7 +102,11 @@ impl<D: Database> Deleter for Store<D> {
             }
             Ok(removed)
         });
-        if removed.await? { Ok(()) } else { Err(Error::blob_unknown(repository, digest)) }
+        if removed.await? {
+            Ok(())
+        } else {
+            Err(Error::blob_unknown(repository, digest))
+        }
     }
 }
 
@@ -73,5 +121,9 @@ fn guard(
         return Ok(());
     }
     let parents = parents(transaction, repository, digest)?;
-    if parents.is_empty() { Ok(()) } else { Err(Error::referenced(digest, &parents)) }
+    if parents.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::referenced(digest, &parents))
+    }
 }

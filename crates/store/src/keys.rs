@@ -18,14 +18,22 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// A key that nobody else has.
-    pub(crate) async fn take<D: Database>(&self, database: &D, now: Timestamp) -> Result<ObjectKey> {
+    pub(crate) async fn take<D: Database>(
+        &self,
+        database: &D,
+        now: Timestamp,
+    ) -> Result<ObjectKey> {
         let mut reserved = self.reserved.lock().await;
         if let Some(key) = reserved.pop() {
             return Ok(key);
         }
-        let mut batch = (0..BATCH).map(|_| ObjectKey::random()).collect::<Result<Vec<_>>>()?;
+        let mut batch = (0..BATCH)
+            .map(|_| ObjectKey::random())
+            .collect::<Result<Vec<_>>>()?;
         let noted = batch.clone();
-        database.write(move |transaction| noted.iter().try_for_each(|key| doom(transaction, key, now))).await?;
+        database
+            .write(move |transaction| noted.iter().try_for_each(|key| doom(transaction, key, now)))
+            .await?;
         let key = batch.pop().map_or_else(ObjectKey::random, Ok)?;
         *reserved = batch;
         Ok(key)

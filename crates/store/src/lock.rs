@@ -23,8 +23,13 @@ impl FolderLock {
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
         let failed = |error| storage_error(error, "locking the data folder");
         let path = folder.join("lock");
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
         match file.try_lock() {
             // Where the last process listened is nobody's address now.
             Ok(()) => file.set_len(0).map(|()| Self { file }).map_err(failed),
@@ -48,7 +53,11 @@ impl FolderLock {
 fn locked(folder: &Path, file: &mut File) -> Error {
     let mut owner = String::new();
     let known = file.read_to_string(&mut owner).is_ok() && !owner.trim().is_empty();
-    let owner = if known { format!(" at {}", owner.trim()) } else { String::new() };
+    let owner = if known {
+        format!(" at {}", owner.trim())
+    } else {
+        String::new()
+    };
     let folder = folder.display();
     let message = format!(
         "the data folder {folder} is in use by another portolan{owner}; use that one, stop it, or choose another folder with --data"

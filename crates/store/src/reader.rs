@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use portolan_model::{ByteRange, Digest, MediaType, Reference, RepositoryName};
 use portolan_registry::{
-    BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes,
+    BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result,
+    wanted_bytes,
 };
 
 use crate::metadata::{
@@ -42,8 +43,15 @@ impl<D: Database> Reader for Store<D> {
         Ok(BlobRead { size, range, body })
     }
 
-    async fn head_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
-        Ok(BlobInfo { size: self.inner.blob(repository, digest).await?.size() })
+    async fn head_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
+        Ok(BlobInfo {
+            size: self.inner.blob(repository, digest).await?.size(),
+        })
     }
 
     async fn get_manifest(
@@ -89,13 +97,17 @@ impl<D: Database> Inner<D> {
             let manifest = find_manifest(transaction, &name, &wanted)?;
             Ok(manifest.map(|row| Content::Manifest(row.bytes.into())))
         });
-        found.await?.ok_or_else(|| Error::blob_unknown(repository, digest))
+        found
+            .await?
+            .ok_or_else(|| Error::blob_unknown(repository, digest))
     }
 
     async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<Found> {
         let (name, wanted) = (repository.clone(), reference.clone());
         let found = self.database.read(move |transaction| match &wanted {
-            Reference::Tag(tag) => Ok(find_manifest_by_tag(transaction, &name, tag)?.map(Found::from)),
+            Reference::Tag(tag) => {
+                Ok(find_manifest_by_tag(transaction, &name, tag)?.map(Found::from))
+            }
             Reference::Digest(digest) => {
                 if let Some(row) = find_manifest(transaction, &name, digest)? {
                     return Ok(Some(row.into()));
@@ -104,21 +116,37 @@ impl<D: Database> Inner<D> {
                 Ok(child.map(|(media_type, row)| Found::child(digest, media_type, row)))
             }
         });
-        found.await?.ok_or_else(|| Error::manifest_unknown(repository, reference))
+        found
+            .await?
+            .ok_or_else(|| Error::manifest_unknown(repository, reference))
     }
 }
 
 impl From<ManifestRow> for Found {
     fn from(row: ManifestRow) -> Self {
-        let info = ManifestInfo { digest: row.digest, media_type: row.media_type, size: row.size };
-        Self { info, content: Content::Manifest(row.bytes.into()) }
+        let info = ManifestInfo {
+            digest: row.digest,
+            media_type: row.media_type,
+            size: row.size,
+        };
+        Self {
+            info,
+            content: Content::Manifest(row.bytes.into()),
+        }
     }
 }
 
 impl Found {
     fn child(digest: &Digest, media_type: Option<MediaType>, row: BlobRow) -> Self {
         let media_type = media_type.unwrap_or_else(|| MediaType::OCTET_STREAM.into());
-        Self { info: ManifestInfo { digest: digest.clone(), media_type, size: row.size }, content: Content::Blob(row) }
+        Self {
+            info: ManifestInfo {
+                digest: digest.clone(),
+                media_type,
+                size: row.size,
+            },
+            content: Content::Blob(row),
+        }
     }
 }
 

@@ -50,7 +50,10 @@ impl Store<Sqlite> {
 
 impl<D: Database> Store<D> {
     /// The same with a database that `open` opens in a file, once the folder is ours.
-    pub(crate) async fn open_with(settings: &Settings, open: impl FnOnce(&Path) -> Result<D>) -> Result<Self> {
+    pub(crate) async fn open_with(
+        settings: &Settings,
+        open: impl FnOnce(&Path) -> Result<D>,
+    ) -> Result<Self> {
         let folder = &settings.folder;
         make_folder(folder).map_err(|error| storage_error(error, "making the data folder"))?;
         let lock = FolderLock::acquire(folder)?;
@@ -63,7 +66,9 @@ impl<D: Database> Store<D> {
             lock,
         };
         inner.clear_doomed().await?;
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Notes in the folder where this process listens, for whoever finds it locked.
@@ -90,7 +95,8 @@ impl<D: Database> Store<D> {
         W: Future<Output = Result<T>> + Send + 'static,
     {
         let task = tokio::spawn(work(Arc::clone(&self.inner)));
-        task.await.map_err(|error| Error::internal("working on the store", error))?
+        task.await
+            .map_err(|error| Error::internal("working on the store", error))?
     }
 }
 
@@ -102,12 +108,19 @@ impl<D: Database> Inner<D> {
         for key in &keys {
             self.objects.delete(key).await?;
         }
-        self.database.write(move |transaction| keys.iter().try_for_each(|key| forget_doomed(transaction, key))).await
+        self.database
+            .write(move |transaction| {
+                keys.iter()
+                    .try_for_each(|key| forget_doomed(transaction, key))
+            })
+            .await
     }
 }
 
 /// The time as it is stored.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::try_from(since.as_millis()).unwrap_or(Timestamp::MAX)
 }

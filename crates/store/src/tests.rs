@@ -41,7 +41,14 @@ impl Database for Counting {
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let count = Arc::clone(&self.count);
-        self.inner.write(move |inner| work(&mut CountingTransaction { inner, count: &count })).await
+        self.inner
+            .write(move |inner| {
+                work(&mut CountingTransaction {
+                    inner,
+                    count: &count,
+                })
+            })
+            .await
     }
 
     async fn read<T: Send + 'static>(
@@ -49,7 +56,14 @@ impl Database for Counting {
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let count = Arc::clone(&self.count);
-        self.inner.read(move |inner| work(&mut CountingTransaction { inner, count: &count })).await
+        self.inner
+            .read(move |inner| {
+                work(&mut CountingTransaction {
+                    inner,
+                    count: &count,
+                })
+            })
+            .await
     }
 }
 
@@ -62,10 +76,22 @@ struct Subject {
 async fn subject() -> Subject {
     let folder = tempfile::tempdir().unwrap();
     let count = Arc::<AtomicUsize>::default();
-    let settings = Settings { folder: folder.path().to_owned(), upload_expiry: Duration::from_mins(1) };
+    let settings = Settings {
+        folder: folder.path().to_owned(),
+        upload_expiry: Duration::from_mins(1),
+    };
     let counter = Arc::clone(&count);
-    let open = |path: &Path| Ok(Counting { inner: Sqlite::open(path)?, count: counter });
-    Subject { store: Store::open_with(&settings, open).await.unwrap(), count, _folder: folder }
+    let open = |path: &Path| {
+        Ok(Counting {
+            inner: Sqlite::open(path)?,
+            count: counter,
+        })
+    };
+    Subject {
+        store: Store::open_with(&settings, open).await.unwrap(),
+        count,
+        _folder: folder,
+    }
 }
 
 impl Subject {
@@ -79,18 +105,47 @@ impl Subject {
 #[tokio::test]
 async fn a_pull_takes_one_statement_a_request() {
     let subject = subject().await;
-    let (store, context, name, image) = (&subject.store, Context::anonymous(), repository("a"), image("x"));
+    let (store, context, name, image) = (
+        &subject.store,
+        Context::anonymous(),
+        repository("a"),
+        image("x"),
+    );
     for blob in image.blobs() {
-        store.put_blob(&context, &name, &Digest::sha256(&blob), blob.into()).await.unwrap();
+        store
+            .put_blob(&context, &name, &Digest::sha256(&blob), blob.into())
+            .await
+            .unwrap();
     }
-    let options = PutManifest { tags: vec![TagUpdate::always(tag("v1"))], ..PutManifest::default() };
-    store.put_manifest(&context, &name, image.bytes(), options).await.unwrap();
+    let options = PutManifest {
+        tags: vec![TagUpdate::always(tag("v1"))],
+        ..PutManifest::default()
+    };
+    store
+        .put_manifest(&context, &name, image.bytes(), options)
+        .await
+        .unwrap();
 
     let (by_tag, by_digest) = (tag("v1").into(), image.digest().into());
-    assert_eq!(subject.statements(store.get_manifest(&context, &name, &by_tag)).await, 1);
-    assert_eq!(subject.statements(store.get_manifest(&context, &name, &by_digest)).await, 1);
+    assert_eq!(
+        subject
+            .statements(store.get_manifest(&context, &name, &by_tag))
+            .await,
+        1
+    );
+    assert_eq!(
+        subject
+            .statements(store.get_manifest(&context, &name, &by_digest))
+            .await,
+        1
+    );
     let blob = Digest::sha256(&image.blobs()[0]);
-    assert_eq!(subject.statements(store.get_blob(&context, &name, &blob, None)).await, 1);
+    assert_eq!(
+        subject
+            .statements(store.get_blob(&context, &name, &blob, None))
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -99,7 +154,10 @@ async fn a_push_takes_a_fixed_number_of_statements() {
     let (store, context, name) = (&subject.store, Context::anonymous(), repository("a"));
     let warm = image("warm");
     for blob in warm.blobs() {
-        store.put_blob(&context, &name, &Digest::sha256(&blob), blob.into()).await.unwrap();
+        store
+            .put_blob(&context, &name, &Digest::sha256(&blob), blob.into())
+            .await
+            .unwrap();
     }
 
     // Is it known; blob, key, repository, link, edges that wait for it.
@@ -107,7 +165,11 @@ async fn a_push_takes_a_fixed_number_of_statements() {
     let put = |blob: bytes::Bytes| {
         let digest = Digest::sha256(&blob);
         let name = name.clone();
-        async move { store.put_blob(&Context::anonymous(), &name, &digest, blob.into()).await }
+        async move {
+            store
+                .put_blob(&Context::anonymous(), &name, &digest, blob.into())
+                .await
+        }
     };
     assert_eq!(subject.statements(put(new[0].clone())).await, 6);
     assert_eq!(subject.statements(put(new[1].clone())).await, 6);
@@ -115,7 +177,10 @@ async fn a_push_takes_a_fixed_number_of_statements() {
     assert_eq!(subject.statements(put(new[1].clone())).await, 5);
 
     // Repository; config and layer; bytes, manifest; edges cleared, two set, those that wait; tag read, set, recorded.
-    let options = PutManifest { tags: vec![TagUpdate::always(tag("v1"))], ..PutManifest::default() };
+    let options = PutManifest {
+        tags: vec![TagUpdate::always(tag("v1"))],
+        ..PutManifest::default()
+    };
     let put = store.put_manifest(&context, &name, image("x").bytes(), options);
     assert_eq!(subject.statements(put).await, 12);
 }

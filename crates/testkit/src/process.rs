@@ -31,7 +31,10 @@ impl Process {
     /// else; [`io::ErrorKind::TimedOut`] when none comes, as from a process that ends at once.
     pub fn serve(binary: &Path, data: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(arguments);
         Self::start(&mut command)
     }
 
@@ -40,9 +43,16 @@ impl Process {
     /// # Errors
     /// As [`Process::serve`].
     pub fn start(command: &mut Command) -> io::Result<Self> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let address =
-            child.stdout.take().ok_or_else(nothing_printed).and_then(first_line).and_then(|line| address(&line));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let address = child
+            .stdout
+            .take()
+            .ok_or_else(nothing_printed)
+            .and_then(first_line)
+            .and_then(|line| address(&line));
         match address {
             Ok(address) => Ok(Self { child, address }),
             Err(error) => {
@@ -105,15 +115,23 @@ fn first_line(output: ChildStdout) -> io::Result<String> {
         let _ = sender.send(read.map(|_| line));
         let _ = io::copy(&mut output, &mut io::sink());
     });
-    receiver.recv_timeout(START).map_err(|_| nothing_printed())?
+    receiver
+        .recv_timeout(START)
+        .map_err(|_| nothing_printed())?
 }
 
 fn nothing_printed() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the server did not say where it listens")
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the server did not say where it listens",
+    )
 }
 
 fn address(line: &str) -> io::Result<SocketAddr> {
-    let address = line.trim_end().rsplit_once("http://").and_then(|(_, address)| address.parse().ok());
+    let address = line
+        .trim_end()
+        .rsplit_once("http://")
+        .and_then(|(_, address)| address.parse().ok());
     address.ok_or_else(|| {
         let message = format!("the server's first line does not end in http://ADDRESS: {line:?}");
         io::Error::new(io::ErrorKind::InvalidData, message)
@@ -130,14 +148,21 @@ mod tests {
 
     #[test]
     fn waits_for_the_line_and_stops() {
-        let process = shell("echo 'portolan listens on http://127.0.0.1:4711'; exec sleep 600").unwrap();
+        let process =
+            shell("echo 'portolan listens on http://127.0.0.1:4711'; exec sleep 600").unwrap();
         assert_eq!(process.address(), "127.0.0.1:4711".parse().unwrap());
         assert_eq!(process.stop().unwrap().code(), None);
     }
 
     #[test]
     fn an_end_or_another_line_is_an_error() {
-        assert_eq!(shell("exit 3").unwrap_err().kind(), io::ErrorKind::InvalidData);
-        assert_eq!(shell("echo nowhere; exec sleep 600").unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            shell("exit 3").unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+        assert_eq!(
+            shell("echo nowhere; exec sleep 600").unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
     }
 }

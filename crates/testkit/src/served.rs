@@ -33,19 +33,30 @@ impl Served {
     /// # Errors
     /// [`Kind::Internal`] when it cannot listen, or the files cannot be read.
     pub async fn over_tls(certificate: PathBuf, key: PathBuf) -> Result<Self> {
-        Self::with(Settings { tls: Some(TlsFiles { certificate, key }), ..Settings::default() }).await
+        Self::with(Settings {
+            tls: Some(TlsFiles { certificate, key }),
+            ..Settings::default()
+        })
+        .await
     }
 
     async fn with(settings: Settings) -> Result<Self> {
-        let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Internal, format!("serving a registry: {error}"));
-        let sparse = PolicyRule::new("sparse/**", Preset::Sparse.into()).map_err(|error| failed(&error))?;
-        let registry: Arc<dyn Registry> = Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![sparse]));
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(Kind::Internal, format!("serving a registry: {error}"))
+        };
+        let sparse =
+            PolicyRule::new("sparse/**", Preset::Sparse.into()).map_err(|error| failed(&error))?;
+        let registry: Arc<dyn Registry> =
+            Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![sparse]));
         let server = Server::bind(settings, registry, ReadyCheck::always()).await;
         let server = server.map_err(|error| failed(&error))?;
         let address = server.local_addr();
         let mut running = JoinSet::new();
         running.spawn(server.run(pending()));
-        Ok(Self { address, _running: running })
+        Ok(Self {
+            address,
+            _running: running,
+        })
     }
 
     /// Where it listens.

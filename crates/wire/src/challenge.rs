@@ -19,7 +19,10 @@ pub struct Challenge {
 impl Challenge {
     /// A challenge of a scheme, without parameters.
     pub fn new(scheme: &str) -> Self {
-        Self { scheme: scheme.into(), parameters: Vec::new() }
+        Self {
+            scheme: scheme.into(),
+            parameters: Vec::new(),
+        }
     }
 
     /// The same with one parameter more.
@@ -36,7 +39,10 @@ impl Challenge {
 
     /// The value of a parameter, whose name has no case either.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        let named = self.parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let named = self
+            .parameters
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| &**value)
     }
 
@@ -44,14 +50,22 @@ impl Challenge {
     ///
     /// What breaks the grammar is passed over.
     pub fn all(headers: &HeaderMap) -> Vec<Self> {
-        let lines = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        let lines = headers
+            .get_all(header::WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let mut found: Vec<Self> = Vec::new();
         for element in lines.flat_map(elements) {
             match (Element::parse(element), found.last_mut()) {
                 (Element::Scheme(scheme, parameter), _) => {
-                    found.push(Self { scheme: scheme.into(), parameters: parameter.into_iter().collect() });
+                    found.push(Self {
+                        scheme: scheme.into(),
+                        parameters: parameter.into_iter().collect(),
+                    });
                 }
-                (Element::Parameter(Some(parameter)), Some(challenge)) => challenge.parameters.push(parameter),
+                (Element::Parameter(Some(parameter)), Some(challenge)) => {
+                    challenge.parameters.push(parameter)
+                }
                 (Element::Parameter(_), _) => (),
             }
         }
@@ -82,7 +96,10 @@ enum Element<'a> {
 
 impl<'a> Element<'a> {
     fn parse(element: &'a str) -> Self {
-        let name = element.split_once('=').map_or(element, |(name, _)| name).trim_end();
+        let name = element
+            .split_once('=')
+            .map_or(element, |(name, _)| name)
+            .trim_end();
         match name.split_once(char::is_whitespace) {
             Some((scheme, _)) => Self::Scheme(scheme, parameter(&element[scheme.len()..])),
             None if name.len() == element.len() => Self::Scheme(name, None),
@@ -94,7 +111,9 @@ impl<'a> Element<'a> {
 fn parameter(text: &str) -> Option<Parameter> {
     let (name, value) = text.split_once('=')?;
     let value = value.trim();
-    let value = value.strip_prefix('"').map_or_else(|| value.to_owned(), unquoted);
+    let value = value
+        .strip_prefix('"')
+        .map_or_else(|| value.to_owned(), unquoted);
     Some((name.trim().into(), value.into()))
 }
 
@@ -122,7 +141,12 @@ mod tests {
     use super::*;
 
     fn of(lines: &[&str]) -> Vec<Challenge> {
-        let values = lines.iter().map(|line| (header::WWW_AUTHENTICATE, HeaderValue::from_str(line).unwrap()));
+        let values = lines.iter().map(|line| {
+            (
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_str(line).unwrap(),
+            )
+        });
         Challenge::all(&values.collect())
     }
 
@@ -135,32 +159,55 @@ mod tests {
             .with("scope", "repository:a/b:pull,push");
         assert_eq!(of(&[line]), std::slice::from_ref(&expected));
         assert_eq!(expected.to_string(), line);
-        assert_eq!((expected.is("bearer"), expected.parameter("REALM")), (true, Some("https://auth.docker.io/token")));
+        assert_eq!(
+            (expected.is("bearer"), expected.parameter("REALM")),
+            (true, Some("https://auth.docker.io/token"))
+        );
         assert_eq!(expected.parameter("error"), None);
     }
 
     #[test]
     fn reads_several() {
         let basic = Challenge::new("Basic").with("realm", "a, b");
-        let bearer = Challenge::new("Bearer").with("realm", "c").with("service", "d");
+        let bearer = Challenge::new("Bearer")
+            .with("realm", "c")
+            .with("service", "d");
         let expected = [basic, bearer, Challenge::new("Negotiate")];
-        assert_eq!(of(&[r#"Basic realm="a, b", Bearer realm="c",service="d", Negotiate"#]), expected);
-        assert_eq!(of(&[r#"Basic realm="a, b""#, r#"Bearer realm="c", service="d""#, "Negotiate"]), expected);
+        assert_eq!(
+            of(&[r#"Basic realm="a, b", Bearer realm="c",service="d", Negotiate"#]),
+            expected
+        );
+        assert_eq!(
+            of(&[
+                r#"Basic realm="a, b""#,
+                r#"Bearer realm="c", service="d""#,
+                "Negotiate"
+            ]),
+            expected
+        );
     }
 
     #[test]
     fn reads_what_others_write() {
-        let expected = [Challenge::new("Bearer").with("realm", r#"a"b"#).with("service", "c")];
+        let expected = [Challenge::new("Bearer")
+            .with("realm", r#"a"b"#)
+            .with("service", "c")];
         assert_eq!(of(&[r#"Bearer   realm = "a\"b" , service=c"#]), expected);
         assert_eq!(of(&[r#"Bearer realm="a\"b",,service=c,"#]), expected);
-        assert_eq!(of(&["Negotiate YWJj=="]), [Challenge::new("Negotiate").with("YWJj", "=")]);
+        assert_eq!(
+            of(&["Negotiate YWJj=="]),
+            [Challenge::new("Negotiate").with("YWJj", "=")]
+        );
     }
 
     #[test]
     fn passes_over_what_is_none() {
         assert_eq!(of(&[]), []);
         assert_eq!(of(&["", " , ", r#"realm="a""#]), []);
-        assert_eq!(of(&[r#"Basic realm="never closed"#]), [Challenge::new("Basic").with("realm", "never closed")]);
+        assert_eq!(
+            of(&[r#"Basic realm="never closed"#]),
+            [Challenge::new("Basic").with("realm", "never closed")]
+        );
     }
 
     proptest! {

@@ -76,8 +76,14 @@ pub fn is_unmodified(headers: &HeaderMap, digest: &Digest) -> bool {
 ///
 /// A date never is, since content has no date here.
 pub fn range_applies(headers: &HeaderMap, digest: &Digest) -> bool {
-    let Some(value) = headers.get(header::IF_RANGE) else { return true };
-    value.to_str().ok().and_then(EntityTag::parse).is_some_and(|tag| !tag.weak && tag.opaque == digest.as_str())
+    let Some(value) = headers.get(header::IF_RANGE) else {
+        return true;
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(EntityTag::parse)
+        .is_some_and(|tag| !tag.weak && tag.opaque == digest.as_str())
 }
 
 enum EntityTags<'a> {
@@ -93,8 +99,13 @@ struct EntityTag<'a> {
 impl<'a> EntityTag<'a> {
     /// Takes a tag without quotes too, which is how some clients write a digest.
     fn parse(text: &'a str) -> Option<Self> {
-        let (weak, quoted) = text.trim().strip_prefix("W/").map_or((false, text.trim()), |rest| (true, rest));
-        let opaque = quoted.strip_prefix('"').map_or(Some(quoted), |rest| rest.strip_suffix('"'))?;
+        let (weak, quoted) = text
+            .trim()
+            .strip_prefix("W/")
+            .map_or((false, text.trim()), |rest| (true, rest));
+        let opaque = quoted
+            .strip_prefix('"')
+            .map_or(Some(quoted), |rest| rest.strip_suffix('"'))?;
         Some(Self { weak, opaque })
     }
 }
@@ -102,21 +113,37 @@ impl<'a> EntityTag<'a> {
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<EntityTags<'a>> {
     let mut values = headers.get_all(name).iter().peekable();
     values.peek()?;
-    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).flat_map(elements).collect();
+    let texts: Vec<&str> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(elements)
+        .collect();
     if texts.contains(&"*") {
         return Some(EntityTags::Any);
     }
-    Some(EntityTags::Listed(texts.into_iter().filter_map(EntityTag::parse).collect()))
+    Some(EntityTags::Listed(
+        texts.into_iter().filter_map(EntityTag::parse).collect(),
+    ))
 }
 
 fn strong_digests(tags: &[EntityTag<'_>]) -> Vec<Digest> {
-    tags.iter().filter(|tag| !tag.weak).filter_map(|tag| tag.opaque.parse().ok()).collect()
+    tags.iter()
+        .filter(|tag| !tag.weak)
+        .filter_map(|tag| tag.opaque.parse().ok())
+        .collect()
 }
 
 fn unsupported(headers: &HeaderMap) -> RequestError {
-    let value = headers.get(header::IF_NONE_MATCH).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let expected = "when a manifest is pushed, If-None-Match takes * alone: the tag must not exist yet";
-    RequestError::new(ErrorCode::Unsupported, "If-None-Match", &value.unwrap_or_default(), &expected)
+    let value = headers
+        .get(header::IF_NONE_MATCH)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let expected =
+        "when a manifest is pushed, If-None-Match takes * alone: the tag must not exist yet";
+    RequestError::new(
+        ErrorCode::Unsupported,
+        "If-None-Match",
+        &value.unwrap_or_default(),
+        &expected,
+    )
 }
 
 #[cfg(test)]
@@ -132,7 +159,10 @@ mod tests {
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect()
     }
 
     fn condition(pairs: &[(HeaderName, &str)]) -> Result<TagCondition, ErrorCode> {
@@ -143,10 +173,19 @@ mod tests {
     fn conditions_of_a_push() {
         let other = Digest::sha256(b"other");
         assert_eq!(condition(&[]), Ok(TagCondition::None));
-        assert_eq!(condition(&[(header::IF_NONE_MATCH, "*")]), Ok(TagCondition::Absent));
-        assert_eq!(condition(&[(header::IF_MATCH, "*")]), Ok(TagCondition::Present));
+        assert_eq!(
+            condition(&[(header::IF_NONE_MATCH, "*")]),
+            Ok(TagCondition::Absent)
+        );
+        assert_eq!(
+            condition(&[(header::IF_MATCH, "*")]),
+            Ok(TagCondition::Present)
+        );
         let listed = format!("\"{A}\", W/\"{A}\", \"no digest\", {other}");
-        assert_eq!(condition(&[(header::IF_MATCH, &listed)]), Ok(TagCondition::At(vec![digest(), other])));
+        assert_eq!(
+            condition(&[(header::IF_MATCH, &listed)]),
+            Ok(TagCondition::At(vec![digest(), other]))
+        );
     }
 
     #[test]
@@ -154,8 +193,14 @@ mod tests {
         let never = Ok(TagCondition::At(Vec::new()));
         assert_eq!(condition(&[(header::IF_MATCH, "")]), never);
         assert_eq!(condition(&[(header::IF_MATCH, "W/\"x\"")]), never);
-        assert_eq!(condition(&[(header::IF_MATCH, "*"), (header::IF_NONE_MATCH, "*")]), never);
-        assert_eq!(condition(&[(header::IF_NONE_MATCH, &entity_tag(&digest()))]), Err(ErrorCode::Unsupported));
+        assert_eq!(
+            condition(&[(header::IF_MATCH, "*"), (header::IF_NONE_MATCH, "*")]),
+            never
+        );
+        assert_eq!(
+            condition(&[(header::IF_NONE_MATCH, &entity_tag(&digest()))]),
+            Err(ErrorCode::Unsupported)
+        );
     }
 
     #[test]
@@ -167,25 +212,36 @@ mod tests {
             TagCondition::At(vec![digest(), digest()]),
         ] {
             let pairs: Vec<_> = expected.to_header().into_iter().collect();
-            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
+            let pairs: Vec<_> = pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str()))
+                .collect();
             assert_eq!(condition(&pairs), Ok(expected));
         }
     }
 
     #[test]
     fn reads_that_are_unmodified() {
-        let read = |value: &str| is_unmodified(&headers(&[(header::IF_NONE_MATCH, value)]), &digest());
-        assert!(read("*") && read(&format!("\"{A}\"")) && read(&format!("\"x\", W/\"{A}\"")) && read(A));
+        let read =
+            |value: &str| is_unmodified(&headers(&[(header::IF_NONE_MATCH, value)]), &digest());
+        assert!(
+            read("*") && read(&format!("\"{A}\"")) && read(&format!("\"x\", W/\"{A}\"")) && read(A)
+        );
         assert!(!read("\"x\"") && !read("") && !read(&format!("\"{A}")));
         assert!(!is_unmodified(&HeaderMap::new(), &digest()));
     }
 
     #[test]
     fn ranges_that_apply() {
-        let applies = |value: &str| range_applies(&headers(&[(header::IF_RANGE, value)]), &digest());
+        let applies =
+            |value: &str| range_applies(&headers(&[(header::IF_RANGE, value)]), &digest());
         assert!(range_applies(&HeaderMap::new(), &digest()));
         assert!(applies(&entity_tag(&digest())));
-        assert!(!applies(&format!("W/\"{A}\"")) && !applies("Sat, 29 Oct 1994 19:43:31 GMT") && !applies("\"x\""));
+        assert!(
+            !applies(&format!("W/\"{A}\""))
+                && !applies("Sat, 29 Oct 1994 19:43:31 GMT")
+                && !applies("\"x\"")
+        );
     }
 
     proptest! {

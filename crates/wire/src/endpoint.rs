@@ -73,8 +73,12 @@ impl Endpoint {
             [ref name @ .., "blobs", "uploads", ""] | [ref name @ .., "blobs", "uploads"] => {
                 Self::Uploads(repository(name)?)
             }
-            [ref name @ .., "blobs", "uploads", id] => Self::Upload(repository(name)?, upload_id(id)?),
-            [ref name @ .., "manifests", text] => Self::Manifest(repository(name)?, reference(text)?),
+            [ref name @ .., "blobs", "uploads", id] => {
+                Self::Upload(repository(name)?, upload_id(id)?)
+            }
+            [ref name @ .., "manifests", text] => {
+                Self::Manifest(repository(name)?, reference(text)?)
+            }
             [ref name @ .., "blobs", text] => Self::Blob(repository(name)?, digest(text)?),
             [ref name @ .., "referrers", text] => Self::Referrers(repository(name)?, digest(text)?),
             _ => return Err(EndpointError::Unknown),
@@ -95,10 +99,14 @@ impl fmt::Display for Endpoint {
             Self::Base => formatter.write_str("/v2/"),
             Self::Catalog => formatter.write_str("/v2/_catalog"),
             Self::Tags(name) => write!(formatter, "/v2/{name}/tags/list"),
-            Self::Manifest(name, reference) => write!(formatter, "/v2/{name}/manifests/{reference}"),
+            Self::Manifest(name, reference) => {
+                write!(formatter, "/v2/{name}/manifests/{reference}")
+            }
             Self::Blob(name, digest) => write!(formatter, "/v2/{name}/blobs/{digest}"),
             Self::Uploads(name) => write!(formatter, "/v2/{name}/blobs/uploads/"),
-            Self::Upload(name, id) => write!(formatter, "/v2/{name}/blobs/uploads/{}", upload_uuid(id)),
+            Self::Upload(name, id) => {
+                write!(formatter, "/v2/{name}/blobs/uploads/{}", upload_uuid(id))
+            }
             Self::Referrers(name, digest) => write!(formatter, "/v2/{name}/referrers/{digest}"),
         }
     }
@@ -110,14 +118,21 @@ pub fn upload_uuid(id: &str) -> String {
 }
 
 fn decode(segment: &str) -> Result<Cow<'_, str>, RequestError> {
-    percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| RequestError::new(ErrorCode::NameInvalid, "path", segment, &"a path is encoded UTF-8"))
+    percent_decode_str(segment).decode_utf8().map_err(|_| {
+        RequestError::new(
+            ErrorCode::NameInvalid,
+            "path",
+            segment,
+            &"a path is encoded UTF-8",
+        )
+    })
 }
 
 fn repository(components: &[&str]) -> Result<RepositoryName, RequestError> {
     let name = components.join("/");
-    name.parse().map_err(|error| RequestError::new(ErrorCode::NameInvalid, "repository name", &name, &error))
+    name.parse().map_err(|error| {
+        RequestError::new(ErrorCode::NameInvalid, "repository name", &name, &error)
+    })
 }
 
 pub(crate) fn reference(text: &str) -> Result<Reference, RequestError> {
@@ -136,8 +151,16 @@ fn invalid_digest(text: &str, error: DigestError) -> RequestError {
 }
 
 fn upload_id(text: &str) -> Result<Box<str>, RequestError> {
-    let unknown =
-        || RequestError::new(ErrorCode::BlobUploadUnknown, "upload id", text, &"an id that this registry gave out");
+    let unknown = || {
+        RequestError::new(
+            ErrorCode::BlobUploadUnknown,
+            "upload id",
+            text,
+            &"an id that this registry gave out",
+        )
+    };
     let decoded = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| unknown())?;
-    String::from_utf8(decoded).map(Into::into).map_err(|_| unknown())
+    String::from_utf8(decoded)
+        .map(Into::into)
+        .map_err(|_| unknown())
 }

@@ -5,7 +5,8 @@ use http::HeaderName;
 /// The digest of the content that an answer is about ("Pulling manifests").
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 /// The version of Docker's registry protocol, on `/v2/`.
-pub const DOCKER_DISTRIBUTION_API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+pub const DOCKER_DISTRIBUTION_API_VERSION: HeaderName =
+    HeaderName::from_static("docker-distribution-api-version");
 /// The id of an upload session.
 pub const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 /// Which filters a list of referrers went through ("Listing Referrers").

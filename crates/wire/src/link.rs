@@ -16,16 +16,26 @@ pub fn write_next(target: &str) -> String {
 /// It may be absolute or relative to the request's. Other links and other parameters are passed
 /// over, and so is whatever breaks the grammar.
 pub fn next(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(links).find(|(_, parameters)| leads_on(parameters)).map(|(target, _)| target.to_owned())
+    let values = headers
+        .get_all(header::LINK)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(links)
+        .find(|(_, parameters)| leads_on(parameters))
+        .map(|(target, _)| target.to_owned())
 }
 
 /// The links of a value, each cut into its target and its parameters.
 fn links(value: &str) -> Vec<(&str, &str)> {
     let (mut rest, mut found) = (value, Vec::new());
     while let Some((_, behind)) = rest.split_once('<') {
-        let Some((target, parameters)) = behind.split_once('>') else { break };
-        let parameters = split_outside_quotes(parameters, ',').next().unwrap_or_default();
+        let Some((target, parameters)) = behind.split_once('>') else {
+            break;
+        };
+        let parameters = split_outside_quotes(parameters, ',')
+            .next()
+            .unwrap_or_default();
         found.push((target, parameters));
         rest = &behind[target.len() + 1 + parameters.len()..];
     }
@@ -33,10 +43,16 @@ fn links(value: &str) -> Vec<(&str, &str)> {
 }
 
 fn leads_on(parameters: &str) -> bool {
-    split_outside_quotes(parameters, ';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("rel")
-            && value.trim().trim_matches('"').split_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
-    })
+    split_outside_quotes(parameters, ';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("rel")
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split_whitespace()
+                    .any(|relation| relation.eq_ignore_ascii_case("next"))
+        })
 }
 
 #[cfg(test)]
@@ -69,12 +85,22 @@ mod tests {
         ] {
             assert_eq!(next_of(&[value]).as_deref(), Some("/page"), "{value}");
         }
-        assert_eq!(next_of(&["</a>; rel=prev", "</b>; rel=next"]).as_deref(), Some("/b"));
+        assert_eq!(
+            next_of(&["</a>; rel=prev", "</b>; rel=next"]).as_deref(),
+            Some("/b")
+        );
     }
 
     #[test]
     fn nothing_leads_on() {
-        for value in ["", "</a>", "</a>; rel=prev", "</a; rel=next", "</a>; title=\"rel=next\"", "rel=next"] {
+        for value in [
+            "",
+            "</a>",
+            "</a>; rel=prev",
+            "</a; rel=next",
+            "</a>; title=\"rel=next\"",
+            "rel=next",
+        ] {
             assert_eq!(next_of(&[value]), None, "{value}");
         }
     }

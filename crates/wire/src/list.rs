@@ -3,7 +3,9 @@
 /// The elements of a comma-separated list, trimmed, without empty ones; a comma between double
 /// quotes separates nothing.
 pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
-    split_outside_quotes(list, ',').map(str::trim).filter(|element| !element.is_empty())
+    split_outside_quotes(list, ',')
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
 }
 
 /// The parts of `text` between separators that stand outside of double quotes.

@@ -14,7 +14,11 @@ use crate::RequestError;
 mod tests;
 
 /// Characters of a value that are written as `%XX`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Which page of a list is wanted ("Listing Tags").
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,7 +38,10 @@ impl PageQuery {
     pub fn parse(query: &str) -> Result<Self, RequestError> {
         let n = first(query, "n").map(|text| number(&text)).transpose()?;
         let last = first(query, "last").filter(|last| !last.is_empty());
-        Ok(Self { n, last: last.map(Cow::into_owned) })
+        Ok(Self {
+            n,
+            last: last.map(Cow::into_owned),
+        })
     }
 }
 
@@ -42,7 +49,11 @@ impl PageQuery {
 impl std::fmt::Display for PageQuery {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let n = self.n.map(|n| n.to_string());
-        let pairs = n.as_deref().map(|n| ("n", n)).into_iter().chain(self.last.as_deref().map(|last| ("last", last)));
+        let pairs = n
+            .as_deref()
+            .map(|n| ("n", n))
+            .into_iter()
+            .chain(self.last.as_deref().map(|last| ("last", last)));
         formatter.write_str(&write(pairs))
     }
 }
@@ -75,16 +86,21 @@ impl UploadStart {
     pub fn parse(query: &str) -> Result<Self, RequestError> {
         if let Some(mount) = first(query, "mount") {
             let from = first(query, "from").filter(|from| !from.is_empty());
-            return Ok(match (mount.parse(), from.map(|from| from.parse()).transpose()) {
-                (Ok(digest), Ok(from)) => Self::Mount { digest, from },
-                _ => Self::Session(Algorithm::Sha256),
-            });
+            return Ok(
+                match (mount.parse(), from.map(|from| from.parse()).transpose()) {
+                    (Ok(digest), Ok(from)) => Self::Mount { digest, from },
+                    _ => Self::Session(Algorithm::Sha256),
+                },
+            );
         }
         if let Some(text) = first(query, "digest") {
             return Ok(Self::Whole(digest(&text)?));
         }
-        let Some(text) = first(query, "digest-algorithm") else { return Ok(Self::Session(Algorithm::Sha256)) };
-        let invalid = |error| RequestError::new(ErrorCode::DigestInvalid, "digest-algorithm", &text, &error);
+        let Some(text) = first(query, "digest-algorithm") else {
+            return Ok(Self::Session(Algorithm::Sha256));
+        };
+        let invalid =
+            |error| RequestError::new(ErrorCode::DigestInvalid, "digest-algorithm", &text, &error);
         text.parse().map(Self::Session).map_err(invalid)
     }
 }
@@ -109,14 +125,23 @@ impl std::fmt::Display for UploadStart {
 /// # Errors
 /// `DIGEST_INVALID` when it is missing or malformed.
 pub fn closing_digest(query: &str) -> Result<Digest, RequestError> {
-    let missing = || RequestError::missing(ErrorCode::DigestInvalid, "digest", &"an upload is closed with ?digest=");
+    let missing = || {
+        RequestError::missing(
+            ErrorCode::DigestInvalid,
+            "digest",
+            &"an upload is closed with ?digest=",
+        )
+    };
     digest(&first(query, "digest").ok_or_else(missing)?)
 }
 
 /// The location of an upload session, with the `digest` that closes it joined to its query.
 pub fn closing_location(location: &str, digest: &Digest) -> String {
     let separator = if location.contains('?') { '&' } else { '?' };
-    format!("{location}{separator}{}", write([("digest", digest.as_str())]))
+    format!(
+        "{location}{separator}{}",
+        write([("digest", digest.as_str())])
+    )
 }
 
 /// Every `tag` that a manifest pushed by digest is to get, in the order given ("Pushing Manifests").
@@ -125,7 +150,8 @@ pub fn closing_location(location: &str, digest: &Digest) -> String {
 /// `MANIFEST_INVALID` for a malformed tag.
 pub fn tags(query: &str) -> Result<Vec<Tag>, RequestError> {
     let parse = |text: Cow<'_, str>| {
-        text.parse().map_err(|error| RequestError::new(ErrorCode::ManifestInvalid, "tag", &text, &error))
+        text.parse()
+            .map_err(|error| RequestError::new(ErrorCode::ManifestInvalid, "tag", &text, &error))
     };
     all(query, "tag").map(parse).collect()
 }
@@ -135,7 +161,9 @@ pub fn tags(query: &str) -> Result<Vec<Tag>, RequestError> {
 /// # Errors
 /// `DIGEST_INVALID` for a malformed digest, `MANIFEST_INVALID` for a malformed tag.
 pub fn reference(query: &str) -> Result<Option<Reference>, RequestError> {
-    first(query, "reference").map(|text| crate::endpoint::reference(&text)).transpose()
+    first(query, "reference")
+        .map(|text| crate::endpoint::reference(&text))
+        .transpose()
 }
 
 /// The query that gives these tags to a manifest, without a question mark.
@@ -150,7 +178,11 @@ pub fn write_tags(tags: &[Tag]) -> String {
 pub fn artifact_type(query: &str) -> Option<MediaType> {
     let mut given = all(query, "artifactType").filter(|text| !text.is_empty());
     let only = given.next().filter(|text| !text.contains(','))?;
-    if given.any(|other| other != only) { None } else { Some(MediaType::new(&only)) }
+    if given.any(|other| other != only) {
+        None
+    } else {
+        Some(MediaType::new(&only))
+    }
 }
 
 /// The query that filters by an artifact type, without a question mark.
@@ -165,19 +197,29 @@ pub fn force(query: &str) -> bool {
 
 /// The upstream registry that a pull is meant for, which containerd gives as `ns`.
 pub fn namespace(query: &str) -> Option<String> {
-    first(query, "ns").filter(|host| !host.is_empty()).map(Cow::into_owned)
+    first(query, "ns")
+        .filter(|host| !host.is_empty())
+        .map(Cow::into_owned)
 }
 
 /// Joins queries to one, passing over those that are empty.
 pub fn join(queries: &[&str]) -> String {
-    let parts: Vec<_> = queries.iter().copied().filter(|query| !query.is_empty()).collect();
+    let parts: Vec<_> = queries
+        .iter()
+        .copied()
+        .filter(|query| !query.is_empty())
+        .collect();
     parts.join("&")
 }
 
 fn all<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
     let decode = |text: &'a str| percent_decode_str(text).decode_utf8_lossy();
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(move |(name, _)| decode(name) == key).map(move |(_, value)| decode(value))
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs
+        .filter(move |(name, _)| decode(name) == key)
+        .map(move |(_, value)| decode(value))
 }
 
 fn first<'a>(query: &'a str, key: &'a str) -> Option<Cow<'a, str>> {
@@ -185,17 +227,24 @@ fn first<'a>(query: &'a str, key: &'a str) -> Option<Cow<'a, str>> {
 }
 
 fn write<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let encoded = |(key, value): (&str, &str)| format!("{key}={}", utf8_percent_encode(value, ENCODED));
+    let encoded =
+        |(key, value): (&str, &str)| format!("{key}={}", utf8_percent_encode(value, ENCODED));
     pairs.into_iter().map(encoded).collect::<Vec<_>>().join("&")
 }
 
 fn digest(text: &str) -> Result<Digest, RequestError> {
-    text.parse().map_err(|error| RequestError::new(ErrorCode::DigestInvalid, "digest", text, &error))
+    text.parse()
+        .map_err(|error| RequestError::new(ErrorCode::DigestInvalid, "digest", text, &error))
 }
 
 fn number(text: &str) -> Result<usize, RequestError> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(RequestError::new(ErrorCode::Unsupported, "n", text, &"n is a number of items, 0 or more"));
+        return Err(RequestError::new(
+            ErrorCode::Unsupported,
+            "n",
+            text,
+            &"n is a number of items, 0 or more",
+        ));
     }
     Ok(text.parse().unwrap_or(usize::MAX))
 }

@@ -27,7 +27,10 @@ impl RangeRequest {
     /// What the headers of a request ask for.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(header::RANGE).iter();
-        match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        match (
+            values.next().and_then(|value| value.to_str().ok()),
+            values.next(),
+        ) {
             (Some(value), None) => Self::parse(value),
             _ => Self::Whole,
         }
@@ -35,11 +38,17 @@ impl RangeRequest {
 
     /// Reads the header's value.
     pub fn parse(value: &str) -> Self {
-        let Some((unit, set)) = value.split_once('=') else { return Self::Whole };
+        let Some((unit, set)) = value.split_once('=') else {
+            return Self::Whole;
+        };
         if !unit.trim().eq_ignore_ascii_case("bytes") {
             return Self::Whole;
         }
-        match elements(set).map(byte_range).collect::<Option<Vec<_>>>().as_deref() {
+        match elements(set)
+            .map(byte_range)
+            .collect::<Option<Vec<_>>>()
+            .as_deref()
+        {
             None | Some([]) => Self::Whole,
             Some([part]) => Self::Part(*part),
             Some(_) => Self::Parts,
@@ -69,8 +78,16 @@ impl ContentRange {
     /// Reads the header's value; `None` for one that breaks the grammar.
     pub fn parse(value: &str) -> Option<Self> {
         let (part, size) = value.strip_prefix("bytes ")?.trim().split_once('/')?;
-        let part = if part == "*" { None } else { Some(offsets(part)?) };
-        let size = if size == "*" { None } else { Some(number(size)?) };
+        let part = if part == "*" {
+            None
+        } else {
+            Some(offsets(part)?)
+        };
+        let size = if size == "*" {
+            None
+        } else {
+            Some(number(size)?)
+        };
         Some(Self { part, size })
     }
 }
@@ -78,7 +95,12 @@ impl ContentRange {
 impl std::fmt::Display for ContentRange {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.part {
-            Some(part) => write!(formatter, "bytes {}-{}/", part.start, part.end.saturating_sub(1))?,
+            Some(part) => write!(
+                formatter,
+                "bytes {}-{}/",
+                part.start,
+                part.end.saturating_sub(1)
+            )?,
             None => formatter.write_str("bytes */")?,
         }
         match self.size {
@@ -107,7 +129,9 @@ impl PieceRange {
     /// As [`PieceRange::parse`].
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, RequestError> {
         let value = headers.get(header::CONTENT_RANGE);
-        value.map(|value| Self::parse(&String::from_utf8_lossy(value.as_bytes()))).transpose()
+        value
+            .map(|value| Self::parse(&String::from_utf8_lossy(value.as_bytes())))
+            .transpose()
     }
 
     /// Reads the header's value.
@@ -115,7 +139,10 @@ impl PieceRange {
     /// # Errors
     /// `BLOB_UPLOAD_INVALID` for one that breaks the grammar or runs backwards.
     pub fn parse(value: &str) -> Result<Self, RequestError> {
-        let bare = value.trim().strip_prefix("bytes").map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
+        let bare = value
+            .trim()
+            .strip_prefix("bytes")
+            .map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
         let bare = bare.split_once('/').map_or(bare, |(range, _)| range);
         let range = offsets(bare.trim()).ok_or_else(|| {
             RequestError::new(
@@ -125,13 +152,21 @@ impl PieceRange {
                 &"FIRST-LAST, both offsets included",
             )
         })?;
-        Ok(Self { first: range.start, length: range.end - range.start })
+        Ok(Self {
+            first: range.start,
+            length: range.end - range.start,
+        })
     }
 }
 
 impl std::fmt::Display for PieceRange {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}-{}", self.first, (self.first + self.length).saturating_sub(1))
+        write!(
+            formatter,
+            "{}-{}",
+            self.first,
+            (self.first + self.length).saturating_sub(1)
+        )
     }
 }
 
@@ -147,7 +182,10 @@ pub fn upload_range(received: u64) -> String {
 ///
 /// Zero may also mean that there is none.
 pub fn parse_upload_range(value: &str) -> Option<u64> {
-    let bare = value.trim().strip_prefix("bytes").map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
+    let bare = value
+        .trim()
+        .strip_prefix("bytes")
+        .map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
     number(bare.trim().strip_prefix("0-")?)
 }
 
@@ -156,7 +194,10 @@ fn byte_range(text: &str) -> Option<ByteRange> {
     Some(match (first.trim(), last.trim()) {
         ("", count) => ByteRange::Last(number(count)?),
         (first, "") => ByteRange::From(number(first)?),
-        (first, last) => ByteRange::Closed { first: number(first)?, last: number(last)? },
+        (first, last) => ByteRange::Closed {
+            first: number(first)?,
+            last: number(last)?,
+        },
     })
 }
 

@@ -22,17 +22,30 @@ pub struct RequestError {
 
 impl RequestError {
     /// An error about `text`, which stood where `part` was expected.
-    pub(crate) fn new(code: ErrorCode, part: &str, text: &str, expected: &dyn fmt::Display) -> Self {
+    pub(crate) fn new(
+        code: ErrorCode,
+        part: &str,
+        text: &str,
+        expected: &dyn fmt::Display,
+    ) -> Self {
         let (shown, expected) = (shorten(text), expected.to_string());
         let message = format!("invalid {part} {shown:?}: {expected}");
-        Self { code, message, detail: json!({"part": part, "found": shown, "expected": expected}) }
+        Self {
+            code,
+            message,
+            detail: json!({"part": part, "found": shown, "expected": expected}),
+        }
     }
 
     /// An error about something that should have been there.
     pub(crate) fn missing(code: ErrorCode, part: &str, expected: &dyn fmt::Display) -> Self {
         let expected = expected.to_string();
         let message = format!("the {part} is missing: {expected}");
-        Self { code, message, detail: json!({"part": part, "expected": expected}) }
+        Self {
+            code,
+            message,
+            detail: json!({"part": part, "expected": expected}),
+        }
     }
 }
 
@@ -49,8 +62,18 @@ mod tests {
 
     #[test]
     fn repeats_a_bounded_part_of_the_text() {
-        let error = RequestError::new(ErrorCode::NameInvalid, "name", &"ä".repeat(60_000), &"letters");
+        let error = RequestError::new(
+            ErrorCode::NameInvalid,
+            "name",
+            &"ä".repeat(60_000),
+            &"letters",
+        );
         assert!(error.to_string().len() < 1000);
-        assert_eq!(error.detail["found"].as_str().map(|found| found.chars().count()), Some(SHOWN + 1));
+        assert_eq!(
+            error.detail["found"]
+                .as_str()
+                .map(|found| found.chars().count()),
+            Some(SHOWN + 1)
+        );
     }
 }

@@ -34,7 +34,9 @@ impl Scopes {
     ///
     /// A name may hold colons, as that of a host with its port does. What is no scope is passed over.
     pub fn parse(text: &str) -> Self {
-        text.split_whitespace().filter_map(scope).fold(Self::none(), Self::and)
+        text.split_whitespace()
+            .filter_map(scope)
+            .fold(Self::none(), Self::and)
     }
 
     /// All that either allows.
@@ -49,7 +51,9 @@ impl Scopes {
     /// Whether everything in `other` is allowed here too.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|(resource, wanted)| {
-            self.0.get(resource).is_some_and(|allowed| allowed.contains(EVERYTHING) || wanted.is_subset(allowed))
+            self.0
+                .get(resource)
+                .is_some_and(|allowed| allowed.contains(EVERYTHING) || wanted.is_subset(allowed))
         })
     }
 
@@ -82,7 +86,10 @@ impl fmt::Display for Scopes {
 fn scope(text: &str) -> Option<Scopes> {
     let (kind, rest) = text.split_once(':')?;
     let (name, actions) = rest.rsplit_once(':')?;
-    let actions: Vec<&str> = actions.split(',').filter(|action| !action.is_empty()).collect();
+    let actions: Vec<&str> = actions
+        .split(',')
+        .filter(|action| !action.is_empty())
+        .collect();
     Some(Scopes::of(kind, name, &actions))
 }
 
@@ -98,7 +105,10 @@ mod tests {
 
     #[test]
     fn reads_and_writes() {
-        assert_eq!(app(&["push", "pull"]).to_string(), "repository:team/app:pull,push");
+        assert_eq!(
+            app(&["push", "pull"]).to_string(),
+            "repository:team/app:pull,push"
+        );
         assert_eq!(Scopes::catalog().to_string(), "registry:catalog:*");
         let two = "registry:catalog:* repository:127.0.0.1:5000/a:pull";
         assert_eq!(Scopes::parse(two).to_string(), two);
@@ -110,14 +120,25 @@ mod tests {
     #[test]
     fn actions_of_one_resource_are_joined() {
         assert_eq!(app(&["pull"]).and(app(&["push"])), app(&["pull", "push"]));
-        assert_eq!(Scopes::parse("repository:team/app:push repository:team/app:pull"), app(&["pull", "push"]));
+        assert_eq!(
+            Scopes::parse("repository:team/app:push repository:team/app:pull"),
+            app(&["pull", "push"])
+        );
     }
 
     #[test]
     fn covers_what_it_allows() {
         let both = app(&["pull", "push"]);
-        assert!(both.covers(&app(&["pull"])) && both.covers(&Scopes::none()) && app(&["*"]).covers(&both));
-        assert!(!app(&["pull"]).covers(&both) && !both.covers(&Scopes::catalog()) && !both.covers(&app(&["*"])));
+        assert!(
+            both.covers(&app(&["pull"]))
+                && both.covers(&Scopes::none())
+                && app(&["*"]).covers(&both)
+        );
+        assert!(
+            !app(&["pull"]).covers(&both)
+                && !both.covers(&Scopes::catalog())
+                && !both.covers(&app(&["*"]))
+        );
     }
 
     proptest! {

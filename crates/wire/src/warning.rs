@@ -18,10 +18,15 @@ const START: &str = "299 - \"";
 ///
 /// Characters that a header cannot hold become `?`, a long sentence is cut, and when there are too
 /// many the last value says how many are missing. `further` are missing already.
-pub fn values<'a>(sentences: impl IntoIterator<Item = &'a str>, further: usize) -> Vec<HeaderValue> {
+pub fn values<'a>(
+    sentences: impl IntoIterator<Item = &'a str>,
+    further: usize,
+) -> Vec<HeaderValue> {
     let (mut values, mut room, mut left_out) = (Vec::new(), LIMIT - RESERVE, 0_usize);
     for sentence in sentences {
-        let Some(value) = value(sentence) else { continue };
+        let Some(value) = value(sentence) else {
+            continue;
+        };
         match room.checked_sub(value.len() + AROUND) {
             Some(rest) if left_out == 0 => {
                 room = rest;
@@ -73,13 +78,22 @@ mod tests {
     use super::*;
 
     fn texts(sentences: &[&str]) -> Vec<String> {
-        values(sentences.iter().copied(), 0).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        values(sentences.iter().copied(), 0)
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
     fn quotes_are_escaped_and_odd_characters_replaced() {
-        assert_eq!(texts(&["key \"a\\b\" twice\nä"]), ["299 - \"key \\\"a\\\\b\\\" twice??\""]);
-        assert_eq!(parse("299 - \"key \\\"a\\\\b\\\" twice\"").as_deref(), Some("key \"a\\b\" twice"));
+        assert_eq!(
+            texts(&["key \"a\\b\" twice\nä"]),
+            ["299 - \"key \\\"a\\\\b\\\" twice??\""]
+        );
+        assert_eq!(
+            parse("299 - \"key \\\"a\\\\b\\\" twice\"").as_deref(),
+            Some("key \"a\\b\" twice")
+        );
         assert_eq!(parse("199 - \"other\""), None);
     }
 
@@ -89,12 +103,20 @@ mod tests {
         let written = texts(&[sentence.as_str(); 50]);
         let bytes: usize = written.iter().map(|text| text.len() + AROUND).sum();
         assert!(bytes <= LIMIT && bytes > LIMIT / 2, "{bytes}");
-        assert_eq!(written.last().unwrap(), &format!("299 - \"and {} more warnings\"", 50 - (written.len() - 1)));
+        assert_eq!(
+            written.last().unwrap(),
+            &format!("299 - \"and {} more warnings\"", 50 - (written.len() - 1))
+        );
     }
 
     #[test]
     fn what_was_left_out_before_is_counted() {
-        let last = |further| values(["one"], further).last().map(|value| value.to_str().unwrap().to_owned()).unwrap();
+        let last = |further| {
+            values(["one"], further)
+                .last()
+                .map(|value| value.to_str().unwrap().to_owned())
+                .unwrap()
+        };
         assert_eq!(last(0), "299 - \"one\"");
         assert_eq!(last(1), "299 - \"and 1 more warning\"");
         assert_eq!(last(4977), "299 - \"and 4977 more warnings\"");

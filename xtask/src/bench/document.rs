@@ -13,7 +13,8 @@ const END: &str = "<!-- /bench -->";
 pub(crate) fn write(results: &str) -> Result<()> {
     let path = workspace().join("docs/performance.md");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let text = replaced(&text, results).with_context(|| format!("{} lacks {BEGIN} … {END}", path.display()))?;
+    let text = replaced(&text, results)
+        .with_context(|| format!("{} lacks {BEGIN} … {END}", path.display()))?;
     fs::write(&path, text)?;
     Ok(())
 }
@@ -31,7 +32,10 @@ mod tests {
     #[test]
     fn replaces_what_stands_between_the_markers() {
         let text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
-        assert_eq!(replaced(text, "new\n").unwrap(), "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n");
+        assert_eq!(
+            replaced(text, "new\n").unwrap(),
+            "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n"
+        );
         assert!(replaced("no markers", "new").is_none());
     }
 }

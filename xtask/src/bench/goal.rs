@@ -11,12 +11,19 @@ pub(crate) struct Goal {
 
 impl Goal {
     /// Measured to be known, not to be met.
-    pub(crate) const NONE: Self = Self { wall: None, cpu: None };
+    pub(crate) const NONE: Self = Self {
+        wall: None,
+        cpu: None,
+    };
 
     /// `0.40 wall met, 0.30 CPU missed`.
     pub(crate) fn judge(self, ours: &Sample, theirs: &Sample) -> String {
-        let wall = self.wall.map(|goal| verdict("wall", goal, ours.wall / theirs.wall));
-        let cpu = self.cpu.map(|goal| verdict("CPU", goal, ours.server / theirs.server));
+        let wall = self
+            .wall
+            .map(|goal| verdict("wall", goal, ours.wall / theirs.wall));
+        let cpu = self
+            .cpu
+            .map(|goal| verdict("CPU", goal, ours.server / theirs.server));
         wall.into_iter().chain(cpu).collect::<Vec<_>>().join(", ")
     }
 }
@@ -32,10 +39,24 @@ mod tests {
 
     #[test]
     fn each_ratio_is_judged_by_itself() {
-        let ours = Sample { wall: 1.0, server: 3.0, client: 0.0 };
-        let theirs = Sample { wall: 4.0, server: 4.0, client: 0.0 };
-        let goal = Goal { wall: Some(0.4), cpu: Some(0.3) };
-        assert_eq!(goal.judge(&ours, &theirs), "0.400 wall met, 0.300 CPU missed");
+        let ours = Sample {
+            wall: 1.0,
+            server: 3.0,
+            client: 0.0,
+        };
+        let theirs = Sample {
+            wall: 4.0,
+            server: 4.0,
+            client: 0.0,
+        };
+        let goal = Goal {
+            wall: Some(0.4),
+            cpu: Some(0.3),
+        };
+        assert_eq!(
+            goal.judge(&ours, &theirs),
+            "0.400 wall met, 0.300 CPU missed"
+        );
         assert_eq!(Goal::NONE.judge(&ours, &theirs), "");
     }
 }

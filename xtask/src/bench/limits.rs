@@ -19,7 +19,10 @@ pub(crate) struct Limits {
 
 /// Measures them.
 pub(crate) fn measure(folder: &Path, sizes: &Sizes) -> Result<Limits> {
-    Ok(Limits { write: write(folder, sizes.layer)?, hash: hash()? })
+    Ok(Limits {
+        write: write(folder, sizes.layer)?,
+        hash: hash()?,
+    })
 }
 
 fn write(folder: &Path, length: u64) -> Result<f64> {
@@ -41,7 +44,9 @@ fn write(folder: &Path, length: u64) -> Result<f64> {
 
 fn hash() -> Result<f64> {
     let output = Command::new(tools::OPENSSL.path())
-        .args(["speed", "-seconds", "1", "-bytes", "1048576", "-evp", "sha256"])
+        .args([
+            "speed", "-seconds", "1", "-bytes", "1048576", "-evp", "sha256",
+        ])
         .output()
         .context("starting openssl")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -61,7 +66,10 @@ mod tests {
 
     #[test]
     fn reads_the_last_figure() {
-        assert!((parse("type 1048576 bytes\nsha256  1845493.76k\n").unwrap() - 1_845_493_760.0).abs() < 1.0);
+        assert!(
+            (parse("type 1048576 bytes\nsha256  1845493.76k\n").unwrap() - 1_845_493_760.0).abs()
+                < 1.0
+        );
         assert!(parse("").is_err());
     }
 }

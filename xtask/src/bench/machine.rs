@@ -12,9 +12,15 @@ use crate::tools;
 pub(crate) fn describe(folder: &Path) -> Result<String> {
     let processor = first("/proc/cpuinfo", "model name")?;
     let cores = std::thread::available_parallelism()?;
-    let memory: u64 = first("/proc/meminfo", "MemTotal")?.trim_end_matches(" kB").parse()?;
+    let memory: u64 = first("/proc/meminfo", "MemTotal")?
+        .trim_end_matches(" kB")
+        .parse()?;
     let system = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let file_system = said(Command::new("findmnt").args(["--noheadings", "--output=FSTYPE", "--target"]).arg(folder));
+    let file_system = said(
+        Command::new("findmnt")
+            .args(["--noheadings", "--output=FSTYPE", "--target"])
+            .arg(folder),
+    );
     let distribution = said(Command::new(tools::DISTRIBUTION.path()).arg("--version"));
     let nginx = said(Command::new(tools::NGINX.path()).arg("-v"));
     let skopeo = said(Command::new(tools::SKOPEO.path()).arg("--version"));
@@ -36,13 +42,28 @@ pub(crate) fn describe(folder: &Path) -> Result<String> {
 /// The value of the first line with that key in a file of `key: value` lines.
 fn first(path: &str, key: &str) -> Result<String> {
     let text = fs::read_to_string(path)?;
-    let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
-    Ok(line.split_once(':').map_or_else(String::new, |(_, value)| value.trim().to_owned()))
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(key))
+        .unwrap_or_default();
+    Ok(line
+        .split_once(':')
+        .map_or_else(String::new, |(_, value)| value.trim().to_owned()))
 }
 
 /// A program's first line; what cannot be said is left unknown rather than ending a long run.
 fn said(command: &mut Command) -> String {
-    let Ok(output) = command.output() else { return "unknown".to_owned() };
-    let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    String::from_utf8_lossy(&text).lines().next().unwrap_or("unknown").to_owned()
+    let Ok(output) = command.output() else {
+        return "unknown".to_owned();
+    };
+    let text = if output.stdout.is_empty() {
+        output.stderr
+    } else {
+        output.stdout
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or("unknown")
+        .to_owned()
 }

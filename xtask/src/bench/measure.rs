@@ -52,7 +52,10 @@ pub(crate) fn middle_of(mut figures: Vec<f64>) -> f64 {
 }
 
 /// A count as a factor; counts here are far below the 2^52 at which that would round.
-#[expect(clippy::cast_precision_loss, reason = "counts and bytes of a benchmark fit a float exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts and bytes of a benchmark fit a float exactly"
+)]
 pub(crate) fn precise(count: u64) -> f64 {
     count as f64
 }

@@ -28,9 +28,13 @@ const LAYERS: u64 = 2;
 
 /// Copies an image of `size` bytes three times below `folder`; too much memory is an error.
 pub(crate) fn measure(folder: &Path, size: u64) -> Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let source = Server::portolan(&folder.join("source"), "")?;
-    runtime.block_on(push(&source, size)).context("pushing the large image")?;
+    runtime
+        .block_on(push(&source, size))
+        .context("pushing the large image")?;
     let mut text = format!(
         "| `portolan copy` of one image of {LAYERS} layers, {} MiB | wall | peak resident | goal |\n\
          | --- | --- | --- | --- |\n",
@@ -43,7 +47,11 @@ pub(crate) fn measure(folder: &Path, size: u64) -> Result<String> {
     row(&mut text, "registry to layout", &copy(&from, &layout)?);
     drop(source);
     fs::remove_dir_all(folder.join("source"))?;
-    row(&mut text, "layout to oci-archive", &copy(&layout, &format!("oci-archive:{}:v1", archive.display()))?);
+    row(
+        &mut text,
+        "layout to oci-archive",
+        &copy(&layout, &format!("oci-archive:{}:v1", archive.display()))?,
+    );
     fs::remove_dir_all(folder)?;
     Ok(text)
 }
@@ -51,15 +59,26 @@ pub(crate) fn measure(folder: &Path, size: u64) -> Result<String> {
 fn registry_to_registry(folder: &Path, from: &str, text: &mut String) -> Result<()> {
     let data = folder.join("target");
     let target = Server::portolan(&data, "")?;
-    row(text, "registry to registry", &copy(from, &format!("{}/{REPOSITORY}:v1", target.host()))?);
+    row(
+        text,
+        "registry to registry",
+        &copy(from, &format!("{}/{REPOSITORY}:v1", target.host()))?,
+    );
     drop(target);
     fs::remove_dir_all(data)?;
     Ok(())
 }
 
 fn row(text: &mut String, what: &str, copied: &Copied) {
-    let (wall, peak) = (copied.wall.as_secs_f64(), precise(copied.peak) / 1_048_576.0);
-    let _ = writeln!(text, "| {what} | {wall:.2} s | {peak:.1} MiB | below {} MiB met |", LIMIT >> 20);
+    let (wall, peak) = (
+        copied.wall.as_secs_f64(),
+        precise(copied.peak) / 1_048_576.0,
+    );
+    let _ = writeln!(
+        text,
+        "| {what} | {wall:.2} s | {peak:.1} MiB | below {} MiB met |",
+        LIMIT >> 20
+    );
     println!("{text}");
 }
 
@@ -80,7 +99,11 @@ fn copy(from: &str, to: &str) -> Result<Copied> {
     let peak = watch(&mut child)?;
     let wall = begin.elapsed();
     if peak >= LIMIT {
-        bail!("`portolan copy {from} {to}`: {} MiB at the peak, over {} MiB", peak >> 20, LIMIT >> 20);
+        bail!(
+            "`portolan copy {from} {to}`: {} MiB at the peak, over {} MiB",
+            peak >> 20,
+            LIMIT >> 20
+        );
     }
     Ok(Copied { wall, peak })
 }
@@ -92,7 +115,11 @@ fn watch(child: &mut Child) -> Result<u64> {
         // A process that has ended and was not waited for has no memory to tell of.
         most = peak(child.id()).unwrap_or_default().max(most);
         if let Some(status) = child.try_wait()? {
-            return if status.success() { Ok(most) } else { bail!("portolan copy ended with {status}") };
+            return if status.success() {
+                Ok(most)
+            } else {
+                bail!("portolan copy ended with {status}")
+            };
         }
         sleep(INTERVAL);
     }
@@ -118,7 +145,13 @@ async fn push(source: &Server, size: u64) -> Result<()> {
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config.digest, "size": 2 },
         "layers": layers,
     });
-    push::manifest(&mut connection, REPOSITORY, "v1", manifest.to_string().into()).await?;
+    push::manifest(
+        &mut connection,
+        REPOSITORY,
+        "v1",
+        manifest.to_string().into(),
+    )
+    .await?;
     Ok(())
 }
 

@@ -67,7 +67,11 @@ impl Arguments {
     }
 
     fn sizes(&self) -> Sizes {
-        if self.quick { Sizes::quick() } else { Sizes::full() }
+        if self.quick {
+            Sizes::quick()
+        } else {
+            Sizes::full()
+        }
     }
 
     fn rounds(&self) -> u32 {
@@ -78,12 +82,19 @@ impl Arguments {
 /// Measures, prints, and writes if asked to.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     optimised::enter()?;
-    require(&[tools::DISTRIBUTION, tools::NGINX, tools::OPENSSL, tools::WRK])?;
+    require(&[
+        tools::DISTRIBUTION,
+        tools::NGINX,
+        tools::OPENSSL,
+        tools::WRK,
+    ])?;
     require(&copy::TOOLS)?;
     build_portolan()?;
     let target = target_folder();
     fs::create_dir_all(&target)?;
-    let folder = tempfile::Builder::new().prefix("bench").tempdir_in(target)?;
+    let folder = tempfile::Builder::new()
+        .prefix("bench")
+        .tempdir_in(target)?;
     interrupt::clears(folder.path())?;
     let mut sections = vec![machine::describe(folder.path())?];
     if arguments.concern(Part::Server) {
@@ -94,14 +105,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let text = sections.join("\n");
     println!("{text}");
-    if arguments.write { document::write(&text) } else { Ok(()) }
+    if arguments.write {
+        document::write(&text)
+    } else {
+        Ok(())
+    }
 }
 
 fn server(arguments: &Arguments, folder: &Path, sections: &mut Vec<String>) -> Result<()> {
     let (sizes, rounds) = (arguments.sizes(), arguments.rounds());
     if rounds > 0 {
         let results = rounds::measure(folder, &sizes, rounds)?;
-        sections.push(table::side_by_side(&results, rounds, &limits::measure(folder, &sizes)?));
+        sections.push(table::side_by_side(
+            &results,
+            rounds,
+            &limits::measure(folder, &sizes)?,
+        ));
     }
     if arguments.scale {
         sections.push(scale::measure(&folder.join("scale"))?);

@@ -30,7 +30,11 @@ impl Nginx {
         let manifest = &content.image.manifest.bytes;
         place(&root, &tag_target(), manifest)?;
         place(&root, &manifest_target(content), manifest)?;
-        place(&root, &small_blob_target(content), &content.image.layers[0].bytes)?;
+        place(
+            &root,
+            &small_blob_target(content),
+            &content.image.layers[0].bytes,
+        )?;
         place(&root, &layer_target(content), &[])?;
         let address = free_address()?;
         let file = folder.join("nginx.conf");

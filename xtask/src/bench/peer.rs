@@ -51,7 +51,11 @@ impl Content {
         let image = Image::random(&mut random, &[], &[20_000]);
         let frame = Blob::random(&mut random, 1 << 20);
         let layer = layer_digest(&frame, sizes.layer);
-        Self { image, frame, layer }
+        Self {
+            image,
+            frame,
+            layer,
+        }
     }
 }
 
@@ -67,15 +71,26 @@ pub(crate) fn layer_digest(frame: &Blob, length: u64) -> String {
 
 impl Peer {
     /// Starts a server on a fresh folder and gives it what the reading workloads read.
-    pub(crate) fn start(name: Name, folder: &Path, content: &Content, runtime: &Runtime) -> Result<Self> {
+    pub(crate) fn start(
+        name: Name,
+        folder: &Path,
+        content: &Content,
+        runtime: &Runtime,
+    ) -> Result<Self> {
         let process = match name {
             Name::Nginx => Process::Files(Nginx::start(folder, content)?),
             Name::Portolan => Process::Registry(Server::portolan(folder, "")?),
             Name::Distribution => Process::Registry(Server::distribution(folder)?),
         };
-        let mut peer = Self { name, idle: 0, process };
+        let mut peer = Self {
+            name,
+            idle: 0,
+            process,
+        };
         if name != Name::Nginx {
-            runtime.block_on(peer.fill(content)).context("the first push")?;
+            runtime
+                .block_on(peer.fill(content))
+                .context("the first push")?;
         }
         Ok(peer)
     }

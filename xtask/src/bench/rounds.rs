@@ -24,13 +24,23 @@ pub(crate) struct Results {
 
 /// Runs so many rounds below `folder`.
 pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Results> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let content = Content::new(sizes);
     let titles = Workload::ALL.map(|workload| (workload, workload.title(sizes)));
-    let mut results = Results { titles: titles.into(), ..Results::default() };
+    let mut results = Results {
+        titles: titles.into(),
+        ..Results::default()
+    };
     for round in 1..=rounds {
         let place = folder.join(format!("round-{round}"));
-        let tools = Tools { runtime: &runtime, sizes, content: &content, round };
+        let tools = Tools {
+            runtime: &runtime,
+            sizes,
+            content: &content,
+            round,
+        };
         one(&mut results, &place, &tools)?;
         fs::remove_dir_all(&place)?;
     }
@@ -39,7 +49,11 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Resul
 
 fn one(results: &mut Results, place: &Path, tools: &Tools<'_>) -> Result<()> {
     let mut peers = Vec::new();
-    for (folder, name) in [("portolan", Name::Portolan), ("distribution", Name::Distribution), ("nginx", Name::Nginx)] {
+    for (folder, name) in [
+        ("portolan", Name::Portolan),
+        ("distribution", Name::Distribution),
+        ("nginx", Name::Nginx),
+    ] {
         let data = place.join(folder);
         fs::create_dir_all(&data)?;
         peers.push(Peer::start(name, &data, tools.content, tools.runtime)?);
@@ -49,14 +63,25 @@ fn one(results: &mut Results, place: &Path, tools: &Tools<'_>) -> Result<()> {
         // Who goes first changes from round to round.
         peers.rotate_left(1);
         for peer in peers.iter().filter(|peer| workload.concerns(peer.name)) {
-            let figures =
-                sample(peer.pid(), || workload.run(peer, tools)).with_context(|| results.titles[&workload].clone())?;
-            results.samples.entry((workload, peer.name)).or_default().push(figures);
+            let figures = sample(peer.pid(), || workload.run(peer, tools))
+                .with_context(|| results.titles[&workload].clone())?;
+            results
+                .samples
+                .entry((workload, peer.name))
+                .or_default()
+                .push(figures);
         }
-        println!("        round {}: {}", tools.round, results.titles[&workload]);
+        println!(
+            "        round {}: {}",
+            tools.round, results.titles[&workload]
+        );
     }
     for peer in &peers {
-        results.memory.entry(peer.name).or_default().push((peer.idle, peak(peer.pid())?));
+        results
+            .memory
+            .entry(peer.name)
+            .or_default()
+            .push((peer.idle, peak(peer.pid())?));
     }
     Ok(())
 }

@@ -27,7 +27,9 @@ const READING: Duration = Duration::from_secs(5);
 
 /// Runs both on fresh servers; too much memory is an error.
 pub(crate) fn measure(folder: &Path) -> Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut text = String::from("| at scale | portolan |\n| --- | --- |\n");
     layer(&folder.join("layer"), &runtime, &mut text)?;
     manifests(&folder.join("manifests"), &runtime, &mut text)?;
@@ -40,17 +42,29 @@ fn layer(data: &Path, runtime: &Runtime, text: &mut String) -> Result<()> {
     let digest = layer_digest(&frame, LAYER);
     let mut connection = Connection::new(server.address());
     let up = sample(server.pid(), || {
-        runtime.block_on(push_layer(&mut connection, &frame.bytes, LAYER, &digest)).map(|()| 1)
+        runtime
+            .block_on(push_layer(&mut connection, &frame.bytes, LAYER, &digest))
+            .map(|()| 1)
     })?;
     let target = format!("/v2/bench/layer/blobs/{digest}");
-    let down = sample(server.pid(), || download::together(server.address(), &target, LAYER, 1).map(|()| 1))?;
+    let down = sample(server.pid(), || {
+        download::together(server.address(), &target, LAYER, 1).map(|()| 1)
+    })?;
     let memory = peak(server.pid())?;
     let _ = writeln!(text, "| push a layer of 4 GiB | {} |", seconds(&up));
     let _ = writeln!(text, "| pull it | {} |", seconds(&down));
-    let _ = writeln!(text, "| memory at the peak of both | {:.1} MiB |", precise(memory) / 1_048_576.0);
+    let _ = writeln!(
+        text,
+        "| memory at the peak of both | {:.1} MiB |",
+        precise(memory) / 1_048_576.0
+    );
     println!("{text}");
     if memory >= MEMORY_LIMIT {
-        bail!("{} MiB at the peak, over {} MiB", memory >> 20, MEMORY_LIMIT >> 20);
+        bail!(
+            "{} MiB at the peak, over {} MiB",
+            memory >> 20,
+            MEMORY_LIMIT >> 20
+        );
     }
     Ok(())
 }
@@ -61,17 +75,30 @@ fn manifests(data: &Path, runtime: &Runtime, text: &mut String) -> Result<()> {
     runtime.block_on(fill(server.address(), "bench/few", FEW))?;
     runtime.block_on(fill(server.address(), "bench/many", MANIFESTS))?;
     let rate = precise(FEW + MANIFESTS) / begin.elapsed().as_secs_f64();
-    let _ =
-        writeln!(text, "| {} manifests pushed, each under a tag, {CLIENTS} clients | {rate:.0} /s |", FEW + MANIFESTS);
+    let _ = writeln!(
+        text,
+        "| {} manifests pushed, each under a tag, {CLIENTS} clients | {rate:.0} /s |",
+        FEW + MANIFESTS
+    );
     server.kill()?;
     let begin = Instant::now();
     let server = Server::portolan(data, "")?;
     runtime.block_on(Connection::new(server.address()).get("/v2/"))?;
-    let _ = writeln!(text, "| start with them, after `kill -9` | {:.3} s |", begin.elapsed().as_secs_f64());
+    let _ = writeln!(
+        text,
+        "| start with them, after `kill -9` | {:.3} s |",
+        begin.elapsed().as_secs_f64()
+    );
     for (repository, tags) in [("bench/few", FEW), ("bench/many", MANIFESTS)] {
         let target = tag_page_target(repository, tags);
-        let page = sample(server.pid(), || wrk::requests(server.address(), &target, READING))?;
-        let _ = writeln!(text, "| GET a page of 100 of {tags} tags | {:.0} /s |", 1.0 / page.wall);
+        let page = sample(server.pid(), || {
+            wrk::requests(server.address(), &target, READING)
+        })?;
+        let _ = writeln!(
+            text,
+            "| GET a page of 100 of {tags} tags | {:.0} /s |",
+            1.0 / page.wall
+        );
     }
     Ok(())
 }
@@ -88,7 +115,13 @@ async fn fill(address: SocketAddr, repository: &'static str, count: u64) -> Resu
             let mut connection = Connection::new(address);
             for number in (client..count).step_by(8) {
                 let manifest = Blob::manifest(&config, &[], number);
-                push::manifest(&mut connection, repository, &tag_name(number), manifest.bytes).await?;
+                push::manifest(
+                    &mut connection,
+                    repository,
+                    &tag_name(number),
+                    manifest.bytes,
+                )
+                .await?;
             }
             anyhow::Ok(())
         });
@@ -100,5 +133,8 @@ async fn fill(address: SocketAddr, repository: &'static str, count: u64) -> Resu
 }
 
 fn seconds(sample: &Sample) -> String {
-    format!("{:.2} s, {:.2} s CPU ({:.2} s)", sample.wall, sample.server, sample.client)
+    format!(
+        "{:.2} s, {:.2} s CPU ({:.2} s)",
+        sample.wall, sample.server, sample.client
+    )
 }

@@ -20,7 +20,11 @@ pub(crate) fn side_by_side(results: &Results, rounds: u32, limits: &Limits) -> S
         text.push_str(&row(results, workload, limits));
     }
     for (title, limit, figure) in [
-        ("memory idle, MiB", 20.0, (|memory| memory.0) as fn(&(u64, u64)) -> u64),
+        (
+            "memory idle, MiB",
+            20.0,
+            (|memory| memory.0) as fn(&(u64, u64)) -> u64,
+        ),
         ("memory at the peak, MiB", 64.0, |memory| memory.1),
     ] {
         text.push_str(&memory_row(results, title, limit, figure));
@@ -35,9 +39,16 @@ pub(crate) fn side_by_side(results: &Results, rounds: u32, limits: &Limits) -> S
 }
 
 fn row(results: &Results, workload: Workload, limits: &Limits) -> String {
-    let figures = |name| results.samples.get(&(workload, name)).map(|samples| median(samples));
+    let figures = |name| {
+        results
+            .samples
+            .get(&(workload, name))
+            .map(|samples| median(samples))
+    };
     let (ours, theirs) = (figures(Name::Portolan), figures(Name::Distribution));
-    let (Some(ours), Some(theirs)) = (ours, theirs) else { return String::new() };
+    let (Some(ours), Some(theirs)) = (ours, theirs) else {
+        return String::new();
+    };
     let unit = workload.unit();
     let limit = match (figures(Name::Nginx), workload) {
         (Some(nginx), _) => format!("nginx {}", wall(&nginx, unit)),
@@ -55,14 +66,30 @@ fn row(results: &Results, workload: Workload, limits: &Limits) -> String {
     )
 }
 
-fn memory_row(results: &Results, title: &str, limit: f64, figure: fn(&(u64, u64)) -> u64) -> String {
+fn memory_row(
+    results: &Results,
+    title: &str,
+    limit: f64,
+    figure: fn(&(u64, u64)) -> u64,
+) -> String {
     let middle = |name| {
-        let all = results.memory.get(&name).map(Vec::as_slice).unwrap_or_default();
-        middle_of(all.iter().map(|memory| precise(figure(memory)) / MEBIBYTE).collect())
+        let all = results
+            .memory
+            .get(&name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        middle_of(
+            all.iter()
+                .map(|memory| precise(figure(memory)) / MEBIBYTE)
+                .collect(),
+        )
     };
     let (ours, theirs) = (middle(Name::Portolan), middle(Name::Distribution));
     let word = if ours < limit { "met" } else { "missed" };
-    format!("| {title} | {ours:.1} | {theirs:.1} | {} | | | below {limit:.0} {word} |\n", ratio(ours / theirs))
+    format!(
+        "| {title} | {ours:.1} | {theirs:.1} | {} | | | below {limit:.0} {word} |\n",
+        ratio(ours / theirs)
+    )
 }
 
 fn cell(sample: &Sample, unit: Unit) -> String {
@@ -70,7 +97,12 @@ fn cell(sample: &Sample, unit: Unit) -> String {
         Unit::Seconds => format!("{seconds:.2} s"),
         Unit::Rate => format!("{:.0} µs", seconds * 1e6),
     };
-    format!("{}, {} CPU ({})", wall(sample, unit), scaled(sample.server), scaled(sample.client))
+    format!(
+        "{}, {} CPU ({})",
+        wall(sample, unit),
+        scaled(sample.server),
+        scaled(sample.client)
+    )
 }
 
 fn wall(sample: &Sample, unit: Unit) -> String {
@@ -90,9 +122,17 @@ mod tests {
 
     #[test]
     fn long_work_reads_in_seconds_and_short_work_as_a_rate() {
-        let sample = Sample { wall: 0.5, server: 0.25, client: 0.125 };
+        let sample = Sample {
+            wall: 0.5,
+            server: 0.25,
+            client: 0.125,
+        };
         assert_eq!(cell(&sample, Unit::Seconds), "0.50 s, 0.25 s CPU (0.12 s)");
-        let sample = Sample { wall: 0.000_1, server: 0.000_05, client: 0.000_02 };
+        let sample = Sample {
+            wall: 0.000_1,
+            server: 0.000_05,
+            client: 0.000_02,
+        };
         assert_eq!(cell(&sample, Unit::Rate), "10000 /s, 50 µs CPU (20 µs)");
     }
 
@@ -101,10 +141,30 @@ mod tests {
         let mut results = Results::default();
         let workload = Workload::PushLayer;
         results.titles.insert(workload, "push".to_owned());
-        let sample = |wall, server| vec![Sample { wall, server, client: 0.0 }];
-        results.samples.insert((workload, Name::Portolan), sample(1.0, 0.5));
-        results.samples.insert((workload, Name::Distribution), sample(4.0, 4.0));
-        let row = row(&results, workload, &Limits { write: 0.7, hash: 1e9 });
-        assert!(row.contains("| 0.250 | 0.125 | dd 0.70 s | 0.400 wall met, 0.300 CPU met |"), "{row}");
+        let sample = |wall, server| {
+            vec![Sample {
+                wall,
+                server,
+                client: 0.0,
+            }]
+        };
+        results
+            .samples
+            .insert((workload, Name::Portolan), sample(1.0, 0.5));
+        results
+            .samples
+            .insert((workload, Name::Distribution), sample(4.0, 4.0));
+        let row = row(
+            &results,
+            workload,
+            &Limits {
+                write: 0.7,
+                hash: 1e9,
+            },
+        );
+        assert!(
+            row.contains("| 0.250 | 0.125 | dd 0.70 s | 0.400 wall met, 0.300 CPU met |"),
+            "{row}"
+        );
     }
 }

@@ -66,7 +66,9 @@ impl Workload {
     pub(crate) fn title(self, sizes: &Sizes) -> String {
         let mebibytes = sizes.layer >> 20;
         match self {
-            Self::PushLayer => format!("push a layer of {mebibytes} MiB (POST, streamed PATCH, PUT)"),
+            Self::PushLayer => {
+                format!("push a layer of {mebibytes} MiB (POST, streamed PATCH, PUT)")
+            }
             Self::PullLayer => format!("pull it, {mebibytes} MiB"),
             Self::PullLayerTogether => format!("pull it by {TOGETHER} clients at once"),
             Self::PushImages => format!("push {} small images, {CLIENTS} clients", sizes.images),
@@ -81,47 +83,90 @@ impl Workload {
     /// How its figures read.
     pub(crate) fn unit(self) -> Unit {
         match self {
-            Self::PushLayer | Self::PullLayer | Self::PullLayerTogether | Self::PushImages | Self::PutTags => {
-                Unit::Seconds
+            Self::PushLayer
+            | Self::PullLayer
+            | Self::PullLayerTogether
+            | Self::PushImages
+            | Self::PutTags => Unit::Seconds,
+            Self::ManifestByTag | Self::ManifestByDigest | Self::SmallBlob | Self::TagPage => {
+                Unit::Rate
             }
-            Self::ManifestByTag | Self::ManifestByDigest | Self::SmallBlob | Self::TagPage => Unit::Rate,
         }
     }
 
     /// What docs/performance.md asks of it.
     pub(crate) fn goal(self) -> Goal {
         match self {
-            Self::PushLayer => Goal { wall: Some(0.4), cpu: Some(0.3) },
-            Self::PullLayer => Goal { wall: Some(0.6), cpu: None },
+            Self::PushLayer => Goal {
+                wall: Some(0.4),
+                cpu: Some(0.3),
+            },
+            Self::PullLayer => Goal {
+                wall: Some(0.6),
+                cpu: None,
+            },
             Self::PullLayerTogether => Goal::NONE,
-            Self::PushImages => Goal { wall: None, cpu: Some(0.15) },
-            Self::ManifestByTag => Goal { wall: Some(1.0 / 40.0), cpu: None },
-            Self::ManifestByDigest => Goal { wall: Some(1.0 / 30.0), cpu: None },
-            Self::SmallBlob => Goal { wall: Some(1.0 / 50.0), cpu: None },
-            Self::PutTags => Goal { wall: None, cpu: Some(0.1) },
-            Self::TagPage => Goal { wall: Some(1.0 / 60.0), cpu: None },
+            Self::PushImages => Goal {
+                wall: None,
+                cpu: Some(0.15),
+            },
+            Self::ManifestByTag => Goal {
+                wall: Some(1.0 / 40.0),
+                cpu: None,
+            },
+            Self::ManifestByDigest => Goal {
+                wall: Some(1.0 / 30.0),
+                cpu: None,
+            },
+            Self::SmallBlob => Goal {
+                wall: Some(1.0 / 50.0),
+                cpu: None,
+            },
+            Self::PutTags => Goal {
+                wall: None,
+                cpu: Some(0.1),
+            },
+            Self::TagPage => Goal {
+                wall: Some(1.0 / 60.0),
+                cpu: None,
+            },
         }
     }
 
     /// nginx only serves files.
     pub(crate) fn concerns(self, name: Name) -> bool {
-        name != Name::Nginx || !matches!(self, Self::PushLayer | Self::PushImages | Self::PutTags | Self::TagPage)
+        name != Name::Nginx
+            || !matches!(
+                self,
+                Self::PushLayer | Self::PushImages | Self::PutTags | Self::TagPage
+            )
     }
 
     /// Does it once and answers how many units were done.
     pub(crate) fn run(self, peer: &Peer, tools: &Tools<'_>) -> Result<u64> {
-        let Tools { runtime, sizes, content, .. } = tools;
+        let Tools {
+            runtime,
+            sizes,
+            content,
+            ..
+        } = tools;
         let address = peer.address();
         let read = |target: &str| wrk::requests(address, target, sizes.reading);
         let layer = layer_target(content);
         match self {
             Self::PushLayer => {
                 let mut connection = Connection::new(address);
-                let push = push_layer(&mut connection, &content.frame.bytes, sizes.layer, &content.layer);
+                let push = push_layer(
+                    &mut connection,
+                    &content.frame.bytes,
+                    sizes.layer,
+                    &content.layer,
+                );
                 runtime.block_on(push).map(|()| 1)
             }
             Self::PullLayer => {
-                (0..sizes.pulls).try_for_each(|_| download::together(address, &layer, sizes.layer, 1))?;
+                (0..sizes.pulls)
+                    .try_for_each(|_| download::together(address, &layer, sizes.layer, 1))?;
                 Ok(u64::from(sizes.pulls))
             }
             Self::PullLayerTogether => {
@@ -144,12 +189,18 @@ pub(crate) fn tag_target() -> String {
 
 /// The manifest by its digest.
 pub(crate) fn manifest_target(content: &Content) -> String {
-    format!("/v2/{READ_REPOSITORY}/manifests/{}", content.image.manifest.digest)
+    format!(
+        "/v2/{READ_REPOSITORY}/manifests/{}",
+        content.image.manifest.digest
+    )
 }
 
 /// The blob of 20 kB.
 pub(crate) fn small_blob_target(content: &Content) -> String {
-    format!("/v2/{READ_REPOSITORY}/blobs/{}", content.image.layers[0].digest)
+    format!(
+        "/v2/{READ_REPOSITORY}/blobs/{}",
+        content.image.layers[0].digest
+    )
 }
 
 /// The large layer.
@@ -159,7 +210,10 @@ pub(crate) fn layer_target(content: &Content) -> String {
 
 /// A page from the middle.
 pub(crate) fn tag_page_target(repository: &str, tags: u64) -> String {
-    format!("/v2/{repository}/tags/list?n=100&last={}", tag_name(tags / 2))
+    format!(
+        "/v2/{repository}/tags/list?n=100&last={}",
+        tag_name(tags / 2)
+    )
 }
 
 /// Names whose order is their number's.
@@ -168,7 +222,12 @@ pub(crate) fn tag_name(number: u64) -> String {
 }
 
 /// Streams `frame`, repeated, as docker does.
-pub(crate) async fn push_layer(connection: &mut Connection, frame: &Bytes, length: u64, digest: &str) -> Result<()> {
+pub(crate) async fn push_layer(
+    connection: &mut Connection,
+    frame: &Bytes,
+    length: u64,
+    digest: &str,
+) -> Result<()> {
     push_layer_to(connection, LAYER_REPOSITORY, frame, length, digest).await
 }
 
@@ -181,7 +240,8 @@ pub(crate) async fn push_layer_to(
     digest: &str,
 ) -> Result<()> {
     let session = push::begin(connection, repository).await?;
-    let session = push::append(connection, &session, Payload::repeat(frame.clone(), length)).await?;
+    let session =
+        push::append(connection, &session, Payload::repeat(frame.clone(), length)).await?;
     push::finish(connection, &session, digest, Payload::empty()).await?;
     Ok(())
 }
@@ -192,12 +252,20 @@ async fn push_images(peer: &Peer, tools: &Tools<'_>) -> Result<u64> {
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let mut random = Random::new(u64::from(tools.round), client);
-        let images: Vec<_> = (0..each).map(|_| Image::random(&mut random, &[], &[4_000, 16_000])).collect();
+        let images: Vec<_> = (0..each)
+            .map(|_| Image::random(&mut random, &[], &[4_000, 16_000]))
+            .collect();
         clients.spawn(async move {
             let mut connection = Connection::new(address);
             for (number, image) in images.iter().enumerate() {
                 let tag = format!("c{client}-{number}");
-                push::image(&mut connection, &format!("bench/small-{client}"), &tag, image).await?;
+                push::image(
+                    &mut connection,
+                    &format!("bench/small-{client}"),
+                    &tag,
+                    image,
+                )
+                .await?;
             }
             anyhow::Ok(())
         });
@@ -215,7 +283,13 @@ async fn put_tags(peer: &Peer, tags: u64) -> Result<u64> {
     push::blob(&mut connection, TAGS_REPOSITORY, &config, Way::Stream).await?;
     let manifest = Blob::manifest(&config, &[], 0);
     for number in 0..tags {
-        push::manifest(&mut connection, TAGS_REPOSITORY, &tag_name(number), manifest.bytes.clone()).await?;
+        push::manifest(
+            &mut connection,
+            TAGS_REPOSITORY,
+            &tag_name(number),
+            manifest.bytes.clone(),
+        )
+        .await?;
     }
     Ok(1)
 }

@@ -11,9 +11,20 @@ use crate::tools;
 /// Asks for `target` for so long over 64 connections, and answers how many requests were answered.
 pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> Result<u64> {
     let output = Command::new(tools::WRK.path())
-        .args(["--threads", "2", "--connections", "64", "--timeout", "30s", "--duration"])
+        .args([
+            "--threads",
+            "2",
+            "--connections",
+            "64",
+            "--timeout",
+            "30s",
+            "--duration",
+        ])
         .arg(format!("{}s", reading.as_secs()))
-        .args(["--header", "Accept: application/vnd.oci.image.manifest.v1+json"])
+        .args([
+            "--header",
+            "Accept: application/vnd.oci.image.manifest.v1+json",
+        ])
         .arg(format!("http://{address}{target}"))
         .output()
         .context("starting wrk")?;
@@ -26,12 +37,21 @@ pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> 
 
 /// Requests out of `  12345 requests in 5.00s, 1.23MB read`; answers other than 2xx and broken lines are faults.
 fn parse(text: &str) -> Result<u64> {
-    let fault = text.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
+    let fault = text
+        .lines()
+        .find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
     if let Some(fault) = fault {
         bail!("{}", fault.trim());
     }
-    let line = text.lines().find(|line| line.contains(" requests in ")).context("wrk counted nothing")?;
-    let count = line.split_whitespace().next().context("wrk counted nothing")?.parse()?;
+    let line = text
+        .lines()
+        .find(|line| line.contains(" requests in "))
+        .context("wrk counted nothing")?;
+    let count = line
+        .split_whitespace()
+        .next()
+        .context("wrk counted nothing")?
+        .parse()?;
     if count == 0 {
         bail!("no request was answered");
     }
@@ -52,7 +72,12 @@ mod tests {
     #[test]
     fn refusals_are_faults() {
         assert!(parse(&format!("{SUMMARY}  Non-2xx or 3xx responses: 16398\n")).is_err());
-        assert!(parse(&format!("{SUMMARY}  Socket errors: connect 0, read 3, write 0, timeout 0\n")).is_err());
+        assert!(
+            parse(&format!(
+                "{SUMMARY}  Socket errors: connect 0, read 3, write 0, timeout 0\n"
+            ))
+            .is_err()
+        );
         assert!(parse("  0 requests in 1.10s, 0.00B read\n").is_err());
         assert!(parse("").is_err());
     }

@@ -20,9 +20,15 @@ type Recipe = fn(&mut Builder) -> Result<Descriptor>;
 
 /// For repositories that take everything that is whole.
 const OPEN: [(&str, Recipe); 27] = [
-    ("unknown-child-first", |kind| with_unknown(kind, true, Stands::First)),
-    ("unknown-child-last", |kind| with_unknown(kind, true, Stands::Last)),
-    ("unknown-child-no-platform", |kind| with_unknown(kind, false, Stands::First)),
+    ("unknown-child-first", |kind| {
+        with_unknown(kind, true, Stands::First)
+    }),
+    ("unknown-child-last", |kind| {
+        with_unknown(kind, true, Stands::Last)
+    }),
+    ("unknown-child-no-platform", |kind| {
+        with_unknown(kind, false, Stands::First)
+    }),
     ("blob-child-first", |kind| with_layer(kind, Stands::First)),
     ("blob-child-last", |kind| with_layer(kind, Stands::Last)),
     ("attestation-first", attestation_first),
@@ -31,40 +37,101 @@ const OPEN: [(&str, Recipe); 27] = [
     ("nested-last", nested_last),
     ("nested-list", |kind| nested(kind, DOCKER, Some(AMD64))),
     ("list-no-platform", |kind| no_platform(kind, DOCKER)),
-    ("list-no-platform-beside", |kind| no_platform_beside(kind, DOCKER)),
+    ("list-no-platform-beside", |kind| {
+        no_platform_beside(kind, DOCKER)
+    }),
     ("no-platform-beside", |kind| no_platform_beside(kind, OCI)),
     ("duplicate-platform", duplicate_platform),
     ("sha512-layers", sha512_layers),
-    ("oci-zstd-layers", |kind| kind.image(Family { layer: OCI_ZSTD_LAYER, ..OCI }, AMD64)),
-    ("docker-zstd-layers", |kind| kind.image(Family { layer: DOCKER_ZSTD_LAYER, ..DOCKER }, AMD64)),
-    ("tar-layers", |kind| kind.image(Family { layer: OCI_TAR_LAYER, ..OCI }, AMD64)),
-    ("unknown-layers", |kind| kind.image(Family { layer: media::UNKNOWN, ..OCI }, AMD64)),
-    ("oci-docker-config", |kind| kind.image(Family { config: DOCKER.config, ..OCI }, AMD64)),
+    ("oci-zstd-layers", |kind| {
+        kind.image(
+            Family {
+                layer: OCI_ZSTD_LAYER,
+                ..OCI
+            },
+            AMD64,
+        )
+    }),
+    ("docker-zstd-layers", |kind| {
+        kind.image(
+            Family {
+                layer: DOCKER_ZSTD_LAYER,
+                ..DOCKER
+            },
+            AMD64,
+        )
+    }),
+    ("tar-layers", |kind| {
+        kind.image(
+            Family {
+                layer: OCI_TAR_LAYER,
+                ..OCI
+            },
+            AMD64,
+        )
+    }),
+    ("unknown-layers", |kind| {
+        kind.image(
+            Family {
+                layer: media::UNKNOWN,
+                ..OCI
+            },
+            AMD64,
+        )
+    }),
+    ("oci-docker-config", |kind| {
+        kind.image(
+            Family {
+                config: DOCKER.config,
+                ..OCI
+            },
+            AMD64,
+        )
+    }),
     ("helm-chart", helm_chart),
-    ("silent-image", |kind| kind.image_with(OCI, AMD64, without_type)),
+    ("silent-image", |kind| {
+        kind.image_with(OCI, AMD64, without_type)
+    }),
     ("silent-index", |kind| silent_index(kind, OCI)),
     ("silent-list", |kind| silent_index(kind, DOCKER)),
-    ("silent-docker-image", |kind| kind.image_with(DOCKER, AMD64, without_type)),
+    ("silent-docker-image", |kind| {
+        kind.image_with(DOCKER, AMD64, without_type)
+    }),
     ("wrong-type", wrong_type),
-    ("docker-zero-layers", |kind| Ok(kind.image_of(DOCKER, AMD64, [], |_| ()))),
+    ("docker-zero-layers", |kind| {
+        Ok(kind.image_of(DOCKER, AMD64, [], |_| ()))
+    }),
 ];
 
 /// Whose first layer is elsewhere.
-const FOREIGN: [(&str, Family, &str); 2] =
-    [("oci-foreign-layer", OCI, media::OCI_NON_DISTRIBUTABLE), ("docker-foreign-layer", DOCKER, media::DOCKER_FOREIGN)];
+const FOREIGN: [(&str, Family, &str); 2] = [
+    ("oci-foreign-layer", OCI, media::OCI_NON_DISTRIBUTABLE),
+    ("docker-foreign-layer", DOCKER, media::DOCKER_FOREIGN),
+];
 
 /// For repositories in which something may be nowhere.
-const SPARSE: [(&str, Recipe); 2] = [("sparse-wanted", sparse_wanted), ("sparse-layer", sparse_layer)];
+const SPARSE: [(&str, Recipe); 2] = [
+    ("sparse-wanted", sparse_wanted),
+    ("sparse-layer", sparse_layer),
+];
 
 /// What Portolan refuses, and CNCF distribution does not look at.
-const UNCHECKED: [(&str, Recipe); 2] = [("wrong-size-child", wrong_size_child), ("wrong-size-layer", wrong_size_layer)];
+const UNCHECKED: [(&str, Recipe); 2] = [
+    ("wrong-size-child", wrong_size_child),
+    ("wrong-size-layer", wrong_size_layer),
+];
 
 /// Those that Portolan takes: what is built by buildah and what has layers elsewhere is pushed to `host` for it.
 pub(super) fn all(sandbox: &Sandbox, host: &str) -> Result<Vec<Kind>> {
     let registry = &mut Registry::new(host)?;
-    let [eleven, _] = eleven::build(sandbox, registry, host).context("building the index of eleven children")?;
+    let [eleven, _] =
+        eleven::build(sandbox, registry, host).context("building the index of eleven children")?;
     let mut kinds = vec![eleven];
-    kinds.extend(small()?.into_iter().filter(|kind| !kind.name.contains("-foreign-layer")));
+    kinds.extend(
+        small()?
+            .into_iter()
+            .filter(|kind| !kind.name.contains("-foreign-layer")),
+    );
     for (name, family, media_type) in FOREIGN {
         kinds.push(foreign(name, family, media_type, registry, host)?);
     }
@@ -72,24 +139,46 @@ pub(super) fn all(sandbox: &Sandbox, host: &str) -> Result<Vec<Kind>> {
 }
 
 /// An image with a layer that a client finds under its URL alone. Those of `cargo xtask interop` lead nowhere.
-fn foreign(name: &'static str, family: Family, media_type: &str, registry: &mut Registry, host: &str) -> Result<Kind> {
+fn foreign(
+    name: &'static str,
+    family: Family,
+    media_type: &str,
+    registry: &mut Registry,
+    host: &str,
+) -> Result<Kind> {
     let mut elsewhere = Builder::new("elsewhere");
     let (layer, diff_id) = elsewhere.layer(media_type)?;
     let image = elsewhere.image_of(OCI, AMD64, [(layer.clone(), diff_id.clone())], |_| ());
-    let place = Place { host: host.to_owned(), repository: format!("open/elsewhere-{name}"), tag: "sea".to_owned() };
+    let place = Place {
+        host: host.to_owned(),
+        repository: format!("open/elsewhere-{name}"),
+        tag: "sea".to_owned(),
+    };
     registry.seed(&elsewhere.kind(&image), &place)?;
     // By name: crane takes no address of this machine.
     let port = host.rsplit(':').next().unwrap_or_default();
-    let url = format!("http://localhost:{port}/v2/{}/blobs/{}", place.repository, layer.digest());
+    let url = format!(
+        "http://localhost:{port}/v2/{}/blobs/{}",
+        place.repository,
+        layer.digest()
+    );
     let mut kind = Builder::new(name);
     let here = kind.layer(family.layer)?;
-    let top = kind.image_of(family, AMD64, [(layer.with("urls", json!([url])), diff_id), here], |_| ());
+    let top = kind.image_of(
+        family,
+        AMD64,
+        [(layer.with("urls", json!([url])), diff_id), here],
+        |_| (),
+    );
     Ok(kind.kind(&top))
 }
 
 /// Those of them that take no time to make.
 pub(super) fn small() -> Result<Vec<Kind>> {
-    let sparse = build_all(&SPARSE)?.into_iter().map(|kind| Kind { sparse: true, ..kind });
+    let sparse = build_all(&SPARSE)?.into_iter().map(|kind| Kind {
+        sparse: true,
+        ..kind
+    });
     let all = [kinds::all()?, build_all(&OPEN)?].concat();
     Ok(all.into_iter().chain(sparse).collect())
 }
@@ -100,7 +189,10 @@ pub(super) fn unchecked() -> Result<Vec<Kind>> {
 }
 
 fn build_all(recipes: &[(&'static str, Recipe)]) -> Result<Vec<Kind>> {
-    recipes.iter().map(|(name, recipe)| kinds::build(name, *recipe)).collect()
+    recipes
+        .iter()
+        .map(|(name, recipe)| kinds::build(name, *recipe))
+        .collect()
 }
 
 /// Where something stands in an index.
@@ -112,14 +204,25 @@ enum Stands {
 
 impl Stands {
     fn beside(self, image: Descriptor, other: Descriptor) -> [Descriptor; 2] {
-        if self == Self::First { [other, image] } else { [image, other] }
+        if self == Self::First {
+            [other, image]
+        } else {
+            [image, other]
+        }
     }
 }
 
 /// A child that nobody knows, perhaps for the platform that is wanted.
 fn with_unknown(kind: &mut Builder, with_platform: bool, stands: Stands) -> Result<Descriptor> {
-    let unknown = kind.blob(media::UNKNOWN, json!({ "pushed": "to /blobs/" }).to_string());
-    let unknown = if with_platform { unknown.platform(AMD64) } else { unknown };
+    let unknown = kind.blob(
+        media::UNKNOWN,
+        json!({ "pushed": "to /blobs/" }).to_string(),
+    );
+    let unknown = if with_platform {
+        unknown.platform(AMD64)
+    } else {
+        unknown
+    };
     let image = kind.image(OCI, AMD64)?;
     Ok(kind.index(OCI, stands.beside(image, unknown)))
 }
@@ -159,7 +262,10 @@ fn no_platform(kind: &mut Builder, family: Family) -> Result<Descriptor> {
 }
 
 fn no_platform_beside(kind: &mut Builder, family: Family) -> Result<Descriptor> {
-    let [first, second] = [kind.image(family, ARM64)?.without_platform(), kind.image(family, AMD64)?];
+    let [first, second] = [
+        kind.image(family, ARM64)?.without_platform(),
+        kind.image(family, AMD64)?,
+    ];
     Ok(kind.index(family, [first, second]))
 }
 
@@ -178,7 +284,10 @@ fn sha512_layers(kind: &mut Builder) -> Result<Descriptor> {
 
 /// As Helm stores a chart: an artifact that is told by its config's type.
 fn helm_chart(kind: &mut Builder) -> Result<Descriptor> {
-    let config = kind.blob(HELM_CONFIG, json!({ "name": "harbour", "version": "1.0.0" }).to_string());
+    let config = kind.blob(
+        HELM_CONFIG,
+        json!({ "name": "harbour", "version": "1.0.0" }).to_string(),
+    );
     let (layer, _) = kind.layer("application/vnd.cncf.helm.chart.content.v1.tar+gzip")?;
     let manifest = json!({ "schemaVersion": 2, "config": Value::from(config), "layers": [Value::from(layer)] });
     Ok(kind.manifest(media::OCI_MANIFEST, manifest))
@@ -193,18 +302,27 @@ fn without_type(document: &mut Value) {
 /// Only its `Content-Type` says what it is.
 fn silent_index(kind: &mut Builder, family: Family) -> Result<Descriptor> {
     let child = Value::from(kind.image(family, AMD64)?);
-    Ok(kind.document(family.index, &json!({ "schemaVersion": 2, "manifests": [child] })))
+    Ok(kind.document(
+        family.index,
+        &json!({ "schemaVersion": 2, "manifests": [child] }),
+    ))
 }
 
 /// The image for the platform that is wanted is nowhere.
 fn sparse_wanted(kind: &mut Builder) -> Result<Descriptor> {
-    let children = [kinds::absent(media::OCI_MANIFEST, "amd64 image").platform(AMD64), kind.image(OCI, ARM64)?];
+    let children = [
+        kinds::absent(media::OCI_MANIFEST, "amd64 image").platform(AMD64),
+        kind.image(OCI, ARM64)?,
+    ];
     Ok(kind.index(OCI, children))
 }
 
 fn sparse_layer(kind: &mut Builder) -> Result<Descriptor> {
     let here = kind.layer(OCI.layer)?;
-    let absent = (kinds::absent(OCI.layer, "layer"), Algorithm::Sha256.digest(b"the absent layer's tar"));
+    let absent = (
+        kinds::absent(OCI.layer, "layer"),
+        Algorithm::Sha256.digest(b"the absent layer's tar"),
+    );
     Ok(kind.image_of(OCI, AMD64, [here, absent], |_| ()))
 }
 
@@ -220,7 +338,9 @@ fn wrong_size_layer(kind: &mut Builder) -> Result<Descriptor> {
 
 /// An OCI image that the index calls a Docker one.
 fn wrong_type(kind: &mut Builder) -> Result<Descriptor> {
-    let child = kind.image(OCI, AMD64)?.with("mediaType", media::DOCKER_MANIFEST);
+    let child = kind
+        .image(OCI, AMD64)?
+        .with("mediaType", media::DOCKER_MANIFEST);
     Ok(kind.index(OCI, [child]))
 }
 
@@ -241,7 +361,11 @@ mod tests {
 
     #[test]
     fn what_is_silent_says_no_type() {
-        for kind in small().unwrap().iter().filter(|kind| kind.name.starts_with("silent-")) {
+        for kind in small()
+            .unwrap()
+            .iter()
+            .filter(|kind| kind.name.starts_with("silent-"))
+        {
             let top = kind.document(&kind.top).unwrap();
             let document: Value = serde_json::from_slice(&top.bytes).unwrap();
             assert_eq!(document.get("mediaType"), None, "{}", kind.name);

@@ -20,7 +20,12 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn new(kind: Kind, from: Place, to: &str) -> Result<Self> {
         let observed = Observed::of(&tree::read(&kind)?);
-        Ok(Self { kind, from, to: to.to_owned(), observed })
+        Ok(Self {
+            kind,
+            from,
+            to: to.to_owned(),
+            observed,
+        })
     }
 }
 
@@ -51,7 +56,9 @@ impl Cell {
 
     /// The facts by which it fails.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Fact> {
-        self.facts.iter().filter(|fact| fact.outcome == Outcome::Fails)
+        self.facts
+            .iter()
+            .filter(|fact| fact.outcome == Outcome::Fails)
     }
 }
 
@@ -60,11 +67,14 @@ impl Cell {
 /// # Errors
 /// When the table does not know the peer.
 pub(super) fn run_peer(peer: &dyn Peer, subjects: &[Subject]) -> Result<Vec<Cell>> {
-    let find = || Target::find(peer.target()).with_context(|| format!("the table has no {}", peer.target()));
+    let find = || {
+        Target::find(peer.target()).with_context(|| format!("the table has no {}", peer.target()))
+    };
     let target = find()?;
     let cells = subjects.iter().flat_map(|subject| {
         let judgement = subject.observed.judge(target);
-        let run = move |operation: &Operation| run_cells(peer, target, *operation, subject, &judgement);
+        let run =
+            move |operation: &Operation| run_cells(peer, target, *operation, subject, &judgement);
         peer.operations().iter().flat_map(run)
     });
     Ok(cells.collect())
@@ -79,9 +89,21 @@ fn run_cells(
     judgement: &Judgement,
 ) -> Vec<Cell> {
     let Subject { kind, from, to, .. } = subject;
-    let to = &Place { host: to.clone(), repository: format!("{}/by-{}", from.repository, peer.name()), ..from.clone() };
-    let kinds = if operation == Operation::Pull { platforms::each(kind) } else { vec![kind.clone()] };
-    let facts = judgement.reasons.iter().map(|reason| reason.fact).filter(|fact| fact.operation == operation);
+    let to = &Place {
+        host: to.clone(),
+        repository: format!("{}/by-{}", from.repository, peer.name()),
+        ..from.clone()
+    };
+    let kinds = if operation == Operation::Pull {
+        platforms::each(kind)
+    } else {
+        vec![kind.clone()]
+    };
+    let facts = judgement
+        .reasons
+        .iter()
+        .map(|reason| reason.fact)
+        .filter(|fact| fact.operation == operation);
     let cell = |kind: &Kind| Cell {
         peer: peer.name(),
         target: target.id,
@@ -90,7 +112,14 @@ fn run_cells(
         platform: (operation == Operation::Pull).then_some(kind.platform),
         verdict: verdict(judgement, operation, kind),
         facts: facts.clone().collect(),
-        truth: peer.attempt(&Task { operation, kind, from, to }).map_err(|error| format!("{error:#}")),
+        truth: peer
+            .attempt(&Task {
+                operation,
+                kind,
+                from,
+                to,
+            })
+            .map_err(|error| format!("{error:#}")),
     };
     kinds.iter().map(cell).collect()
 }
@@ -129,12 +158,25 @@ mod tests {
     }
 
     fn differing(answer: Result<Truth, &'static str>) -> Vec<&'static str> {
-        let place = Place { host: "127.0.0.1:9".into(), repository: "open".into(), tag: "sea".into() };
+        let place = Place {
+            host: "127.0.0.1:9".into(),
+            repository: "open".into(),
+            tag: "sea".into(),
+        };
         let seed = |kind| Subject::new(kind, place.clone(), &place.host).unwrap();
         let wanted = |kind: &Kind| ["oci-image", "custom-type"].contains(&kind.name);
-        let subjects: Vec<_> = corpus::small().unwrap().into_iter().filter(wanted).map(seed).collect();
+        let subjects: Vec<_> = corpus::small()
+            .unwrap()
+            .into_iter()
+            .filter(wanted)
+            .map(seed)
+            .collect();
         let cells = run_peer(&Always(answer), &subjects).unwrap();
-        cells.iter().filter(|cell| cell.differs()).map(|cell| cell.kind).collect()
+        cells
+            .iter()
+            .filter(|cell| cell.differs())
+            .map(|cell| cell.kind)
+            .collect()
     }
 
     #[test]
@@ -146,6 +188,9 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_differs() {
-        assert_eq!(differing(Err("no end after 60 seconds")), ["oci-image", "custom-type"]);
+        assert_eq!(
+            differing(Err("no end after 60 seconds")),
+            ["oci-image", "custom-type"]
+        );
     }
 }

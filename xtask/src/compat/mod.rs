@@ -41,12 +41,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&peers::TOOLS)?;
     // Without the usual random letters: podman names what it pulls after its path, which has to be in lower case.
     let name = format!("compat-{}", std::process::id());
-    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir()?;
-    let cells = cells(arguments, folder.path()).with_context(|| end_of_log(&folder.path().join("portolan/from")))?;
+    let folder = tempfile::Builder::new()
+        .prefix(&name)
+        .rand_bytes(0)
+        .tempdir()?;
+    let cells = cells(arguments, folder.path())
+        .with_context(|| end_of_log(&folder.path().join("portolan/from")))?;
     ensure!(!cells.is_empty(), "no such program, or no such kind");
     match report::print(&cells) {
         0 => Ok(()),
-        differing => bail!("the table of crates/model/src/compat differs from the truth in {differing} cells"),
+        differing => bail!(
+            "the table of crates/model/src/compat differs from the truth in {differing} cells"
+        ),
     }
 }
 
@@ -58,13 +64,19 @@ fn cells(arguments: &Arguments, folder: &Path) -> Result<Vec<Cell>> {
     let mut all = subjects(arguments, kinds, &portolan)?;
     all.extend(subjects(arguments, corpus::unchecked()?, &distribution)?);
     let peers = peers::start(folder, &arguments.peers)?;
-    let columns = side_by_side(&peers, &portolan.from(), |peer, _| vec![matrix::run_peer(peer.as_ref(), &all)])?;
+    let columns = side_by_side(&peers, &portolan.from(), |peer, _| {
+        vec![matrix::run_peer(peer.as_ref(), &all)]
+    })?;
     let columns: Result<Vec<_>> = columns.into_iter().collect();
     Ok(columns?.into_iter().flatten().collect())
 }
 
 /// The chosen kinds, put into a registry.
-fn subjects(arguments: &Arguments, mut kinds: Vec<Kind>, registries: &Registries) -> Result<Vec<Subject>> {
+fn subjects(
+    arguments: &Arguments,
+    mut kinds: Vec<Kind>,
+    registries: &Registries,
+) -> Result<Vec<Subject>> {
     kinds.retain(|kind| wanted(&arguments.kinds, kind.name));
     let subject = |seeded: Seeded| {
         if let Some(error) = &seeded.error {
@@ -72,5 +84,8 @@ fn subjects(arguments: &Arguments, mut kinds: Vec<Kind>, registries: &Registries
         }
         Subject::new(seeded.kind, seeded.place, &registries.to())
     };
-    seed(kinds, &registries.from())?.into_iter().map(subject).collect()
+    seed(kinds, &registries.from())?
+        .into_iter()
+        .map(subject)
+        .collect()
 }

@@ -16,8 +16,12 @@ pub(super) struct Registries {
 impl Registries {
     /// Builds Portolan and starts it twice, or a peer.
     pub(super) fn start(program: Program, folder: &Path) -> Result<Self> {
-        let [from, to] = ["from", "to"].map(|name| Server::start(program, &folder.join(name), CONFIGURATION));
-        Ok(Self { from: from?, to: to? })
+        let [from, to] =
+            ["from", "to"].map(|name| Server::start(program, &folder.join(name), CONFIGURATION));
+        Ok(Self {
+            from: from?,
+            to: to?,
+        })
     }
 
     /// Where images stand.

@@ -12,25 +12,46 @@ use crate::interop::report::{joined, unique};
 pub(super) fn print(cells: &[Cell]) -> usize {
     print_table(cells);
     let (differing, agreeing): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| cell.differs());
-    for cell in agreeing.iter().filter(|cell| cell.verdict == Verdict::Fails) {
+    for cell in agreeing
+        .iter()
+        .filter(|cell| cell.verdict == Verdict::Fails)
+    {
         println!("{}: as the table says: {}", title(cell), ending(cell));
     }
     println!();
     print_unshown(cells);
     for cell in &differing {
-        println!("{}: DIFFERS: the table says that it {}", title(cell), cell.verdict.as_str());
+        println!(
+            "{}: DIFFERS: the table says that it {}",
+            title(cell),
+            cell.verdict.as_str()
+        );
         for fact in &cell.facts {
             println!("  {}: {} ({})", fact.feature, fact.says, fact.source);
         }
         println!("  in truth: {}", ending(cell));
     }
-    println!("{} cells are as the table says, {} differ", agreeing.len(), differing.len());
+    println!(
+        "{} cells are as the table says, {} differ",
+        agreeing.len(),
+        differing.len()
+    );
     differing.len()
 }
 
 fn title(cell: &Cell) -> String {
-    let Cell { peer, operation, kind, platform, .. } = cell;
-    [peer, word(*operation), kind].into_iter().chain(*platform).collect::<Vec<_>>().join(" ")
+    let Cell {
+        peer,
+        operation,
+        kind,
+        platform,
+        ..
+    } = cell;
+    [peer, word(*operation), kind]
+        .into_iter()
+        .chain(*platform)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn ending(cell: &Cell) -> String {
@@ -59,8 +80,17 @@ fn print_table(cells: &[Cell]) {
     println!("{:<28}{}", "", head(|(_, operation)| word(*operation)));
     for kind in unique(cells.iter().map(|cell| cell.kind)) {
         let cells = cells.iter().filter(|cell| cell.kind == kind);
-        let find = |column: &_| cells.clone().filter(|cell| (cell.peer, cell.operation) == *column).collect::<Vec<_>>();
-        let row = joined(columns.iter().map(|column| format!("{:<13}", in_table(&find(column)))));
+        let find = |column: &_| {
+            cells
+                .clone()
+                .filter(|cell| (cell.peer, cell.operation) == *column)
+                .collect::<Vec<_>>()
+        };
+        let row = joined(
+            columns
+                .iter()
+                .map(|column| format!("{:<13}", in_table(&find(column)))),
+        );
         println!("{kind:<28}{row}");
     }
     println!();
@@ -82,15 +112,27 @@ fn in_table(cells: &[&Cell]) -> &'static str {
 fn print_unshown(cells: &[Cell]) {
     let key = |target: &'static str, fact: &Fact| (target, word(fact.operation), fact.feature);
     let alone = cells.iter().filter(|cell| cell.failures().count() == 1);
-    let shown: BTreeSet<_> = alone.flat_map(|cell| cell.failures().map(|fact| key(cell.target, fact))).collect();
-    let asked: BTreeSet<_> = cells.iter().map(|cell| (cell.target, cell.operation)).collect();
+    let shown: BTreeSet<_> = alone
+        .flat_map(|cell| cell.failures().map(|fact| key(cell.target, fact)))
+        .collect();
+    let asked: BTreeSet<_> = cells
+        .iter()
+        .map(|cell| (cell.target, cell.operation))
+        .collect();
     for (target, operation) in asked {
         let facts = Target::find(target).into_iter().flat_map(Target::facts);
-        let failures = facts.filter(|fact| fact.operation == operation && fact.outcome == Outcome::Fails);
-        let features: Vec<_> =
-            failures.filter(|fact| !shown.contains(&key(target, fact))).map(|fact| Feature::id(fact.feature)).collect();
+        let failures =
+            facts.filter(|fact| fact.operation == operation && fact.outcome == Outcome::Fails);
+        let features: Vec<_> = failures
+            .filter(|fact| !shown.contains(&key(target, fact)))
+            .map(|fact| Feature::id(fact.feature))
+            .collect();
         if !features.is_empty() {
-            println!("{target} {}: not shown by itself: {}", word(operation), features.join(", "));
+            println!(
+                "{target} {}: not shown by itself: {}",
+                word(operation),
+                features.join(", ")
+            );
         }
     }
     println!();

@@ -23,9 +23,15 @@ impl Truth {
     /// What a peer's answer shows, and a look at what arrived if it said that all was well.
     ///
     /// Fails if the peer neither did it nor refused.
-    pub(crate) fn of(answer: Result<(), Failure>, look: impl FnOnce() -> Result<()>) -> Result<Self> {
+    pub(crate) fn of(
+        answer: Result<(), Failure>,
+        look: impl FnOnce() -> Result<()>,
+    ) -> Result<Self> {
         match answer {
-            Ok(()) => Ok(look().map_or_else(|error| Self::Feigned(format!("{error:#}")), |()| Self::Works)),
+            Ok(()) => Ok(look().map_or_else(
+                |error| Self::Feigned(format!("{error:#}")),
+                |()| Self::Works,
+            )),
             Err(Failure::Refused(words)) => Ok(Self::Refused(words)),
             Err(Failure::Broken(error)) => Err(error),
         }
@@ -50,13 +56,20 @@ impl Task<'_> {
 
     /// A name for a folder of the client.
     pub(crate) fn folder(&self) -> String {
-        format!("pull-{}-{}", self.kind.name, self.kind.platform.replace('/', "-"))
+        format!(
+            "pull-{}-{}",
+            self.kind.name,
+            self.kind.platform.replace('/', "-")
+        )
     }
 
     /// What a client takes that takes the image for one platform: the image, or what is no index by itself.
     pub(crate) fn one_image(&self) -> Result<Kind> {
         let single = || Some(self.kind.clone()).filter(|kind| !kind.is_list());
-        self.kind.only_image().or_else(single).context("it took what is no image")
+        self.kind
+            .only_image()
+            .or_else(single)
+            .context("it took what is no image")
     }
 }
 
@@ -87,9 +100,15 @@ mod tests {
     #[test]
     fn only_what_arrived_works() {
         assert_eq!(Truth::of(Ok(()), || Ok(())).unwrap(), Truth::Works);
-        assert_eq!(Truth::of(Ok(()), || Err(anyhow!("empty"))).unwrap(), Truth::Feigned("empty".into()));
+        assert_eq!(
+            Truth::of(Ok(()), || Err(anyhow!("empty"))).unwrap(),
+            Truth::Feigned("empty".into())
+        );
         let refused = Err(Failure::Refused("no".into()));
-        assert_eq!(Truth::of(refused, || Ok(())).unwrap(), Truth::Refused("no".into()));
+        assert_eq!(
+            Truth::of(refused, || Ok(())).unwrap(),
+            Truth::Refused("no".into())
+        );
     }
 
     #[test]

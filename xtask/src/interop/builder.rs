@@ -39,7 +39,10 @@ impl Descriptor {
 
     /// What it points to.
     pub(crate) fn digest(&self) -> &str {
-        self.0.get("digest").and_then(Value::as_str).unwrap_or_default()
+        self.0
+            .get("digest")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 
@@ -61,7 +64,13 @@ pub(crate) struct Builder {
 impl Builder {
     /// The kind's name goes into every layer, so that no two kinds share one and no client can skip a transfer.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, documents: Vec::new(), image: None, layers: 0, algorithm: Algorithm::Sha256 }
+        Self {
+            name,
+            documents: Vec::new(),
+            image: None,
+            layers: 0,
+            algorithm: Algorithm::Sha256,
+        }
     }
 
     /// Names what follows by another hash.
@@ -83,14 +92,25 @@ impl Builder {
     /// Adds a document as it is, as a manifest of this type.
     pub(crate) fn document(&mut self, media_type: &str, document: &Value) -> Descriptor {
         let is_dockers = media_type == DOCKER.manifest || media_type == DOCKER.index;
-        let text = if is_dockers { docker_text::write(document) } else { document.to_string() };
+        let text = if is_dockers {
+            docker_text::write(document)
+        } else {
+            document.to_string()
+        };
         self.add(Role::Manifest, media_type, text.into_bytes())
     }
 
     /// Adds an index or list of `children`.
-    pub(crate) fn index(&mut self, family: Family, children: impl IntoIterator<Item = Descriptor>) -> Descriptor {
+    pub(crate) fn index(
+        &mut self,
+        family: Family,
+        children: impl IntoIterator<Item = Descriptor>,
+    ) -> Descriptor {
         let children: Vec<Value> = children.into_iter().map(Value::from).collect();
-        self.manifest(family.index, json!({ "schemaVersion": 2, "manifests": children }))
+        self.manifest(
+            family.index,
+            json!({ "schemaVersion": 2, "manifests": children }),
+        )
     }
 
     /// Adds an image of two layers.
@@ -119,7 +139,10 @@ impl Builder {
     ) -> Descriptor {
         let (layers, diff_ids): (Vec<_>, Vec<_>) = layers.into_iter().unzip();
         let layers: Vec<Value> = layers.into_iter().map(Value::from).collect();
-        let config = self.blob(family.config, config(self.name, platform, &diff_ids).to_string());
+        let config = self.blob(
+            family.config,
+            config(self.name, platform, &diff_ids).to_string(),
+        );
         let config_digest = config.digest().to_owned();
         let mut manifest = json!({
             "schemaVersion": 2,
@@ -130,7 +153,10 @@ impl Builder {
         edit(&mut manifest);
         let descriptor = self.document(family.manifest, &manifest);
         if platform == AMD64 {
-            self.set_image(Image { manifest: descriptor.digest().to_owned(), config: config_digest });
+            self.set_image(Image {
+                manifest: descriptor.digest().to_owned(),
+                config: config_digest,
+            });
         }
         descriptor.platform(platform)
     }
@@ -147,7 +173,12 @@ impl Builder {
 
     /// Adds a document that was made elsewhere.
     pub(crate) fn adopt(&mut self, document: Document) -> Descriptor {
-        let Document { media_type, digest, bytes, .. } = &document;
+        let Document {
+            media_type,
+            digest,
+            bytes,
+            ..
+        } = &document;
         let descriptor = json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() });
         if !self.documents.iter().any(|known| known.digest == *digest) {
             self.documents.push(document);
@@ -162,13 +193,30 @@ impl Builder {
 
     /// The kind whose tag stands for `top`.
     pub(crate) fn kind(self, top: &Descriptor) -> Kind {
-        let Self { name, documents, image, .. } = self;
-        Kind { name, documents, top: top.digest().to_owned(), image, platform: AMD64, sparse: false }
+        let Self {
+            name,
+            documents,
+            image,
+            ..
+        } = self;
+        Kind {
+            name,
+            documents,
+            top: top.digest().to_owned(),
+            image,
+            platform: AMD64,
+            sparse: false,
+        }
     }
 
     fn add(&mut self, role: Role, media_type: &str, bytes: Vec<u8>) -> Descriptor {
         let digest = self.algorithm.digest(&bytes);
-        self.adopt(Document { role, media_type: media_type.to_owned(), digest, bytes: bytes.into() })
+        self.adopt(Document {
+            role,
+            media_type: media_type.to_owned(),
+            digest,
+            bytes: bytes.into(),
+        })
     }
 }
 
@@ -177,8 +225,10 @@ fn config(name: &str, platform: &str, diff_ids: &[String]) -> Value {
     config["created"] = "2026-01-02T03:04:05Z".into();
     config["config"] = json!({ "Cmd": ["/bin/true"], "Labels": { "kind": name } });
     config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
-    config["history"] =
-        diff_ids.iter().map(|_| json!({ "created": "2026-01-02T03:04:05Z", "created_by": "test" })).collect();
+    config["history"] = diff_ids
+        .iter()
+        .map(|_| json!({ "created": "2026-01-02T03:04:05Z", "created_by": "test" }))
+        .collect();
     config
 }
 
@@ -196,7 +246,14 @@ fn tar(name: &str, text: &str) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join(name), text)?;
     let mut command = Command::new("tar");
-    command.args(["--create", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--directory"]);
+    command.args([
+        "--create",
+        "--mtime=@0",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        "--directory",
+    ]);
     filter(command.arg(folder.path()).arg(name), &[])
 }
 
@@ -211,13 +268,20 @@ fn pack(media_type: &str, tar: &[u8]) -> Result<Vec<u8>> {
 
 /// Runs a program over `input`; the inputs here are smaller than a pipe's buffer.
 fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut stdin = child.stdin.take().context("no standard input")?;
     std::io::Write::write_all(&mut stdin, input)?;
     drop(stdin);
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!("{} ended with {}", command.get_program().display(), output.status);
+        bail!(
+            "{} ended with {}",
+            command.get_program().display(),
+            output.status
+        );
     }
     Ok(output.stdout)
 }

@@ -26,7 +26,8 @@ pub(crate) struct Containerd {
 impl Containerd {
     /// Starts `containerd` and waits until it answers.
     pub(crate) fn start(sandbox: Sandbox) -> Result<Self> {
-        let [root, state, socket] = ["root", "state", "containerd.sock"].map(|name| sandbox.path(name));
+        let [root, state, socket] =
+            ["root", "state", "containerd.sock"].map(|name| sandbox.path(name));
         let configuration = format!(
             "version = 2\nroot = '{}'\nstate = '{}'\ndisabled_plugins = ['io.containerd.grpc.v1.cri']\n\
              [grpc]\naddress = '{}'\n",
@@ -40,7 +41,10 @@ impl Containerd {
         command.arg("--config").arg(file);
         let log = sandbox.path("containerd.log");
         let daemon = Daemon::start(command, &log, || client(&sandbox, &["version"]).output())?;
-        Ok(Self { sandbox, _daemon: daemon })
+        Ok(Self {
+            sandbox,
+            _daemon: daemon,
+        })
     }
 
     /// A command to this daemon.
@@ -62,7 +66,14 @@ impl Client for Containerd {
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         let name = from.to_string();
         if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
-            run(&mut self.command(&["content", "fetch", "--plain-http", "--platform", kind.platform, &name]))?;
+            run(&mut self.command(&[
+                "content",
+                "fetch",
+                "--plain-http",
+                "--platform",
+                kind.platform,
+                &name,
+            ]))?;
             layout::compare_oci(&self.content(), &image.whole())?;
             return Ok(Arrival::OneImage);
         }
@@ -88,9 +99,16 @@ impl Client for Containerd {
         layout::write_oci(&folder, kind, &name)?;
         let archive = folder.with_extension("tar");
         let mut tar = Command::new("tar");
-        tar.arg("--create").arg("--file").arg(&archive).arg("--directory").arg(&folder).arg(".");
+        tar.arg("--create")
+            .arg("--file")
+            .arg(&archive)
+            .arg("--directory")
+            .arg(&folder)
+            .arg(".");
         run(&mut tar).context("packing the layout")?;
-        run(self.command(&["images", "import", "--all-platforms", "--no-unpack"]).arg(&archive))?;
+        run(self
+            .command(&["images", "import", "--all-platforms", "--no-unpack"])
+            .arg(&archive))?;
         run(&mut self.command(&["images", "push", "--plain-http", &name]))?;
         Ok(Arrival::Whole)
     }
@@ -102,6 +120,10 @@ impl Client for Containerd {
 
 fn client(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(CTR);
-    command.arg("--address").arg(sandbox.path("containerd.sock")).arg("--namespace=interop").args(arguments);
+    command
+        .arg("--address")
+        .arg(sandbox.path("containerd.sock"))
+        .arg("--namespace=interop")
+        .args(arguments);
     command
 }

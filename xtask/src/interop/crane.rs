@@ -25,7 +25,9 @@ impl Crane {
     /// Pulls to a layout or a tarball, as `format` says.
     pub(crate) fn pull_command(&self, format: &str, from: &Place, path: &Path) -> Command {
         let mut command = self.sandbox.command(CRANE);
-        command.args(["pull", "--insecure", "--format", format, &from.to_string()]).arg(path);
+        command
+            .args(["pull", "--insecure", "--format", format, &from.to_string()])
+            .arg(path);
         command
     }
 
@@ -42,7 +44,12 @@ impl Crane {
 
     /// Pushes a layout or a tarball.
     pub(crate) fn push_path(&self, path: &Path, to: &Place) -> Result<String, Failure> {
-        run(self.sandbox.command(CRANE).args(["push", "--insecure"]).arg(path).arg(to.to_string()))
+        run(self
+            .sandbox
+            .command(CRANE)
+            .args(["push", "--insecure"])
+            .arg(path)
+            .arg(to.to_string()))
     }
 }
 
@@ -73,7 +80,11 @@ impl Client for Crane {
 
     fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
         let mut command = self.sandbox.command(CRANE);
-        command.args(["append", "--insecure", "--new_layer"]).arg(root_folder).arg("--new_tag").arg(to.to_string());
+        command
+            .args(["append", "--insecure", "--new_layer"])
+            .arg(root_folder)
+            .arg("--new_tag")
+            .arg(to.to_string());
         Some(run(&mut command).map(|said| digest_in(&said)))
     }
 

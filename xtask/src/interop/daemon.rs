@@ -21,11 +21,22 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts the command and waits until `ask` succeeds.
-    pub(crate) fn start(mut command: Command, log: &Path, ask: impl Fn() -> io::Result<Output>) -> Result<Self> {
+    pub(crate) fn start(
+        mut command: Command,
+        log: &Path,
+        ask: impl Fn() -> io::Result<Output>,
+    ) -> Result<Self> {
         let program = command.get_program().display().to_string();
         let output = File::create(log)?;
-        command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
-        let mut daemon = Self { child: command.spawn().with_context(|| format!("starting {program}"))? };
+        command
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output);
+        let mut daemon = Self {
+            child: command
+                .spawn()
+                .with_context(|| format!("starting {program}"))?,
+        };
         let start = Instant::now();
         while !ask()?.status.success() {
             if let Some(status) = daemon.child.try_wait()? {

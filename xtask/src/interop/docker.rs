@@ -26,11 +26,16 @@ impl Docker {
         command.arg("--data-root").arg(sandbox.path("data"));
         command.arg("--exec-root").arg(sandbox.path("exec"));
         command.arg("--pidfile").arg(sandbox.path("docker.pid"));
-        command.arg("--host").arg(prefixed("unix://", &sandbox.path("docker.sock")));
+        command
+            .arg("--host")
+            .arg(prefixed("unix://", &sandbox.path("docker.sock")));
         command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
         let log = sandbox.path("dockerd.log");
         let daemon = Daemon::start(command, &log, || client(&sandbox, &["version"]).output())?;
-        Ok(Self { sandbox, _daemon: daemon })
+        Ok(Self {
+            sandbox,
+            _daemon: daemon,
+        })
     }
 
     /// A command to this daemon.
@@ -40,7 +45,14 @@ impl Docker {
 
     /// Pulls the image for the kind's platform.
     pub(crate) fn pull_image(&self, kind: &Kind, from: &Place) -> Result<(), Failure> {
-        run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &from.to_string()])).map(drop)
+        run(&mut self.command(&[
+            "pull",
+            "--quiet",
+            "--platform",
+            kind.platform,
+            &from.to_string(),
+        ]))
+        .map(drop)
     }
 
     /// Removes what was pulled from there, if something was.
@@ -50,12 +62,21 @@ impl Docker {
 
     /// Fails unless what was pulled is the kind's image.
     pub(crate) fn compare(&self, kind: &Kind, from: &Place) -> Result<()> {
-        let image = kind.image.as_ref().context("the client took what is no image")?;
+        let image = kind
+            .image
+            .as_ref()
+            .context("the client took what is no image")?;
         let (id, digests) = self.inspect(&from.to_string())?;
         // The id is always a sha256, also where the manifest names the config by another hash.
-        let config = kind.document(&image.config).context("an image without config")?;
+        let config = kind
+            .document(&image.config)
+            .context("an image without config")?;
         let same = document::matches(&id, &config.bytes) && digests.contains(&kind.top);
-        ensure!(same, "stored is {id}, pulled as {digests}, not {image:?} of {}", kind.top);
+        ensure!(
+            same,
+            "stored is {id}, pulled as {digests}, not {image:?} of {}",
+            kind.top
+        );
         Ok(())
     }
 
@@ -70,9 +91,17 @@ impl Docker {
     /// `docker manifest`: a list made of manifests that the registry already has.
     fn push_list(&self, kind: &Kind, from: &Place, to: &Place) -> Result<String, Failure> {
         let to = to.to_string();
-        let children = kind.document(&kind.top).map(Document::children).unwrap_or_default();
-        let children: Vec<_> = children.iter().map(|digest| from.by_digest(digest)).collect();
-        run(self.command(&["manifest", "create", "--insecure", &to]).args(&children))?;
+        let children = kind
+            .document(&kind.top)
+            .map(Document::children)
+            .unwrap_or_default();
+        let children: Vec<_> = children
+            .iter()
+            .map(|digest| from.by_digest(digest))
+            .collect();
+        run(self
+            .command(&["manifest", "create", "--insecure", &to])
+            .args(&children))?;
         let said = run(&mut self.command(&["manifest", "push", "--insecure", &to]))?;
         Ok(digest_in(&said))
     }
@@ -98,16 +127,31 @@ impl Client for Docker {
     fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
         self.pull_image(kind, from)?;
         self.compare(kind, from)?;
-        Ok(if kind.is_single_image() { Arrival::Whole } else { Arrival::OneImage })
+        Ok(if kind.is_single_image() {
+            Arrival::Whole
+        } else {
+            Arrival::OneImage
+        })
     }
 
     fn push(&self, kind: &Kind, from: &Place, to: &Place) -> Result<Arrival, Failure> {
-        let digest = if kind.is_list() { self.push_list(kind, from, to) } else { self.push_pulled(from, to) }?;
-        Ok(if digest == kind.top { Arrival::Whole } else { Arrival::Rewritten(digest) })
+        let digest = if kind.is_list() {
+            self.push_list(kind, from, to)
+        } else {
+            self.push_pulled(from, to)
+        }?;
+        Ok(if digest == kind.top {
+            Arrival::Whole
+        } else {
+            Arrival::Rewritten(digest)
+        })
     }
 
     fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
-        let imported = run(self.command(&["import"]).arg(root_folder).arg(to.to_string()));
+        let imported = run(self
+            .command(&["import"])
+            .arg(root_folder)
+            .arg(to.to_string()));
         Some(imported.and_then(|_| self.push_local(to)))
     }
 
@@ -118,6 +162,9 @@ impl Client for Docker {
 
 fn client(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(DOCKER);
-    command.arg("--host").arg(prefixed("unix://", &sandbox.path("docker.sock"))).args(arguments);
+    command
+        .arg("--host")
+        .arg(prefixed("unix://", &sandbox.path("docker.sock")))
+        .args(arguments);
     command
 }

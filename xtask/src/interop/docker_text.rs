@@ -34,17 +34,28 @@ fn write_at(value: &Value, line: &str) -> String {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name));
-            let fields = fields.iter().map(|(name, value)| format!("\"{name}\": {}", write_at(value, &inner)));
+            let fields = fields
+                .iter()
+                .map(|(name, value)| format!("\"{name}\": {}", write_at(value, &inner)));
             enclose('{', fields, '}', line)
         }
-        Value::Array(items) => enclose('[', items.iter().map(|item| write_at(item, &inner)), ']', line),
+        Value::Array(items) => enclose(
+            '[',
+            items.iter().map(|item| write_at(item, &inner)),
+            ']',
+            line,
+        ),
         simple => simple.to_string(),
     }
 }
 
 fn enclose(open: char, items: impl Iterator<Item = String>, close: char, line: &str) -> String {
     let items: Vec<_> = items.map(|item| format!("{line}{INDENT}{item}")).collect();
-    if items.is_empty() { format!("{open}{close}") } else { format!("{open}{}{line}{close}", items.join(",")) }
+    if items.is_empty() {
+        format!("{open}{close}")
+    } else {
+        format!("{open}{}{line}{close}", items.join(","))
+    }
 }
 
 #[cfg(test)]
@@ -53,8 +64,7 @@ mod tests {
 
     #[test]
     fn fields_stand_in_dockers_order() {
-        let document =
-            json!({ "layers": [{ "digest": "sha256:0", "size": 3 }, {}], "schemaVersion": 2, "manifests": [] });
+        let document = json!({ "layers": [{ "digest": "sha256:0", "size": 3 }, {}], "schemaVersion": 2, "manifests": [] });
         let expected = r#"{
    "schemaVersion": 2,
    "layers": [

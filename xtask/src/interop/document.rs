@@ -24,12 +24,17 @@ impl Algorithm {
 
     /// The algorithm that `digest` begins with; sha256 unless it says otherwise.
     pub(crate) fn of(digest: &str) -> Self {
-        if digest.starts_with("sha512:") { Self::Sha512 } else { Self::Sha256 }
+        if digest.starts_with("sha512:") {
+            Self::Sha512
+        } else {
+            Self::Sha256
+        }
     }
 }
 
 fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hash.iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Whether `digest` is that of `bytes`.
@@ -65,9 +70,14 @@ impl Document {
             return Vec::new();
         }
         let document: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
-        let lists = ["layers", "manifests"].iter().filter_map(|key| document[key].as_array()).flatten();
+        let lists = ["layers", "manifests"]
+            .iter()
+            .filter_map(|key| document[key].as_array())
+            .flatten();
         let descriptors = std::iter::once(&document["config"]).chain(lists);
-        descriptors.filter_map(|descriptor| Some(descriptor["digest"].as_str()?.to_owned())).collect()
+        descriptors
+            .filter_map(|descriptor| Some(descriptor["digest"].as_str()?.to_owned()))
+            .collect()
     }
 }
 
@@ -97,7 +107,9 @@ pub(crate) struct Kind {
 impl Kind {
     /// The document with this digest, unless it is one of the absent ones.
     pub(crate) fn document(&self, digest: &str) -> Option<&Document> {
-        self.documents.iter().find(|document| document.digest == digest)
+        self.documents
+            .iter()
+            .find(|document| document.digest == digest)
     }
 
     /// What a copy of the document with this digest has to bring along, itself first.
@@ -122,13 +134,18 @@ impl Kind {
     /// The kind without anything around its image.
     pub(crate) fn only_image(&self) -> Option<Self> {
         let top = self.image.as_ref()?.manifest.clone();
-        Some(Self { top, ..self.clone() })
+        Some(Self {
+            top,
+            ..self.clone()
+        })
     }
 
     /// Whether an index or a list names this document, whatever the endpoint it was pushed to.
     pub(crate) fn is_listed(&self, digest: &str) -> bool {
         let lists = self.documents.iter().filter(|document| document.is_list());
-        lists.flat_map(Document::children).any(|child| child == digest)
+        lists
+            .flat_map(Document::children)
+            .any(|child| child == digest)
     }
 
     /// Whether the tag stands for an index or a list.
@@ -138,6 +155,8 @@ impl Kind {
 
     /// Whether the tag stands for the image itself rather than for something around it.
     pub(crate) fn is_single_image(&self) -> bool {
-        self.image.as_ref().is_some_and(|image| image.manifest == self.top)
+        self.image
+            .as_ref()
+            .is_some_and(|image| image.manifest == self.top)
     }
 }

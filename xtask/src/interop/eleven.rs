@@ -36,16 +36,32 @@ const BUILT: u32 = 1_767_322_800;
 /// 2022-05-24: the build for one platform was kept when the others were renewed.
 const BUILT_LONG_BEFORE: u32 = 1_653_357_600;
 
-const fn child(name: &'static str, debian: &'static str, format: &'static str, attested: bool) -> Child {
-    Child { platform: Platform { name, debian }, format, attested, built: BUILT }
+const fn child(
+    name: &'static str,
+    debian: &'static str,
+    format: &'static str,
+    attested: bool,
+) -> Child {
+    Child {
+        platform: Platform { name, debian },
+        format,
+        attested,
+        built: BUILT,
+    }
 }
 
 /// The platform whose image clients run.
-pub(crate) const AMD64: Platform = Platform { name: "linux/amd64", debian: "amd64" };
+pub(crate) const AMD64: Platform = Platform {
+    name: "linux/amd64",
+    debian: "amd64",
+};
 
 const CHILDREN: [Child; 8] = [
     child("linux/amd64", "amd64", "oci", true),
-    Child { built: BUILT_LONG_BEFORE, ..child("linux/arm/v7", "armhf", "docker", false) },
+    Child {
+        built: BUILT_LONG_BEFORE,
+        ..child("linux/arm/v7", "armhf", "docker", false)
+    },
     child("linux/arm64/v8", "arm64", "oci", true),
     child("linux/386", "i386", "oci", true),
     child("linux/arm/v5", "armel", "oci", false),
@@ -54,7 +70,8 @@ const CHILDREN: [Child; 8] = [
     child("linux/s390x", "s390x", "oci", false),
 ];
 
-const CONTAINERFILE: &str = "FROM scratch\nADD root.tar /\nCOPY harbour /etc/harbour\nCMD [\"/bin/busybox\", \"sh\"]\n";
+const CONTAINERFILE: &str =
+    "FROM scratch\nADD root.tar /\nCOPY harbour /etc/harbour\nCMD [\"/bin/busybox\", \"sh\"]\n";
 
 /// Builds the images, pushes each from buildah's storage and answers the whole as two kinds.
 pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> Result<[Kind; 2]> {
@@ -63,9 +80,18 @@ pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> R
     let mut children = Vec::new();
     for child in &CHILDREN {
         let tag = child.platform.debian.to_owned();
-        let place = Place { host: host.to_owned(), repository: format!("open/{}", NAMES[0]), tag };
-        build_one(&buildah, child, &sandbox.path(child.platform.debian), &place)
-            .with_context(|| format!("an image for {}", child.platform.name))?;
+        let place = Place {
+            host: host.to_owned(),
+            repository: format!("open/{}", NAMES[0]),
+            tag,
+        };
+        build_one(
+            &buildah,
+            child,
+            &sandbox.path(child.platform.debian),
+            &place,
+        )
+        .with_context(|| format!("an image for {}", child.platform.name))?;
         let image = adopt(&mut kind, registry, &place)?.platform(child.platform.name);
         let attestation = child.attested.then(|| attest(&mut kind, &image));
         children.push(image);
@@ -80,23 +106,46 @@ pub(crate) fn build(sandbox: &Sandbox, registry: &mut Registry, host: &str) -> R
 /// The kind with the platform of the Docker image that stands third.
 fn third(kind: &Kind) -> Result<Kind> {
     let index = kind.document(&kind.top).context("a kind without its top")?;
-    let manifest = index.children().into_iter().nth(2).context("fewer than three children")?;
-    let children = kind.document(&manifest).context("a child that is not here")?.children();
-    let config = children.into_iter().next().context("an image without config")?;
+    let manifest = index
+        .children()
+        .into_iter()
+        .nth(2)
+        .context("fewer than three children")?;
+    let children = kind
+        .document(&manifest)
+        .context("a child that is not here")?
+        .children();
+    let config = children
+        .into_iter()
+        .next()
+        .context("an image without config")?;
     let image = Some(Image { manifest, config });
-    Ok(Kind { name: NAMES[1], image, platform: ARM_V7, ..kind.clone() })
+    Ok(Kind {
+        name: NAMES[1],
+        image,
+        platform: ARM_V7,
+        ..kind.clone()
+    })
 }
 
 fn build_one(buildah: &Podman, child: &Child, folder: &Path, place: &Place) -> Result<()> {
-    let Child { platform, format, built, .. } = child;
+    let Child {
+        platform,
+        format,
+        built,
+        ..
+    } = child;
     fs::create_dir_all(folder)?;
     fs::copy(images::root_folder(*platform)?, folder.join("root.tar"))?;
     fs::write(folder.join("harbour"), platform.name)?;
     fs::write(folder.join("Containerfile"), CONTAINERFILE)?;
     let name = format!("localhost/harbour:{}", platform.debian);
     let timestamp = format!("--timestamp={built}");
-    let mut build = buildah.command(&["build", "--quiet", "--layers", &timestamp, "--tag", &name])?;
-    run(build.args(["--format", format, "--platform", platform.name]).arg(folder))?;
+    let mut build =
+        buildah.command(&["build", "--quiet", "--layers", &timestamp, "--tag", &name])?;
+    run(build
+        .args(["--format", format, "--platform", platform.name])
+        .arg(folder))?;
     buildah.push_from_storage(&["push", "--quiet"], &name, &place.transport())?;
     Ok(())
 }
@@ -108,7 +157,16 @@ fn adopt(kind: &mut Builder, registry: &mut Registry, place: &Place) -> Result<D
     for digest in &digests {
         kind.adopt(registry.blob(place, digest)?);
     }
-    let config = digests.into_iter().next().context("an image without config")?;
-    kind.set_image(Image { manifest: manifest.digest.clone(), config });
-    Ok(kind.adopt(Document { role: Role::Manifest, ..manifest }))
+    let config = digests
+        .into_iter()
+        .next()
+        .context("an image without config")?;
+    kind.set_image(Image {
+        manifest: manifest.digest.clone(),
+        config,
+    });
+    Ok(kind.adopt(Document {
+        role: Role::Manifest,
+        ..manifest
+    }))
 }

@@ -88,12 +88,16 @@ fn skopeo(direction: Direction, kind: &str) -> Expected {
 
 fn podman(client: &str, direction: Direction, kind: &Kind) -> Expected {
     match (direction, kind.name) {
-        (Push, "nested-index" | "list-oci-index") if client == "buildah" => containers::NESTED_UNSAID,
+        (Push, "nested-index" | "list-oci-index") if client == "buildah" => {
+            containers::NESTED_UNSAID
+        }
         (_, "nested-index") | (Push, "list-oci-index") => containers::NESTED,
         (Pull, "empty-index") => containers::EMPTY,
         (Push, "index-docker-list") => containers::NESTED_CHOICE,
         (_, "docker-oci-layers") => containers::OCI_LAYERS,
-        (Push, "unknown-as-manifest" | "unknown-as-blob") | (_, "custom-type") => containers::UNKNOWN_TYPE,
+        (Push, "unknown-as-manifest" | "unknown-as-blob") | (_, "custom-type") => {
+            containers::UNKNOWN_TYPE
+        }
         (_, "buildkit-cache") => containers::BLOB_CHILDREN,
         (_, "artifact" | "artifact-subject" | "artifact-no-subject") => containers::ARTIFACT,
         (Push, "oci-docker-layers") => containers::DOCKER_LAYERS,
@@ -143,7 +147,9 @@ fn containerd(direction: Direction, kind: &str) -> Expected {
 fn crane(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
         (Pull, "empty-index") => crane::EMPTY,
-        (Push, "buildkit-cache" | "unknown-as-manifest" | "unknown-as-blob") => crane::UNKNOWN_CHILD,
+        (Push, "buildkit-cache" | "unknown-as-manifest" | "unknown-as-blob") => {
+            crane::UNKNOWN_CHILD
+        }
         (Pull, "oci-foreign-layer" | "docker-foreign-layer") => crane::FOREIGN,
         (Pull, "sparse-index") => OneImage,
         (Push, "sparse-index") => any::ABSENT_CHILD,
@@ -165,5 +171,9 @@ fn oras(direction: Direction, kind: &str) -> Expected {
 
 /// What a client that runs images takes.
 fn one_image(kind: &Kind) -> Expected {
-    if kind.is_single_image() { Whole } else { OneImage }
+    if kind.is_single_image() {
+        Whole
+    } else {
+        OneImage
+    }
 }

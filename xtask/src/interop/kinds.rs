@@ -20,22 +20,56 @@ const OPEN: [(&str, Recipe); 27] = [
     ("index-docker-list", index_docker_list),
     ("list-oci-children", list_oci_children),
     ("list-oci-index", list_oci_index),
-    ("docker-oci-layers", |kind| kind.image(Family { layer: OCI.layer, ..DOCKER }, AMD64)),
-    ("docker-oci-config", |kind| kind.image(Family { config: OCI.config, ..DOCKER }, AMD64)),
-    ("oci-docker-layers", |kind| kind.image(Family { layer: DOCKER.layer, ..OCI }, AMD64)),
+    ("docker-oci-layers", |kind| {
+        kind.image(
+            Family {
+                layer: OCI.layer,
+                ..DOCKER
+            },
+            AMD64,
+        )
+    }),
+    ("docker-oci-config", |kind| {
+        kind.image(
+            Family {
+                config: OCI.config,
+                ..DOCKER
+            },
+            AMD64,
+        )
+    }),
+    ("oci-docker-layers", |kind| {
+        kind.image(
+            Family {
+                layer: DOCKER.layer,
+                ..OCI
+            },
+            AMD64,
+        )
+    }),
     ("buildkit-cache", buildkit_cache),
     ("unknown-as-manifest", unknown_as_manifest),
     ("unknown-as-blob", unknown_as_blob),
     ("attestation", attestation),
-    ("no-platform", |kind| Ok(kind.image(OCI, AMD64)?.without_platform()).map(|child| kind.index(OCI, [child]))),
+    ("no-platform", |kind| {
+        Ok(kind.image(OCI, AMD64)?.without_platform()).map(|child| kind.index(OCI, [child]))
+    }),
     ("artifact", |kind| Ok(artifact(kind, None))),
     ("artifact-subject", artifact_subject),
-    ("artifact-no-subject", |kind| Ok(artifact(kind, Some(absent(media::OCI_MANIFEST, "subject"))))),
+    ("artifact-no-subject", |kind| {
+        Ok(artifact(kind, Some(absent(media::OCI_MANIFEST, "subject"))))
+    }),
     ("index-subject", index_subject),
     ("embedded-data", embedded_data),
-    ("oci-foreign-layer", |kind| foreign_layer(kind, OCI, media::OCI_NON_DISTRIBUTABLE)),
-    ("docker-foreign-layer", |kind| foreign_layer(kind, DOCKER, media::DOCKER_FOREIGN)),
-    ("zero-layers", |kind| Ok(kind.image_of(OCI, AMD64, [], |_| ()))),
+    ("oci-foreign-layer", |kind| {
+        foreign_layer(kind, OCI, media::OCI_NON_DISTRIBUTABLE)
+    }),
+    ("docker-foreign-layer", |kind| {
+        foreign_layer(kind, DOCKER, media::DOCKER_FOREIGN)
+    }),
+    ("zero-layers", |kind| {
+        Ok(kind.image_of(OCI, AMD64, [], |_| ()))
+    }),
     ("sha512", sha512),
 ];
 
@@ -45,8 +79,13 @@ pub(crate) fn all() -> Result<Vec<Kind>> {
     for (name, recipe) in OPEN {
         kinds.push(build(name, recipe)?);
     }
-    kinds.push(build("custom-type", |kind| Ok(kind.manifest(media::UNKNOWN, json!({ "soundings": [3, 5, 8] }))))?);
-    kinds.push(Kind { sparse: true, ..build("sparse-index", sparse_index)? });
+    kinds.push(build("custom-type", |kind| {
+        Ok(kind.manifest(media::UNKNOWN, json!({ "soundings": [3, 5, 8] })))
+    })?);
+    kinds.push(Kind {
+        sparse: true,
+        ..build("sparse-index", sparse_index)?
+    });
     Ok(kinds)
 }
 
@@ -58,7 +97,11 @@ pub(crate) fn build(name: &'static str, recipe: Recipe) -> Result<Kind> {
 }
 
 fn platforms(kind: &mut Builder, family: Family) -> Result<Descriptor> {
-    let children = [kind.image(family, AMD64)?, kind.image(family, ARM64)?, kind.image(family, ARM_V7)?];
+    let children = [
+        kind.image(family, AMD64)?,
+        kind.image(family, ARM64)?,
+        kind.image(family, ARM_V7)?,
+    ];
     Ok(kind.index(family, children))
 }
 
@@ -72,7 +115,11 @@ fn nested_index(kind: &mut Builder) -> Result<Descriptor> {
 
 /// The order that started the project: two OCI images, then the old Docker one.
 fn index_docker_child(kind: &mut Builder) -> Result<Descriptor> {
-    let children = [kind.image(OCI, AMD64)?, kind.image(OCI, ARM64)?, kind.image(DOCKER, ARM_V7)?];
+    let children = [
+        kind.image(OCI, AMD64)?,
+        kind.image(OCI, ARM64)?,
+        kind.image(DOCKER, ARM_V7)?,
+    ];
     Ok(kind.index(OCI, children))
 }
 
@@ -98,7 +145,10 @@ fn list_oci_index(kind: &mut Builder) -> Result<Descriptor> {
 /// As `buildctl --export-cache type=registry` writes it: an index whose children are layers and a configuration.
 fn buildkit_cache(kind: &mut Builder) -> Result<Descriptor> {
     let (layer, diff_id) = kind.layer(media::OCI_LAYER)?;
-    let layer = layer.with("annotations", json!({ "containerd.io/uncompressed": diff_id }));
+    let layer = layer.with(
+        "annotations",
+        json!({ "containerd.io/uncompressed": diff_id }),
+    );
     let records = json!({ "layers": [{ "blob": layer.digest(), "parent": -1 }], "records": [] });
     let config = kind.blob(media::BUILDKIT_CACHE_CONFIG, records.to_string());
     Ok(kind.index(OCI, [layer, config]))
@@ -111,7 +161,10 @@ fn unknown_as_manifest(kind: &mut Builder) -> Result<Descriptor> {
 }
 
 fn unknown_as_blob(kind: &mut Builder) -> Result<Descriptor> {
-    let unknown = kind.blob(media::UNKNOWN, json!({ "pushed": "to /blobs/" }).to_string());
+    let unknown = kind.blob(
+        media::UNKNOWN,
+        json!({ "pushed": "to /blobs/" }).to_string(),
+    );
     let image = kind.image(OCI, AMD64)?;
     Ok(kind.index(OCI, [image, unknown]))
 }
@@ -125,12 +178,12 @@ fn attestation(kind: &mut Builder) -> Result<Descriptor> {
 /// An attestation as BuildKit adds it to an index: an image for no platform, which names what it is about.
 pub(crate) fn attest(kind: &mut Builder, image: &Descriptor) -> Descriptor {
     let attested = image.digest();
-    let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [{ "name": attested }] });
+    let statement =
+        json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [{ "name": attested }] });
     let layer = kind.blob(media::IN_TOTO, statement.to_string());
     let diff_id = layer.digest().to_owned();
     let statement = kind.image_of(OCI, "unknown/unknown", [(layer, diff_id)], |_| ());
-    let annotations =
-        json!({ "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": attested });
+    let annotations = json!({ "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": attested });
     statement.with("annotations", annotations)
 }
 
@@ -140,7 +193,12 @@ fn artifact(kind: &mut Builder, subject: Option<Descriptor>) -> Descriptor {
     artifact_of(kind, &empty, &text, subject)
 }
 
-fn artifact_of(kind: &mut Builder, config: &Descriptor, layer: &Descriptor, subject: Option<Descriptor>) -> Descriptor {
+fn artifact_of(
+    kind: &mut Builder,
+    config: &Descriptor,
+    layer: &Descriptor,
+    subject: Option<Descriptor>,
+) -> Descriptor {
     let mut manifest = json!({
         "schemaVersion": 2,
         "artifactType": "application/vnd.example.harbour.log.v1",
@@ -161,7 +219,8 @@ fn artifact_subject(kind: &mut Builder) -> Result<Descriptor> {
 fn index_subject(kind: &mut Builder) -> Result<Descriptor> {
     let subject = kind.image(OCI, ARM64)?.without_platform();
     let children = vec![Value::from(kind.image(OCI, AMD64)?)];
-    let index = json!({ "schemaVersion": 2, "manifests": children, "subject": Value::from(subject) });
+    let index =
+        json!({ "schemaVersion": 2, "manifests": children, "subject": Value::from(subject) });
     Ok(kind.manifest(media::OCI_INDEX, index))
 }
 
@@ -177,7 +236,8 @@ fn embedded_data(kind: &mut Builder) -> Result<Descriptor> {
 /// A layer that only its URL has, on top of one that is here.
 fn foreign_layer(kind: &mut Builder, family: Family, media_type: &str) -> Result<Descriptor> {
     let here = kind.layer(family.layer)?;
-    let elsewhere = absent(media_type, "foreign layer").with("urls", json!(["http://127.0.0.1:9/foreign"]));
+    let elsewhere =
+        absent(media_type, "foreign layer").with("urls", json!(["http://127.0.0.1:9/foreign"]));
     let diff_id = Algorithm::Sha256.digest(b"the foreign layer's tar");
     Ok(kind.image_of(family, AMD64, [(elsewhere, diff_id), here], |_| ()))
 }
@@ -192,7 +252,13 @@ fn sha512(kind: &mut Builder) -> Result<Descriptor> {
 
 fn sparse_index(kind: &mut Builder) -> Result<Descriptor> {
     let here = kind.image(OCI, AMD64)?;
-    Ok(kind.index(OCI, [here, absent(media::OCI_MANIFEST, "arm64 image").platform(ARM64)]))
+    Ok(kind.index(
+        OCI,
+        [
+            here,
+            absent(media::OCI_MANIFEST, "arm64 image").platform(ARM64),
+        ],
+    ))
 }
 
 /// A descriptor of content that is nowhere.
@@ -219,7 +285,10 @@ mod tests {
     fn no_two_kinds_share_a_layer() {
         let mut seen: Vec<String> = Vec::new();
         for kind in all().unwrap() {
-            let layers = kind.documents.iter().filter(|document| document.media_type.contains("gzip"));
+            let layers = kind
+                .documents
+                .iter()
+                .filter(|document| document.media_type.contains("gzip"));
             for layer in layers {
                 assert!(!seen.contains(&layer.digest), "{}", kind.name);
                 seen.push(layer.digest.clone());
@@ -234,7 +303,12 @@ mod tests {
         let find = |name: &str| kinds.iter().find(|kind| kind.name == name).unwrap();
         let nested = find("nested-index");
         let image = nested.image.as_ref().unwrap();
-        assert!(nested.whole().iter().any(|document| document.digest == image.config));
+        assert!(
+            nested
+                .whole()
+                .iter()
+                .any(|document| document.digest == image.config)
+        );
         let artifact = find("artifact-subject");
         assert_eq!(artifact.whole().len(), 3);
         assert!(artifact.documents.len() > 3);
@@ -243,8 +317,14 @@ mod tests {
     #[test]
     fn the_docker_image_is_the_third_child() {
         let kinds = all().unwrap();
-        let mixed = kinds.iter().find(|kind| kind.name == "index-docker-child").unwrap();
+        let mixed = kinds
+            .iter()
+            .find(|kind| kind.name == "index-docker-child")
+            .unwrap();
         let children = mixed.document(&mixed.top).unwrap().children();
-        assert_eq!(mixed.document(&children[2]).unwrap().media_type, media::DOCKER_MANIFEST);
+        assert_eq!(
+            mixed.document(&children[2]).unwrap().media_type,
+            media::DOCKER_MANIFEST
+        );
     }
 }

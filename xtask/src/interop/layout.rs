@@ -16,7 +16,8 @@ pub(crate) fn write_oci(folder: &Path, kind: &Kind, name: &str) -> Result<()> {
         fs::write(path, &document.bytes)?;
     }
     let top = kind.document(&kind.top).context("a kind without its top")?;
-    let annotations = json!({ "org.opencontainers.image.ref.name": name, "io.containerd.image.name": name });
+    let annotations =
+        json!({ "org.opencontainers.image.ref.name": name, "io.containerd.image.name": name });
     let descriptor = json!({
         "mediaType": top.media_type,
         "digest": top.digest,
@@ -25,13 +26,18 @@ pub(crate) fn write_oci(folder: &Path, kind: &Kind, name: &str) -> Result<()> {
     });
     let index = json!({ "schemaVersion": 2, "manifests": [descriptor] });
     fs::write(folder.join("index.json"), index.to_string())?;
-    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    fs::write(
+        folder.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )?;
     Ok(())
 }
 
 /// Fails unless a layout's blobs, or containerd's content store, hold all of `documents`.
 pub(crate) fn compare_oci(folder: &Path, documents: &[&Document]) -> Result<()> {
-    documents.iter().try_for_each(|document| compare(&oci_path(folder, &document.digest), document))
+    documents
+        .iter()
+        .try_for_each(|document| compare(&oci_path(folder, &document.digest), document))
 }
 
 /// Writes the folder that `dir:` names.
@@ -46,7 +52,9 @@ pub(crate) fn write_dir(folder: &Path, kind: &Kind) -> Result<()> {
 
 /// Fails unless the folder that `dir:` names holds the whole kind.
 pub(crate) fn compare_dir(folder: &Path, kind: &Kind) -> Result<()> {
-    kind.whole().into_iter().try_for_each(|document| compare(&dir_path(folder, kind, document), document))
+    kind.whole()
+        .into_iter()
+        .try_for_each(|document| compare(&dir_path(folder, kind, document), document))
 }
 
 /// Where a layout has a blob.
@@ -66,8 +74,14 @@ fn dir_path(folder: &Path, kind: &Kind, document: &Document) -> PathBuf {
 }
 
 fn compare(path: &Path, document: &Document) -> Result<()> {
-    let bytes = fs::read(path).with_context(|| format!("{} {}", document.media_type, path.display()))?;
-    ensure!(bytes == document.bytes, "{} {} has other bytes", document.media_type, document.digest);
+    let bytes =
+        fs::read(path).with_context(|| format!("{} {}", document.media_type, path.display()))?;
+    ensure!(
+        bytes == document.bytes,
+        "{} {} has other bytes",
+        document.media_type,
+        document.digest
+    );
     Ok(())
 }
 
@@ -80,7 +94,10 @@ mod tests {
     fn what_is_written_compares_equal_and_a_lost_document_does_not() {
         let folder = tempfile::tempdir().unwrap();
         for kind in kinds::all().unwrap() {
-            let (oci, dir) = (folder.path().join(kind.name), folder.path().join(format!("{}-dir", kind.name)));
+            let (oci, dir) = (
+                folder.path().join(kind.name),
+                folder.path().join(format!("{}-dir", kind.name)),
+            );
             write_oci(&oci, &kind, "sea").unwrap();
             write_dir(&dir, &kind).unwrap();
             compare_oci(&oci, &kind.whole()).unwrap();

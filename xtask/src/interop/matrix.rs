@@ -42,29 +42,60 @@ pub(crate) struct Cell {
 }
 
 /// Runs all of a client's cells, one after another.
-pub(crate) fn run_client(client: &dyn Client, seeded: &[Seeded], registry: &mut Registry) -> Vec<Cell> {
-    let cells = seeded.iter().flat_map(|seed| Direction::ALL.map(|direction| (seed, direction)));
-    cells.map(|(seed, direction)| run_cell(client, direction, seed, registry)).collect()
+pub(crate) fn run_client(
+    client: &dyn Client,
+    seeded: &[Seeded],
+    registry: &mut Registry,
+) -> Vec<Cell> {
+    let cells = seeded
+        .iter()
+        .flat_map(|seed| Direction::ALL.map(|direction| (seed, direction)));
+    cells
+        .map(|(seed, direction)| run_cell(client, direction, seed, registry))
+        .collect()
 }
 
 /// The row of what a client makes itself out of the tar of a root folder: every byte of it is uploaded.
-pub(crate) fn run_own(client: &dyn Client, root_folder: &Path, to: &Place, registry: &mut Registry) -> Option<Cell> {
+pub(crate) fn run_own(
+    client: &dyn Client,
+    root_folder: &Path,
+    to: &Place,
+    registry: &mut Registry,
+) -> Option<Cell> {
     let pushed = client.push_own(root_folder, to)?;
     let compared = pushed.and_then(|digest| {
         registry.walk(&digest, to)?;
         Ok(Arrival::Rewritten(digest))
     });
     let outcome = judge(Expected::Rewritten, compared);
-    Some(Cell { client: client.name(), direction: Direction::Push.name(), kind: OWN.to_owned(), outcome })
+    Some(Cell {
+        client: client.name(),
+        direction: Direction::Push.name(),
+        kind: OWN.to_owned(),
+        outcome,
+    })
 }
 
-fn run_cell(client: &dyn Client, direction: Direction, seed: &Seeded, registry: &mut Registry) -> Cell {
+fn run_cell(
+    client: &dyn Client,
+    direction: Direction,
+    seed: &Seeded,
+    registry: &mut Registry,
+) -> Cell {
     let outcome = if let Some(error) = &seed.error {
         Outcome::Failed(format!("not in the registry: {error}"))
     } else {
-        judge(expected(client.name(), direction, &seed.kind), transfer(client, direction, seed, registry))
+        judge(
+            expected(client.name(), direction, &seed.kind),
+            transfer(client, direction, seed, registry),
+        )
     };
-    Cell { client: client.name(), direction: direction.name(), kind: seed.kind.name.to_owned(), outcome }
+    Cell {
+        client: client.name(),
+        direction: direction.name(),
+        kind: seed.kind.name.to_owned(),
+        outcome,
+    }
 }
 
 fn transfer(
@@ -77,7 +108,10 @@ fn transfer(
         return client.pull(kind, place);
     }
     let repository = format!("{}/by-{}", place.repository, client.name());
-    let to = Place { repository, ..place.clone() };
+    let to = Place {
+        repository,
+        ..place.clone()
+    };
     let arrival = client.push(kind, place, &to)?;
     match (&arrival, &kind.image) {
         (Arrival::Rewritten(digest), _) => registry.compare_rewritten(kind, digest, &to)?,
@@ -91,11 +125,17 @@ fn transfer(
 pub(crate) fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
     match (expected, result) {
         (_, Ok(arrival)) if expected.is(&arrival) => Outcome::Passed(arrival),
-        (_, Ok(arrival)) => Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}")),
-        (Expected::Cannot(limit), Err(Failure::Refused(message))) if message.contains(limit.words) => {
+        (_, Ok(arrival)) => {
+            Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}"))
+        }
+        (Expected::Cannot(limit), Err(Failure::Refused(message)))
+            if message.contains(limit.words) =>
+        {
             Outcome::Cannot(limit, message)
         }
-        (Expected::Feigns(limit), Err(Failure::Broken(error))) if format!("{error:#}").contains(limit.words) => {
+        (Expected::Feigns(limit), Err(Failure::Broken(error)))
+            if format!("{error:#}").contains(limit.words) =>
+        {
             Outcome::Feigned(limit, format!("{error:#}"))
         }
         (_, Err(failure)) => Outcome::Failed(failure.to_string()),
@@ -106,25 +146,52 @@ pub(crate) fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Out
 mod tests {
     use super::*;
 
-    const LIMIT: Limit = Limit { words: "unsupported", reason: "It does not." };
+    const LIMIT: Limit = Limit {
+        words: "unsupported",
+        reason: "It does not.",
+    };
 
     #[test]
     fn a_refusal_counts_only_with_the_words_that_are_known() {
         let refused = |words: &str| Err(Failure::Refused(words.to_owned()));
         let expected = Expected::Cannot(LIMIT);
-        assert!(matches!(judge(expected, refused("unsupported type")), Outcome::Cannot(..)));
-        assert!(matches!(judge(expected, refused("500 Internal Server Error")), Outcome::Failed(_)));
-        assert!(matches!(judge(Expected::Whole, refused("unsupported type")), Outcome::Failed(_)));
+        assert!(matches!(
+            judge(expected, refused("unsupported type")),
+            Outcome::Cannot(..)
+        ));
+        assert!(matches!(
+            judge(expected, refused("500 Internal Server Error")),
+            Outcome::Failed(_)
+        ));
+        assert!(matches!(
+            judge(Expected::Whole, refused("unsupported type")),
+            Outcome::Failed(_)
+        ));
         let broken = || Err(Failure::Broken(anyhow::anyhow!("unsupported bytes")));
         assert!(matches!(judge(expected, broken()), Outcome::Failed(_)));
-        assert!(matches!(judge(Expected::Feigns(LIMIT), broken()), Outcome::Feigned(..)));
-        assert!(matches!(judge(Expected::Feigns(LIMIT), refused("unsupported type")), Outcome::Failed(_)));
+        assert!(matches!(
+            judge(Expected::Feigns(LIMIT), broken()),
+            Outcome::Feigned(..)
+        ));
+        assert!(matches!(
+            judge(Expected::Feigns(LIMIT), refused("unsupported type")),
+            Outcome::Failed(_)
+        ));
     }
 
     #[test]
     fn doing_better_than_known_fails_too() {
-        assert!(matches!(judge(Expected::Cannot(LIMIT), Ok(Arrival::Whole)), Outcome::Failed(_)));
-        assert!(matches!(judge(Expected::OneImage, Ok(Arrival::Whole)), Outcome::Failed(_)));
-        assert!(matches!(judge(Expected::Whole, Ok(Arrival::Whole)), Outcome::Passed(_)));
+        assert!(matches!(
+            judge(Expected::Cannot(LIMIT), Ok(Arrival::Whole)),
+            Outcome::Failed(_)
+        ));
+        assert!(matches!(
+            judge(Expected::OneImage, Ok(Arrival::Whole)),
+            Outcome::Failed(_)
+        ));
+        assert!(matches!(
+            judge(Expected::Whole, Ok(Arrival::Whole)),
+            Outcome::Passed(_)
+        ));
     }
 }

@@ -4,7 +4,8 @@ pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+jso
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-pub(crate) const OCI_NON_DISTRIBUTABLE: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+pub(crate) const OCI_NON_DISTRIBUTABLE: &str =
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 pub(crate) const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -25,8 +26,16 @@ pub(crate) struct Family {
     pub(crate) layer: &'static str,
 }
 
-pub(crate) const OCI: Family =
-    Family { index: OCI_INDEX, manifest: OCI_MANIFEST, config: OCI_CONFIG, layer: OCI_LAYER };
+pub(crate) const OCI: Family = Family {
+    index: OCI_INDEX,
+    manifest: OCI_MANIFEST,
+    config: OCI_CONFIG,
+    layer: OCI_LAYER,
+};
 
-pub(crate) const DOCKER: Family =
-    Family { index: DOCKER_LIST, manifest: DOCKER_MANIFEST, config: DOCKER_CONFIG, layer: DOCKER_LAYER };
+pub(crate) const DOCKER: Family = Family {
+    index: DOCKER_LIST,
+    manifest: DOCKER_MANIFEST,
+    config: DOCKER_CONFIG,
+    layer: DOCKER_LAYER,
+};

@@ -68,7 +68,8 @@ pub(crate) struct Arguments {
 }
 
 /// Kinds of which something is nowhere have repositories of their own.
-pub(crate) const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
+pub(crate) const CONFIGURATION: &str =
+    "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
 
 type Start = fn(Sandbox) -> Result<Box<dyn Client>>;
 
@@ -78,7 +79,9 @@ const CLIENTS: [(&str, Start); 8] = [
     ("podman", |sandbox| Ok(Box::new(Podman::new(sandbox)))),
     ("buildah", |sandbox| Ok(Box::new(Podman::buildah(sandbox)))),
     ("docker", |sandbox| Ok(Box::new(Docker::start(sandbox)?))),
-    ("containerd", |sandbox| Ok(Box::new(Containerd::start(sandbox)?))),
+    ("containerd", |sandbox| {
+        Ok(Box::new(Containerd::start(sandbox)?))
+    }),
     ("crane", |sandbox| Ok(Box::new(Crane::new(sandbox)))),
     ("oras", |sandbox| Ok(Box::new(Oras::new(sandbox)))),
 ];
@@ -104,18 +107,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Without the usual random letters: podman and buildah name what they pull from a layout after its path, which has
     // to be in lower case for that.
     let name = format!("interop-{}", std::process::id());
-    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix(&name)
+        .rand_bytes(0)
+        .tempdir()?;
     let data = folder.path().join("registry");
     let server = Server::start(Program::Portolan, &data, CONFIGURATION)?;
     let host = server.host();
     let tables = tables(arguments, folder.path(), &host).with_context(|| end_of_log(&data))?;
     let [matrix, exchange] = &tables;
-    ensure!(matrix.len() + exchange.len() > 0, "no such client, or no such kind");
+    ensure!(
+        matrix.len() + exchange.len() > 0,
+        "no such client, or no such kind"
+    );
     let failed = report::print([matrix, exchange]);
     if failed > 0 {
         bail!("{failed} cells failed; {}", end_of_log(&data));
     }
-    if arguments.write { page::write([matrix, exchange], &Scrub { host, folder: folder.path() }) } else { Ok(()) }
+    if arguments.write {
+        page::write(
+            [matrix, exchange],
+            &Scrub {
+                host,
+                folder: folder.path(),
+            },
+        )
+    } else {
+        Ok(())
+    }
 }
 
 /// The matrix of clients and kinds, the story of the mixed index, and the exchange on disk.
@@ -126,18 +145,32 @@ fn tables(arguments: &Arguments, folder: &Path, host: &str) -> Result<[Vec<Cell>
     if wanted(&arguments.kinds, matrix::OWN) {
         matrix.extend(run_own(&clients, host)?);
     }
-    if let Some(eleven) = seeded.iter().find(|seeded| seeded.kind.name == eleven::NAMES[0]) {
-        story::run(eleven, &clients, &Portolan::new(Sandbox::new(folder.join("story"))?), host)?;
+    if let Some(eleven) = seeded
+        .iter()
+        .find(|seeded| seeded.kind.name == eleven::NAMES[0])
+    {
+        story::run(
+            eleven,
+            &clients,
+            &Portolan::new(Sandbox::new(folder.join("story"))?),
+            host,
+        )?;
     }
     let umoci = wanted(&arguments.clients, Umoci::NAME);
-    Ok([matrix, run_exchange(&clients, umoci, &seeded, folder, host)?])
+    Ok([
+        matrix,
+        run_exchange(&clients, umoci, &seeded, folder, host)?,
+    ])
 }
 
 /// What the server said at last.
 pub(crate) fn end_of_log(data: &Path) -> String {
     let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
     let lines: Vec<_> = log.lines().rev().take(20).collect();
-    format!("the server's log ends with:\n{}", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    format!(
+        "the server's log ends with:\n{}",
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// Whether a name is among those that were chosen, or nothing was.
@@ -162,9 +195,19 @@ pub(crate) fn seed(kinds: Vec<Kind>, host: &str) -> Result<Vec<Seeded>> {
     let seeded = kinds.into_iter().map(|kind| {
         let policy = if kind.sparse { "sparse" } else { "open" };
         let repository = format!("{policy}/{}", kind.name);
-        let place = Place { host: host.to_owned(), repository, tag: "sea".to_owned() };
-        let result = registry.seed(&kind, &place).and_then(|()| registry.compare(&kind, &kind.top, &place));
-        Seeded { kind, place, error: result.err().map(|error| format!("{error:#}")) }
+        let place = Place {
+            host: host.to_owned(),
+            repository,
+            tag: "sea".to_owned(),
+        };
+        let result = registry
+            .seed(&kind, &place)
+            .and_then(|()| registry.compare(&kind, &kind.top, &place));
+        Seeded {
+            kind,
+            place,
+            error: result.err().map(|error| format!("{error:#}")),
+        }
     });
     Ok(seeded.collect())
 }
@@ -184,14 +227,20 @@ fn run_own(clients: &[Box<dyn Client>], host: &str) -> Result<Vec<Cell>> {
     let mut registry = Registry::new(host)?;
     let cells = clients.iter().filter_map(|client| {
         let repository = format!("open/{}/by-{}", matrix::OWN, client.name());
-        let to = Place { host: host.to_owned(), repository, tag: "sea".to_owned() };
+        let to = Place {
+            host: host.to_owned(),
+            repository,
+            tag: "sea".to_owned(),
+        };
         matrix::run_own(client.as_ref(), &root_folder, &to, &mut registry)
     });
     Ok(cells.collect())
 }
 
 fn run_matrix(clients: &[Box<dyn Client>], seeded: &[Seeded], host: &str) -> Result<Vec<Cell>> {
-    side_by_side(clients, host, |client, registry| matrix::run_client(client.as_ref(), seeded, registry))
+    side_by_side(clients, host, |client, registry| {
+        matrix::run_client(client.as_ref(), seeded, registry)
+    })
 }
 
 fn run_exchange(
@@ -202,13 +251,28 @@ fn run_exchange(
     host: &str,
 ) -> Result<Vec<Cell>> {
     let portolan = Portolan::new(Sandbox::new(folder.join("exchange"))?);
-    let umoci = umoci.then(|| Sandbox::new(folder.join(Umoci::NAME)).map(Umoci::new)).transpose()?;
-    let keepers = clients.iter().filter_map(|client| Some((client.name(), client.keeper()?)));
-    let keepers = keepers.chain(umoci.iter().map(|umoci| (Umoci::NAME, umoci as &dyn Keeper)));
-    let exchange = |(name, keeper)| Exchange { name, keeper, folder: folder.join(name), portolan: &portolan };
+    let umoci = umoci
+        .then(|| Sandbox::new(folder.join(Umoci::NAME)).map(Umoci::new))
+        .transpose()?;
+    let keepers = clients
+        .iter()
+        .filter_map(|client| Some((client.name(), client.keeper()?)));
+    let keepers = keepers.chain(
+        umoci
+            .iter()
+            .map(|umoci| (Umoci::NAME, umoci as &dyn Keeper)),
+    );
+    let exchange = |(name, keeper)| Exchange {
+        name,
+        keeper,
+        folder: folder.join(name),
+        portolan: &portolan,
+    };
     let exchanges: Vec<_> = keepers.map(exchange).collect();
     let subjects = exchange::subjects(seeded);
-    side_by_side(&exchanges, host, |exchange, registry| exchange.run(&subjects, registry))
+    side_by_side(&exchanges, host, |exchange, registry| {
+        exchange.run(&subjects, registry)
+    })
 }
 
 /// Clients run side by side, each with its own storage and its own repositories.
@@ -219,8 +283,14 @@ pub(crate) fn side_by_side<T: Sync, C: Send>(
 ) -> Result<Vec<C>> {
     let columns: Result<Vec<Vec<C>>> = thread::scope(|scope| {
         let run = |client| Ok(run(client, &mut Registry::new(host)?));
-        let threads: Vec<_> = clients.iter().map(|client| scope.spawn(move || run(client))).collect();
-        threads.into_iter().map(|thread| thread.join().ok().context("a client's thread panicked")?).collect()
+        let threads: Vec<_> = clients
+            .iter()
+            .map(|client| scope.spawn(move || run(client)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().ok().context("a client's thread panicked")?)
+            .collect()
     });
     Ok(columns?.into_iter().flatten().collect())
 }

@@ -26,7 +26,11 @@ impl Oras {
 
     /// Copies between a registry and a layout, as the options say.
     pub(crate) fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
-        run(self.sandbox.command(ORAS).args(["cp", "--no-tty"]).args(arguments))
+        run(self
+            .sandbox
+            .command(ORAS)
+            .args(["cp", "--no-tty"])
+            .args(arguments))
     }
 
     /// Where it puts something.
@@ -35,15 +39,32 @@ impl Oras {
     }
 
     /// Copies the image that there is, then pushes the index around it by itself.
-    fn push_sparse(&self, folder: &Path, kind: &Kind, image: &Kind, to: &Place) -> Result<Arrival, Failure> {
+    fn push_sparse(
+        &self,
+        folder: &Path,
+        kind: &Kind,
+        image: &Kind,
+        to: &Place,
+    ) -> Result<Arrival, Failure> {
         layout::write_oci(folder, image, &to.tag)?;
         let layout = format!("{}@{}", prefixed("", folder), image.top);
-        self.copy(&["--from-oci-layout", &layout, "--to-plain-http", &to.by_digest(&image.top)])?;
+        self.copy(&[
+            "--from-oci-layout",
+            &layout,
+            "--to-plain-http",
+            &to.by_digest(&image.top),
+        ])?;
         let index = kind.document(&kind.top).context("a kind without its top")?;
         let file = folder.join("sparse.json");
         fs::write(&file, &index.bytes).context("the index as a file")?;
         let mut command = self.sandbox.command(ORAS);
-        command.args(["manifest", "push", "--plain-http", "--media-type", &index.media_type]);
+        command.args([
+            "manifest",
+            "push",
+            "--plain-http",
+            "--media-type",
+            &index.media_type,
+        ]);
         run(command.arg(to.to_string()).arg(file))?;
         Ok(Arrival::Whole)
     }
@@ -59,7 +80,14 @@ impl Client for Oras {
         let layout = format!("{}:{}", prefixed("", &folder), from.tag);
         let from = from.to_string();
         if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
-            self.copy(&["--from-plain-http", &from, "--to-oci-layout", &layout, "--platform", kind.platform])?;
+            self.copy(&[
+                "--from-plain-http",
+                &from,
+                "--to-oci-layout",
+                &layout,
+                "--platform",
+                kind.platform,
+            ])?;
             layout::compare_oci(&folder, &image.whole())?;
             return Ok(Arrival::OneImage);
         }
@@ -75,14 +103,27 @@ impl Client for Oras {
             return self.push_sparse(&folder, kind, &image, to);
         }
         let layout = format!("{}:{}", prefixed("", &folder), to.tag);
-        self.copy(&["--from-oci-layout", &layout, "--to-plain-http", &to.to_string()])?;
+        self.copy(&[
+            "--from-oci-layout",
+            &layout,
+            "--to-plain-http",
+            &to.to_string(),
+        ])?;
         Ok(Arrival::Whole)
     }
 
     fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
         let mut command = self.sandbox.command(ORAS);
-        command.args(["push", "--no-tty", "--plain-http", "--disable-path-validation"]);
-        command.arg("--artifact-type=application/vnd.example.root.v1").arg(to.to_string()).arg(root_folder);
+        command.args([
+            "push",
+            "--no-tty",
+            "--plain-http",
+            "--disable-path-validation",
+        ]);
+        command
+            .arg("--artifact-type=application/vnd.example.root.v1")
+            .arg(to.to_string())
+            .arg(root_folder);
         Some(run(&mut command).map(|said| digest_in(&said)))
     }
 

@@ -22,9 +22,18 @@ impl Portolan {
     }
 
     /// Copies from one reference to another.
-    pub(crate) fn copy(&self, options: &[&str], source: &str, destination: &str) -> Result<(), Failure> {
+    pub(crate) fn copy(
+        &self,
+        options: &[&str],
+        source: &str,
+        destination: &str,
+    ) -> Result<(), Failure> {
         let mut command = self.sandbox.command(PORTOLAN);
-        run(command.args(["copy", "--quiet"]).args(options).args([source, destination])).map(drop)
+        run(command
+            .args(["copy", "--quiet"])
+            .args(options)
+            .args([source, destination]))
+        .map(drop)
     }
 
     /// Runs one of its commands.
@@ -35,8 +44,11 @@ impl Portolan {
     /// What it finds about an image, for some targets; that a target fails is a finding and no failure.
     pub(crate) fn lint(&self, place: &Place, targets: &str) -> anyhow::Result<Value> {
         let mut command = self.sandbox.command(PORTOLAN);
-        let output = command.args(["lint", "--json", "--for", targets, &place.to_string()]).output()?;
-        serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+        let output = command
+            .args(["lint", "--json", "--for", targets, &place.to_string()])
+            .output()?;
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 

@@ -8,25 +8,36 @@ the client wrote itself; cannot: the client refuses, see below";
 
 /// Prints the tables and everything about their cells; answers how many failed.
 pub(crate) fn print(tables: [&[Cell]; 2]) -> usize {
-    tables.into_iter().filter(|cells| !cells.is_empty()).for_each(print_table);
+    tables
+        .into_iter()
+        .filter(|cells| !cells.is_empty())
+        .for_each(print_table);
     println!("{LEGEND}\n");
     let cells: Vec<_> = tables.into_iter().flatten().collect();
     print_messages(&cells, "the client cannot", |outcome| match outcome {
         Outcome::Cannot(_, message) => Some(message),
         _ => None,
     });
-    print_messages(&cells, "the client says that it did, and", |outcome| match outcome {
-        Outcome::Feigned(_, found) => Some(found),
-        _ => None,
-    });
+    print_messages(
+        &cells,
+        "the client says that it did, and",
+        |outcome| match outcome {
+            Outcome::Feigned(_, found) => Some(found),
+            _ => None,
+        },
+    );
     print_messages(&cells, "FAILED", |outcome| match outcome {
         Outcome::Failed(message) => Some(message),
         _ => None,
     });
-    let count = |wanted: fn(&Outcome) -> bool| cells.iter().filter(|cell| wanted(&cell.outcome)).count();
+    let count =
+        |wanted: fn(&Outcome) -> bool| cells.iter().filter(|cell| wanted(&cell.outcome)).count();
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let passed = count(|outcome| matches!(outcome, Outcome::Passed(_)));
-    println!("{} cells are what the client itself cannot do, as recorded", cells.len() - passed - failed);
+    println!(
+        "{} cells are what the client itself cannot do, as recorded",
+        cells.len() - passed - failed
+    );
     println!("{passed} passed, {failed} failed");
     failed
 }
@@ -35,7 +46,13 @@ fn print_table(cells: &[Cell]) {
     let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let clients = unique(cells.iter().map(|cell| cell.client));
     let directions = unique(cells.iter().map(|cell| cell.direction));
-    let columns = || clients.iter().flat_map(|client| directions.iter().map(move |direction| (*client, *direction)));
+    let columns = || {
+        clients.iter().flat_map(|client| {
+            directions
+                .iter()
+                .map(move |direction| (*client, *direction))
+        })
+    };
     let heads = joined(clients.iter().map(|client| format!("{client:<14}")));
     let names = joined(columns().map(|(_, direction)| format!("{direction:<7}")));
     println!("{:<36}{heads}\n{:<36}{names}", "", "");
@@ -52,7 +69,8 @@ pub(crate) fn joined(cells: impl Iterator<Item = String>) -> String {
 }
 
 fn word(cells: &[Cell], kind: &str, (client, direction): (&str, &str)) -> &'static str {
-    let of = |cell: &&Cell| cell.kind == kind && cell.client == client && cell.direction == direction;
+    let of =
+        |cell: &&Cell| cell.kind == kind && cell.client == client && cell.direction == direction;
     match cells.iter().find(of).map(|cell| &cell.outcome) {
         Some(Outcome::Passed(Arrival::Whole)) => "ok",
         Some(Outcome::Passed(Arrival::OneImage)) => "image",
@@ -66,7 +84,10 @@ fn word(cells: &[Cell], kind: &str, (client, direction): (&str, &str)) -> &'stat
 fn print_messages(cells: &[&Cell], what: &str, message: impl Fn(&Outcome) -> Option<&String>) {
     for cell in cells {
         if let Some(message) = message(&cell.outcome) {
-            println!("{} {} {}: {what}: {message}", cell.client, cell.direction, cell.kind);
+            println!(
+                "{} {} {}: {what}: {message}",
+                cell.client, cell.direction, cell.kind
+            );
         }
     }
     println!();

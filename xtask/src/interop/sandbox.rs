@@ -64,8 +64,16 @@ impl Sandbox {
             fs::create_dir_all(folder)?;
         }
         let mut command = Command::new(UNSHARE.path());
-        command.args(["--mount", "sh", "-c", "mount --bind \"$0\" \"$1\" && shift && exec \"$@\""]);
-        command.arg(cache).args([BLOB_INFO_CACHE, "timeout", "--kill-after=5", LIMIT]).arg(tool.path());
+        command.args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"",
+        ]);
+        command
+            .arg(cache)
+            .args([BLOB_INFO_CACHE, "timeout", "--kill-after=5", LIMIT])
+            .arg(tool.path());
         self.environment(&mut command);
         Ok(command)
     }
@@ -78,9 +86,23 @@ impl Sandbox {
     }
 
     fn environment(&self, command: &mut Command) {
-        let homes = ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR"];
-        command.envs(homes.map(|name| (name, &self.folder))).env("LC_ALL", "C").stdin(Stdio::null());
-        for setting in ["DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "REGISTRY_AUTH_FILE"] {
+        let homes = [
+            "HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_CONFIG_HOME",
+            "XDG_CACHE_HOME",
+            "TMPDIR",
+        ];
+        command
+            .envs(homes.map(|name| (name, &self.folder)))
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null());
+        for setting in [
+            "DOCKER_CONFIG",
+            "DOCKER_HOST",
+            "DOCKER_CONTEXT",
+            "REGISTRY_AUTH_FILE",
+        ] {
             command.env_remove(setting);
         }
     }
@@ -93,13 +115,21 @@ pub(crate) fn run(command: &mut Command) -> Result<String, Failure> {
 
 /// Runs a command; what it printed to standard output and the end of what it printed beside are the answer.
 pub(crate) fn run_and_listen(command: &mut Command) -> Result<(String, String), Failure> {
-    let Output { status, stdout, stderr } = command.output().context("starting timeout(1)")?;
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().context("starting timeout(1)")?;
     let output = String::from_utf8_lossy(&stdout).into_owned();
     let errors = last_words(&String::from_utf8_lossy(&stderr));
     if status.success() {
         return Ok((output, errors));
     }
-    let message = if errors.is_empty() { last_words(&output) } else { errors };
+    let message = if errors.is_empty() {
+        last_words(&output)
+    } else {
+        errors
+    };
     match status.code() {
         Some(TIMED_OUT) => Err(anyhow!("no end after {LIMIT} seconds: {message}").into()),
         Some(_) => Err(Failure::Refused(message)),
@@ -114,13 +144,22 @@ pub(crate) fn prefixed(prefix: &str, path: &Path) -> String {
 
 /// The last sha256 digest that a client printed.
 pub(crate) fn digest_in(output: &str) -> String {
-    let found = output.rmatch_indices("sha256:").next().and_then(|(start, _)| output.get(start..start + 71));
+    let found = output
+        .rmatch_indices("sha256:")
+        .next()
+        .and_then(|(start, _)| output.get(start..start + 71));
     found.unwrap_or_default().to_owned()
 }
 
 /// The end of what a client said, where it says why.
 fn last_words(text: &str) -> String {
-    let mut lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).rev().take(4).collect();
+    let mut lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .rev()
+        .take(4)
+        .collect();
     lines.reverse();
     lines.join(" | ")
 }
@@ -145,7 +184,10 @@ mod tests {
     #[test]
     fn the_last_digest_is_found() {
         let hash = "0123456789abcdef".repeat(4);
-        assert_eq!(digest_in(&format!("was sha256:0 now sha256:{hash} size: 5")), format!("sha256:{hash}"));
+        assert_eq!(
+            digest_in(&format!("was sha256:0 now sha256:{hash} size: 5")),
+            format!("sha256:{hash}")
+        );
         assert_eq!(digest_in("nothing"), "");
     }
 }

@@ -22,7 +22,12 @@ impl Skopeo {
     }
 
     /// Copies from one of its references to another.
-    pub(crate) fn copy(&self, options: &[&str], source: &str, destination: &str) -> Result<(), Failure> {
+    pub(crate) fn copy(
+        &self,
+        options: &[&str],
+        source: &str,
+        destination: &str,
+    ) -> Result<(), Failure> {
         let mut command = self.sandbox.containers_command(SKOPEO)?;
         command.args(["--insecure-policy", "copy", "--quiet"]);
         command.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
@@ -31,7 +36,9 @@ impl Skopeo {
 
     fn inspect_raw(&self, place: &Place) -> Result<String, Failure> {
         let mut command = self.sandbox.containers_command(SKOPEO)?;
-        run(command.args(["inspect", "--raw", "--tls-verify=false"]).arg(place.transport()))
+        run(command
+            .args(["inspect", "--raw", "--tls-verify=false"])
+            .arg(place.transport()))
     }
 }
 
@@ -53,7 +60,11 @@ impl Client for Skopeo {
             layout::compare_dir(&folder, &image)?;
             return Ok(Arrival::OneImage);
         }
-        self.copy(&["--all", "--preserve-digests"], &from.transport(), &destination)?;
+        self.copy(
+            &["--all", "--preserve-digests"],
+            &from.transport(),
+            &destination,
+        )?;
         layout::compare_dir(&folder, kind)?;
         Ok(Arrival::Whole)
     }
@@ -61,7 +72,11 @@ impl Client for Skopeo {
     fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        self.copy(&["--all", "--preserve-digests"], &prefixed("dir:", &folder), &to.transport())?;
+        self.copy(
+            &["--all", "--preserve-digests"],
+            &prefixed("dir:", &folder),
+            &to.transport(),
+        )?;
         Ok(Arrival::Whole)
     }
 

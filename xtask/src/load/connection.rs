@@ -31,7 +31,10 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header's value, or the empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -44,7 +47,10 @@ pub(crate) struct Connection {
 impl Connection {
     /// Nothing is opened before the first request.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, sender: None }
+        Self {
+            address,
+            sender: None,
+        }
     }
 
     /// Sends a request without a body.
@@ -71,7 +77,9 @@ impl Connection {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
         let exchange = self.exchange(request.body(body)?);
-        let answer = timeout(ANSWER_LIMIT, exchange).await.context("no answer in time");
+        let answer = timeout(ANSWER_LIMIT, exchange)
+            .await
+            .context("no answer in time");
         let answer = answer.and_then(|inner| inner);
         if answer.is_err() {
             self.sender = None;
@@ -84,7 +92,11 @@ impl Connection {
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         self.sender = Some(sender);
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
     }
 
     async fn ready_sender(&mut self) -> Result<SendRequest<Payload>> {

@@ -10,11 +10,21 @@ const BUFFER: usize = 1 << 20;
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// Reads `target` by so many clients at once, and fails unless each got `length` bytes.
-pub(crate) fn together(address: SocketAddr, target: &str, length: u64, clients: usize) -> Result<()> {
+pub(crate) fn together(
+    address: SocketAddr,
+    target: &str,
+    length: u64,
+    clients: usize,
+) -> Result<()> {
     thread::scope(|scope| {
-        let all: Vec<_> = (0..clients).map(|_| scope.spawn(|| one(address, target, length))).collect();
+        let all: Vec<_> = (0..clients)
+            .map(|_| scope.spawn(|| one(address, target, length)))
+            .collect();
         for client in all {
-            client.join().ok().context("a downloading thread panicked")??;
+            client
+                .join()
+                .ok()
+                .context("a downloading thread panicked")??;
         }
         Ok(())
     })
@@ -22,7 +32,10 @@ pub(crate) fn together(address: SocketAddr, target: &str, length: u64, clients: 
 
 fn one(address: SocketAddr, target: &str, length: u64) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut buffer = vec![0; BUFFER];
     let mut received = rest_after_head(&mut stream, &mut buffer)?;
     loop {
@@ -44,7 +57,9 @@ fn rest_after_head(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
     while filled < HEAD_LIMIT {
         let read = stream.read(&mut buffer[filled..])?;
         filled += read;
-        let head = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n");
+        let head = buffer[..filled]
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n");
         if let Some(end) = head {
             if !buffer.starts_with(b"HTTP/1.1 200 ") {
                 bail!("{}", String::from_utf8_lossy(&buffer[..end]));

@@ -33,7 +33,10 @@ impl Blob {
 
     /// A manifest like any other, told from its like by a number in its annotations; it names only `config`.
     pub(crate) fn manifest(config: &Blob, layers: &[Blob], number: u64) -> Self {
-        let layers: Vec<_> = layers.iter().map(|layer| descriptor(LAYER, layer)).collect();
+        let layers: Vec<_> = layers
+            .iter()
+            .map(|layer| descriptor(LAYER, layer))
+            .collect();
         let manifest = serde_json::json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -65,7 +68,11 @@ impl Image {
         let own = lengths.iter().map(|&length| Blob::random(random, length));
         let layers: Vec<_> = base.iter().cloned().chain(own).collect();
         let manifest = Blob::manifest(&config, &layers, random.next());
-        Self { config, layers, manifest }
+        Self {
+            config,
+            layers,
+            manifest,
+        }
     }
 
     /// Config and layers.

@@ -13,10 +13,15 @@ use super::process;
 /// From now on a signal ends all children, takes the folder away and ends this process.
 pub(crate) fn clears(folder: &Path) -> Result<()> {
     let folder = folder.to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (mut interrupt, mut terminate) = {
         let _entered = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
     thread::spawn(move || {
         runtime.block_on(async {

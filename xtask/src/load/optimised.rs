@@ -20,6 +20,8 @@ pub(crate) fn enter() -> Result<()> {
     if !status.success() {
         bail!("the release build of xtask failed");
     }
-    let failure = Command::new(target_folder().join("release/xtask")).args(env::args_os().skip(1)).exec();
+    let failure = Command::new(target_folder().join("release/xtask"))
+        .args(env::args_os().skip(1))
+        .exec();
     Err(failure).context("starting the release build of xtask")
 }

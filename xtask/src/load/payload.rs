@@ -28,14 +28,22 @@ impl Payload {
 
     /// `length` bytes, made of `frame` again and again.
     pub(crate) fn repeat(frame: Bytes, length: u64) -> Self {
-        Self { frame, remaining: length, breaks_at: 0 }
+        Self {
+            frame,
+            remaining: length,
+            breaks_at: 0,
+        }
     }
 
     /// Announces all of `bytes` and breaks the connection after half of them.
     pub(crate) fn torn(bytes: &Bytes) -> Self {
         let half = bytes.len() / 2;
         let length = bytes.len() as u64;
-        Self { frame: bytes.slice(..half), remaining: length, breaks_at: length - half as u64 }
+        Self {
+            frame: bytes.slice(..half),
+            remaining: length,
+            breaks_at: length - half as u64,
+        }
     }
 }
 
@@ -72,16 +80,24 @@ mod tests {
     use http_body_util::BodyExt;
 
     fn read(payload: Payload) -> Option<Vec<u8>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let collected = runtime.block_on(payload.collect()).ok()?;
         Some(collected.to_bytes().to_vec())
     }
 
     #[test]
     fn repeats_its_frame_to_the_announced_length() {
-        assert_eq!(read(Payload::repeat(Bytes::from_static(b"abc"), 7)).unwrap(), b"abcabca");
+        assert_eq!(
+            read(Payload::repeat(Bytes::from_static(b"abc"), 7)).unwrap(),
+            b"abcabca"
+        );
         assert_eq!(read(Payload::empty()).unwrap(), b"");
-        assert_eq!(read(Payload::whole(Bytes::from_static(b"xyz"))).unwrap(), b"xyz");
+        assert_eq!(
+            read(Payload::whole(Bytes::from_static(b"xyz"))).unwrap(),
+            b"xyz"
+        );
     }
 
     #[test]

@@ -65,14 +65,19 @@ fn ticks(pid: u32, range: std::ops::Range<usize>) -> Result<u64> {
     let fields = fields(&stat)?;
     let mut sum = 0;
     for index in range {
-        sum += fields.get(index - 2).context("a short stat line")?.parse::<u64>()?;
+        sum += fields
+            .get(index - 2)
+            .context("a short stat line")?
+            .parse::<u64>()?;
     }
     Ok(sum)
 }
 
 /// The fields after the command's name, which may itself hold spaces and parentheses.
 fn fields(stat: &str) -> Result<Vec<&str>> {
-    let (_, rest) = stat.rsplit_once(')').context("no command in the stat line")?;
+    let (_, rest) = stat
+        .rsplit_once(')')
+        .context("no command in the stat line")?;
     Ok(rest.split_whitespace().collect())
 }
 
@@ -82,7 +87,10 @@ fn to_duration(ticks: u64) -> Duration {
 
 fn status(pid: u32, key: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key)).context("no memory in status")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key))
+        .context("no memory in status")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes * 1024)
 }

@@ -12,7 +12,11 @@ const OCTETS: &str = "application/octet-stream";
 pub(crate) enum PushError {
     /// The server lives and said no.
     #[error("{what}: {status}: {body}")]
-    Refused { what: String, status: StatusCode, body: String },
+    Refused {
+        what: String,
+        status: StatusCode,
+        body: String,
+    },
     /// There was no answer.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
@@ -55,15 +59,26 @@ pub(crate) async fn blob(
 }
 
 /// Opens an upload session and answers its URL.
-pub(crate) async fn begin(connection: &mut Connection, repository: &str) -> Result<String, PushError> {
+pub(crate) async fn begin(
+    connection: &mut Connection,
+    repository: &str,
+) -> Result<String, PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/");
-    let answer = connection.send(Method::POST, &target, "", Payload::empty()).await?;
+    let answer = connection
+        .send(Method::POST, &target, "", Payload::empty())
+        .await?;
     location(&target, &answer)
 }
 
 /// Sends one PATCH and answers the session's next URL.
-pub(crate) async fn append(connection: &mut Connection, session: &str, payload: Payload) -> Result<String, PushError> {
-    let answer = connection.send(Method::PATCH, session, OCTETS, payload).await?;
+pub(crate) async fn append(
+    connection: &mut Connection,
+    session: &str,
+    payload: Payload,
+) -> Result<String, PushError> {
+    let answer = connection
+        .send(Method::PATCH, session, OCTETS, payload)
+        .await?;
     location(session, &answer)
 }
 
@@ -76,7 +91,9 @@ pub(crate) async fn finish(
 ) -> Result<(), PushError> {
     let separator = if session.contains('?') { '&' } else { '?' };
     let target = format!("{session}{separator}digest={digest}");
-    let answer = connection.send(Method::PUT, &target, OCTETS, payload).await?;
+    let answer = connection
+        .send(Method::PUT, &target, OCTETS, payload)
+        .await?;
     created(&target, &answer)
 }
 
@@ -88,7 +105,9 @@ pub(crate) async fn mount(
     from: &str,
 ) -> Result<bool, PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/?mount={digest}&from={from}");
-    let answer = connection.send(Method::POST, &target, "", Payload::empty()).await?;
+    let answer = connection
+        .send(Method::POST, &target, "", Payload::empty())
+        .await?;
     if answer.status == StatusCode::ACCEPTED {
         return Ok(false);
     }
@@ -104,7 +123,9 @@ pub(crate) async fn manifest(
 ) -> Result<(), PushError> {
     let target = format!("/v2/{repository}/manifests/{reference}");
     let media_type = super::image::MANIFEST;
-    let answer = connection.send(Method::PUT, &target, media_type, Payload::whole(bytes)).await?;
+    let answer = connection
+        .send(Method::PUT, &target, media_type, Payload::whole(bytes))
+        .await?;
     created(&target, &answer)
 }
 
@@ -121,7 +142,11 @@ pub(crate) async fn image(
     manifest(connection, repository, tag, image.manifest.bytes.clone()).await
 }
 
-async fn single(connection: &mut Connection, repository: &str, blob: &Blob) -> Result<(), PushError> {
+async fn single(
+    connection: &mut Connection,
+    repository: &str,
+    blob: &Blob,
+) -> Result<(), PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/?digest={}", blob.digest);
     let body = Payload::whole(blob.bytes.clone());
     let answer = connection.send(Method::POST, &target, OCTETS, body).await?;
@@ -129,7 +154,13 @@ async fn single(connection: &mut Connection, repository: &str, blob: &Blob) -> R
         return created(&target, &answer);
     }
     let session = location(&target, &answer)?;
-    finish(connection, &session, &blob.digest, Payload::whole(blob.bytes.clone())).await
+    finish(
+        connection,
+        &session,
+        &blob.digest,
+        Payload::whole(blob.bytes.clone()),
+    )
+    .await
 }
 
 async fn chunked(
@@ -146,7 +177,11 @@ async fn chunked(
 }
 
 fn created(what: &str, answer: &Answer) -> Result<(), PushError> {
-    if answer.status == StatusCode::CREATED { Ok(()) } else { Err(refused(what, answer)) }
+    if answer.status == StatusCode::CREATED {
+        Ok(())
+    } else {
+        Err(refused(what, answer))
+    }
 }
 
 /// The path and query of a 202's `Location`, which may be absolute.
@@ -155,11 +190,20 @@ fn location(what: &str, answer: &Answer) -> Result<String, PushError> {
     if answer.status != StatusCode::ACCEPTED || location.is_empty() {
         return Err(refused(what, answer));
     }
-    let path = location.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let path = location
+        .strip_prefix("http://")
+        .and_then(|rest| rest.find('/').map(|at| &rest[at..]));
     Ok(path.unwrap_or(location).to_owned())
 }
 
 fn refused(what: &str, answer: &Answer) -> PushError {
-    let body = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
-    PushError::Refused { what: what.to_owned(), status: answer.status, body }
+    let body = String::from_utf8_lossy(&answer.body)
+        .chars()
+        .take(300)
+        .collect();
+    PushError::Refused {
+        what: what.to_owned(),
+        status: answer.status,
+        body,
+    }
 }

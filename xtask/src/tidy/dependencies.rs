@@ -64,11 +64,16 @@ pub(crate) struct Package {
 
 /// Our crates out of `cargo metadata`.
 pub(crate) fn packages(metadata: &Metadata) -> Result<Vec<Package>> {
-    let resolve = metadata.resolve.as_ref().context("metadata without a graph")?;
+    let resolve = metadata
+        .resolve
+        .as_ref()
+        .context("metadata without a graph")?;
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let mut packages = Vec::new();
     for package in metadata.workspace_packages() {
-        let Some(name) = ours(&package.name) else { continue };
+        let Some(name) = ours(&package.name) else {
+            continue;
+        };
         let of_kind = |test: bool| {
             let all = package.dependencies.iter();
             all.filter(move |dependency| (dependency.kind == DependencyKind::Development) == test)
@@ -76,9 +81,16 @@ pub(crate) fn packages(metadata: &Metadata) -> Result<Vec<Package>> {
                 .collect()
         };
         let mut tree = BTreeSet::new();
-        let start = nodes.get(&package.id).context("a package outside the graph")?;
+        let start = nodes
+            .get(&package.id)
+            .context("a package outside the graph")?;
         descend(metadata, &nodes, start, &mut tree);
-        packages.push(Package { name: name.to_owned(), normal: of_kind(false), tests: of_kind(true), tree });
+        packages.push(Package {
+            name: name.to_owned(),
+            normal: of_kind(false),
+            tests: of_kind(true),
+            tree,
+        });
     }
     Ok(packages)
 }
@@ -91,34 +103,60 @@ pub(crate) fn check(packages: &[Package]) -> Vec<Finding> {
 fn check_one(package: &Package) -> Vec<Finding> {
     let name = package.name.as_str();
     let Some(allowed) = allowed(name) else {
-        return vec![Fault(format!("crates/{name}: has no line in the table of docs/architecture.md"))];
+        return vec![Fault(format!(
+            "crates/{name}: has no line in the table of docs/architecture.md"
+        ))];
     };
     let mut faults = Vec::new();
-    for dependency in package.normal.iter().filter_map(|dependency| ours(dependency)) {
+    for dependency in package
+        .normal
+        .iter()
+        .filter_map(|dependency| ours(dependency))
+    {
         if !allowed.contains(dependency) {
             faults.push(format!("must not depend on {dependency}"));
         }
     }
-    for dependency in package.tests.iter().filter_map(|dependency| ours(dependency)) {
+    for dependency in package
+        .tests
+        .iter()
+        .filter_map(|dependency| ours(dependency))
+    {
         let testkit = dependency == TESTKIT && !WITHOUT_TESTKIT.contains(&name);
         if !testkit && dependency != name && !allowed.contains(dependency) {
-            faults.push(format!("must not depend on {dependency}, not even in tests"));
+            faults.push(format!(
+                "must not depend on {dependency}, not even in tests"
+            ));
         }
     }
     if SANS_IO.contains(&name) {
-        let io = package.tree.iter().filter(|below| IO.contains(&below.as_str()));
+        let io = package
+            .tree
+            .iter()
+            .filter(|below| IO.contains(&below.as_str()));
         faults.extend(io.map(|below| format!("does no IO, yet {below} is in its tree")));
     }
     if !MAY_DEPEND_ON_ALL.contains(&name) {
-        let readers = CONFIGURATION.iter().filter(|reader| package.normal.contains(**reader));
-        faults.extend(readers.map(|reader| format!("only {BINARY} reads configuration, yet it depends on {reader}")));
+        let readers = CONFIGURATION
+            .iter()
+            .filter(|reader| package.normal.contains(**reader));
+        faults.extend(readers.map(|reader| {
+            format!("only {BINARY} reads configuration, yet it depends on {reader}")
+        }));
     }
-    faults.into_iter().map(|fault| Fault(format!("crates/{name}: {fault}"))).collect()
+    faults
+        .into_iter()
+        .map(|fault| Fault(format!("crates/{name}: {fault}")))
+        .collect()
 }
 
 /// The folder's name of a package of ours.
 fn ours(package: &str) -> Option<&str> {
-    if package == BINARY { Some(package) } else { package.strip_prefix(PREFIX) }
+    if package == BINARY {
+        Some(package)
+    } else {
+        package.strip_prefix(PREFIX)
+    }
 }
 
 /// What a crate may name, directly or through what it may name.
@@ -142,7 +180,10 @@ fn descend<'a>(
     tree: &mut BTreeSet<String>,
 ) {
     for dependency in &node.deps {
-        let linked = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+        let linked = dependency
+            .dep_kinds
+            .iter()
+            .any(|kind| kind.kind == DependencyKind::Normal);
         let name = metadata[&dependency.pkg].name.to_string();
         if linked
             && tree.insert(name)
@@ -162,14 +203,27 @@ mod tests {
     }
 
     fn findings(name: &str, normal: &[&str], tests: &[&str]) -> usize {
-        check_one(&Package { name: name.to_owned(), normal: set(normal), tests: set(tests), tree: set(normal) }).len()
+        check_one(&Package {
+            name: name.to_owned(),
+            normal: set(normal),
+            tests: set(tests),
+            tree: set(normal),
+        })
+        .len()
     }
 
     #[test]
     fn the_server_never_depends_on_the_store() {
         assert_eq!(findings("server", &["portolan-store"], &[]), 1);
         assert_eq!(findings("server", &[], &["portolan-store"]), 1);
-        assert_eq!(findings("server", &["portolan-registry", "portolan-model", "axum"], &["portolan-testkit"]), 0);
+        assert_eq!(
+            findings(
+                "server",
+                &["portolan-registry", "portolan-model", "axum"],
+                &["portolan-testkit"]
+            ),
+            0
+        );
     }
 
     #[test]
@@ -177,7 +231,14 @@ mod tests {
         assert_eq!(findings("model", &["portolan-wire"], &[]), 1);
         assert_eq!(findings("registry", &["portolan-wire"], &[]), 1);
         assert_eq!(findings("store", &["portolan-wire"], &[]), 1);
-        assert_eq!(findings("portolan", &["portolan-store", "portolan-server", "figment"], &[]), 0);
+        assert_eq!(
+            findings(
+                "portolan",
+                &["portolan-store", "portolan-server", "figment"],
+                &[]
+            ),
+            0
+        );
     }
 
     #[test]
@@ -210,7 +271,10 @@ mod tests {
     #[test]
     fn this_workspace_is_read() {
         let packages = packages(&crate::tidy::tree::metadata().unwrap()).unwrap();
-        let model = packages.iter().find(|package| package.name == "model").unwrap();
+        let model = packages
+            .iter()
+            .find(|package| package.name == "model")
+            .unwrap();
         assert!(model.tree.contains("serde"));
         assert!(!model.tree.contains("proptest"));
     }

@@ -20,9 +20,15 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     let tests = Tokens::of(&file.text).map_or(0, |tokens| tokens.test_lines);
     let lines = file.text.lines().count() - tests;
     if lines > LINES {
-        findings.push(Fault(format!("{}: {lines} lines without tests, over {LINES}", file.path)));
+        findings.push(Fault(format!(
+            "{}: {lines} lines without tests, over {LINES}",
+            file.path
+        )));
     } else if lines > SECOND_LOOK {
-        findings.push(Remark(format!("{}: {lines} lines without tests, over {SECOND_LOOK}", file.path)));
+        findings.push(Remark(format!(
+            "{}: {lines} lines without tests, over {SECOND_LOOK}",
+            file.path
+        )));
     }
     findings
 }
@@ -32,7 +38,10 @@ mod tests {
     use super::*;
 
     fn findings(path: &str, text: &str) -> Vec<Finding> {
-        check(&SourceFile { path: path.to_owned(), text: text.to_owned() })
+        check(&SourceFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        })
     }
 
     fn long(lines: usize) -> String {
@@ -43,7 +52,10 @@ mod tests {
     fn a_file_opens_with_its_purpose() {
         assert_eq!(findings("a.rs", "//! What it is.\nfn f() {}\n"), []);
         assert!(matches!(findings("a.rs", "fn f() {}\n")[..], [Fault(_)]));
-        assert!(matches!(findings("a.rs", "use x;\n//! Late.\n")[..], [Fault(_)]));
+        assert!(matches!(
+            findings("a.rs", "use x;\n//! Late.\n")[..],
+            [Fault(_)]
+        ));
     }
 
     #[test]
@@ -56,7 +68,10 @@ mod tests {
     #[test]
     fn tests_do_not_count() {
         assert_eq!(findings("tests.rs", &long(900)), []);
-        let inline = format!("//! Short.\n#[cfg(test)]\nmod tests {{\n{}}}\n", "fn f() {}\n".repeat(900));
+        let inline = format!(
+            "//! Short.\n#[cfg(test)]\nmod tests {{\n{}}}\n",
+            "fn f() {}\n".repeat(900)
+        );
         assert_eq!(findings("a.rs", &inline), []);
     }
 }

@@ -12,7 +12,11 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     for (number, line) in file.text.lines().enumerate() {
         let mut words = line.split(|sign: char| !sign.is_alphanumeric());
         if let Some(note) = words.find(|word| NOTES.contains(word)) {
-            findings.push(Fault(format!("{}:{}: a {note} is left", file.path, number + 1)));
+            findings.push(Fault(format!(
+                "{}:{}: a {note} is left",
+                file.path,
+                number + 1
+            )));
         }
     }
     findings
@@ -23,7 +27,11 @@ mod tests {
     use super::*;
 
     fn findings(text: &str) -> usize {
-        check(&SourceFile { path: "README.md".to_owned(), text: text.to_owned() }).len()
+        check(&SourceFile {
+            path: "README.md".to_owned(),
+            text: text.to_owned(),
+        })
+        .len()
     }
 
     #[test]

@@ -18,7 +18,10 @@ impl Tokens {
     /// Lexes a file; the error is the lexer's own.
     pub(crate) fn of(text: &str) -> Result<Self, String> {
         let stream: TokenStream = text.parse().map_err(|error| format!("{error}"))?;
-        let mut tokens = Self { all: Vec::new(), test_lines: 0 };
+        let mut tokens = Self {
+            all: Vec::new(),
+            test_lines: 0,
+        };
         tokens.flatten(stream);
         Ok(tokens)
     }
@@ -31,7 +34,11 @@ impl Tokens {
 
     /// Lines on which a word stands.
     pub(crate) fn lines_with(&self, word: &str) -> Vec<usize> {
-        self.all.iter().filter(|token| token.text == word).map(|token| token.line).collect()
+        self.all
+            .iter()
+            .filter(|token| token.text == word)
+            .map(|token| token.line)
+            .collect()
     }
 
     fn is_path(&self, at: usize, crate_name: &str) -> bool {
@@ -70,10 +77,13 @@ impl Tokens {
         while let Some(tree) = trees.next() {
             match tree {
                 TokenTree::Punct(sign) if sign.as_char() == '#' => {
-                    if matches!(trees.peek(), Some(TokenTree::Punct(sign)) if sign.as_char() == '!') {
+                    if matches!(trees.peek(), Some(TokenTree::Punct(sign)) if sign.as_char() == '!')
+                    {
                         trees.next();
                     }
-                    let Some(TokenTree::Group(attribute)) = trees.next() else { continue };
+                    let Some(TokenTree::Group(attribute)) = trees.next() else {
+                        continue;
+                    };
                     if is_for_tests(&attribute) {
                         self.skip_item(attribute.span_open().start().line, &mut trees);
                     } else if !is_doc(&attribute) {
@@ -121,8 +131,10 @@ impl Tokens {
 /// `#[cfg(test)]`, alone or among others, but not negated.
 fn is_for_tests(attribute: &Group) -> bool {
     let text = attribute.stream().to_string();
-    let words: Vec<_> =
-        text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = text
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
     words.first() == Some(&"cfg") && words.contains(&"test") && !words.contains(&"not")
 }
 
@@ -141,14 +153,24 @@ mod tests {
     #[test]
     fn finds_paths_and_braced_lists() {
         assert_eq!(lines("\nfn f() { std::fs::read(p) }", "fs"), [2]);
-        assert_eq!(lines("use std::{collections::BTreeMap,\n fs::{self, File}};", "fs"), [2]);
-        assert_eq!(lines("use std::{io::{Read, fs}, fmt};", "fs"), Vec::<usize>::new());
+        assert_eq!(
+            lines(
+                "use std::{collections::BTreeMap,\n fs::{self, File}};",
+                "fs"
+            ),
+            [2]
+        );
+        assert_eq!(
+            lines("use std::{io::{Read, fs}, fmt};", "fs"),
+            Vec::<usize>::new()
+        );
         assert_eq!(lines("use other::fs;", "fs"), Vec::<usize>::new());
     }
 
     #[test]
     fn passes_over_comments_and_tests() {
-        let text = "// std::fs\n/// std::fs\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
+        let text =
+            "// std::fs\n/// std::fs\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
         let tokens = Tokens::of(text).unwrap();
         assert!(tokens.lines_naming("std", "fs").is_empty());
         assert_eq!(tokens.test_lines, 4);

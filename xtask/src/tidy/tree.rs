@@ -24,7 +24,9 @@ impl SourceFile {
 
     /// True for `NAME.extension`.
     pub(crate) fn has_extension(&self, extension: &str) -> bool {
-        Path::new(&self.path).extension().is_some_and(|own| own == extension)
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|own| own == extension)
     }
 
     /// True for files that hold nothing but tests.
@@ -38,14 +40,23 @@ impl SourceFile {
 /// The dependency graph with every feature on.
 pub(crate) fn metadata() -> Result<Metadata> {
     let manifest = workspace().join("Cargo.toml");
-    let command = MetadataCommand::new().manifest_path(manifest).features(CargoOpt::AllFeatures).exec();
+    let command = MetadataCommand::new()
+        .manifest_path(manifest)
+        .features(CargoOpt::AllFeatures)
+        .exec();
     command.context("cargo metadata")
 }
 
 /// All text files; what is not UTF-8 is no text.
 pub(crate) fn files() -> Result<Vec<SourceFile>> {
     let output = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
         .current_dir(workspace())
         .output()
         .context("git ls-files")?;
@@ -60,7 +71,10 @@ pub(crate) fn files() -> Result<Vec<SourceFile>> {
         if file.is_file()
             && let Ok(text) = String::from_utf8(fs::read(&file)?)
         {
-            files.push(SourceFile { path: path.to_owned(), text });
+            files.push(SourceFile {
+                path: path.to_owned(),
+                text,
+            });
         }
     }
     if files.is_empty() {
@@ -74,7 +88,10 @@ mod tests {
     use super::SourceFile;
 
     fn file(path: &str) -> SourceFile {
-        SourceFile { path: path.to_owned(), text: String::new() }
+        SourceFile {
+            path: path.to_owned(),
+            text: String::new(),
+        }
     }
 
     #[test]

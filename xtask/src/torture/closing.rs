@@ -20,14 +20,24 @@ const UPLOADS_LIMIT: Duration = Duration::from_secs(30);
 const LAST_LOAD: Duration = Duration::from_secs(1);
 
 /// Closes the series that `server` came out of.
-pub(crate) async fn series(run: &mut Run, report: &mut Report, name: &str, data: &Path, server: Server) -> Result<()> {
+pub(crate) async fn series(
+    run: &mut Run,
+    report: &mut Report,
+    name: &str,
+    data: &Path,
+    server: Server,
+) -> Result<()> {
     let uploads = data.join("uploads");
     let (left, met) = last_crash(run, server, &uploads).await?;
     let (server, _) = run.subject.start(data).await?;
     let mut verdict = verify(server.address(), &run.ledger, 0).await?;
     verdict.faults.extend(met);
     let remark = format!("{} contents, {} tags", verdict.contents, verdict.tags);
-    report.check(&format!("{name}: all of it, byte for byte"), &remark, &verdict.faults);
+    report.check(
+        &format!("{name}: all of it, byte for byte"),
+        &remark,
+        &verdict.faults,
+    );
     if run.subject.is_portolan() {
         let (remark, faults) = uploads_are_cleared(&uploads, left).await?;
         report.check(&format!("{name}: left-over uploads"), &remark, &faults);
@@ -41,7 +51,11 @@ pub(crate) async fn series(run: &mut Run, report: &mut Report, name: &str, data:
 }
 
 /// One more load and kill, and at once a look at the uploads it interrupts; what clients met before it is a fault.
-async fn last_crash(run: &mut Run, mut server: Server, uploads: &Path) -> Result<(usize, Vec<String>)> {
+async fn last_crash(
+    run: &mut Run,
+    mut server: Server,
+    uploads: &Path,
+) -> Result<(usize, Vec<String>)> {
     let load = run.load(&server, u32::MAX);
     sleep(LAST_LOAD).await;
     load.expect_crash();
@@ -58,10 +72,22 @@ async fn uploads_are_cleared(folder: &Path, before: usize) -> Result<(String, Ve
         sleep(Duration::from_millis(100)).await;
         left = files::below(folder)?;
     }
-    let mut faults: Vec<_> = left.iter().map(|file| format!("{} is still there", file.display())).collect();
+    let mut faults: Vec<_> = left
+        .iter()
+        .map(|file| format!("{} is still there", file.display()))
+        .collect();
     if before == 0 {
-        faults.push(format!("no upload was under way in {}, so nothing was shown", folder.display()));
+        faults.push(format!(
+            "no upload was under way in {}, so nothing was shown",
+            folder.display()
+        ));
     }
     let took = begin.elapsed();
-    Ok((format!("{before} files at the last crash, {} after {took:.1?}", left.len()), faults))
+    Ok((
+        format!(
+            "{before} files at the last crash, {} after {took:.1?}",
+            left.len()
+        ),
+        faults,
+    ))
 }

@@ -25,7 +25,12 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 const LONGEST: u64 = 1500;
 
 /// Cuts the power `cuts` times and closes the series.
-pub(crate) async fn series(run: &mut Run, report: &mut Report, folder: &Path, cuts: u32) -> Result<()> {
+pub(crate) async fn series(
+    run: &mut Run,
+    report: &mut Report,
+    folder: &Path,
+    cuts: u32,
+) -> Result<()> {
     let mut disk = Disk::format(&folder.join("0"))?;
     let (mut server, _) = run.subject.start(&disk.data()).await?;
     for round in 1..=cuts {
@@ -40,7 +45,9 @@ pub(crate) async fn series(run: &mut Run, report: &mut Report, folder: &Path, cu
         disk = after;
         disk.mount()?;
         let name = format!("cut {round} of {cuts}");
-        server = run.recover(report, &name, round, &disk.data(), faults).await?;
+        server = run
+            .recover(report, &name, round, &disk.data(), faults)
+            .await?;
     }
     closing::series(run, report, "power cut", &disk.data(), server).await?;
     disk.remove()

@@ -27,7 +27,16 @@ impl Disk {
         File::create(&disk.image)?.set_len(SIZE)?;
         let options = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";
         let image = disk.image.as_os_str();
-        tool("mkfs.ext4", ["-q".as_ref(), "-F".as_ref(), "-E".as_ref(), options.as_ref(), image])?;
+        tool(
+            "mkfs.ext4",
+            [
+                "-q".as_ref(),
+                "-F".as_ref(),
+                "-E".as_ref(),
+                options.as_ref(),
+                image,
+            ],
+        )?;
         disk.mount()?;
         Ok(disk)
     }
@@ -43,7 +52,10 @@ impl Disk {
     /// Mounts the image; ext4 replays its journal as it would after a power cut.
     pub(crate) fn mount(&mut self) -> Result<()> {
         let (image, place) = (self.image.as_os_str(), self.place.as_os_str());
-        tool("mount", ["-o".as_ref(), MOUNT_OPTIONS.as_ref(), image, place])?;
+        tool(
+            "mount",
+            ["-o".as_ref(), MOUNT_OPTIONS.as_ref(), image, place],
+        )?;
         self.mounted = true;
         Ok(())
     }
@@ -63,7 +75,11 @@ impl Disk {
     fn at(path: &Path) -> Result<Self> {
         let place = path.with_extension("mount");
         fs::create_dir_all(&place)?;
-        Ok(Self { image: path.with_extension("ext4"), place, mounted: false })
+        Ok(Self {
+            image: path.with_extension("ext4"),
+            place,
+            mounted: false,
+        })
     }
 
     fn unmount(&mut self) -> Result<()> {
@@ -85,10 +101,15 @@ impl Drop for Disk {
 }
 
 fn tool<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
-    let output =
-        Command::new(program).args(arguments).output().with_context(|| format!("power cuts need `{program}`"))?;
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("power cuts need `{program}`"))?;
     if !output.status.success() {
-        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }

@@ -55,14 +55,19 @@ pub(crate) fn count(files: &[PathBuf]) -> Result<BTreeMap<String, u32>> {
 
 /// Compares what lies there with what was pushed: one file for each blob that was answered 201, at most one for each
 /// request that was not, and none that nobody sent (a torn file has such a digest).
-pub(crate) fn compare(stored: &BTreeMap<String, u32>, pushed: &BTreeMap<String, Fate>) -> Vec<String> {
+pub(crate) fn compare(
+    stored: &BTreeMap<String, u32>,
+    pushed: &BTreeMap<String, Fate>,
+) -> Vec<String> {
     let mut faults = Vec::new();
     for (digest, fate) in pushed {
         let files = stored.get(digest).copied().unwrap_or(0);
         let least = u32::from(fate.acknowledged);
         if files < least || files > least + fate.unanswered {
             let most = least + fate.unanswered;
-            faults.push(format!("{digest}: {files} files where {least} to {most} may be"));
+            faults.push(format!(
+                "{digest}: {files} files where {least} to {most} may be"
+            ));
         }
     }
     let strangers = stored.keys().filter(|digest| !pushed.contains_key(*digest));
@@ -76,7 +81,11 @@ mod tests {
 
     fn faults(files: u32, acknowledged: bool, unanswered: u32) -> usize {
         let stored = BTreeMap::from([("sha256:a".to_owned(), files)]);
-        let fate = Fate { acknowledged, unanswered, round: 1 };
+        let fate = Fate {
+            acknowledged,
+            unanswered,
+            round: 1,
+        };
         compare(&stored, &BTreeMap::from([("sha256:a".to_owned(), fate)])).len()
     }
 

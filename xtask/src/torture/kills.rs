@@ -17,7 +17,12 @@ const DOUBLE_STRIKE: u32 = 8;
 const LONGEST: u64 = 1000;
 
 /// Kills the server `kills` times and closes the series.
-pub(crate) async fn series(run: &mut Run, report: &mut Report, data: &Path, kills: u32) -> Result<()> {
+pub(crate) async fn series(
+    run: &mut Run,
+    report: &mut Report,
+    data: &Path,
+    kills: u32,
+) -> Result<()> {
     let (mut server, _) = run.subject.start(data).await?;
     for round in 1..=kills {
         let load = run.load(&server, round);

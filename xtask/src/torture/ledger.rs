@@ -139,7 +139,11 @@ impl Entries {
     /// Per blob digest, in whichever repository: must it be stored, and how many more files may there be.
     pub(crate) fn blobs_by_digest(&self) -> BTreeMap<String, Fate> {
         let mut blobs: BTreeMap<String, Fate> = BTreeMap::new();
-        for (name, fate) in self.contents.iter().filter(|(name, _)| name.kind == Kind::Blob) {
+        for (name, fate) in self
+            .contents
+            .iter()
+            .filter(|(name, _)| name.kind == Kind::Blob)
+        {
             let total = blobs.entry(name.digest.clone()).or_default();
             total.acknowledged |= fate.acknowledged;
             total.unanswered += fate.unanswered;
@@ -153,7 +157,11 @@ mod tests {
     use super::*;
 
     fn blob(repository: &str) -> Name {
-        Name { repository: repository.to_owned(), kind: Kind::Blob, digest: "sha256:1".to_owned() }
+        Name {
+            repository: repository.to_owned(),
+            kind: Kind::Blob,
+            digest: "sha256:1".to_owned(),
+        }
     }
 
     #[test]

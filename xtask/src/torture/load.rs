@@ -22,7 +22,12 @@ pub(crate) struct Load {
 
 impl Load {
     /// Starts the clients of a round.
-    pub(crate) fn begin(ledger: &Arc<Ledger>, address: SocketAddr, number: u32, random: &mut Random) -> Self {
+    pub(crate) fn begin(
+        ledger: &Arc<Ledger>,
+        address: SocketAddr,
+        number: u32,
+        random: &mut Random,
+    ) -> Self {
         let round = Arc::new(Round {
             number,
             address,

@@ -58,7 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Subject::Portolan => build_portolan()?,
         Subject::Distribution => require(&[tools::DISTRIBUTION])?,
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let mut report = Report::default();
     if let Err(error) = runtime.block_on(interruptible(arguments, &mut report)) {
         report.check("the series", "broken off", &[format!("{error:#}")]);
@@ -84,7 +87,9 @@ async fn interruptible(arguments: &Arguments, report: &mut Report) -> Result<()>
 async fn series(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let target = target_folder();
     fs::create_dir_all(&target)?;
-    let folder = tempfile::Builder::new().prefix("torture").tempdir_in(&target)?;
+    let folder = tempfile::Builder::new()
+        .prefix("torture")
+        .tempdir_in(&target)?;
     let ended = both(arguments, report, folder.path()).await;
     if ended.is_err() || report.failed() > 0 {
         keep(folder, &target.join("torture-kept"))?;
@@ -98,7 +103,10 @@ fn keep(folder: TempDir, place: &Path) -> Result<()> {
         fs::remove_dir_all(place)?;
     }
     fs::rename(folder.keep(), place)?;
-    Report::remark(&format!("what the server left is kept in {}", place.display()));
+    Report::remark(&format!(
+        "what the server left is kept in {}",
+        place.display()
+    ));
     Ok(())
 }
 

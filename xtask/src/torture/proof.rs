@@ -33,17 +33,34 @@ pub(crate) async fn series(
 ) -> Result<()> {
     let victims = victims(&run.ledger.entries()).context("too little was pushed to damage it")?;
     let mut connection = Connection::new(server.address());
-    let deleted = connection.send(Method::DELETE, &victims.manifest.path(), "", Payload::empty()).await?;
+    let deleted = connection
+        .send(
+            Method::DELETE,
+            &victims.manifest.path(),
+            "",
+            Payload::empty(),
+        )
+        .await?;
     move_tag(&mut connection, &victims).await?;
     server.kill()?;
     flip_a_byte(data, &victims.blob)?;
     let (server, _) = run.subject.start(data).await?;
     let found = verify(server.address(), &run.ledger, 0).await?.faults;
-    let expected =
-        [victims.blob.clone(), victims.manifest.digest.clone(), format!("{}:{}", victims.tag.0, victims.tag.1)];
-    let unseen = expected.iter().filter(|text| !found.iter().any(|fault| fault.contains(*text)));
-    let faults: Vec<_> = unseen.map(|text| format!("damage to {text} went unseen")).collect();
-    let remark = format!("three deliberate ones reported (DELETE answered {})", deleted.status.as_u16());
+    let expected = [
+        victims.blob.clone(),
+        victims.manifest.digest.clone(),
+        format!("{}:{}", victims.tag.0, victims.tag.1),
+    ];
+    let unseen = expected
+        .iter()
+        .filter(|text| !found.iter().any(|fault| fault.contains(*text)));
+    let faults: Vec<_> = unseen
+        .map(|text| format!("damage to {text} went unseen"))
+        .collect();
+    let remark = format!(
+        "three deliberate ones reported (DELETE answered {})",
+        deleted.status.as_u16()
+    );
     report.check(&format!("{name}: losses are seen"), &remark, &faults);
     Ok(())
 }
@@ -51,17 +68,34 @@ pub(crate) async fn series(
 /// A blob, a manifest, and a tag of the same repository that can be moved to another manifest.
 fn victims(entries: &Entries) -> Option<Victims> {
     let standing = |kind: Kind| {
-        let all = entries.contents.iter().filter(move |(name, fate)| name.kind == kind && fate.acknowledged);
+        let all = entries
+            .contents
+            .iter()
+            .filter(move |(name, fate)| name.kind == kind && fate.acknowledged);
         all.map(|(name, _)| name)
     };
     let blob = standing(Kind::Blob).next()?.digest.clone();
-    let tag = entries.tags.iter().find(|(name, tag)| name.1 != "latest" && tag.must_exist())?.0;
-    let tag_holds =
-        |name: &&Name| entries.tags.get(tag).is_some_and(|history| history.judge(Some(&name.digest)).is_ok());
-    let mut others = standing(Kind::Manifest).filter(|name| name.repository == tag.0 && !tag_holds(name));
+    let tag = entries
+        .tags
+        .iter()
+        .find(|(name, tag)| name.1 != "latest" && tag.must_exist())?
+        .0;
+    let tag_holds = |name: &&Name| {
+        entries
+            .tags
+            .get(tag)
+            .is_some_and(|history| history.judge(Some(&name.digest)).is_ok())
+    };
+    let mut others =
+        standing(Kind::Manifest).filter(|name| name.repository == tag.0 && !tag_holds(name));
     let manifest = others.next()?.clone();
     let moved_to = others.next()?.digest.clone();
-    Some(Victims { blob, manifest, tag: tag.clone(), moved_to })
+    Some(Victims {
+        blob,
+        manifest,
+        tag: tag.clone(),
+        moved_to,
+    })
 }
 
 async fn move_tag(connection: &mut Connection, victims: &Victims) -> Result<()> {

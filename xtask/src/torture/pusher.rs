@@ -36,7 +36,12 @@ pub(crate) struct Pusher {
 impl Pusher {
     pub(crate) fn new(round: Arc<Round>, client: u64, random: Random) -> Self {
         let connection = Connection::new(round.address);
-        Self { round, client, random, connection }
+        Self {
+            round,
+            client,
+            random,
+            connection,
+        }
     }
 
     /// Pushes until the crash; the answer is what went wrong before it.
@@ -65,7 +70,11 @@ impl Pusher {
     }
 
     fn image(&mut self) -> Image {
-        let base = if self.random.one_in(3) { vec![self.round.base.clone()] } else { Vec::new() };
+        let base = if self.random.one_in(3) {
+            vec![self.round.base.clone()]
+        } else {
+            Vec::new()
+        };
         let layers = self.random.between(1, 3);
         let lengths: Vec<_> = (0..layers).map(|_| self.length()).collect();
         Image::random(&mut self.random, &base, &lengths)
@@ -92,7 +101,9 @@ impl Pusher {
 
     /// Mounts the shared layer from a repository that was told it holds it, if there is one.
     async fn mount(&mut self, repository: &str, blob: &Blob) -> Result<bool, PushError> {
-        let Some(from) = self.holder(repository, blob) else { return Ok(false) };
+        let Some(from) = self.holder(repository, blob) else {
+            return Ok(false);
+        };
         let name = name(repository, Kind::Blob, blob);
         self.round.ledger.sending(&name, self.round.number);
         let mounted = push::mount(&mut self.connection, repository, &blob.digest, from).await?;
@@ -114,7 +125,12 @@ impl Pusher {
         REPOSITORIES.into_iter().find(|other| holds(other))
     }
 
-    async fn manifest(&mut self, repository: &str, number: u64, manifest: &Blob) -> Result<(), PushError> {
+    async fn manifest(
+        &mut self,
+        repository: &str,
+        number: u64,
+        manifest: &Blob,
+    ) -> Result<(), PushError> {
         let content = name(repository, Kind::Manifest, manifest);
         self.round.ledger.sending(&content, self.round.number);
         let Some(tag) = self.tag(number) else {
@@ -123,15 +139,29 @@ impl Pusher {
             return Ok(());
         };
         let tag_name = (repository.to_owned(), tag.clone());
-        let ticket = self.round.ledger.tag_sending(&tag_name, &manifest.digest, self.round.number);
+        let ticket = self
+            .round
+            .ledger
+            .tag_sending(&tag_name, &manifest.digest, self.round.number);
         self.put(repository, &tag, manifest).await?;
         self.round.ledger.acknowledged(&content);
         self.round.ledger.tag_acknowledged(&tag_name, ticket);
         Ok(())
     }
 
-    async fn put(&mut self, repository: &str, reference: &str, manifest: &Blob) -> Result<(), PushError> {
-        push::manifest(&mut self.connection, repository, reference, manifest.bytes.clone()).await
+    async fn put(
+        &mut self,
+        repository: &str,
+        reference: &str,
+        manifest: &Blob,
+    ) -> Result<(), PushError> {
+        push::manifest(
+            &mut self.connection,
+            repository,
+            reference,
+            manifest.bytes.clone(),
+        )
+        .await
     }
 
     /// A tag all clients fight over, a tag of its own, or none (a push by digest).
@@ -163,5 +193,9 @@ impl Pusher {
 }
 
 fn name(repository: &str, kind: Kind, blob: &Blob) -> Name {
-    Name { repository: repository.to_owned(), kind, digest: blob.digest.clone() }
+    Name {
+        repository: repository.to_owned(),
+        kind,
+        digest: blob.digest.clone(),
+    }
 }

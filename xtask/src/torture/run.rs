@@ -37,7 +37,12 @@ pub(crate) struct Tally {
 impl Run {
     pub(crate) fn new(subject: Subject, seed: u64) -> Self {
         let ledger = Arc::default();
-        Self { subject, ledger, random: Random::new(seed, 0), tally: Tally::default() }
+        Self {
+            subject,
+            ledger,
+            random: Random::new(seed, 0),
+            tally: Tally::default(),
+        }
     }
 
     /// Starts a round's load on `server`.
@@ -59,9 +64,15 @@ impl Run {
         data: &Path,
         mut faults: Vec<String>,
     ) -> Result<Server> {
-        let (server, restart) = self.subject.start(data).await.with_context(|| name.to_owned())?;
+        let (server, restart) = self
+            .subject
+            .start(data)
+            .await
+            .with_context(|| name.to_owned())?;
         if restart > RESTART_LIMIT {
-            faults.push(format!("started again after {restart:.2?}, over {RESTART_LIMIT:?}"));
+            faults.push(format!(
+                "started again after {restart:.2?}, over {RESTART_LIMIT:?}"
+            ));
         }
         let since = round.saturating_sub(1);
         let verdict = verify(server.address(), &self.ledger, since).await?;
@@ -71,7 +82,8 @@ impl Run {
         faults.extend(verdict.faults);
         self.tally.held += u32::from(faults.is_empty());
         let (contents, tags) = (verdict.contents, verdict.tags);
-        let remark = format!("{contents} contents and {tags} tags looked at, restart {restart:.3?}");
+        let remark =
+            format!("{contents} contents and {tags} tags looked at, restart {restart:.3?}");
         report.check(name, &remark, &faults);
         Ok(server)
     }
@@ -79,8 +91,17 @@ impl Run {
     /// The series in one line of figures.
     pub(crate) fn summary(&self, name: &str) -> String {
         let entries = self.ledger.entries();
-        let answered = entries.contents.values().filter(|fate| fate.acknowledged).count();
-        let Tally { rounds, held, lost, slowest } = &self.tally;
+        let answered = entries
+            .contents
+            .values()
+            .filter(|fate| fate.acknowledged)
+            .count();
+        let Tally {
+            rounds,
+            held,
+            lost,
+            slowest,
+        } = &self.tally;
         format!(
             "{name}: {held} of {rounds} rounds held; {} pushes answered 201 ({answered} contents stand), \
              {lost} faults in what was stored; {} uploads left behind; slowest restart {slowest:.3?}",

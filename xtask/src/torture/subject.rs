@@ -33,7 +33,11 @@ impl Subject {
             Self::Distribution => Server::distribution(data)?,
         };
         let mut connection = Connection::new(server.address());
-        while !connection.get("/v2/").await.is_ok_and(|answer| answer.status == 200) {
+        while !connection
+            .get("/v2/")
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+        {
             if begin.elapsed() > READY_LIMIT {
                 bail!("no 200 at /v2/ within {READY_LIMIT:?}");
             }

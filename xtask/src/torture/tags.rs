@@ -18,7 +18,11 @@ pub(crate) struct Tag {
 impl Tag {
     /// A PUT is about to be sent; the answer names it to [`Tag::acknowledged`].
     pub(crate) fn sending(&mut self, digest: &str, now: u64) -> usize {
-        self.pushes.push(Push { digest: digest.to_owned(), began: now, acknowledged: None });
+        self.pushes.push(Push {
+            digest: digest.to_owned(),
+            began: now,
+            acknowledged: None,
+        });
         self.pushes.len() - 1
     }
 
@@ -38,16 +42,28 @@ impl Tag {
     /// together may have taken effect in either order, and one without an answer at any time or never.
     pub(crate) fn judge(&self, found: Option<&str>) -> Result<(), String> {
         let Some(found) = found else {
-            return if self.must_exist() { Err("is gone".to_owned()) } else { Ok(()) };
+            return if self.must_exist() {
+                Err("is gone".to_owned())
+            } else {
+                Ok(())
+            };
         };
-        let mut candidates = self.pushes.iter().filter(|push| push.digest == found).peekable();
+        let mut candidates = self
+            .pushes
+            .iter()
+            .filter(|push| push.digest == found)
+            .peekable();
         if candidates.peek().is_none() {
-            return Err(format!("points to {found}, which was not sent since it was last seen"));
+            return Err(format!(
+                "points to {found}, which was not sent since it was last seen"
+            ));
         }
         if candidates.any(|push| !self.superseded(push)) {
             return Ok(());
         }
-        Err(format!("fell back to {found}: a later push was answered 201"))
+        Err(format!(
+            "fell back to {found}: a later push was answered 201"
+        ))
     }
 
     /// Takes the value found after a crash as the only truth: what had no answer by then can no longer arrive.
@@ -60,8 +76,12 @@ impl Tag {
     }
 
     fn superseded(&self, candidate: &Push) -> bool {
-        let Some(end) = candidate.acknowledged else { return false };
-        self.pushes.iter().any(|push| push.acknowledged.is_some() && push.began > end)
+        let Some(end) = candidate.acknowledged else {
+            return false;
+        };
+        self.pushes
+            .iter()
+            .any(|push| push.acknowledged.is_some() && push.began > end)
     }
 }
 

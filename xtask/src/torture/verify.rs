@@ -29,11 +29,21 @@ pub(crate) async fn verify(address: SocketAddr, ledger: &Ledger, since: u32) -> 
         let entries = ledger.entries();
         (entries.contents_since(since), entries.tags_since(since))
     };
-    let mut verdict = Verdict { contents: contents.len(), tags: tags.len(), faults: Vec::new() };
+    let mut verdict = Verdict {
+        contents: contents.len(),
+        tags: tags.len(),
+        faults: Vec::new(),
+    };
     let patience = Patience::default();
-    let found = spread(address, contents, async |connection, item| content(connection, item, &patience).await).await?;
+    let found = spread(address, contents, async |connection, item| {
+        content(connection, item, &patience).await
+    })
+    .await?;
     settle_contents(ledger, found, &mut verdict.faults);
-    let values = spread(address, tags, async |connection, name| tag(connection, name, &patience).await).await?;
+    let values = spread(address, tags, async |connection, name| {
+        tag(connection, name, &patience).await
+    })
+    .await?;
     let values: BTreeMap<_, _> = values.into_iter().collect();
     lists(address, ledger, &values, &mut verdict.faults).await?;
     settle_tags(ledger, values, &mut verdict.faults);
@@ -75,7 +85,10 @@ async fn content(
         200 if digest(&answer.body) == name.digest => Found::Whole,
         200 => Found::Wrong(format!("{} bytes that are not its own", answer.body.len())),
         404 => Found::Absent,
-        status => Found::Wrong(format!("{status} {}", String::from_utf8_lossy(&answer.body))),
+        status => Found::Wrong(format!(
+            "{status} {}",
+            String::from_utf8_lossy(&answer.body)
+        )),
     };
     Ok((name, fate, found))
 }
@@ -98,9 +111,16 @@ fn settle_contents(ledger: &Ledger, found: Vec<(Name, Fate, Found)>, faults: &mu
 /// A tag's value: the digest of the bytes behind it, or why there are none.
 type Value = Result<Option<String>, String>;
 
-async fn tag(connection: &mut Connection, name: TagName, patience: &Patience) -> Result<(TagName, Value)> {
+async fn tag(
+    connection: &mut Connection,
+    name: TagName,
+    patience: &Patience,
+) -> Result<(TagName, Value)> {
     let (repository, tag) = &name;
-    let answer = match connection.get(&format!("/v2/{repository}/manifests/{tag}")).await {
+    let answer = match connection
+        .get(&format!("/v2/{repository}/manifests/{tag}"))
+        .await
+    {
         Ok(answer) => answer,
         Err(error) => return Ok((name, Err(patience.spend(&error)?))),
     };
@@ -108,10 +128,17 @@ async fn tag(connection: &mut Connection, name: TagName, patience: &Patience) ->
         200 => {
             let digest = digest(&answer.body);
             let claimed = answer.header("docker-content-digest");
-            if claimed == digest { Ok(Some(digest)) } else { Err(format!("claims to be {claimed}, is {digest}")) }
+            if claimed == digest {
+                Ok(Some(digest))
+            } else {
+                Err(format!("claims to be {claimed}, is {digest}"))
+            }
         }
         404 => Ok(None),
-        status => Err(format!("{status} {}", String::from_utf8_lossy(&answer.body))),
+        status => Err(format!(
+            "{status} {}",
+            String::from_utf8_lossy(&answer.body)
+        )),
     };
     Ok((name, value))
 }
@@ -120,8 +147,12 @@ fn settle_tags(ledger: &Ledger, values: BTreeMap<TagName, Value>, faults: &mut V
     let mut entries = ledger.entries();
     let now = entries.tick();
     for (name, value) in values {
-        let Some(tag) = entries.tags.get_mut(&name) else { continue };
-        let judged = value.clone().and_then(|digest| tag.judge(digest.as_deref()));
+        let Some(tag) = entries.tags.get_mut(&name) else {
+            continue;
+        };
+        let judged = value
+            .clone()
+            .and_then(|digest| tag.judge(digest.as_deref()));
         if let Err(fault) = judged {
             faults.push(format!("{}:{}: {fault}", name.0, name.1));
         }
@@ -136,7 +167,10 @@ async fn lists(
     values: &BTreeMap<TagName, Value>,
     faults: &mut Vec<String>,
 ) -> Result<()> {
-    let repositories: BTreeSet<_> = values.keys().map(|(repository, _)| repository.clone()).collect();
+    let repositories: BTreeSet<_> = values
+        .keys()
+        .map(|(repository, _)| repository.clone())
+        .collect();
     let mut connection = Connection::new(address);
     for repository in repositories {
         let listed = listed_tags(&mut connection, &repository).await?;
@@ -146,13 +180,23 @@ async fn lists(
             if !entries.tags.contains_key(&name) {
                 faults.push(format!("{repository}:{tag} is listed and was never pushed"));
             } else if values.get(&name) == Some(&Ok(None)) {
-                faults.push(format!("{repository}:{tag} is listed and points to nothing"));
+                faults.push(format!(
+                    "{repository}:{tag} is listed and points to nothing"
+                ));
             }
         }
         let due = values.keys().filter(|name| name.0 == repository);
-        for name in due.filter(|name| entries.tags.get(name).is_some_and(super::tags::Tag::must_exist)) {
+        for name in due.filter(|name| {
+            entries
+                .tags
+                .get(name)
+                .is_some_and(super::tags::Tag::must_exist)
+        }) {
             if !listed.contains(&name.1) {
-                faults.push(format!("{repository}:{} was answered 201 and is not listed", name.1));
+                faults.push(format!(
+                    "{repository}:{} was answered 201 and is not listed",
+                    name.1
+                ));
             }
         }
     }
@@ -168,8 +212,13 @@ async fn listed_tags(connection: &mut Connection, repository: &str) -> Result<BT
             return Ok(listed);
         }
         let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
-        let Some(tags) = page["tags"].as_array() else { bail!("{next}: no list of tags in {page}") };
-        listed.extend(tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)));
+        let Some(tags) = page["tags"].as_array() else {
+            bail!("{next}: no list of tags in {page}")
+        };
+        listed.extend(
+            tags.iter()
+                .filter_map(|tag| tag.as_str().map(str::to_owned)),
+        );
         match next_page(answer.header("link")) {
             Some(target) => next = target,
             None => return Ok(listed),
@@ -194,7 +243,9 @@ async fn spread<I, O>(
         let mut connection = Connection::new(address);
         let mut answers = Vec::new();
         loop {
-            let Some(item) = queue.borrow_mut().next() else { return anyhow::Ok(answers) };
+            let Some(item) = queue.borrow_mut().next() else {
+                return anyhow::Ok(answers);
+            };
             answers.push(ask(&mut connection, item).await?);
         }
     };
@@ -209,8 +260,14 @@ mod tests {
     #[test]
     fn a_link_may_be_relative_or_absolute() {
         let expected = Some("/v2/a/tags/list?last=b&n=1".to_owned());
-        assert_eq!(next_page("</v2/a/tags/list?last=b&n=1>; rel=\"next\""), expected);
-        assert_eq!(next_page("<http://h:1/v2/a/tags/list?last=b&n=1>; rel=\"next\""), expected);
+        assert_eq!(
+            next_page("</v2/a/tags/list?last=b&n=1>; rel=\"next\""),
+            expected
+        );
+        assert_eq!(
+            next_page("<http://h:1/v2/a/tags/list?last=b&n=1>; rel=\"next\""),
+            expected
+        );
         assert_eq!(next_page(""), None);
     }
 }

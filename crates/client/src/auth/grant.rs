@@ -27,7 +27,11 @@ const LIMIT: usize = 1 << 20;
 const CLIENT_ID: &str = "portolan";
 
 /// Characters of a form that are written as `%XX`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A token to be asked for.
 pub(super) struct Grant<'a> {
@@ -60,31 +64,61 @@ impl Grant<'_> {
             Some(Credential::RefreshToken(token)) => self.post(&refresh_form(token)).await?,
             Some(Credential::Basic { username, password }) => {
                 let answer = self.get(Some(&basic(username, password)?)).await?;
-                if is_unknown(answer.status) { self.post(&password_form(username, password)).await? } else { answer }
+                if is_unknown(answer.status) {
+                    self.post(&password_form(username, password)).await?
+                } else {
+                    answer
+                }
             }
         };
-        if answer.is_success() { self.granted(&answer.bytes()) } else { Err(self.refused(answer).await) }
+        if answer.is_success() {
+            self.granted(&answer.bytes())
+        } else {
+            Err(self.refused(answer).await)
+        }
     }
 
     async fn get(&self, authorization: Option<&HeaderValue>) -> Result<Answer> {
         let mut url = self.realm.url.clone();
-        let service = self.realm.service.as_deref().map(|service| ("service", service.to_owned()));
+        let service = self
+            .realm
+            .service
+            .as_deref()
+            .map(|service| ("service", service.to_owned()));
         let scopes = self.scopes.texts().map(|scope| ("scope", scope));
         let pairs: Vec<_> = service.into_iter().chain(scopes).collect();
         if !pairs.is_empty() {
             url.query_pairs_mut().extend_pairs(pairs);
         }
-        self.send(&Method::GET, &url, &HeaderMap::new(), &Payload::empty(), authorization).await
+        self.send(
+            &Method::GET,
+            &url,
+            &HeaderMap::new(),
+            &Payload::empty(),
+            authorization,
+        )
+        .await
     }
 
     async fn post(&self, own: &[(&str, &str)]) -> Result<Answer> {
         let scopes = self.scopes.to_string();
         let service = self.realm.service.as_deref().unwrap_or_default();
-        let shared = [("service", service), ("client_id", CLIENT_ID), ("scope", &scopes)];
+        let shared = [
+            ("service", service),
+            ("client_id", CLIENT_ID),
+            ("scope", &scopes),
+        ];
         let form = form(own.iter().chain(&shared));
         let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = [(header::CONTENT_TYPE, content_type)].into_iter().collect();
-        self.send(&Method::POST, &self.realm.url, &headers, &Payload::Whole(form), None).await
+        self.send(
+            &Method::POST,
+            &self.realm.url,
+            &headers,
+            &Payload::Whole(form),
+            None,
+        )
+        .await
     }
 
     async fn send(
@@ -95,18 +129,30 @@ impl Grant<'_> {
         payload: &Payload,
         authorization: Option<&HeaderValue>,
     ) -> Result<Answer> {
-        let outline = Outline { method, url, headers, payload, authorization };
+        let outline = Outline {
+            method,
+            url,
+            headers,
+            payload,
+            authorization,
+        };
         let mut attempt = 1;
         loop {
             let answer = match follow_at_home(self.transport, &outline).await {
-                Ok(answer) if refusal::may_pass(answer.status) => Err(refusal::failure(self.host, answer).await),
+                Ok(answer) if refusal::may_pass(answer.status) => {
+                    Err(refusal::failure(self.host, answer).await)
+                }
                 Ok(answer) => answer.read(LIMIT).await,
                 Err(failure) => Err(failure),
             };
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(failure) if failure.is_final() => return Err(self.in_words(failure.error)),
-                Err(failure) => self.persistence.pause(attempt, failure).await.map_err(|error| self.in_words(error))?,
+                Err(failure) => self
+                    .persistence
+                    .pause(attempt, failure)
+                    .await
+                    .map_err(|error| self.in_words(error))?,
             }
             attempt += 1;
         }
@@ -121,13 +167,18 @@ impl Grant<'_> {
             expires_in: Option<f64>,
         }
         let given: Option<Given> = serde_json::from_slice(bytes).ok();
-        let unreadable = || self.in_words(Error::new(Kind::Unauthorized, "the answer holds no token"));
+        let unreadable =
+            || self.in_words(Error::new(Kind::Unauthorized, "the answer holds no token"));
         let given = given.ok_or_else(unreadable)?;
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let token = filled(given.token).or(filled(given.access_token)).ok_or_else(unreadable)?;
+        let token = filled(given.token)
+            .or(filled(given.access_token))
+            .ok_or_else(unreadable)?;
         Ok(Granted {
             token: Secret::new(token),
-            life: given.expires_in.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            life: given
+                .expires_in
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             refresh: filled(given.refresh_token).map(Secret::new),
         })
     }
@@ -135,33 +186,54 @@ impl Grant<'_> {
     /// Whoever gives out tokens and gives none says that the credentials are wrong, however it says it.
     async fn refused(&self, answer: Answer) -> Error {
         let status = answer.status;
-        let error = refusal::failure(&authority(&answer.url), answer).await.error;
+        let error = refusal::failure(&authority(&answer.url), answer)
+            .await
+            .error;
         if status.is_server_error() {
             return self.in_words(error);
         }
-        let message = format!("{}; say who you are with portolan login {}", error.message(), self.host);
+        let message = format!(
+            "{}; say who you are with portolan login {}",
+            error.message(),
+            self.host
+        );
         self.in_words(Error::new(Kind::Unauthorized, message).with_detail(error.detail().clone()))
     }
 
     fn in_words(&self, error: Error) -> Error {
-        error.while_doing(format!("getting a token for {} from {}", self.host, authority(&self.realm.url)))
+        error.while_doing(format!(
+            "getting a token for {} from {}",
+            self.host,
+            authority(&self.realm.url)
+        ))
     }
 }
 
 /// Whether GET is not how tokens are had there.
 fn is_unknown(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 fn refresh_form(token: &Secret) -> [(&'static str, &str); 2] {
-    [("grant_type", "refresh_token"), ("refresh_token", token.reveal())]
+    [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", token.reveal()),
+    ]
 }
 
 fn password_form<'a>(username: &'a str, password: &'a Secret) -> [(&'static str, &'a str); 3] {
-    [("grant_type", "password"), ("username", username), ("password", password.reveal())]
+    [
+        ("grant_type", "password"),
+        ("username", username),
+        ("password", password.reveal()),
+    ]
 }
 
 fn form<'a>(pairs: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Bytes {
-    let encoded = pairs.map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, ENCODED)));
+    let encoded =
+        pairs.map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, ENCODED)));
     encoded.collect::<Vec<_>>().join("&").into()
 }

@@ -90,7 +90,9 @@ impl Authenticator {
         access: &Access,
         refused: Option<&HeaderValue>,
     ) -> Result<Option<HeaderValue>> {
-        let Some((scheme, scopes)) = self.choose(challenges)? else { return Ok(None) };
+        let Some((scheme, scopes)) = self.choose(challenges)? else {
+            return Ok(None);
+        };
         *lock(&self.scheme) = Some(scheme.clone());
         if refused.is_some() {
             lock(&self.found).remove(&access.repository);
@@ -112,11 +114,23 @@ impl Authenticator {
     /// beside it to those who have an account.
     fn choose(&self, challenges: &[Challenge]) -> Result<Option<(Scheme, Scopes)>> {
         if let Some(bearer) = challenges.iter().find(|challenge| challenge.is("Bearer")) {
-            let url = bearer.parameter("realm").and_then(|realm| self.base.join(realm).ok());
-            let url =
-                url.filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| self.no_realm(bearer))?;
-            let realm = Realm { url, service: bearer.parameter("service").map(Into::into) };
-            return Ok(Some((Scheme::Bearer(realm), bearer.parameter("scope").map(Scopes::parse).unwrap_or_default())));
+            let url = bearer
+                .parameter("realm")
+                .and_then(|realm| self.base.join(realm).ok());
+            let url = url
+                .filter(|url| matches!(url.scheme(), "http" | "https"))
+                .ok_or_else(|| self.no_realm(bearer))?;
+            let realm = Realm {
+                url,
+                service: bearer.parameter("service").map(Into::into),
+            };
+            return Ok(Some((
+                Scheme::Bearer(realm),
+                bearer
+                    .parameter("scope")
+                    .map(Scopes::parse)
+                    .unwrap_or_default(),
+            )));
         }
         let basic = challenges.iter().any(|challenge| challenge.is("Basic"));
         Ok(basic.then(|| (Scheme::Basic, Scopes::none())))
@@ -132,25 +146,43 @@ impl Authenticator {
         let credential = self.credential(access).await?;
         match (scheme, credential) {
             (_, Some(Credential::BearerToken(token))) => bearer(&token).map(Some),
-            (Scheme::Basic, Some(Credential::Basic { username, password })) => basic(&username, &password).map(Some),
+            (Scheme::Basic, Some(Credential::Basic { username, password })) => {
+                basic(&username, &password).map(Some)
+            }
             (Scheme::Basic, _) => Ok(None),
             (Scheme::Bearer(realm), credential) => {
-                if credential.is_some() && realm.url.scheme() == "http" && self.base.scheme() == "https" {
+                if credential.is_some()
+                    && realm.url.scheme() == "http"
+                    && self.base.scheme() == "https"
+                {
                     return Err(self.unsafe_realm(realm));
                 }
-                self.tokens.get(&self.host, realm, scopes, credential.as_ref(), refused).await.map(Some)
+                self.tokens
+                    .get(&self.host, realm, scopes, credential.as_ref(), refused)
+                    .await
+                    .map(Some)
             }
         }
     }
 
     async fn credential(&self, access: &Access) -> Result<Option<Credential>> {
-        let found = Arc::clone(lock(&self.found).entry(access.repository.clone()).or_default());
-        let find = || self.credentials.find(&self.host, access.repository.as_ref());
+        let found = Arc::clone(
+            lock(&self.found)
+                .entry(access.repository.clone())
+                .or_default(),
+        );
+        let find = || {
+            self.credentials
+                .find(&self.host, access.repository.as_ref())
+        };
         found.get_or_try_init(find).await.cloned()
     }
 
     fn no_realm(&self, challenge: &Challenge) -> Error {
-        let message = format!("{} wants a token and does not say where one is had: {challenge}", self.host);
+        let message = format!(
+            "{} wants a token and does not say where one is had: {challenge}",
+            self.host
+        );
         Error::new(Kind::Unauthorized, message)
     }
 
@@ -164,7 +196,10 @@ impl Authenticator {
 }
 
 fn basic(username: &str, password: &Secret) -> Result<HeaderValue> {
-    secret_value(&format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()))))
+    secret_value(&format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()))
+    ))
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue> {
@@ -173,8 +208,12 @@ fn bearer(token: &Secret) -> Result<HeaderValue> {
 
 /// A value that is never printed. Nor is it repeated in an error.
 fn secret_value(text: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(text)
-        .map_err(|_| Error::new(Kind::Unauthorized, "the credentials hold a character that no header can carry"))?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Error::new(
+            Kind::Unauthorized,
+            "the credentials hold a character that no header can carry",
+        )
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -205,22 +244,48 @@ mod tests {
     async fn told_at_an_open_realm(credentials: Arc<dyn Credentials>) -> Error {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse("https://registry.example").unwrap();
-        let transport =
-            Transport::new(base.clone(), reqwest::Client::new(), reqwest::Client::new(), Duration::from_secs(5));
-        let persistence =
-            Persistence::new("registry.example", Retry { attempts: 1, ..Retry::default() }, Arc::new(Silent));
-        let authenticator = Authenticator::new("registry.example", &base, credentials, transport, persistence);
+        let transport = Transport::new(
+            base.clone(),
+            reqwest::Client::new(),
+            reqwest::Client::new(),
+            Duration::from_secs(5),
+        );
+        let persistence = Persistence::new(
+            "registry.example",
+            Retry {
+                attempts: 1,
+                ..Retry::default()
+            },
+            Arc::new(Silent),
+        );
+        let authenticator = Authenticator::new(
+            "registry.example",
+            &base,
+            credentials,
+            transport,
+            persistence,
+        );
         // Nobody listens there.
         let challenge = Challenge::new("Bearer").with("realm", "http://127.0.0.1:1/token");
-        authenticator.answer(&[challenge], &Access::default(), None).await.unwrap_err()
+        authenticator
+            .answer(&[challenge], &Access::default(), None)
+            .await
+            .unwrap_err()
     }
 
     #[tokio::test]
     async fn an_open_realm_of_a_registry_behind_tls_is_told_nothing() {
         let error = told_at_an_open_realm(Arc::new(Somebody)).await;
         assert_eq!(*error.kind(), Kind::Unauthorized);
-        assert!(error.message().ends_with("nothing was sent there"), "{error}");
+        assert!(
+            error.message().ends_with("nothing was sent there"),
+            "{error}"
+        );
         let error = told_at_an_open_realm(Arc::new(Anonymous)).await;
-        assert_eq!(*error.kind(), Kind::Unavailable, "whoever has nothing to say may ask: {error}");
+        assert_eq!(
+            *error.kind(),
+            Kind::Unavailable,
+            "whoever has nothing to say may ask: {error}"
+        );
     }
 }

@@ -50,7 +50,12 @@ impl Token {
 
 impl Tokens {
     pub(super) fn new(transport: Transport, persistence: Persistence) -> Self {
-        Self { transport, persistence, kept: Mutex::default(), refresh: Mutex::default() }
+        Self {
+            transport,
+            persistence,
+            kept: Mutex::default(),
+            refresh: Mutex::default(),
+        }
     }
 
     /// A token that allows `scopes` and is not the one that was refused, new if need be.
@@ -68,7 +73,11 @@ impl Tokens {
         if let Some(value) = self.at_hand(realm, scopes, refused) {
             return Ok(value);
         }
-        let slot = Arc::clone(lock(&self.kept).entry((realm.clone(), scopes.clone())).or_default());
+        let slot = Arc::clone(
+            lock(&self.kept)
+                .entry((realm.clone(), scopes.clone()))
+                .or_default(),
+        );
         let mut kept = slot.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| token.is_good(refused)) {
             return Ok(token.value.clone());
@@ -80,11 +89,19 @@ impl Tokens {
     }
 
     /// A token that was had for this or for more.
-    fn at_hand(&self, realm: &Realm, scopes: &Scopes, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+    fn at_hand(
+        &self,
+        realm: &Realm,
+        scopes: &Scopes,
+        refused: Option<&HeaderValue>,
+    ) -> Option<HeaderValue> {
         let kept = lock(&self.kept);
-        let covering = kept.iter().filter(|((of, allowed), _)| of == realm && allowed.covers(scopes));
+        let covering = kept
+            .iter()
+            .filter(|((of, allowed), _)| of == realm && allowed.covers(scopes));
         let mut good = covering.filter_map(|(_, slot)| slot.try_lock().ok()?.clone());
-        good.find(|token| token.is_good(refused)).map(|token| token.value)
+        good.find(|token| token.is_good(refused))
+            .map(|token| token.value)
     }
 
     async fn grant(
@@ -94,7 +111,13 @@ impl Tokens {
         scopes: &Scopes,
         credential: Option<&Credential>,
     ) -> Result<Token> {
-        let grant = Grant { host, realm, scopes, transport: &self.transport, persistence: &self.persistence };
+        let grant = Grant {
+            host,
+            realm,
+            scopes,
+            transport: &self.transport,
+            persistence: &self.persistence,
+        };
         let refresh = lock(&self.refresh).get(realm).cloned();
         let granted = match refresh {
             Some(refresh) => match grant.ask(Some(&Credential::RefreshToken(refresh))).await {
@@ -107,7 +130,10 @@ impl Tokens {
         self.keep_refresh(realm, &granted);
         let life = granted.life.unwrap_or(USUAL).min(LONGEST);
         let until = Instant::now() + life.saturating_sub(EARLY.min(life / 10));
-        Ok(Token { value: bearer(&granted.token)?, until })
+        Ok(Token {
+            value: bearer(&granted.token)?,
+            until,
+        })
     }
 
     fn keep_refresh(&self, realm: &Realm, granted: &Granted) {

@@ -45,24 +45,45 @@ impl Server {
 
     fn try_start(accounts: Accounts) -> Option<Self> {
         let folder = TempDir::new().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let path = |name: &str| folder.path().join(name);
         let auth = match accounts {
             Accounts::None => String::new(),
             Accounts::Somebody => {
                 fs::write(path("htpasswd"), SOMEBODY).unwrap();
-                format!("auth: {{htpasswd: {{realm: here, path: '{}'}}}}\n", path("htpasswd").display())
+                format!(
+                    "auth: {{htpasswd: {{realm: here, path: '{}'}}}}\n",
+                    path("htpasswd").display()
+                )
             }
         };
-        let storage =
-            format!("{{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}", path("data").display());
+        let storage = format!(
+            "{{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}",
+            path("data").display()
+        );
         let http = format!("{{addr: '{address}'}}");
-        let configuration = format!("version: 0.1\nlog: {{level: error}}\nstorage: {storage}\nhttp: {http}\n{auth}");
+        let configuration = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {storage}\nhttp: {http}\n{auth}"
+        );
         fs::write(path("config.yml"), configuration).unwrap();
         let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(path("config.yml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().expect("docker-registry starts: it is Debian's package of that name");
-        let mut server = Self { process, address, _folder: folder };
+        command
+            .arg("serve")
+            .arg(path("config.yml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let process = command
+            .spawn()
+            .expect("docker-registry starts: it is Debian's package of that name");
+        let mut server = Self {
+            process,
+            address,
+            _folder: folder,
+        };
         server.listens().then_some(server)
     }
 

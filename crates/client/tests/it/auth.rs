@@ -11,11 +11,18 @@ use crate::fake::{Asked, Counter, Fake, Reply};
 use crate::harness::{Known, SOMEBODY, app, context, read_blob};
 
 fn client(fake: &Fake, credentials: Arc<dyn Credentials>) -> Client {
-    Client::new(Settings { credentials, ..fake.settings() }).unwrap()
+    Client::new(Settings {
+        credentials,
+        ..fake.settings()
+    })
+    .unwrap()
 }
 
 /// A blob that everybody may read who says `authorization`, and how others are told to say it.
-fn guarded(authorization: &'static str, challenge: String) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn guarded(
+    authorization: &'static str,
+    challenge: String,
+) -> impl Fn(&Asked) -> Reply + Send + Sync {
     move |asked| match asked.header("authorization") {
         said if said == authorization => Reply::new(200).body(blob("x")),
         _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
@@ -25,11 +32,15 @@ fn guarded(authorization: &'static str, challenge: String) -> impl Fn(&Asked) ->
 /// Gives out tokens `t0`, `t1` and so on, which live for as long as `life` says.
 async fn tokens(life: &'static str) -> Fake {
     let count = Counter::default();
-    Fake::start(move |_| Reply::new(200).body(format!(r#"{{"token":"t{}"{life}}}"#, count.next()))).await
+    Fake::start(move |_| Reply::new(200).body(format!(r#"{{"token":"t{}"{life}}}"#, count.next())))
+        .await
 }
 
 fn bearer(realm: &Fake) -> String {
-    format!(r#"Bearer realm="{}",service="the registry""#, realm.url("/token"))
+    format!(
+        r#"Bearer realm="{}",service="the registry""#,
+        realm.url("/token")
+    )
 }
 
 fn x() -> Digest {
@@ -44,9 +55,17 @@ async fn basic_is_said_beforehand_once_it_was_asked_for() {
     for _ in 0..2 {
         assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
     }
-    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    let said: Vec<_> = fake
+        .asked()
+        .iter()
+        .map(|asked| asked.header("authorization").to_owned())
+        .collect();
     assert_eq!(said, ["", SOMEBODY, SOMEBODY]);
-    assert_eq!(*known.asked.lock().unwrap(), [fake.host()], "the credentials are looked up once");
+    assert_eq!(
+        *known.asked.lock().unwrap(),
+        [fake.host()],
+        "the credentials are looked up once"
+    );
 }
 
 #[tokio::test]
@@ -58,7 +77,10 @@ async fn a_token_is_asked_for_what_is_needed_and_kept() {
         assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
     }
     let asked = realm.asked();
-    assert_eq!(realm.lines(), ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull"]);
+    assert_eq!(
+        realm.lines(),
+        ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull"]
+    );
     assert_eq!(asked[0].header("authorization"), SOMEBODY);
     assert_eq!(fake.asked().len(), 3, "the second blob needs one request");
 }
@@ -75,17 +97,25 @@ async fn nobody_in_particular_gets_a_token_too() {
 async fn a_token_for_more_does_for_less() {
     let realm = tokens("").await;
     let challenge = bearer(&realm);
-    let fake = Fake::start(move |asked| match (asked.header("authorization"), asked.method()) {
-        ("", _) => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
-        (_, "POST") => Reply::new(202).header("Location", "/session"),
-        _ => Reply::new(200).body(blob("x")),
-    })
+    let fake = Fake::start(
+        move |asked| match (asked.header("authorization"), asked.method()) {
+            ("", _) => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+            (_, "POST") => Reply::new(202).header("Location", "/session"),
+            _ => Reply::new(200).body(blob("x")),
+        },
+    )
     .await;
     let client = client(&fake, Known::somebody());
     let algorithm = x().algorithm().clone();
-    client.start_upload(&context(), &app(), &algorithm).await.unwrap();
+    client
+        .start_upload(&context(), &app(), &algorithm)
+        .await
+        .unwrap();
     read_blob(&client, &x()).await.unwrap();
-    assert_eq!(realm.lines(), ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"]);
+    assert_eq!(
+        realm.lines(),
+        ["GET /token?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"]
+    );
 }
 
 #[tokio::test]
@@ -99,12 +129,26 @@ async fn a_mount_and_the_catalog_need_rights_of_their_own() {
     })
     .await;
     let client = client(&fake, Known::somebody());
-    client.mount(&context(), &app(), &x(), Some(&repository("team/from"))).await.unwrap();
-    client.repositories(&context(), &PageRequest::first(1)).await.unwrap();
-    let scopes: Vec<_> = realm.lines().iter().map(|line| line.replace("%3A", ":").replace("%2F", "/")).collect();
+    client
+        .mount(&context(), &app(), &x(), Some(&repository("team/from")))
+        .await
+        .unwrap();
+    client
+        .repositories(&context(), &PageRequest::first(1))
+        .await
+        .unwrap();
+    let scopes: Vec<_> = realm
+        .lines()
+        .iter()
+        .map(|line| line.replace("%3A", ":").replace("%2F", "/"))
+        .collect();
     let service = "GET /token?service=the+registry";
-    let mount = format!("{service}&scope=repository:team/app:pull%2Cpush&scope=repository:team/from:pull");
-    assert_eq!(scopes, [mount, format!("{service}&scope=registry:catalog:*")]);
+    let mount =
+        format!("{service}&scope=repository:team/app:pull%2Cpush&scope=repository:team/from:pull");
+    assert_eq!(
+        scopes,
+        [mount, format!("{service}&scope=registry:catalog:*")]
+    );
 }
 
 #[tokio::test]
@@ -112,15 +156,24 @@ async fn the_challenge_may_ask_for_more() {
     let realm = tokens("").await;
     let challenge = format!(r#"{},scope="repository:team/app:*""#, bearer(&realm));
     let fake = Fake::start(guarded("Bearer t0", challenge)).await;
-    read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap();
-    assert!(realm.lines()[0].ends_with("scope=repository%3Ateam%2Fapp%3A*%2Cpull"), "{:?}", realm.lines());
+    read_blob(&client(&fake, Known::somebody()), &x())
+        .await
+        .unwrap();
+    assert!(
+        realm.lines()[0].ends_with("scope=repository%3Ateam%2Fapp%3A*%2Cpull"),
+        "{:?}",
+        realm.lines()
+    );
 }
 
 #[tokio::test]
 async fn a_refresh_token_goes_with_post() {
     let realm = tokens("").await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
-    let client = client(&fake, Known::new(Credential::RefreshToken(Secret::new("re+fresh"))));
+    let client = client(
+        &fake,
+        Known::new(Credential::RefreshToken(Secret::new("re+fresh"))),
+    );
     read_blob(&client, &x()).await.unwrap();
     assert_eq!(realm.lines(), ["POST /token"]);
     let form = "grant_type=refresh_token&refresh_token=re%2Bfresh&service=the%20registry&client_id=portolan&\
@@ -136,10 +189,19 @@ async fn a_password_goes_with_post_where_get_is_not_known() {
     })
     .await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
-    read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap();
+    read_blob(&client(&fake, Known::somebody()), &x())
+        .await
+        .unwrap();
     let asked = realm.asked();
-    assert!(asked[1].body.starts_with(b"grant_type=password&username=somebody&password=secret&"));
-    assert_eq!(asked[1].header("content-type"), "application/x-www-form-urlencoded");
+    assert!(
+        asked[1]
+            .body
+            .starts_with(b"grant_type=password&username=somebody&password=secret&")
+    );
+    assert_eq!(
+        asked[1].header("content-type"),
+        "application/x-www-form-urlencoded"
+    );
 }
 
 #[tokio::test]
@@ -155,9 +217,17 @@ async fn a_refresh_token_that_was_given_is_used_and_may_be_withdrawn() {
     for _ in 0..3 {
         read_blob(&client, &x()).await.unwrap();
     }
-    let methods: Vec<_> = realm.lines().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    let methods: Vec<_> = realm
+        .lines()
+        .iter()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
     assert_eq!(methods, ["GET", "POST", "POST", "GET"]);
-    assert!(realm.asked()[1].body.starts_with(b"grant_type=refresh_token&refresh_token=again&"));
+    assert!(
+        realm.asked()[1]
+            .body
+            .starts_with(b"grant_type=refresh_token&refresh_token=again&")
+    );
 }
 
 #[tokio::test]
@@ -173,18 +243,28 @@ async fn a_token_is_renewed_before_it_ends() {
     let client = client(&fake, Known::somebody());
     read_blob(&client, &x()).await.unwrap();
     read_blob(&client, &x()).await.unwrap();
-    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
-    assert_eq!(said, ["", "Bearer t0", "Bearer t1"], "nobody had to say that the first one was at its end");
+    let said: Vec<_> = fake
+        .asked()
+        .iter()
+        .map(|asked| asked.header("authorization").to_owned())
+        .collect();
+    assert_eq!(
+        said,
+        ["", "Bearer t0", "Bearer t1"],
+        "nobody had to say that the first one was at its end"
+    );
 }
 
 #[tokio::test]
 async fn a_refusal_in_the_middle_is_answered_with_a_new_token() {
     let realm = tokens("").await;
     let (challenge, count) = (bearer(&realm), Counter::default());
-    let fake = Fake::start(move |asked| match (count.next(), asked.header("authorization")) {
-        (1, "Bearer t0") | (3, "Bearer t1") => Reply::new(200).body(blob("x")),
-        _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
-    })
+    let fake = Fake::start(
+        move |asked| match (count.next(), asked.header("authorization")) {
+            (1, "Bearer t0") | (3, "Bearer t1") => Reply::new(200).body(blob("x")),
+            _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
+        },
+    )
     .await;
     let client = client(&fake, Known::somebody());
     for _ in 0..2 {
@@ -208,8 +288,15 @@ async fn those_who_need_the_same_token_wait_for_one() {
 
 #[tokio::test]
 async fn a_registry_token_is_said_as_it_is() {
-    let fake = Fake::start(guarded("Bearer mine", r#"Bearer realm="http://127.0.0.1:1/token""#.into())).await;
-    let client = client(&fake, Known::new(Credential::BearerToken(Secret::new("mine"))));
+    let fake = Fake::start(guarded(
+        "Bearer mine",
+        r#"Bearer realm="http://127.0.0.1:1/token""#.into(),
+    ))
+    .await;
+    let client = client(
+        &fake,
+        Known::new(Credential::BearerToken(Secret::new("mine"))),
+    );
     assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
 }
 
@@ -219,7 +306,10 @@ async fn whoever_is_not_believed_is_told_to_log_in() {
     for client in [fake.client(), client(&fake, Known::somebody())] {
         let error = client.ping().await.unwrap_err();
         assert_eq!(*error.kind(), Kind::Unauthorized);
-        let expected = format!("{0} says UNAUTHORIZED: said so; say who you are with portolan login {0}", fake.host());
+        let expected = format!(
+            "{0} says UNAUTHORIZED: said so; say who you are with portolan login {0}",
+            fake.host()
+        );
         assert_eq!(error.message(), expected);
     }
     assert_eq!(fake.asked().len(), 3, "the same is not said twice");
@@ -246,18 +336,33 @@ async fn what_is_hidden_from_strangers_is_shown_to_those_who_introduce_themselve
         _ => Reply::error(404, "BLOB_UNKNOWN"),
     })
     .await;
-    assert_eq!(read_blob(&client(&fake, Known::somebody()), &x()).await.unwrap(), blob("x"));
+    assert_eq!(
+        read_blob(&client(&fake, Known::somebody()), &x())
+            .await
+            .unwrap(),
+        blob("x")
+    );
     let asked_before = fake.asked().len();
     assert!(read_blob(&fake.client(), &x()).await.is_err());
     let strangers = &fake.lines()[asked_before..];
-    assert!(!strangers.contains(&"GET /v2/".into()), "who has nothing to say does not ask what to say: {strangers:?}");
+    assert!(
+        !strangers.contains(&"GET /v2/".into()),
+        "who has nothing to say does not ask what to say: {strangers:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_hosts_name_is_what_credentials_are_looked_up_by() {
     let known = Known::somebody();
-    let retry = portolan_client::Retry { attempts: 1, ..Default::default() };
-    let settings = Settings { credentials: known.clone(), retry, ..Settings::new("docker.io") };
+    let retry = portolan_client::Retry {
+        attempts: 1,
+        ..Default::default()
+    };
+    let settings = Settings {
+        credentials: known.clone(),
+        retry,
+        ..Settings::new("docker.io")
+    };
     let client = Client::new(settings).unwrap();
     assert_eq!(format!("{client:?}"), "Client(docker.io)");
     let wrong = Client::new(Settings::new("docker.io/library"));
@@ -269,9 +374,16 @@ async fn credentials_are_looked_up_by_repository() {
     struct ByRepository;
     #[async_trait::async_trait]
     impl Credentials for ByRepository {
-        async fn find(&self, _: &str, name: Option<&RepositoryName>) -> portolan_registry::Result<Option<Credential>> {
+        async fn find(
+            &self,
+            _: &str,
+            name: Option<&RepositoryName>,
+        ) -> portolan_registry::Result<Option<Credential>> {
             let username = name.map_or_else(|| "nobody".into(), ToString::to_string);
-            Ok(Some(Credential::Basic { username, password: Secret::new("") }))
+            Ok(Some(Credential::Basic {
+                username,
+                password: Secret::new(""),
+            }))
         }
     }
     let fake = Fake::start(|asked| match asked.header("authorization") {
@@ -281,8 +393,15 @@ async fn credentials_are_looked_up_by_repository() {
     .await;
     let client = client(&fake, Arc::new(ByRepository));
     for name in ["a", "b"] {
-        client.head_blob(&context(), &repository(name), &x()).await.unwrap();
+        client
+            .head_blob(&context(), &repository(name), &x())
+            .await
+            .unwrap();
     }
-    let said: Vec<_> = fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect();
+    let said: Vec<_> = fake
+        .asked()
+        .iter()
+        .map(|asked| asked.header("authorization").to_owned())
+        .collect();
     assert_eq!(said, ["", "Basic YTo=", "Basic Yjo="]);
 }

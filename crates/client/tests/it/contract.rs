@@ -9,7 +9,10 @@ use portolan_testkit::Served;
 /// A server of its own for each behaviour.
 async fn fresh() -> Subject {
     let served = Served::in_memory().await.unwrap();
-    let settings = Settings { scheme: Scheme::Http, ..Settings::new(served.address().to_string()) };
+    let settings = Settings {
+        scheme: Scheme::Http,
+        ..Settings::new(served.address().to_string())
+    };
     Subject::new(Arc::new(Client::new(settings).unwrap()), served)
 }
 

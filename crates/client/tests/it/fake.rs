@@ -68,7 +68,12 @@ enum Shape {
 
 impl Reply {
     pub(crate) fn new(status: u16) -> Self {
-        Self { status, headers: String::new(), body: Bytes::new(), shape: Shape::Whole }
+        Self {
+            status,
+            headers: String::new(),
+            body: Bytes::new(),
+            shape: Shape::Whole,
+        }
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
@@ -77,29 +82,47 @@ impl Reply {
     }
 
     pub(crate) fn body(self, body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), ..self }
+        Self {
+            body: body.into(),
+            ..self
+        }
     }
 
     /// An error of a registry.
     pub(crate) fn error(status: u16, code: &str) -> Self {
-        let body = format!(r#"{{"errors":[{{"code":"{code}","message":"said so","detail":null}}]}}"#);
-        Self::new(status).header("Content-Type", "application/json").body(body)
+        let body =
+            format!(r#"{{"errors":[{{"code":"{code}","message":"said so","detail":null}}]}}"#);
+        Self::new(status)
+            .header("Content-Type", "application/json")
+            .body(body)
     }
 
     pub(crate) fn cut_after(self, bytes: usize) -> Self {
-        Self { shape: Shape::Cut(bytes), ..self }
+        Self {
+            shape: Shape::Cut(bytes),
+            ..self
+        }
     }
 
     pub(crate) fn chunked(self) -> Self {
-        Self { shape: Shape::Chunked, ..self }
+        Self {
+            shape: Shape::Chunked,
+            ..self
+        }
     }
 
     pub(crate) fn hang_up() -> Self {
-        Self { shape: Shape::HangUp, ..Self::new(0) }
+        Self {
+            shape: Shape::HangUp,
+            ..Self::new(0)
+        }
     }
 
     pub(crate) fn silence() -> Self {
-        Self { shape: Shape::Silence, ..Self::new(0) }
+        Self {
+            shape: Shape::Silence,
+            ..Self::new(0)
+        }
     }
 
     fn to_bytes(&self, head_only: bool) -> Vec<u8> {
@@ -109,8 +132,13 @@ impl Reply {
             _ => format!("Content-Length: {}\r\n", self.body.len()),
         };
         // A test that says the length itself means it.
-        let length = if self.headers.contains("Content-Length") { String::new() } else { length };
-        let mut bytes = format!("HTTP/1.1 {} x\r\n{}{length}\r\n", self.status, self.headers).into_bytes();
+        let length = if self.headers.contains("Content-Length") {
+            String::new()
+        } else {
+            length
+        };
+        let mut bytes =
+            format!("HTTP/1.1 {} x\r\n{}{length}\r\n", self.status, self.headers).into_bytes();
         match self.shape {
             _ if head_only => (),
             Shape::Whole | Shape::HangUp | Shape::Silence => bytes.extend_from_slice(&self.body),
@@ -118,7 +146,11 @@ impl Reply {
             Shape::Chunked => {
                 bytes.extend_from_slice(format!("{:x}\r\n", self.body.len()).as_bytes());
                 bytes.extend_from_slice(&self.body);
-                bytes.extend_from_slice(if self.body.is_empty() { b"\r\n" } else { b"\r\n0\r\n\r\n" });
+                bytes.extend_from_slice(if self.body.is_empty() {
+                    b"\r\n"
+                } else {
+                    b"\r\n0\r\n\r\n"
+                });
             }
         }
         bytes
@@ -139,7 +171,9 @@ impl Fake {
     }
 
     /// The same, with answers that wait for something.
-    pub(crate) async fn waiting(answer: impl Fn(Asked) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn waiting(
+        answer: impl Fn(Asked) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -151,7 +185,11 @@ impl Fake {
                 connections.spawn(serve(stream, Arc::clone(&answer), Arc::clone(&remembered)));
             }
         });
-        Self { address, asked, _running: running }
+        Self {
+            address,
+            asked,
+            _running: running,
+        }
     }
 
     pub(crate) fn host(&self) -> String {
@@ -174,8 +212,15 @@ impl Fake {
 
     /// Settings for this host that do not wait long.
     pub(crate) fn settings(&self) -> Settings {
-        let retry = Retry { first_wait: Duration::from_millis(1), ..Retry::default() };
-        Settings { scheme: Scheme::Http, retry, ..Settings::new(self.host()) }
+        let retry = Retry {
+            first_wait: Duration::from_millis(1),
+            ..Retry::default()
+        };
+        Settings {
+            scheme: Scheme::Http,
+            retry,
+            ..Settings::new(self.host())
+        }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -193,7 +238,9 @@ async fn serve(stream: TcpStream, answer: Answer, remembered: Arc<Mutex<Vec<Aske
             Shape::HangUp => return,
             Shape::Silence => std::future::pending().await,
             Shape::Whole | Shape::Chunked | Shape::Cut(_) => {
-                if stream.write_all(&reply.to_bytes(head_only)).await.is_err() || matches!(reply.shape, Shape::Cut(_)) {
+                if stream.write_all(&reply.to_bytes(head_only)).await.is_err()
+                    || matches!(reply.shape, Shape::Cut(_))
+                {
                     return;
                 }
             }
@@ -206,10 +253,16 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut headers = Vec::new();
     loop {
         let header = self::line(stream).await?;
-        let Some((name, value)) = header.split_once(": ") else { break };
+        let Some((name, value)) = header.split_once(": ") else {
+            break;
+        };
         headers.push((name.to_ascii_lowercase(), value.to_owned()));
     }
-    let mut asked = Asked { line: line.trim_end_matches(" HTTP/1.1").into(), headers, body: Bytes::new() };
+    let mut asked = Asked {
+        line: line.trim_end_matches(" HTTP/1.1").into(),
+        headers,
+        body: Bytes::new(),
+    };
     asked.body = if asked.header("transfer-encoding") == "chunked" {
         chunks(stream).await?
     } else {

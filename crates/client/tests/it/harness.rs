@@ -8,7 +8,9 @@ use bytes::Bytes;
 use portolan_client::{Client, Credential, Credentials, Observer, Secret};
 use portolan_model::fixtures::{repository, tag};
 use portolan_model::{Digest, MediaType, Reference, RepositoryName};
-use portolan_registry::{Context, Error, PutManifest, PutOutcome, Reader, Result, TagUpdate, Writer};
+use portolan_registry::{
+    Context, Error, PutManifest, PutOutcome, Reader, Result, TagUpdate, Writer,
+};
 
 /// Most bytes that the tests read at once.
 pub(crate) const READ_LIMIT: usize = 64 << 20;
@@ -24,21 +26,47 @@ pub(crate) fn app() -> RepositoryName {
 
 /// All of a blob.
 pub(crate) async fn read_blob(client: &Client, digest: &Digest) -> Result<Bytes> {
-    client.get_blob(&context(), &app(), digest, None).await?.body.collect(READ_LIMIT).await
+    client
+        .get_blob(&context(), &app(), digest, None)
+        .await?
+        .body
+        .collect(READ_LIMIT)
+        .await
 }
 
 /// The manifest under a tag or digest.
-pub(crate) async fn read_manifest(client: &Client, reference: &str) -> Result<(Digest, String, Bytes)> {
+pub(crate) async fn read_manifest(
+    client: &Client,
+    reference: &str,
+) -> Result<(Digest, String, Bytes)> {
     let reference: Reference = reference.parse().unwrap();
     let read = client.get_manifest(&context(), &app(), &reference).await?;
-    Ok((read.info.digest, read.info.media_type.to_string(), read.body.collect(READ_LIMIT).await?))
+    Ok((
+        read.info.digest,
+        read.info.media_type.to_string(),
+        read.body.collect(READ_LIMIT).await?,
+    ))
 }
 
 /// Pushes a manifest under tags.
-pub(crate) async fn put(client: &Client, bytes: Bytes, media_type: &MediaType, tags: &[&str]) -> Result<PutOutcome> {
-    let tags = tags.iter().map(|name| TagUpdate::always(tag(name))).collect();
-    let options = PutManifest { media_type: Some(media_type.clone()), tags, ..PutManifest::default() };
-    client.put_manifest(&context(), &app(), bytes, options).await
+pub(crate) async fn put(
+    client: &Client,
+    bytes: Bytes,
+    media_type: &MediaType,
+    tags: &[&str],
+) -> Result<PutOutcome> {
+    let tags = tags
+        .iter()
+        .map(|name| TagUpdate::always(tag(name)))
+        .collect();
+    let options = PutManifest {
+        media_type: Some(media_type.clone()),
+        tags,
+        ..PutManifest::default()
+    };
+    client
+        .put_manifest(&context(), &app(), bytes, options)
+        .await
 }
 
 /// Says the same to everybody who may ask, and remembers who did.
@@ -49,12 +77,18 @@ pub(crate) struct Known {
 
 impl Known {
     pub(crate) fn new(credential: Credential) -> Arc<Self> {
-        Arc::new(Self { credential, asked: Mutex::default() })
+        Arc::new(Self {
+            credential,
+            asked: Mutex::default(),
+        })
     }
 
     /// `somebody`, whose password is `secret`.
     pub(crate) fn somebody() -> Arc<Self> {
-        Self::new(Credential::Basic { username: "somebody".into(), password: Secret::new("secret") })
+        Self::new(Credential::Basic {
+            username: "somebody".into(),
+            password: Secret::new("secret"),
+        })
     }
 }
 

@@ -25,11 +25,18 @@ fn x() -> Digest {
 
 #[tokio::test]
 async fn no_more_is_asked_at_once_than_is_allowed() {
-    let (gate, inside, most) =
-        (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (gate, inside, most) = (
+        Arc::new(Semaphore::new(0)),
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let (gate_of_all, arrived, seen) = (Arc::clone(&gate), Arc::clone(&inside), Arc::clone(&most));
     let fake = Fake::waiting(move |_| {
-        let (gate, inside, most) = (Arc::clone(&gate_of_all), Arc::clone(&arrived), Arc::clone(&seen));
+        let (gate, inside, most) = (
+            Arc::clone(&gate_of_all),
+            Arc::clone(&arrived),
+            Arc::clone(&seen),
+        );
         Box::pin(async move {
             let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
             most.fetch_max(now, Ordering::SeqCst);
@@ -39,7 +46,11 @@ async fn no_more_is_asked_at_once_than_is_allowed() {
         })
     })
     .await;
-    let client = Client::new(Settings { connections: 3, ..fake.settings() }).unwrap();
+    let client = Client::new(Settings {
+        connections: 3,
+        ..fake.settings()
+    })
+    .unwrap();
     let asking = (0..9).map(|_| {
         let client = client.clone();
         tokio::spawn(async move { client.head_blob(&context(), &app(), &x()).await })
@@ -60,14 +71,28 @@ async fn no_more_is_asked_at_once_than_is_allowed() {
 #[tokio::test]
 async fn a_download_counts_until_it_has_ended() {
     let fake = Fake::start(|_| Reply::new(200).body(blob("x"))).await;
-    let client = Client::new(Settings { connections: 2, ..fake.settings() }).unwrap();
-    let first = client.get_blob(&context(), &app(), &x(), None).await.unwrap();
+    let client = Client::new(Settings {
+        connections: 2,
+        ..fake.settings()
+    })
+    .unwrap();
+    let first = client
+        .get_blob(&context(), &app(), &x(), None)
+        .await
+        .unwrap();
     let digest = x();
     let mut second = pin!(read_blob(&client, &digest));
     assert!(second.as_mut().now_or_never().is_none());
-    client.head_blob(&context(), &app(), &x()).await.expect("one turn is left for what is no download");
+    client
+        .head_blob(&context(), &app(), &x())
+        .await
+        .expect("one turn is left for what is no download");
     assert!(second.as_mut().now_or_never().is_none());
-    assert_eq!(fake.asked().len(), 2, "the second download has not been asked for");
+    assert_eq!(
+        fake.asked().len(),
+        2,
+        "the second download has not been asked for"
+    );
     first.body.collect(READ_LIMIT).await.unwrap();
     second.await.unwrap();
 }
@@ -75,7 +100,11 @@ async fn a_download_counts_until_it_has_ended() {
 #[tokio::test]
 async fn those_who_need_several_requests_do_not_wait_for_each_other() {
     let fake = Fake::start(|_| Reply::new(201)).await;
-    let client = Client::new(Settings { connections: 2, ..fake.settings() }).unwrap();
+    let client = Client::new(Settings {
+        connections: 2,
+        ..fake.settings()
+    })
+    .unwrap();
     let (bytes, media_type) = (image("a").bytes(), image("a").media_type());
     let pushes = (0..16).map(|_| put(&client, bytes.clone(), &media_type, &["v1", "v2", "v3"]));
     let pushed = tokio::time::timeout(PATIENCE, futures_util::future::join_all(pushes)).await;
@@ -87,11 +116,18 @@ async fn those_who_need_several_requests_do_not_wait_for_each_other() {
 #[tokio::test]
 async fn a_warning_is_told_once() {
     let fake = Fake::start(|_| {
-        Reply::new(200).header("Warning", "299 - \"old\"").header("Warning", "299 - \"and slow\"").body(blob("x"))
+        Reply::new(200)
+            .header("Warning", "299 - \"old\"")
+            .header("Warning", "299 - \"and slow\"")
+            .body(blob("x"))
     })
     .await;
     let listener = Arc::new(Listener::default());
-    let client = Client::new(Settings { observer: listener.clone(), ..fake.settings() }).unwrap();
+    let client = Client::new(Settings {
+        observer: listener.clone(),
+        ..fake.settings()
+    })
+    .unwrap();
     for _ in 0..3 {
         read_blob(&client, &x()).await.unwrap();
     }
@@ -104,11 +140,17 @@ async fn all_that_was_said_is_repeated() {
     let fake = Fake::start(move |_| Reply::new(403).body(body)).await;
     let error = fake.client().ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Denied);
-    assert_eq!(error.message(), format!("{} says DENIED: not yours; UNSUPPORTED", fake.host()));
+    assert_eq!(
+        error.message(),
+        format!("{} says DENIED: not yours; UNSUPPORTED", fake.host())
+    );
     assert_eq!(error.detail()[0]["detail"]["a"], 1);
     let fake = Fake::start(|_| Reply::new(403).body("<html><body>Forbidden</body></html>")).await;
     let error = fake.client().ping().await.unwrap_err();
-    assert_eq!(error.message(), format!("{} answers 403 Forbidden", fake.host()));
+    assert_eq!(
+        error.message(),
+        format!("{} answers 403 Forbidden", fake.host())
+    );
 }
 
 #[tokio::test]
@@ -116,9 +158,18 @@ async fn plain_http_where_tls_was_expected_is_said() {
     let served = Served::in_memory().await.unwrap();
     let listener = Arc::new(Listener::default());
     let observer = listener.clone();
-    let settings = Settings { scheme: Scheme::Https, observer, ..Settings::new(served.address().to_string()) };
+    let settings = Settings {
+        scheme: Scheme::Https,
+        observer,
+        ..Settings::new(served.address().to_string())
+    };
     let error = Client::new(settings).unwrap().ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
-    assert!(error.message().ends_with("it seems to speak plain HTTP, which --plain-http allows"), "{error}");
+    assert!(
+        error
+            .message()
+            .ends_with("it seems to speak plain HTTP, which --plain-http allows"),
+        "{error}"
+    );
     assert_eq!(listener.retried(), 0, "that will not change");
 }

@@ -31,7 +31,11 @@ async fn a_realm_that_sends_secrets_on_is_not_followed() {
         let realm = Fake::start(move |_| Reply::new(status).header("Location", &away)).await;
         let fake = guarded(&realm).await;
         let credentials = Known::new(Credential::RefreshToken(Secret::new("secret")));
-        let client = Client::new(Settings { credentials, ..fake.settings() }).unwrap();
+        let client = Client::new(Settings {
+            credentials,
+            ..fake.settings()
+        })
+        .unwrap();
         let error = read_blob(&client, &x()).await.unwrap_err();
         assert_eq!(*error.kind(), Kind::Unauthorized, "{error}");
         assert!(elsewhere.asked().is_empty(), "nothing arrives elsewhere");
@@ -48,14 +52,17 @@ async fn a_token_may_claim_to_live_for_ever() {
 #[tokio::test]
 async fn a_part_is_not_taken_for_the_whole() {
     for range in ["bytes 0-3/999", "bytes 1-4/5"] {
-        let fake = Fake::start(move |_| Reply::new(206).header("Content-Range", range).body("fake")).await;
+        let fake =
+            Fake::start(move |_| Reply::new(206).header("Content-Range", range).body("fake")).await;
         let error = read_blob(&fake.client(), &x()).await.unwrap_err();
         assert!(error.message().contains("another part"), "{error}");
     }
 }
 
 /// A list whose every page leads to another one.
-fn endless(tags: impl Fn(usize) -> String + Send + Sync + 'static) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn endless(
+    tags: impl Fn(usize) -> String + Send + Sync + 'static,
+) -> impl Fn(&Asked) -> Reply + Send + Sync {
     let count = Counter::default();
     move |asked| {
         if !asked.line.contains("/tags/list") {
@@ -63,14 +70,21 @@ fn endless(tags: impl Fn(usize) -> String + Send + Sync + 'static) -> impl Fn(&A
         }
         let page = count.next();
         let next = format!("</v2/team/app/tags/list?last=x{page}>; rel=\"next\"");
-        Reply::new(200).header("Link", next).body(format!(r#"{{"name":"team/app","tags":["{}"]}}"#, tags(page)))
+        Reply::new(200).header("Link", next).body(format!(
+            r#"{{"name":"team/app","tags":["{}"]}}"#,
+            tags(page)
+        ))
     }
 }
 
 #[tokio::test]
 async fn a_list_that_brings_nothing_new_has_ended() {
     let fake = Fake::start(endless(|page| format!("t{}", page.min(3)))).await;
-    let tags = fake.client().tags(&context(), &app(), &PageRequest::first(100)).await.unwrap();
+    let tags = fake
+        .client()
+        .tags(&context(), &app(), &PageRequest::first(100))
+        .await
+        .unwrap();
     assert_eq!((tags.items.len(), tags.next), (4, None));
     assert!(fake.asked().len() < 50, "it ends soon");
 }
@@ -83,12 +97,20 @@ async fn a_page_that_leads_back_is_an_error() {
             return reply;
         }
         let next = "</v2/team/app/tags/list?last=same>; rel=\"next\"";
-        reply.header("Link", next).body(r#"{"name":"team/app","tags":["same"]}"#)
+        reply
+            .header("Link", next)
+            .body(r#"{"name":"team/app","tags":["same"]}"#)
     })
     .await;
     let client = fake.client();
-    let first = client.tags(&context(), &app(), &PageRequest::first(1)).await.unwrap();
-    let second = PageRequest { after: first.next, ..PageRequest::first(1) };
+    let first = client
+        .tags(&context(), &app(), &PageRequest::first(1))
+        .await
+        .unwrap();
+    let second = PageRequest {
+        after: first.next,
+        ..PageRequest::first(1)
+    };
     let error = client.tags(&context(), &app(), &second).await.unwrap_err();
     assert!(error.message().contains("leads from a page"), "{error}");
 }

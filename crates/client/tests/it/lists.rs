@@ -31,19 +31,27 @@ fn tags(names: &[&str]) -> Reply {
 
 #[tokio::test]
 async fn whatever_order_tags_come_in_they_are_listed_in_theirs() {
-    let fake = Fake::start(|asked| match asked.line.split_once('?').map_or("", |(_, query)| query) {
-        "n=1000" => tags(&["b", "a", "c"]).header("Link", "</v2/team/app/tags/list?cursor=x>; rel=\"next\""),
-        "cursor=x" => tags(&["B", "a"]).header("Link", "<?cursor=y>; rel=next"),
-        "cursor=y" => tags(&["0"]).header("Link", "<?cursor=x>; rel=next"),
-        _ => Reply::new(404),
-    })
-    .await;
+    let fake =
+        Fake::start(
+            |asked| match asked.line.split_once('?').map_or("", |(_, query)| query) {
+                "n=1000" => tags(&["b", "a", "c"])
+                    .header("Link", "</v2/team/app/tags/list?cursor=x>; rel=\"next\""),
+                "cursor=x" => tags(&["B", "a"]).header("Link", "<?cursor=y>; rel=next"),
+                "cursor=y" => tags(&["0"]).header("Link", "<?cursor=x>; rel=next"),
+                _ => Reply::new(404),
+            },
+        )
+        .await;
     for limit in [1, 2, 5, 100] {
         let client = fake.client();
         assert_eq!(all_tags(&client, limit).await, ["0", "B", "a", "b", "c"]);
         let asked = fake.asked().len();
         assert_eq!(all_tags(&client, limit).await.len(), 5);
-        assert_eq!(fake.asked().len() - asked, 3, "the list is read anew for each first page, and for no other");
+        assert_eq!(
+            fake.asked().len() - asked,
+            3,
+            "the list is read anew for each first page, and for no other"
+        );
     }
 }
 
@@ -67,7 +75,11 @@ async fn a_number_that_is_too_large_is_left_out() {
 async fn what_is_no_name_is_passed_over_with_a_warning() {
     let fake = Fake::start(|_| tags(&["a", "a tag"])).await;
     let listener = Arc::new(Listener::default());
-    let client = Client::new(Settings { observer: listener.clone(), ..fake.settings() }).unwrap();
+    let client = Client::new(Settings {
+        observer: listener.clone(),
+        ..fake.settings()
+    })
+    .unwrap();
     assert_eq!(all_tags(&client, 10).await, ["a"]);
     assert_eq!(
         *listener.warnings.lock().unwrap(),
@@ -78,12 +90,29 @@ async fn what_is_no_name_is_passed_over_with_a_warning() {
 #[tokio::test]
 async fn what_is_no_list_is_an_error() {
     let fake = Fake::start(|_| Reply::new(200).body("<html>")).await;
-    let error = fake.client().tags(&context(), &app(), &PageRequest::first(1)).await.unwrap_err();
-    assert!(error.message().ends_with("something else than the list at /v2/team/app/tags/list"), "{error}");
+    let error = fake
+        .client()
+        .tags(&context(), &app(), &PageRequest::first(1))
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .message()
+            .ends_with("something else than the list at /v2/team/app/tags/list"),
+        "{error}"
+    );
     let fake = Fake::start(|_| Reply::new(404)).await;
-    let error = fake.client().tags(&context(), &app(), &PageRequest::first(1)).await.unwrap_err();
+    let error = fake
+        .client()
+        .tags(&context(), &app(), &PageRequest::first(1))
+        .await
+        .unwrap_err();
     assert_eq!(*error.kind(), Kind::RepositoryUnknown);
-    let error = fake.client().repositories(&context(), &PageRequest::first(1)).await.unwrap_err();
+    let error = fake
+        .client()
+        .repositories(&context(), &PageRequest::first(1))
+        .await
+        .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);
 }
 
@@ -94,13 +123,16 @@ async fn a_filter_that_was_not_applied_is_applied_here() {
         artifact_type: Some(MediaType::new(artifact_type)),
         ..descriptor
     };
-    let listed =
-        serde_json::json!({"manifests": [typed(one.clone(), "a/b"), typed(two, "c/d"), typed(one.clone(), "a/b")]});
+    let listed = serde_json::json!({"manifests": [typed(one.clone(), "a/b"), typed(two, "c/d"), typed(one.clone(), "a/b")]});
     let fake = Fake::start(move |_| Reply::new(200).body(listed.to_string())).await;
     let subject = Digest::sha256(b"");
     let wanted = MediaType::new("a/b");
     let page = PageRequest::first(10);
-    let page = fake.client().referrers(&context(), &app(), &subject, Some(&wanted), &page).await.unwrap();
+    let page = fake
+        .client()
+        .referrers(&context(), &app(), &subject, Some(&wanted), &page)
+        .await
+        .unwrap();
     assert_eq!(page.items, [typed(one, "a/b")]);
 }
 
@@ -111,17 +143,28 @@ async fn keeping_manifests() -> Fake {
         let mut kept = kept.lock().unwrap();
         let (method, path) = asked.line.split_once(' ').unwrap();
         let path = path.split('?').next().unwrap();
-        let Some(reference) = path.strip_prefix("/v2/team/app/manifests/") else { return Reply::new(404) };
+        let Some(reference) = path.strip_prefix("/v2/team/app/manifests/") else {
+            return Reply::new(404);
+        };
         match method {
             "PUT" => {
                 for name in [reference, Digest::sha256(&asked.body).as_str()] {
-                    kept.insert(name.into(), (asked.header("content-type").into(), asked.body.clone()));
+                    kept.insert(
+                        name.into(),
+                        (asked.header("content-type").into(), asked.body.clone()),
+                    );
                 }
                 Reply::new(201)
             }
-            "DELETE" => Reply::new(if kept.remove(reference).is_some() { 202 } else { 404 }),
+            "DELETE" => Reply::new(if kept.remove(reference).is_some() {
+                202
+            } else {
+                404
+            }),
             _ => match kept.get(reference) {
-                Some((media_type, bytes)) => Reply::new(200).header("Content-Type", media_type).body(bytes.clone()),
+                Some((media_type, bytes)) => Reply::new(200)
+                    .header("Content-Type", media_type)
+                    .body(bytes.clone()),
                 None => Reply::error(404, "MANIFEST_UNKNOWN"),
             },
         }
@@ -130,7 +173,9 @@ async fn keeping_manifests() -> Fake {
 }
 
 fn referrer(name: &str) -> Index {
-    Index::oci().field("subject", serde_json::json!(subject().descriptor())).field("x", name.into())
+    Index::oci()
+        .field("subject", serde_json::json!(subject().descriptor()))
+        .field("x", name.into())
 }
 
 fn subject() -> Image {
@@ -139,8 +184,14 @@ fn subject() -> Image {
 
 async fn referrers(client: &Client) -> Vec<Digest> {
     let page = PageRequest::first(100);
-    let page = client.referrers(&context(), &app(), &subject().digest(), None, &page).await.unwrap();
-    page.items.into_iter().map(|descriptor| descriptor.digest).collect()
+    let page = client
+        .referrers(&context(), &app(), &subject().digest(), None, &page)
+        .await
+        .unwrap();
+    page.items
+        .into_iter()
+        .map(|descriptor| descriptor.digest)
+        .collect()
 }
 
 #[tokio::test]
@@ -152,7 +203,15 @@ async fn referrers_are_listed_under_a_tag_where_nobody_lists_them() {
     // Each writes what it has read, so that those who do it at once would lose some.
     let pushes = names.map(|name| {
         let client = client.clone();
-        async move { put(&client, referrer(name).bytes(), &referrer(name).media_type(), &[]).await }
+        async move {
+            put(
+                &client,
+                referrer(name).bytes(),
+                &referrer(name).media_type(),
+                &[],
+            )
+            .await
+        }
     });
     for outcome in futures_util::future::join_all(pushes).await {
         assert_eq!(outcome.unwrap().subject, Some(subject().digest()));
@@ -161,7 +220,15 @@ async fn referrers_are_listed_under_a_tag_where_nobody_lists_them() {
     expected.sort();
     assert_eq!(referrers(&client).await, expected);
 
-    client.delete_manifest(&context(), &app(), &referrer("b").digest(), Deletion::Guarded).await.unwrap();
+    client
+        .delete_manifest(
+            &context(),
+            &app(),
+            &referrer("b").digest(),
+            Deletion::Guarded,
+        )
+        .await
+        .unwrap();
     expected.retain(|digest| *digest != referrer("b").digest());
     assert_eq!(referrers(&fake.client()).await, expected);
 }
@@ -171,7 +238,14 @@ async fn the_list_is_asked_for_once_where_there_is_none() {
     let fake = keeping_manifests().await;
     let client = fake.client();
     for name in ["a", "b"] {
-        put(&client, referrer(name).bytes(), &referrer(name).media_type(), &[]).await.unwrap();
+        put(
+            &client,
+            referrer(name).bytes(),
+            &referrer(name).media_type(),
+            &[],
+        )
+        .await
+        .unwrap();
     }
     let asked = |line: &Asked| line.line.contains("/referrers/");
     assert_eq!(fake.asked().iter().filter(|line| asked(line)).count(), 1);
@@ -181,8 +255,18 @@ async fn the_list_is_asked_for_once_where_there_is_none() {
 async fn whoever_reads_the_subject_lists_it() {
     let told = subject().digest();
     let fake = Fake::start(move |_| Reply::new(201).header("OCI-Subject", &told)).await;
-    let outcome = put(&fake.client(), referrer("a").bytes(), &referrer("a").media_type(), &[]).await.unwrap();
-    assert_eq!((outcome.subject, fake.asked().len()), (Some(subject().digest()), 1));
+    let outcome = put(
+        &fake.client(),
+        referrer("a").bytes(),
+        &referrer("a").media_type(),
+        &[],
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (outcome.subject, fake.asked().len()),
+        (Some(subject().digest()), 1)
+    );
 }
 
 #[tokio::test]
@@ -190,21 +274,56 @@ async fn a_tag_of_another_kind_is_left_alone() {
     let fake = keeping_manifests().await;
     let client = fake.client();
     let fallback = format!("sha256-{}", subject().digest().encoded());
-    put(&client, image("a").bytes(), &image("a").media_type(), &[&fallback]).await.unwrap();
-    let error = put(&client, referrer("a").bytes(), &referrer("a").media_type(), &[]).await.unwrap_err();
+    put(
+        &client,
+        image("a").bytes(),
+        &image("a").media_type(),
+        &[&fallback],
+    )
+    .await
+    .unwrap();
+    let error = put(
+        &client,
+        referrer("a").bytes(),
+        &referrer("a").media_type(),
+        &[],
+    )
+    .await
+    .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);
     assert!(error.message().ends_with("is no OCI index"), "{error}");
-    let error = client.referrers(&context(), &app(), &subject().digest(), None, &PageRequest::first(1)).await;
+    let error = client
+        .referrers(
+            &context(),
+            &app(),
+            &subject().digest(),
+            None,
+            &PageRequest::first(1),
+        )
+        .await;
     assert_eq!(*error.unwrap_err().kind(), Kind::Unsupported);
 }
 
 #[tokio::test]
 async fn a_tag_that_cannot_be_deleted_alone_is_not_deleted() {
-    for reply in [Reply::error(405, "UNSUPPORTED"), Reply::error(400, "DIGEST_INVALID"), Reply::new(405)] {
+    for reply in [
+        Reply::error(405, "UNSUPPORTED"),
+        Reply::error(400, "DIGEST_INVALID"),
+        Reply::new(405),
+    ] {
         let fake = Fake::start(move |_| reply.clone()).await;
-        let error = fake.client().delete_tag(&context(), &app(), &tag("v1")).await.unwrap_err();
+        let error = fake
+            .client()
+            .delete_tag(&context(), &app(), &tag("v1"))
+            .await
+            .unwrap_err();
         assert_eq!(*error.kind(), Kind::Unsupported);
-        assert!(error.message().contains("takes every other tag on it along"), "{error}");
+        assert!(
+            error
+                .message()
+                .contains("takes every other tag on it along"),
+            "{error}"
+        );
         assert_eq!(fake.lines(), ["DELETE /v2/team/app/manifests/v1"]);
     }
 }

@@ -11,7 +11,11 @@ use crate::fake::{Counter, Fake, Reply};
 use crate::harness::{Known, SOMEBODY, app, context, read_blob};
 
 fn client(fake: &Fake) -> Client {
-    Client::new(Settings { credentials: Known::somebody(), ..fake.settings() }).unwrap()
+    Client::new(Settings {
+        credentials: Known::somebody(),
+        ..fake.settings()
+    })
+    .unwrap()
 }
 
 fn x() -> Digest {
@@ -19,7 +23,10 @@ fn x() -> Digest {
 }
 
 fn all_said(fake: &Fake) -> Vec<String> {
-    fake.asked().iter().map(|asked| asked.header("authorization").to_owned()).collect()
+    fake.asked()
+        .iter()
+        .map(|asked| asked.header("authorization").to_owned())
+        .collect()
 }
 
 /// A registry that wants to know who asks, and sends whoever says it to `target`.
@@ -54,7 +61,8 @@ async fn a_redirect_within_the_origin_does() {
 async fn whoever_is_asked_in_between_gets_no_credentials_sent_back() {
     let back = Arc::new(OnceLock::<String>::new());
     let asked_back = Arc::clone(&back);
-    let between = Fake::start(move |_| Reply::new(307).header("Location", asked_back.get().unwrap())).await;
+    let between =
+        Fake::start(move |_| Reply::new(307).header("Location", asked_back.get().unwrap())).await;
     let target = between.url("/");
     let fake = Fake::start(move |asked| match asked.header("authorization") {
         _ if asked.is("GET /back") => Reply::new(200).body(blob("x")),
@@ -64,15 +72,23 @@ async fn whoever_is_asked_in_between_gets_no_credentials_sent_back() {
     .await;
     back.set(fake.url("/back")).unwrap();
     assert_eq!(read_blob(&client(&fake), &x()).await.unwrap(), blob("x"));
-    assert_eq!((all_said(&between), all_said(&fake)), (vec![String::new()], ["", SOMEBODY, ""].map(Into::into).into()));
+    assert_eq!(
+        (all_said(&between), all_said(&fake)),
+        (
+            vec![String::new()],
+            ["", SOMEBODY, ""].map(Into::into).into()
+        )
+    );
 }
 
 #[tokio::test]
 async fn a_challenge_of_another_origin_is_not_answered() {
     let realm = Fake::start(|_| Reply::new(200).body(r#"{"token":"t"}"#)).await;
     let challenge = format!(r#"Bearer realm="{}""#, realm.url("/token"));
-    let elsewhere =
-        Fake::start(move |_| Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge)).await;
+    let elsewhere = Fake::start(move |_| {
+        Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge)
+    })
+    .await;
     let location = elsewhere.url("/content");
     let open = Fake::start(move |_| Reply::new(307).header("Location", &location)).await;
     let guarded = sending_to(elsewhere.url("/content"), 307).await;
@@ -80,16 +96,23 @@ async fn a_challenge_of_another_origin_is_not_answered() {
         // The second time it is known what the registry itself wants to be told.
         for _ in 0..2 {
             let error = read_blob(&client, &x()).await.unwrap_err();
-            assert_eq!(error.message(), format!("{} says UNAUTHORIZED: said so", elsewhere.host()));
+            assert_eq!(
+                error.message(),
+                format!("{} says UNAUTHORIZED: said so", elsewhere.host())
+            );
         }
     }
-    assert!(realm.asked().is_empty(), "nobody is told anything at a realm that a stranger names");
+    assert!(
+        realm.asked().is_empty(),
+        "nobody is told anything at a realm that a stranger names"
+    );
     assert_eq!(all_said(&elsewhere), [""; 4]);
 }
 
 #[tokio::test]
 async fn a_session_of_another_origin_gets_no_credentials() {
-    let elsewhere = Fake::start(|_| Reply::new(401).header("WWW-Authenticate", "Basic realm=here")).await;
+    let elsewhere =
+        Fake::start(|_| Reply::new(401).header("WWW-Authenticate", "Basic realm=here")).await;
     let location = elsewhere.url("/session");
     let fake = Fake::start(move |asked| match asked.header("authorization") {
         SOMEBODY => Reply::new(202).header("Location", &location),
@@ -97,8 +120,14 @@ async fn a_session_of_another_origin_gets_no_credentials() {
     })
     .await;
     let client = client(&fake);
-    let upload = client.start_upload(&context(), &app(), x().algorithm()).await.unwrap();
-    let error = client.finish_upload(&context(), &app(), &upload.id, None, blob("x").into(), &x()).await.unwrap_err();
+    let upload = client
+        .start_upload(&context(), &app(), x().algorithm())
+        .await
+        .unwrap();
+    let error = client
+        .finish_upload(&context(), &app(), &upload.id, None, blob("x").into(), &x())
+        .await
+        .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unauthorized);
     assert_eq!(all_said(&elsewhere), [""]);
 }
@@ -106,14 +135,23 @@ async fn a_session_of_another_origin_gets_no_credentials() {
 #[tokio::test]
 async fn a_circle_and_a_way_to_nowhere_end() {
     let fake = Fake::start(|_| Reply::new(307).header("Location", "/again")).await;
-    let error = client(&fake).head_blob(&context(), &app(), &x()).await.unwrap_err();
+    let error = client(&fake)
+        .head_blob(&context(), &app(), &x())
+        .await
+        .unwrap_err();
     assert!(error.message().contains("without end"), "{error}");
     assert_eq!(fake.asked().len(), 11);
     let fake = Fake::start(|_| Reply::new(307)).await;
-    let error = client(&fake).head_blob(&context(), &app(), &x()).await.unwrap_err();
+    let error = client(&fake)
+        .head_blob(&context(), &app(), &x())
+        .await
+        .unwrap_err();
     assert!(error.message().contains("without saying where"), "{error}");
     let fake = Fake::start(|_| Reply::new(307).header("Location", "file:///etc/passwd")).await;
-    let error = client(&fake).head_blob(&context(), &app(), &x()).await.unwrap_err();
+    let error = client(&fake)
+        .head_blob(&context(), &app(), &x())
+        .await
+        .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);
 }
 
@@ -127,7 +165,13 @@ async fn content_goes_along_with_a_redirect_that_keeps_the_method() {
     })
     .await;
     let client = fake.client();
-    let upload = client.start_upload(&context(), &app(), x().algorithm()).await.unwrap();
-    client.finish_upload(&context(), &app(), &upload.id, None, blob("x").into(), &x()).await.unwrap();
+    let upload = client
+        .start_upload(&context(), &app(), x().algorithm())
+        .await
+        .unwrap();
+    client
+        .finish_upload(&context(), &app(), &upload.id, None, blob("x").into(), &x())
+        .await
+        .unwrap();
     assert_eq!(fake.lines()[2], "PUT /moved?a=b");
 }

@@ -9,7 +9,8 @@ use portolan_client::{Client, Retry, Scheme, Settings};
 use portolan_model::Digest;
 use portolan_model::fixtures::{blob, image, tag};
 use portolan_registry::{
-    Body, Deleter, Deletion, Kind, Precondition, PutManifest, Reader, Result, TagUpdate, UploadId, Writer,
+    Body, Deleter, Deletion, Kind, Precondition, PutManifest, Reader, Result, TagUpdate, UploadId,
+    Writer,
 };
 use tokio::net::TcpListener;
 
@@ -18,7 +19,14 @@ use crate::harness::{Listener, app, context, read_blob, read_manifest};
 
 fn listened(settings: Settings) -> (Client, Arc<Listener>) {
     let listener = Arc::new(Listener::default());
-    (Client::new(Settings { observer: listener.clone(), ..settings }).unwrap(), listener)
+    (
+        Client::new(Settings {
+            observer: listener.clone(),
+            ..settings
+        })
+        .unwrap(),
+        listener,
+    )
 }
 
 fn x() -> Digest {
@@ -28,7 +36,14 @@ fn x() -> Digest {
 /// Answers `reply` so many times, and then with a blob.
 async fn after(times: usize, reply: Reply) -> Fake {
     let count = Counter::default();
-    Fake::start(move |_| if count.next() < times { reply.clone() } else { Reply::new(200).body(blob("x")) }).await
+    Fake::start(move |_| {
+        if count.next() < times {
+            reply.clone()
+        } else {
+            Reply::new(200).body(blob("x"))
+        }
+    })
+    .await
 }
 
 #[tokio::test]
@@ -36,7 +51,11 @@ async fn what_may_pass_is_tried_again() {
     for status in [408, 429, 500, 502, 503, 504] {
         let fake = after(2, Reply::new(status)).await;
         let (client, listener) = listened(fake.settings());
-        assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"), "{status}");
+        assert_eq!(
+            read_blob(&client, &x()).await.unwrap(),
+            blob("x"),
+            "{status}"
+        );
         assert_eq!(listener.retried(), 2);
     }
     let fake = after(2, Reply::hang_up()).await;
@@ -58,14 +77,20 @@ async fn the_last_attempt_says_what_was_said() {
     let fake = after(9, Reply::error(503, "UNAVAILABLE")).await;
     let error = read_blob(&fake.client(), &x()).await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
-    assert_eq!(error.message(), format!("{} says UNAVAILABLE: said so", fake.host()));
+    assert_eq!(
+        error.message(),
+        format!("{} says UNAVAILABLE: said so", fake.host())
+    );
     assert_eq!(fake.asked().len(), 5);
 
     let reply = Reply::error(429, "TOOMANYREQUESTS").header("ratelimit-limit", "100;w=21600");
     let fake = after(9, reply).await;
     let error = read_blob(&fake.client(), &x()).await.unwrap_err();
     assert_eq!(*error.kind(), Kind::TooManyRequests { retry_after: 0 });
-    assert!(error.message().ends_with("(its limit is 100;w=21600)"), "{error}");
+    assert!(
+        error.message().ends_with("(its limit is 100;w=21600)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -81,19 +106,40 @@ async fn a_wait_that_is_too_long_is_an_error_at_once() {
     let fake = after(1, Reply::new(503).header("Retry-After", 3600)).await;
     let (client, listener) = listened(fake.settings());
     let error = read_blob(&client, &x()).await.unwrap_err();
-    assert!(error.message().contains("wants to be left alone for 3600 seconds"), "{error}");
+    assert!(
+        error
+            .message()
+            .contains("wants to be left alone for 3600 seconds"),
+        "{error}"
+    );
     assert_eq!(listener.retried(), 0);
 }
 
 #[tokio::test]
 async fn nobody_there_is_said_with_the_cause() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let retry = Retry { first_wait: Duration::from_millis(1), ..Retry::default() };
-    let settings = Settings { scheme: Scheme::Http, retry, ..Settings::new(free.to_string()) };
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let retry = Retry {
+        first_wait: Duration::from_millis(1),
+        ..Retry::default()
+    };
+    let settings = Settings {
+        scheme: Scheme::Http,
+        retry,
+        ..Settings::new(free.to_string())
+    };
     let (client, listener) = listened(settings);
     let error = client.ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
-    assert!(error.message().starts_with(&format!("{free} cannot be reached: ")), "{error}");
+    assert!(
+        error
+            .message()
+            .starts_with(&format!("{free} cannot be reached: ")),
+        "{error}"
+    );
     assert!(error.message().contains("Connection refused"), "{error}");
     assert_eq!(listener.retried(), 4);
 }
@@ -101,24 +147,45 @@ async fn nobody_there_is_said_with_the_cause() {
 #[tokio::test]
 async fn silence_has_an_end() {
     let fake = Fake::start(|_| Reply::silence()).await;
-    let retry = Retry { attempts: 1, ..Retry::default() };
-    let settings = Settings { idle_timeout: Duration::from_millis(100), retry, ..fake.settings() };
+    let retry = Retry {
+        attempts: 1,
+        ..Retry::default()
+    };
+    let settings = Settings {
+        idle_timeout: Duration::from_millis(100),
+        retry,
+        ..fake.settings()
+    };
     let error = Client::new(settings).unwrap().ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
-    assert_eq!(error.message(), format!("{} has said nothing for 0.1 seconds", fake.host()));
+    assert_eq!(
+        error.message(),
+        format!("{} has said nothing for 0.1 seconds", fake.host())
+    );
 }
 
 #[tokio::test]
 async fn a_source_that_is_slow_is_no_silence_of_the_registry() {
-    let fake = Fake::start(|_| Reply::new(202).header("Location", "/session").header("Range", "0-2")).await;
-    let settings = Settings { idle_timeout: Duration::from_millis(100), ..fake.settings() };
+    let fake = Fake::start(|_| {
+        Reply::new(202)
+            .header("Location", "/session")
+            .header("Range", "0-2")
+    })
+    .await;
+    let settings = Settings {
+        idle_timeout: Duration::from_millis(100),
+        ..fake.settings()
+    };
     let pieces = stream::unfold(0, |count| async move {
         tokio::time::sleep(Duration::from_millis(150)).await;
         (count < 3).then(|| (Ok(Bytes::from_static(b"x")), count + 1))
     });
     let id = UploadId::new(format!("team/app {}", fake.url("/session")));
     let client = Client::new(settings).unwrap();
-    let upload = client.write_upload(&context(), &app(), &id, None, Body::stream(pieces)).await.unwrap();
+    let upload = client
+        .write_upload(&context(), &app(), &id, None, Body::stream(pieces))
+        .await
+        .unwrap();
     assert_eq!(upload.offset, 3);
 }
 
@@ -128,9 +195,17 @@ async fn bytes_that_would_be_appended_twice_are_sent_once() {
         let fake = after(1, reply).await;
         let id = UploadId::new(format!("team/app {}", fake.url("/session")));
         let client = fake.client();
-        let error = client.write_upload(&context(), &app(), &id, None, blob("x").into()).await.unwrap_err();
-        assert!(error.is_transient(), "whoever has the content may look where the session stands: {error}");
-        let error = client.finish_upload(&context(), &app(), &id, None, blob("x").into(), &x()).await;
+        let error = client
+            .write_upload(&context(), &app(), &id, None, blob("x").into())
+            .await
+            .unwrap_err();
+        assert!(
+            error.is_transient(),
+            "whoever has the content may look where the session stands: {error}"
+        );
+        let error = client
+            .finish_upload(&context(), &app(), &id, None, blob("x").into(), &x())
+            .await;
         error.expect("the next answer is one of success");
         assert_eq!(fake.asked().len(), 2);
     }
@@ -145,8 +220,14 @@ async fn a_deletion_that_was_heard_is_done() {
     })
     .await;
     let client = fake.client();
-    client.delete_blob(&context(), &app(), &x(), Deletion::Guarded).await.unwrap();
-    let again = client.delete_blob(&context(), &app(), &x(), Deletion::Forced).await.unwrap_err();
+    client
+        .delete_blob(&context(), &app(), &x(), Deletion::Guarded)
+        .await
+        .unwrap();
+    let again = client
+        .delete_blob(&context(), &app(), &x(), Deletion::Forced)
+        .await
+        .unwrap_err();
     assert_eq!(*again.kind(), Kind::BlobUnknown);
     assert!(fake.lines()[2].ends_with("?force=true"));
 }
@@ -157,25 +238,48 @@ async fn a_conditional_push_that_was_heard_is_done() {
         let pushes = Counter::default();
         let fake = Fake::start(move |asked| match asked.method() {
             "GET" => Reply::new(200).header("Portolan-Features", "preconditions"),
-            "HEAD" => Reply::new(200).header("Docker-Content-Digest", &there).header("Content-Type", "a/b").body("x"),
+            "HEAD" => Reply::new(200)
+                .header("Docker-Content-Digest", &there)
+                .header("Content-Type", "a/b")
+                .body("x"),
             _ if pushes.next() == 0 => Reply::hang_up(),
             _ => Reply::error(412, "DENIED"),
         })
         .await;
-        let tags = vec![TagUpdate { tag: tag("v1"), precondition: Precondition::Absent }];
-        let options = PutManifest { tags, ..PutManifest::default() };
-        fake.client().put_manifest(&context(), &app(), image("a").bytes(), options).await.map(drop)
+        let tags = vec![TagUpdate {
+            tag: tag("v1"),
+            precondition: Precondition::Absent,
+        }];
+        let options = PutManifest {
+            tags,
+            ..PutManifest::default()
+        };
+        fake.client()
+            .put_manifest(&context(), &app(), image("a").bytes(), options)
+            .await
+            .map(drop)
     }
-    push(image("a").digest()).await.expect("the tag is where it was to be set to");
-    assert_eq!(*push(image("b").digest()).await.unwrap_err().kind(), Kind::PreconditionFailed);
+    push(image("a").digest())
+        .await
+        .expect("the tag is where it was to be set to");
+    assert_eq!(
+        *push(image("b").digest()).await.unwrap_err().kind(),
+        Kind::PreconditionFailed
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_asked_for_again() {
     let count = Counter::default();
     let fake = Fake::start(move |_| {
-        let reply = Reply::new(200).header("Content-Type", image("a").media_type()).body(image("a").bytes());
-        if count.next() == 0 { reply.cut_after(9) } else { reply }
+        let reply = Reply::new(200)
+            .header("Content-Type", image("a").media_type())
+            .body(image("a").bytes());
+        if count.next() == 0 {
+            reply.cut_after(9)
+        } else {
+            reply
+        }
     })
     .await;
     let (digest, _, bytes) = read_manifest(&fake.client(), "v1").await.unwrap();
@@ -185,5 +289,12 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
 #[tokio::test]
 async fn a_look_may_be_repeated_too() {
     let fake = after(1, Reply::new(503)).await;
-    assert_eq!(fake.client().head_blob(&context(), &app(), &x()).await.unwrap().size, blob("x").len() as u64);
+    assert_eq!(
+        fake.client()
+            .head_blob(&context(), &app(), &x())
+            .await
+            .unwrap()
+            .size,
+        blob("x").len() as u64
+    );
 }

@@ -56,12 +56,21 @@ impl Format for Docker {
     fn read(lists: &Entries, entries: &Entries) -> Result<Held> {
         let path = lists.path.display();
         let listed: Vec<Listed> = serde_json::from_slice(&read_list(lists)?).map_err(|error| {
-            Error::new(Kind::ManifestInvalid, format!("{path}: {LIST_FILE} cannot be read: {error}"))
+            Error::new(
+                Kind::ManifestInvalid,
+                format!("{path}: {LIST_FILE} cannot be read: {error}"),
+            )
         })?;
-        let mut held = Held { index: Index::empty(), contents: HashMap::new(), names: HashMap::new() };
+        let mut held = Held {
+            index: Index::empty(),
+            contents: HashMap::new(),
+            names: HashMap::new(),
+        };
         for listed in &listed {
             let taken = held.take(entries, listed);
-            taken.map_err(|error| error.while_doing(format_args!("{path}: the image of {}", listed.config)))?;
+            taken.map_err(|error| {
+                error.while_doing(format_args!("{path}: the image of {}", listed.config))
+            })?;
         }
         Ok(held)
     }
@@ -74,7 +83,9 @@ impl Format for Docker {
             let mut descriptor = descriptor.clone();
             if let Some(name) = descriptor.annotations.get(CONTAINERD_NAME).cloned() {
                 let tag = tag_of(&name).filter(|tag| self.has(&name, tag));
-                descriptor.annotations.insert(REF_NAME.into(), tag.unwrap_or(&name).to_owned());
+                descriptor
+                    .annotations
+                    .insert(REF_NAME.into(), tag.unwrap_or(&name).to_owned());
             }
             own.add(&descriptor);
         }
@@ -101,36 +112,61 @@ impl Format for Docker {
             if !images.iter().any(|(digest, _)| **digest == entry.digest) {
                 images.push((&entry.digest, Listed::of(&read(&entry.digest)?, names)));
             }
-            let name = entry.annotations.get(CONTAINERD_NAME).cloned().or_else(|| self.whole_name(entry));
-            let image = images.iter_mut().find(|(digest, _)| **digest == entry.digest);
+            let name = entry
+                .annotations
+                .get(CONTAINERD_NAME)
+                .cloned()
+                .or_else(|| self.whole_name(entry));
+            let image = images
+                .iter_mut()
+                .find(|(digest, _)| **digest == entry.digest);
             if let (Some((_, image)), Some(name)) = (image, name) {
                 image.repo_tags.get_or_insert_default().push(name);
             }
         }
         let images: Vec<_> = images.into_iter().map(|(_, image)| image).collect();
         let bytes = serde_json::to_vec(&images);
-        Ok((LIST_FILE, bytes.map_err(|error| Error::internal("writing the list of images", error))?))
+        Ok((
+            LIST_FILE,
+            bytes.map_err(|error| Error::internal("writing the list of images", error))?,
+        ))
     }
 }
 
 impl Docker {
     fn whole_name(&self, entry: &Descriptor) -> Option<String> {
-        Some(format!("{}:{}", self.repository.as_ref()?, entry.annotations.get(REF_NAME)?))
+        Some(format!(
+            "{}:{}",
+            self.repository.as_ref()?,
+            entry.annotations.get(REF_NAME)?
+        ))
     }
 
     /// Whether `name` is that of a tag of the repository, however it is written.
     fn has(&self, name: &str, tag: &str) -> bool {
-        let own = self.repository.as_ref().map(|repository| format!("{repository}:{tag}").parse::<ImageReference>());
+        let own = self
+            .repository
+            .as_ref()
+            .map(|repository| format!("{repository}:{tag}").parse::<ImageReference>());
         matches!((own, name.parse::<ImageReference>()), (Some(Ok(own)), Ok(name)) if own == name)
     }
 }
 
 impl Listed {
     fn of(manifest: &Manifest, names: &HashMap<Digest, String>) -> Self {
-        let name = |digest: &Digest| names.get(digest).cloned().unwrap_or_else(|| blob_name(digest));
+        let name = |digest: &Digest| {
+            names
+                .get(digest)
+                .cloned()
+                .unwrap_or_else(|| blob_name(digest))
+        };
         let (config, layers) = manifest::parts(manifest);
         let config = config.as_ref().map(name).unwrap_or_default();
-        Self { config, repo_tags: None, layers: Some(layers.iter().map(name).collect()) }
+        Self {
+            config,
+            repo_tags: None,
+            layers: Some(layers.iter().map(name).collect()),
+        }
     }
 }
 
@@ -155,7 +191,11 @@ impl Held {
         let (config, diff_ids) = read_config(&config)?;
         let names = listed.layers.as_deref().unwrap_or_default();
         if names.len() != diff_ids.len() {
-            let message = format!("it has {} layers, and its config speaks of {}", names.len(), diff_ids.len());
+            let message = format!(
+                "it has {} layers, and its config speaks of {}",
+                names.len(),
+                diff_ids.len()
+            );
             return Err(Error::new(Kind::ManifestInvalid, message));
         }
         let mut layers = Vec::new();
@@ -165,12 +205,16 @@ impl Held {
             self.hold(&layer.digest, name, content);
             layers.push(layer);
         }
-        let descriptor =
-            Descriptor::new(MediaType::new(MediaType::DOCKER_CONFIG), Digest::sha256(&config), config.len() as u64);
+        let descriptor = Descriptor::new(
+            MediaType::new(MediaType::DOCKER_CONFIG),
+            Digest::sha256(&config),
+            config.len() as u64,
+        );
         self.hold(&descriptor.digest, &listed.config, Content::Bytes(config));
         let bytes = manifest::bytes(&descriptor, &layers)?;
         self.name(&bytes, listed.repo_tags.as_deref().unwrap_or_default());
-        self.contents.insert(Digest::sha256(&bytes), Content::Bytes(bytes));
+        self.contents
+            .insert(Digest::sha256(&bytes), Content::Bytes(bytes));
         Ok(())
     }
 
@@ -182,11 +226,16 @@ impl Held {
     /// Gives the manifest an entry for each whole name, or one without.
     fn name(&mut self, manifest: &Bytes, names: &[String]) {
         let media_type = MediaType::new(MediaType::DOCKER_MANIFEST);
-        let descriptor = Descriptor::new(media_type, Digest::sha256(manifest), manifest.len() as u64);
+        let descriptor =
+            Descriptor::new(media_type, Digest::sha256(manifest), manifest.len() as u64);
         for name in names {
             let mut named = descriptor.clone();
-            named.annotations.insert(CONTAINERD_NAME.into(), name.clone());
-            named.annotations.extend(tag_of(name).map(|tag| (REF_NAME.into(), tag.to_owned())));
+            named
+                .annotations
+                .insert(CONTAINERD_NAME.into(), name.clone());
+            named
+                .annotations
+                .extend(tag_of(name).map(|tag| (REF_NAME.into(), tag.to_owned())));
             self.index.add(&named);
         }
         if names.is_empty() && self.index.find(&descriptor.digest).is_none() {
@@ -196,23 +245,43 @@ impl Held {
 }
 
 fn tag_of(name: &str) -> Option<&str> {
-    name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))
+    name.rsplit_once(':')
+        .map(|(_, tag)| tag)
+        .filter(|tag| !tag.contains('/'))
 }
 
 fn find(entries: &Entries, name: &str) -> Result<Content> {
-    let missing = || Error::new(Kind::ContentMissing, format!("the archive has no file {name}; save the image again"));
+    let missing = || {
+        Error::new(
+            Kind::ContentMissing,
+            format!("the archive has no file {name}; save the image again"),
+        )
+    };
     entries.find(name).ok_or_else(missing)
 }
 
 /// A config, and the digests of the uncompressed layers that it knows.
 fn read_config(content: &Content) -> Result<(Bytes, Vec<Digest>)> {
-    let invalid = |reason: String| Error::new(Kind::ManifestInvalid, format!("its config cannot be read: {reason}"));
-    let bytes = content.read(MAX_CONFIG_BYTES).map_err(|error| error.while_doing("its config"))?;
+    let invalid = |reason: String| {
+        Error::new(
+            Kind::ManifestInvalid,
+            format!("its config cannot be read: {reason}"),
+        )
+    };
+    let bytes = content
+        .read(MAX_CONFIG_BYTES)
+        .map_err(|error| error.while_doing("its config"))?;
     let config = Json::parse(&bytes).map_err(|error| invalid(error.to_string()))?;
-    let diff_ids = config.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")).and_then(Json::as_array);
+    let diff_ids = config
+        .get("rootfs")
+        .and_then(|rootfs| rootfs.get("diff_ids"))
+        .and_then(Json::as_array);
     let diff_ids = diff_ids.unwrap_or_default().iter().map(|diff_id| {
-        let text = diff_id.as_str().ok_or_else(|| invalid("a diff_id is no string".into()))?;
-        text.parse().map_err(|error| invalid(format!("{text:?} is no diff_id: {error}")))
+        let text = diff_id
+            .as_str()
+            .ok_or_else(|| invalid("a diff_id is no string".into()))?;
+        text.parse()
+            .map_err(|error| invalid(format!("{text:?} is no diff_id: {error}")))
     });
     Ok((bytes, diff_ids.collect::<Result<_>>()?))
 }
@@ -229,11 +298,18 @@ fn describe_layer(name: &str, content: &Content, diff_id: Digest) -> Result<Desc
         return Err(Error::new(Kind::Unsupported, message));
     }
     let (media_type, digest) = if beginning.starts_with(b"\x1f\x8b") {
-        (MediaType::DOCKER_LAYER_GZIP, blob_digest(name).map_or_else(|| hash(content), Ok)?)
+        (
+            MediaType::DOCKER_LAYER_GZIP,
+            blob_digest(name).map_or_else(|| hash(content), Ok)?,
+        )
     } else {
         (manifest::PLAIN_LAYER, diff_id)
     };
-    Ok(Descriptor::new(MediaType::new(media_type), digest, content.size()))
+    Ok(Descriptor::new(
+        MediaType::new(media_type),
+        digest,
+        content.size(),
+    ))
 }
 
 fn hash(content: &Content) -> Result<Digest> {

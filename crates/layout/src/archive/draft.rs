@@ -18,7 +18,10 @@ use super::oci::blob_name;
 use super::tar::{Tail, Tar};
 use super::{Format, Held};
 use crate::content::Content;
-use crate::files::{Stamp, above, failed, followed, is_absence, keep_permissions, make_folder, sync_folder, temporary};
+use crate::files::{
+    Stamp, above, failed, followed, is_absence, keep_permissions, make_folder, sync_folder,
+    temporary,
+};
 use crate::incoming::Incoming;
 use crate::index::Index;
 use crate::sessions::Sessions;
@@ -83,7 +86,9 @@ impl<F: Format> Draft<F> {
     /// When it cannot be written, or somebody else has changed the target meanwhile. That stays as it
     /// is then, and what was written is gone.
     pub(crate) fn finish(&self) -> Result<()> {
-        let Some(temporary) = lock(&self.temporary).take() else { return Err(self.is_finished()) };
+        let Some(temporary) = lock(&self.temporary).take() else {
+            return Err(self.is_finished());
+        };
         self.finished.store(true, Ordering::Relaxed);
         let mut tail = self.tar.blocking_tail();
         self.write_list(&mut tail)?;
@@ -95,23 +100,37 @@ impl<F: Format> Draft<F> {
             );
             return Err(Error::new(Kind::PreconditionFailed, message));
         }
-        temporary.persist(&self.target).map_err(|error| failed("moving into place", &self.target)(error.error))?;
+        temporary
+            .persist(&self.target)
+            .map_err(|error| failed("moving into place", &self.target)(error.error))?;
         sync_folder(above(&self.target))
     }
 
     fn write_list(&self, tail: &mut Tail) -> Result<()> {
         let index = Arc::clone(&lock(&self.index));
-        let (name, bytes) = self.format.list(&index, &self.names, &|digest| self.manifest(digest))?;
+        let (name, bytes) = self
+            .format
+            .list(&index, &self.names, &|digest| self.manifest(digest))?;
         tail.add(name, &bytes).map(drop)
     }
 
     fn manifest(&self, digest: &Digest) -> Result<Manifest> {
         let content = lock(&self.contents).get(digest).cloned();
-        let missing = || Error::new(Kind::ContentMissing, format!("the manifest {digest} is not there"));
-        let bytes = content.ok_or_else(missing)?.read(MAX_MANIFEST_BYTES as u64)?;
+        let missing = || {
+            Error::new(
+                Kind::ContentMissing,
+                format!("the manifest {digest} is not there"),
+            )
+        };
+        let bytes = content
+            .ok_or_else(missing)?
+            .read(MAX_MANIFEST_BYTES as u64)?;
         let index = Arc::clone(&lock(&self.index));
-        let media_type = index.find(digest).and_then(|descriptor| descriptor.media_type.as_ref());
-        Manifest::parse(bytes, media_type).map_err(|error| Error::manifest_unreadable(media_type, &error))
+        let media_type = index
+            .find(digest)
+            .and_then(|descriptor| descriptor.media_type.as_ref());
+        Manifest::parse(bytes, media_type)
+            .map_err(|error| Error::manifest_unreadable(media_type, &error))
     }
 
     /// Keeps what has come, and is known to be right, as a blob.
@@ -124,7 +143,11 @@ impl<F: Format> Draft<F> {
         let name = blob_name(digest);
         let content = incoming.content();
         let sealed = self.tar.holds(incoming) && Some(digest) == incoming.digest().as_ref();
-        let content = if sealed { content } else { self.part(tail.add_copy(&name, &content)?) };
+        let content = if sealed {
+            content
+        } else {
+            self.part(tail.add_copy(&name, &content)?)
+        };
         lock(&self.contents).insert(digest.clone(), content);
         Ok(())
     }
@@ -134,15 +157,25 @@ impl<F: Format> Draft<F> {
     }
 
     fn part(&self, range: std::ops::Range<u64>) -> Content {
-        Content::Part { file: Arc::clone(self.tar.file()), range }
+        Content::Part {
+            file: Arc::clone(self.tar.file()),
+            range,
+        }
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.finished.load(Ordering::Relaxed) { Err(self.is_finished()) } else { Ok(()) }
+        if self.finished.load(Ordering::Relaxed) {
+            Err(self.is_finished())
+        } else {
+            Ok(())
+        }
     }
 
     fn is_finished(&self) -> Error {
-        let message = format!("the archive {} is finished, nothing can be added to it", self.target.display());
+        let message = format!(
+            "the archive {} is finished, nothing can be added to it",
+            self.target.display()
+        );
         Error::new(Kind::Unsupported, message)
     }
 }
@@ -168,20 +201,35 @@ fn begin<F: Format>(tar: &Tar) -> Result<Held> {
     for (name, bytes) in F::BEGINNING {
         tail.add(name, bytes)?;
     }
-    Ok(Held { index: Index::empty(), contents: HashMap::new(), names: HashMap::new() })
+    Ok(Held {
+        index: Index::empty(),
+        contents: HashMap::new(),
+        names: HashMap::new(),
+    })
 }
 
 /// Copies what the archive at `target` holds, but for its lists, which are written anew.
 fn carry_over<F: Format>(target: &Path, format: &F, tar: &Tar) -> Result<Held> {
     let before = Entries::read(target)?;
     let mut tail = tar.blocking_tail();
-    for (name, range) in before.whole.iter().filter(|(name, _)| !F::LISTS.contains(&name.as_str())) {
-        let whole = Content::Part { file: Arc::clone(before.file()), range: range.clone() };
-        tail.add_raw(&whole).map_err(|error| error.while_doing(format_args!("carrying over {name}")))?;
+    for (name, range) in before
+        .whole
+        .iter()
+        .filter(|(name, _)| !F::LISTS.contains(&name.as_str()))
+    {
+        let whole = Content::Part {
+            file: Arc::clone(before.file()),
+            range: range.clone(),
+        };
+        tail.add_raw(&whole)
+            .map_err(|error| error.while_doing(format_args!("carrying over {name}")))?;
     }
     drop(tail);
     let held = F::read(&before, &Entries::of(Arc::clone(tar.file()), target)?)?;
-    Ok(Held { index: format.carry_over(held.index), ..held })
+    Ok(Held {
+        index: format.carry_over(held.index),
+        ..held
+    })
 }
 
 /// A panic elsewhere leaves what is locked as it was.

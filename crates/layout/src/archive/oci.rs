@@ -24,17 +24,26 @@ impl Format for Oci {
         let path = lists.path.display();
         let read = |name: &str| {
             let missing = || {
-                let message =
-                    format!("{path} is no oci-archive: it has no file {name}; if docker made it, try docker-archive:");
+                let message = format!(
+                    "{path} is no oci-archive: it has no file {name}; if docker made it, try docker-archive:"
+                );
                 Error::new(Kind::RepositoryUnknown, message)
             };
             let list = lists.find(name).ok_or_else(missing)?;
-            list.read(MAX_LIST_BYTES).map_err(|error| error.while_doing(format_args!("{path}, {name}")))
+            list.read(MAX_LIST_BYTES)
+                .map_err(|error| error.while_doing(format_args!("{path}, {name}")))
         };
-        check_version(&read(LAYOUT_FILE)?).map_err(|error| error.while_doing(format!("{path}, {LAYOUT_FILE}")))?;
+        check_version(&read(LAYOUT_FILE)?)
+            .map_err(|error| error.while_doing(format!("{path}, {LAYOUT_FILE}")))?;
         let index = Index::parse(read(INDEX_FILE)?).map_err(|error| error.while_doing(path))?;
-        let blobs = entries.names().filter_map(|name| Some((blob_digest(name)?, entries.find(name)?)));
-        Ok(Held { index, contents: blobs.collect(), names: HashMap::new() })
+        let blobs = entries
+            .names()
+            .filter_map(|name| Some((blob_digest(name)?, entries.find(name)?)));
+        Ok(Held {
+            index,
+            contents: blobs.collect(),
+            names: HashMap::new(),
+        })
     }
 
     fn carry_over(&self, index: Index) -> Index {
@@ -57,7 +66,10 @@ impl Format for Oci {
 
 /// The digest that a name in an archive stands for, if it is a blob's.
 pub(super) fn blob_digest(name: &str) -> Option<Digest> {
-    let (algorithm, encoded) = name.strip_prefix(BLOBS_FOLDER)?.strip_prefix('/')?.split_once('/')?;
+    let (algorithm, encoded) = name
+        .strip_prefix(BLOBS_FOLDER)?
+        .strip_prefix('/')?
+        .split_once('/')?;
     format!("{algorithm}:{encoded}").parse().ok()
 }
 

@@ -31,8 +31,15 @@ impl<F: Format> Sealed<F> {
     /// When it is none of this kind, with what is missing.
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
         let entries = Entries::read(&path)?;
-        let Held { index, contents, .. } = F::read(&entries, &entries)?;
-        Ok(Self { path, index: Arc::new(index), contents, format: PhantomData })
+        let Held {
+            index, contents, ..
+        } = F::read(&entries, &entries)?;
+        Ok(Self {
+            path,
+            index: Arc::new(index),
+            contents,
+            format: PhantomData,
+        })
     }
 
     fn refuse<T>(&self) -> Result<T> {

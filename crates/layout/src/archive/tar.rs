@@ -36,7 +36,13 @@ pub(super) struct Tail {
 impl Tar {
     pub(super) fn new(file: File) -> Self {
         let file = Arc::new(file);
-        Self { tail: Arc::new(Mutex::new(Tail { file: Arc::clone(&file), end: 0 })), file }
+        Self {
+            tail: Arc::new(Mutex::new(Tail {
+                file: Arc::clone(&file),
+                end: 0,
+            })),
+            file,
+        }
     }
 
     /// Waits until nobody else adds anything, on a thread that may wait.
@@ -119,7 +125,10 @@ impl Tail {
     /// Ends the tar and has it survive a power cut.
     pub(super) fn finish(&mut self) -> Result<()> {
         self.write(&END, self.end)?;
-        let ended = self.file.set_len(self.end + END.len() as u64).and_then(|()| self.file.sync_all());
+        let ended = self
+            .file
+            .set_len(self.end + END.len() as u64)
+            .and_then(|()| self.file.sync_all());
         ended.map_err(failed("syncing", "the archive".as_ref()))
     }
 
@@ -139,7 +148,9 @@ impl Tail {
     }
 
     fn write(&self, bytes: &[u8], position: u64) -> Result<()> {
-        self.file.write_all_at(bytes, position).map_err(failed("writing", "the archive".as_ref()))
+        self.file
+            .write_all_at(bytes, position)
+            .map_err(failed("writing", "the archive".as_ref()))
     }
 }
 
@@ -176,16 +187,29 @@ mod tests {
             let mut entry = entry.unwrap();
             let mut content = Vec::new();
             io::Read::read_to_end(&mut entry, &mut content).unwrap();
-            (entry.path().unwrap().to_string_lossy().into_owned(), content)
+            (
+                entry.path().unwrap().to_string_lossy().into_owned(),
+                content,
+            )
         });
         let read: Vec<_> = read.collect();
-        assert_eq!(read, [("short".into(), b"one".to_vec()), (long, vec![7; 513]), ("empty".into(), Vec::new())]);
+        assert_eq!(
+            read,
+            [
+                ("short".into(), b"one".to_vec()),
+                (long, vec![7; 513]),
+                ("empty".into(), Vec::new())
+            ]
+        );
     }
 
     #[test]
     fn a_size_beyond_eight_gibibytes_has_its_place() {
         let size = 20 << 30;
         let header = header("large", size).unwrap();
-        assert_eq!(tar::Header::from_byte_slice(&header).entry_size().unwrap(), size);
+        assert_eq!(
+            tar::Header::from_byte_slice(&header).entry_size().unwrap(),
+            size
+        );
     }
 }

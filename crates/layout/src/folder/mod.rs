@@ -67,7 +67,12 @@ struct Writing {
 
 impl Folder {
     pub(crate) fn new(path: PathBuf, access: Access) -> Self {
-        Self { path, access, index: Mutex::default(), writing: Mutex::default() }
+        Self {
+            path,
+            access,
+            index: Mutex::default(),
+            writing: Mutex::default(),
+        }
     }
 
     /// The layout in a folder, to be read.
@@ -90,14 +95,20 @@ impl Folder {
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.path.join(BLOBS_FOLDER).join(digest.algorithm().as_str()).join(digest.encoded())
+        self.path
+            .join(BLOBS_FOLDER)
+            .join(digest.algorithm().as_str())
+            .join(digest.encoded())
     }
 
     fn check_access(&self) -> Result<()> {
         if self.access == Access::Write {
             return Ok(());
         }
-        Err(Error::new(Kind::Unsupported, format!("{} was opened for reading only", self.called())))
+        Err(Error::new(
+            Kind::Unsupported,
+            format!("{} was opened for reading only", self.called()),
+        ))
     }
 
     /// Locks the layout if that is not done yet.
@@ -111,12 +122,21 @@ impl Folder {
         let lock = FolderLock::acquire(&self.path)?;
         let uploads = Uploads::open(&self.path)?;
         let scratch = uploads.folder().to_owned();
-        let new = Writing { sessions: Sessions::new(uploads), scratch, synced: Mutex::default(), _lock: lock };
+        let new = Writing {
+            sessions: Sessions::new(uploads),
+            scratch,
+            synced: Mutex::default(),
+            _lock: lock,
+        };
         Ok(Arc::clone(writing.insert(Arc::new(new))))
     }
 
     /// The sessions, where there may be one.
-    async fn sessions(self: &Arc<Self>, repository: &RepositoryName, id: &UploadId) -> Result<Arc<Writing>> {
+    async fn sessions(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Arc<Writing>> {
         let (folder, repository, id) = (Arc::clone(self), repository.clone(), id.clone());
         blocking(move || {
             if lock_of(&folder.writing).is_none() && !Uploads::are_in(&folder.path) {
@@ -129,7 +149,10 @@ impl Folder {
 
     /// Makes the folder a layout, if it is none yet.
     fn make_layout(&self, writing: &Writing) -> Result<()> {
-        for (file, bytes) in [(LAYOUT_FILE, Bytes::from(LAYOUT)), (INDEX_FILE, Index::empty().bytes())] {
+        for (file, bytes) in [
+            (LAYOUT_FILE, Bytes::from(LAYOUT)),
+            (INDEX_FILE, Index::empty().bytes()),
+        ] {
             let path = self.path.join(file);
             if !path.exists() {
                 replace(&path, &bytes, &writing.scratch)?;
@@ -157,10 +180,15 @@ impl Folder {
         let mut blobs = Vec::new();
         for algorithm in entries(&self.path.join(BLOBS_FOLDER))? {
             for path in entries(&algorithm)? {
-                let Some(digest) = digest_of(&algorithm, &path) else { continue };
+                let Some(digest) = digest_of(&algorithm, &path) else {
+                    continue;
+                };
                 let metadata = path.metadata().map_err(failed("looking at", &path))?;
                 if metadata.is_file() {
-                    blobs.push(Orphan { digest, size: metadata.len() });
+                    blobs.push(Orphan {
+                        digest,
+                        size: metadata.len(),
+                    });
                 }
             }
         }
@@ -186,12 +214,20 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
         Err(error) => return Err(failed("reading the folder", folder)(error)),
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    paths.collect::<io::Result<_>>().map_err(failed("reading the folder", folder))
+    paths
+        .collect::<io::Result<_>>()
+        .map_err(failed("reading the folder", folder))
 }
 
 /// The digest that a blob's path stands for, if it stands for one.
 fn digest_of(algorithm: &Path, path: &Path) -> Option<Digest> {
-    format!("{}:{}", algorithm.file_name()?.to_str()?, path.file_name()?.to_str()?).parse().ok()
+    format!(
+        "{}:{}",
+        algorithm.file_name()?.to_str()?,
+        path.file_name()?.to_str()?
+    )
+    .parse()
+    .ok()
 }
 
 /// A panic elsewhere leaves what is locked as it was.

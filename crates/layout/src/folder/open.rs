@@ -32,7 +32,10 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     }
     for file in [LAYOUT_FILE, INDEX_FILE] {
         if !folder.join(file).is_file() {
-            return Err(absent(&format!("{} is no OCI layout: it has no file {file}", folder.display())));
+            return Err(absent(&format!(
+                "{} is no OCI layout: it has no file {file}",
+                folder.display()
+            )));
         }
     }
     check_layout_file(&folder.join(LAYOUT_FILE))
@@ -41,12 +44,18 @@ pub(super) fn check(folder: &Path) -> Result<()> {
 /// Makes sure that the text of `oci-layout` is of a version that is known here.
 pub(crate) fn check_version(text: &[u8]) -> Result<()> {
     let invalid = |message: String| Error::new(Kind::Unsupported, message);
-    let layout: Layout = serde_json::from_slice(text)
-        .map_err(|error| invalid(format!("the version of the OCI layout cannot be read: {error}")))?;
+    let layout: Layout = serde_json::from_slice(text).map_err(|error| {
+        invalid(format!(
+            "the version of the OCI layout cannot be read: {error}"
+        ))
+    })?;
     if layout.image_layout_version.starts_with("1.") {
         return Ok(());
     }
-    let message = format!("this OCI layout is of version {:?}, and 1.x is known here", layout.image_layout_version);
+    let message = format!(
+        "this OCI layout is of version {:?}, and 1.x is known here",
+        layout.image_layout_version
+    );
     Err(invalid(message))
 }
 
@@ -60,9 +69,14 @@ pub(super) fn check_for_writing(folder: &Path) -> Result<()> {
     if path.is_file() {
         return check_layout_file(&path);
     }
-    let own = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(OWN_FILES));
+    let own = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(OWN_FILES))
+    };
     let strangers = entries(folder)?;
-    let Some(stranger) = strangers.iter().find(|path| !own(path)) else { return Ok(()) };
+    let Some(stranger) = strangers.iter().find(|path| !own(path)) else {
+        return Ok(());
+    };
     let message = format!(
         "{} is no OCI layout (it has no file {LAYOUT_FILE}) and not empty (it has {}), so nothing is written to it; name an \
          empty or a new folder",

@@ -11,7 +11,9 @@ use portolan_registry::{Body, Error, Kind, PutManifest, Result, Upload, UploadId
 
 use super::{BLOBS_FOLDER, Folder, INDEX_FILE, digest_of, entries, lock_of};
 use crate::content::Content;
-use crate::files::{Stamp, TEMPORARY, above, blocking, failed, is_absence, remove, replace, sync_folder, temporary};
+use crate::files::{
+    Stamp, TEMPORARY, above, blocking, failed, is_absence, remove, replace, sync_folder, temporary,
+};
 use crate::incoming::Incoming;
 use crate::index::{Index, MAX_LIST_BYTES, REF_NAME};
 use crate::storage::Storage;
@@ -49,7 +51,11 @@ impl Storage for Arc<Folder> {
     fn replace_index(&self, index: Index) -> Result<()> {
         let writing = self.writing()?;
         self.make_layout(&writing)?;
-        let stamp = replace(&self.path.join(INDEX_FILE), &index.bytes(), &writing.scratch)?;
+        let stamp = replace(
+            &self.path.join(INDEX_FILE),
+            &index.bytes(),
+            &writing.scratch,
+        )?;
         *lock_of(&self.index) = Some((Some(stamp), Arc::new(index)));
         Ok(())
     }
@@ -73,7 +79,10 @@ impl Storage for Arc<Folder> {
 
     fn holds_anything(&self) -> Result<bool> {
         for algorithm in entries(&self.path.join(BLOBS_FOLDER))? {
-            if entries(&algorithm)?.iter().any(|path| digest_of(&algorithm, path).is_some()) {
+            if entries(&algorithm)?
+                .iter()
+                .any(|path| digest_of(&algorithm, path).is_some())
+            {
                 return Ok(true);
             }
         }
@@ -98,7 +107,11 @@ impl Storage for Arc<Folder> {
         let _writing = self.writing()?;
         let path = self.blob_path(digest);
         remove(&path)?;
-        if above(&path).is_dir() { sync_folder(above(&path)) } else { Ok(()) }
+        if above(&path).is_dir() {
+            sync_folder(above(&path))
+        } else {
+            Ok(())
+        }
     }
 
     fn link(&self, digest: &Digest, from: &Self) -> Result<bool> {
@@ -124,9 +137,13 @@ impl Storage for Arc<Folder> {
             temporary(&writing.scratch, TEMPORARY)
         });
         let (file, path) = temporary.await?.into_parts();
-        let (incoming, received) = Incoming::new(Arc::new(file), 0, digest.algorithm()).take(body).await;
+        let (incoming, received) = Incoming::new(Arc::new(file), 0, digest.algorithm())
+            .take(body)
+            .await;
         received?;
-        let Some(incoming) = incoming else { return Err(Error::new(Kind::Internal, "an upload was lost")) };
+        let Some(incoming) = incoming else {
+            return Err(Error::new(Kind::Internal, "an upload was lost"));
+        };
         let (folder, digest) = (Arc::clone(self), digest.clone());
         blocking(move || {
             incoming.verify(&digest)?;
@@ -142,7 +159,11 @@ impl Storage for Arc<Folder> {
     }
 
     async fn upload_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
-        self.sessions(repository, id).await?.sessions.status(repository, id).await
+        self.sessions(repository, id)
+            .await?
+            .sessions
+            .status(repository, id)
+            .await
     }
 
     async fn write_upload(
@@ -152,7 +173,11 @@ impl Storage for Arc<Folder> {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        self.sessions(repository, id).await?.sessions.write(repository, id, offset, body).await
+        self.sessions(repository, id)
+            .await?
+            .sessions
+            .write(repository, id, offset, body)
+            .await
     }
 
     async fn finish_upload(
@@ -164,17 +189,28 @@ impl Storage for Arc<Folder> {
         digest: &Digest,
     ) -> Result<()> {
         let writing = self.sessions(repository, id).await?;
-        let incoming = writing.sessions.finish(repository, id, offset, body, digest).await?;
+        let incoming = writing
+            .sessions
+            .finish(repository, id, offset, body, digest)
+            .await?;
         let path = writing.scratch.join(id.as_str());
         let (folder, digest) = (Arc::clone(self), digest.clone());
         blocking(move || {
             let kept = folder.keep(&incoming, &digest, &path);
-            if kept.is_err() { remove(&path).and(kept) } else { kept }
+            if kept.is_err() {
+                remove(&path).and(kept)
+            } else {
+                kept
+            }
         })
         .await
     }
 
     async fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<()> {
-        self.sessions(repository, id).await?.sessions.cancel(repository, id).await
+        self.sessions(repository, id)
+            .await?
+            .sessions
+            .cancel(repository, id)
+            .await
     }
 }

@@ -24,12 +24,20 @@ pub struct Tree {
 
 impl Tree {
     pub(crate) fn new(root: PathBuf, access: Access) -> Self {
-        Self { root, access, known: Mutex::default() }
+        Self {
+            root,
+            access,
+            known: Mutex::default(),
+        }
     }
 
     fn layout(&self, repository: &RepositoryName, path: PathBuf) -> Arc<Layout<Arc<Folder>>> {
         let new = || Arc::new(Layout::new(Arc::new(Folder::new(path, self.access))));
-        Arc::clone(lock_of(&self.known).entry(repository.clone()).or_insert_with(new))
+        Arc::clone(
+            lock_of(&self.known)
+                .entry(repository.clone())
+                .or_insert_with(new),
+        )
     }
 
     /// Refuses a name whose folder would be one of those that another layout has for itself.
@@ -42,7 +50,10 @@ impl Tree {
             }
             above.push(part);
         }
-        let below = OWN.iter().map(|own| above.join(own)).find(|below| is_layout(below));
+        let below = OWN
+            .iter()
+            .map(|own| above.join(own))
+            .find(|below| is_layout(below));
         below.map_or(Ok(()), |below| Err(in_the_way(repository, &below)))
     }
 
@@ -55,11 +66,17 @@ impl Tree {
             found.push(repository);
         }
         for path in entries(folder)? {
-            let Some(part) = path.file_name().and_then(|part| part.to_str()) else { continue };
+            let Some(part) = path.file_name().and_then(|part| part.to_str()) else {
+                continue;
+            };
             // A link could lead back to where it lies.
             let is_folder = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
             if is_folder && !part.starts_with('.') && !(layout && part == BLOBS_FOLDER) {
-                let name = if name.is_empty() { part.to_owned() } else { format!("{name}/{part}") };
+                let name = if name.is_empty() {
+                    part.to_owned()
+                } else {
+                    format!("{name}/{part}")
+                };
                 self.list_below(&path, &name, found)?;
             }
         }

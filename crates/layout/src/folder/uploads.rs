@@ -33,7 +33,9 @@ impl Uploads {
         make_folder(&folder)?;
         for entry in fs::read_dir(&folder).map_err(failed("reading the folder", &folder))? {
             let path = entry.map_err(failed("reading the folder", &folder))?.path();
-            let temporary = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+            let temporary = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
             if temporary || is_abandoned(&path) {
                 remove(&path)?;
             }
@@ -55,14 +57,20 @@ impl Uploads {
     }
 
     fn open_file(&self, id: &UploadId, new: bool) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(new).mode(0o666).open(self.path(id))
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(new)
+            .mode(0o666)
+            .open(self.path(id))
     }
 }
 
 #[async_trait]
 impl SessionFiles for Uploads {
     fn create(&self, id: &UploadId) -> Result<File> {
-        self.open_file(id, true).map_err(failed("making the upload", &self.path(id)))
+        self.open_file(id, true)
+            .map_err(failed("making the upload", &self.path(id)))
     }
 
     fn recall(&self, id: &UploadId) -> Result<Option<File>> {
@@ -72,7 +80,10 @@ impl SessionFiles for Uploads {
         match self.open_file(id, false) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::internal(format!("opening the upload {}", self.path(id).display()), error)),
+            Err(error) => Err(Error::internal(
+                format!("opening the upload {}", self.path(id).display()),
+                error,
+            )),
         }
     }
 
@@ -94,8 +105,12 @@ impl Drop for Uploads {
 
 /// Whether a session has stood still for too long. A clock that was set back says no.
 fn is_abandoned(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    modified.and_then(|modified| modified.elapsed().ok()).is_some_and(|idle| idle > LONGEST_PAUSE)
+    let modified = fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok();
+    modified
+        .and_then(|modified| modified.elapsed().ok())
+        .is_some_and(|idle| idle > LONGEST_PAUSE)
 }
 
 /// Whether an id is one that [`UploadId::random`] gives out, and no path.

@@ -25,10 +25,22 @@ impl Entry {
 
     /// An entry that says what `descriptor` says of type, digest and size, and its annotations.
     pub(super) fn new(descriptor: &Descriptor) -> Self {
-        let mut entry = Self { raw: Json::Object(Vec::new()), descriptor: Some(descriptor.clone()) };
-        entry.write("mediaType", descriptor.media_type.as_ref().map(|media_type| text(media_type.as_str())));
+        let mut entry = Self {
+            raw: Json::Object(Vec::new()),
+            descriptor: Some(descriptor.clone()),
+        };
+        entry.write(
+            "mediaType",
+            descriptor
+                .media_type
+                .as_ref()
+                .map(|media_type| text(media_type.as_str())),
+        );
         entry.write("digest", Some(text(descriptor.digest.as_str())));
-        entry.write("size", descriptor.size.map(|size| Json::Number(size.into())));
+        entry.write(
+            "size",
+            descriptor.size.map(|size| Json::Number(size.into())),
+        );
         entry.describe(descriptor);
         for (key, value) in &descriptor.annotations {
             entry.annotate(key, Some(value));
@@ -45,25 +57,49 @@ impl Entry {
     }
 
     pub(super) fn is_of(&self, digest: &Digest) -> bool {
-        self.descriptor.as_ref().is_some_and(|descriptor| descriptor.digest == *digest)
+        self.descriptor
+            .as_ref()
+            .is_some_and(|descriptor| descriptor.digest == *digest)
     }
 
     pub(super) fn name(&self) -> Option<&str> {
-        self.descriptor.as_ref()?.annotations.get(REF_NAME).map(String::as_str)
+        self.descriptor
+            .as_ref()?
+            .annotations
+            .get(REF_NAME)
+            .map(String::as_str)
     }
 
     /// Whether it says nothing but type, digest and size, so that nothing is lost with it.
     pub(super) fn is_bare(&self) -> bool {
         const BARE: [&str; 4] = ["mediaType", "digest", "size", "artifactType"];
-        self.raw.as_object().is_some_and(|members| members.iter().all(|(key, _)| BARE.contains(&key.as_str())))
+        self.raw
+            .as_object()
+            .is_some_and(|members| members.iter().all(|(key, _)| BARE.contains(&key.as_str())))
     }
 
     pub(super) fn describe(&mut self, described: &Descriptor) {
-        let Some(descriptor) = &mut self.descriptor else { return };
+        let Some(descriptor) = &mut self.descriptor else {
+            return;
+        };
         descriptor.media_type.clone_from(&described.media_type);
-        descriptor.artifact_type.clone_from(&described.artifact_type);
-        self.write("mediaType", described.media_type.as_ref().map(|media_type| text(media_type.as_str())));
-        self.write("artifactType", described.artifact_type.as_ref().map(|media_type| text(media_type.as_str())));
+        descriptor
+            .artifact_type
+            .clone_from(&described.artifact_type);
+        self.write(
+            "mediaType",
+            described
+                .media_type
+                .as_ref()
+                .map(|media_type| text(media_type.as_str())),
+        );
+        self.write(
+            "artifactType",
+            described
+                .artifact_type
+                .as_ref()
+                .map(|media_type| text(media_type.as_str())),
+        );
     }
 
     pub(super) fn set_name(&mut self, name: &str) {
@@ -83,7 +119,11 @@ impl Entry {
                 None => drop(descriptor.annotations.remove(key)),
             }
         }
-        let annotations = self.raw.get(ANNOTATIONS).and_then(Json::as_object).unwrap_or_default();
+        let annotations = self
+            .raw
+            .get(ANNOTATIONS)
+            .and_then(Json::as_object)
+            .unwrap_or_default();
         let mut annotations = annotations.to_vec();
         set(&mut annotations, key, value.map(text));
         let annotations = (!annotations.is_empty()).then_some(Json::Object(annotations));
@@ -103,7 +143,9 @@ fn text(text: &str) -> Json {
 
 /// Gives a member another value in its place, adds it, or takes it out.
 fn set(members: &mut Vec<(String, Json)>, key: &str, value: Option<Json>) {
-    let Some(value) = value else { return members.retain(|(name, _)| name != key) };
+    let Some(value) = value else {
+        return members.retain(|(name, _)| name != key);
+    };
     match members.iter_mut().rev().find(|(name, _)| name == key) {
         Some((_, member)) => *member = value,
         None => members.push((key.into(), value)),

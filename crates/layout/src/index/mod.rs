@@ -34,7 +34,10 @@ impl Index {
             ("mediaType", Json::String(MediaType::OCI_INDEX.into())),
             (MANIFESTS, Json::Null),
         ];
-        Self { members: members.map(|(key, value)| (key.to_owned(), value)).into(), entries: Vec::new() }
+        Self {
+            members: members.map(|(key, value)| (key.to_owned(), value)).into(),
+            entries: Vec::new(),
+        }
     }
 
     /// Reads the document.
@@ -44,26 +47,57 @@ impl Index {
     pub(crate) fn parse(bytes: Bytes) -> Result<Self> {
         let media_type = MediaType::new(MediaType::OCI_INDEX);
         let invalid = |reason: &dyn std::fmt::Display| {
-            Error::new(Kind::ManifestInvalid, format!("index.json cannot be read: {reason}"))
+            Error::new(
+                Kind::ManifestInvalid,
+                format!("index.json cannot be read: {reason}"),
+            )
         };
-        let manifest = Manifest::parse(bytes, Some(&media_type)).map_err(|error| invalid(&error))?;
+        let manifest =
+            Manifest::parse(bytes, Some(&media_type)).map_err(|error| invalid(&error))?;
         let raw = match manifest.document().get(MANIFESTS) {
             None | Some(Json::Null) => &[],
             Some(Json::Array(items)) => items.as_slice(),
-            Some(other) => return Err(invalid(&format_args!("manifests must be a list, it is {}", other.kind()))),
+            Some(other) => {
+                return Err(invalid(&format_args!(
+                    "manifests must be a list, it is {}",
+                    other.kind()
+                )));
+            }
         };
         let mut descriptors = descriptors(&manifest);
-        let entry = |(position, raw): (usize, &Json)| Entry::read(raw.clone(), descriptors.remove(&position));
+        let entry = |(position, raw): (usize, &Json)| {
+            Entry::read(raw.clone(), descriptors.remove(&position))
+        };
         let entries = raw.iter().enumerate().map(entry).collect();
-        Ok(Self { members: members(&manifest), entries })
+        Ok(Self {
+            members: members(&manifest),
+            entries,
+        })
     }
 
     /// The document as it is to be written.
     pub(crate) fn bytes(&self) -> Bytes {
-        let entries = || Json::Array(self.entries.iter().map(|entry| entry.raw().clone()).collect());
-        let member =
-            |(key, value): &(String, Json)| (key.clone(), if key == MANIFESTS { entries() } else { value.clone() });
-        Json::Object(self.members.iter().map(member).collect()).to_string().into()
+        let entries = || {
+            Json::Array(
+                self.entries
+                    .iter()
+                    .map(|entry| entry.raw().clone())
+                    .collect(),
+            )
+        };
+        let member = |(key, value): &(String, Json)| {
+            (
+                key.clone(),
+                if key == MANIFESTS {
+                    entries()
+                } else {
+                    value.clone()
+                },
+            )
+        };
+        Json::Object(self.members.iter().map(member).collect())
+            .to_string()
+            .into()
     }
 
     /// What can be read of each entry, in the order of the document.
@@ -73,7 +107,8 @@ impl Index {
 
     /// The descriptor of a manifest, if it has an entry.
     pub(crate) fn find(&self, digest: &Digest) -> Option<&Descriptor> {
-        self.descriptors().find(|descriptor| descriptor.digest == *digest)
+        self.descriptors()
+            .find(|descriptor| descriptor.digest == *digest)
     }
 
     /// The descriptor that is called `name`.
@@ -81,9 +116,18 @@ impl Index {
     /// # Errors
     /// [`Kind::Unsupported`] when several manifests are called so: each may be the one that is meant.
     pub(crate) fn named(&self, name: &str) -> Result<Option<&Descriptor>> {
-        let mut named = self.entries.iter().filter(|entry| entry.name() == Some(name)).filter_map(Entry::descriptor);
-        let Some(first) = named.next() else { return Ok(None) };
-        let others: BTreeSet<_> = named.map(|other| &other.digest).filter(|digest| **digest != first.digest).collect();
+        let mut named = self
+            .entries
+            .iter()
+            .filter(|entry| entry.name() == Some(name))
+            .filter_map(Entry::descriptor);
+        let Some(first) = named.next() else {
+            return Ok(None);
+        };
+        let others: BTreeSet<_> = named
+            .map(|other| &other.digest)
+            .filter(|digest| **digest != first.digest)
+            .collect();
         if others.is_empty() {
             return Ok(Some(first));
         }
@@ -98,17 +142,26 @@ impl Index {
 
     /// The names that are tags.
     pub(crate) fn tags(&self) -> BTreeSet<Tag> {
-        self.entries.iter().filter_map(|entry| entry.name()?.parse().ok()).collect()
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.name()?.parse().ok())
+            .collect()
     }
 
     /// Whether a manifest has an entry that says nothing but what it is.
     pub(crate) fn has_bare(&self, digest: &Digest) -> bool {
-        self.entries.iter().any(|entry| entry.is_of(digest) && entry.is_bare())
+        self.entries
+            .iter()
+            .any(|entry| entry.is_of(digest) && entry.is_bare())
     }
 
     /// Says in each entry of a manifest what type it has.
     pub(crate) fn describe(&mut self, descriptor: &Descriptor) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.is_of(&descriptor.digest)) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.is_of(&descriptor.digest))
+        {
             entry.describe(descriptor);
         }
     }
@@ -116,12 +169,19 @@ impl Index {
     /// Gives a manifest the name, which no other has then. Whatever had it keeps an entry.
     pub(crate) fn name(&mut self, name: &str, descriptor: &Descriptor) {
         let is_named = |entry: &Entry| entry.name() == Some(name);
-        if self.entries.iter().any(|entry| entry.is_of(&descriptor.digest) && is_named(entry)) {
+        if self
+            .entries
+            .iter()
+            .any(|entry| entry.is_of(&descriptor.digest) && is_named(entry))
+        {
             self.take_name(name, Some(&descriptor.digest));
             return;
         }
         self.take_name(name, None);
-        let bare = self.entries.iter_mut().find(|entry| entry.is_of(&descriptor.digest) && entry.is_bare());
+        let bare = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.is_of(&descriptor.digest) && entry.is_bare());
         if let Some(entry) = bare {
             entry.set_name(name);
             return;
@@ -161,20 +221,32 @@ impl Index {
 
     /// Removes the entries of a manifest that say nothing but what it is.
     pub(crate) fn remove_bare(&mut self, digest: &Digest) {
-        self.entries.retain(|entry| !(entry.is_of(digest) && entry.is_bare()));
+        self.entries
+            .retain(|entry| !(entry.is_of(digest) && entry.is_bare()));
     }
 
     fn has_another(&self, position: usize) -> bool {
-        let Some(digest) = self.entries.get(position).and_then(Entry::descriptor).map(|own| &own.digest) else {
+        let Some(digest) = self
+            .entries
+            .get(position)
+            .and_then(Entry::descriptor)
+            .map(|own| &own.digest)
+        else {
             return false;
         };
-        self.entries.iter().enumerate().any(|(other, entry)| other != position && entry.is_of(digest))
+        self.entries
+            .iter()
+            .enumerate()
+            .any(|(other, entry)| other != position && entry.is_of(digest))
     }
 }
 
 /// What can be read of each item of `manifests`, by its position.
 fn descriptors(manifest: &Manifest) -> HashMap<usize, Descriptor> {
-    let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+    let children = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
     let placed = children.filter_map(|child| {
         let position = child.pointer.strip_prefix("/manifests/")?.parse().ok()?;
         Some((position, child.descriptor.clone()))

@@ -22,7 +22,10 @@ fn descriptor(name: &str) -> Descriptor {
 /// Each entry by the name of its image, with its own name if it has one.
 fn entries(index: &Index, images: &[&str]) -> Vec<String> {
     let name = |descriptor: &Descriptor| {
-        let image = images.iter().find(|image| image_digest(image) == descriptor.digest).unwrap();
+        let image = images
+            .iter()
+            .find(|image| image_digest(image) == descriptor.digest)
+            .unwrap();
         let name = descriptor.annotations.get(REF_NAME);
         name.map_or_else(|| (*image).to_owned(), |name| format!("{image}={name}"))
     };
@@ -48,15 +51,23 @@ fn a_change_leaves_the_rest_as_it_was() {
     let added = format!(
         r#"7,{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":{size},"annotations":{{"org.opencontainers.image.ref.name":"v2"}}}}]"#
     );
-    let expected = FOREIGN.replace(r#""org.opencontainers.image.ref.name":"v1","#, "").replace("7]", &added);
+    let expected = FOREIGN
+        .replace(r#""org.opencontainers.image.ref.name":"v1","#, "")
+        .replace("7]", &added);
     assert_eq!(text(&index), expected);
 }
 
 #[test]
 fn a_list_may_be_absent_or_null() {
     for (before, after) in [
-        (r#"{"schemaVersion":2}"#, r#"{"schemaVersion":2,"manifests":[]}"#),
-        (r#"{"manifests":null,"schemaVersion":2}"#, r#"{"manifests":[],"schemaVersion":2}"#),
+        (
+            r#"{"schemaVersion":2}"#,
+            r#"{"schemaVersion":2,"manifests":[]}"#,
+        ),
+        (
+            r#"{"manifests":null,"schemaVersion":2}"#,
+            r#"{"manifests":[],"schemaVersion":2}"#,
+        ),
     ] {
         assert_eq!(text(&Index::parse(before.into()).unwrap()), after);
     }
@@ -64,12 +75,16 @@ fn a_list_may_be_absent_or_null() {
 
 #[test]
 fn what_is_no_index_is_refused() {
-    for (bytes, reason) in [("{", "not a JSON document"), ("[]", "an array"), (r#"{"manifests":{}}"#, "must be a list")]
-    {
+    for (bytes, reason) in [
+        ("{", "not a JSON document"),
+        ("[]", "an array"),
+        (r#"{"manifests":{}}"#, "must be a list"),
+    ] {
         let error = Index::parse(bytes.into()).unwrap_err();
         assert_eq!(error.kind(), &Kind::ManifestInvalid);
         assert!(
-            error.message().starts_with("index.json cannot be read") && error.message().contains(reason),
+            error.message().starts_with("index.json cannot be read")
+                && error.message().contains(reason),
             "{error}"
         );
     }
@@ -83,7 +98,10 @@ fn a_manifest_may_have_several_names() {
     index.name("v2", &descriptor("a"));
     index.name("v1", &descriptor("a"));
     assert_eq!(entries(&index, &["a"]), ["a=v1", "a=v2"]);
-    assert_eq!(index.tags(), ["v1", "v2"].map(|tag| tag.parse().unwrap()).into());
+    assert_eq!(
+        index.tags(),
+        ["v1", "v2"].map(|tag| tag.parse().unwrap()).into()
+    );
 }
 
 #[test]
@@ -105,7 +123,14 @@ fn names_that_are_no_tags_are_names() {
     let mut index = Index::empty();
     index.name("docker.io/library/x:1", &descriptor("a"));
     index.name("latest", &descriptor("b"));
-    assert_eq!(index.named("docker.io/library/x:1").unwrap().unwrap().digest, image_digest("a"));
+    assert_eq!(
+        index
+            .named("docker.io/library/x:1")
+            .unwrap()
+            .unwrap()
+            .digest,
+        image_digest("a")
+    );
     assert_eq!(index.tags(), ["latest".parse().unwrap()].into());
 }
 
@@ -114,13 +139,18 @@ fn a_name_that_several_manifests_have_names_none() {
     let mut index = Index::empty();
     for name in ["a", "b"] {
         let mut descriptor = descriptor(name);
-        descriptor.annotations.insert(REF_NAME.into(), "latest".into());
+        descriptor
+            .annotations
+            .insert(REF_NAME.into(), "latest".into());
         index.add(&descriptor);
     }
     let error = index.named("latest").unwrap_err();
     assert_eq!(error.kind(), &Kind::Unsupported);
     for name in ["a", "b"] {
-        assert!(error.message().contains(image_digest(name).as_str()), "{error}");
+        assert!(
+            error.message().contains(image_digest(name).as_str()),
+            "{error}"
+        );
     }
     index.name("latest", &descriptor("b"));
     assert_eq!(entries(&index, &["a", "b"]), ["a", "b=latest"]);
@@ -132,10 +162,17 @@ fn only_entries_that_say_nothing_more_are_bare() {
     let empty = Digest::sha256(b"");
     index.take_name("v1", None);
     assert!(!index.has_bare(&empty), "it has annotations of its own");
-    index.add(&Descriptor { artifact_type: Some("a/b".into()), ..descriptor("a") });
+    index.add(&Descriptor {
+        artifact_type: Some("a/b".into()),
+        ..descriptor("a")
+    });
     assert!(index.has_bare(&image_digest("a")));
     index.remove_bare(&image_digest("a"));
     assert_eq!(index.descriptors().count(), 1);
     index.remove(&empty);
-    assert_eq!(text(&index), text(&index).replace("e3b0", ""), "only what nobody can read is left");
+    assert_eq!(
+        text(&index),
+        text(&index).replace("e3b0", ""),
+        "only what nobody can read is left"
+    );
 }

@@ -21,11 +21,16 @@ impl<S: Storage> Layout<S> {
         let _changing = lock(&self.changing);
         let index = self.storage.index()?;
         let view = self.view(&index)?;
-        let present = Present { layout: self, view: &view };
+        let present = Present {
+            layout: self,
+            view: &view,
+        };
         // What is taken in is a manifest as soon as the index leads to it.
         let findings = admit(manifest, &options.policy, &options.known, &present)?.findings;
         for update in &options.tags {
-            let current = index.named(update.tag.as_str())?.map(|current| &current.digest);
+            let current = index
+                .named(update.tag.as_str())?
+                .map(|current| &current.digest);
             if !update.precondition.holds(current) {
                 return Err(Error::precondition_failed(update, current));
             }
@@ -34,10 +39,21 @@ impl<S: Storage> Layout<S> {
             self.keep_manifest(&index, &digest, manifest, options)?;
         }
         let subject = manifest.subject().map(|subject| subject.digest.clone());
-        Ok(PutOutcome { digest, subject, findings, normalised: None })
+        Ok(PutOutcome {
+            digest,
+            subject,
+            findings,
+            normalised: None,
+        })
     }
 
-    fn keep_manifest(&self, index: &Index, digest: &Digest, manifest: &Manifest, options: &PutManifest) -> Result<()> {
+    fn keep_manifest(
+        &self,
+        index: &Index,
+        digest: &Digest,
+        manifest: &Manifest,
+        options: &PutManifest,
+    ) -> Result<()> {
         self.storage.keep_manifest(digest, manifest.bytes())?;
         self.content_changed();
         lock(&self.documents).take(digest, manifest);
@@ -59,7 +75,9 @@ impl<S: Storage> Layout<S> {
         index.describe(&descriptor);
         let mut superfluous: Vec<Digest> = Vec::new();
         for update in &options.tags {
-            let moved = index.named(update.tag.as_str())?.map(|moved| moved.digest.clone());
+            let moved = index
+                .named(update.tag.as_str())?
+                .map(|moved| moved.digest.clone());
             superfluous.extend(moved.filter(|moved| moved != digest));
             index.name(update.tag.as_str(), &descriptor);
         }
@@ -73,8 +91,16 @@ impl<S: Storage> Layout<S> {
     }
 
     /// The index without the bare entries of those manifests that it leads to anyway, as what they are.
-    fn without_superfluous(&self, index: Index, view: &View, superfluous: &[Digest]) -> Result<Index> {
-        let mut bare = superfluous.iter().filter(|digest| index.has_bare(digest)).peekable();
+    fn without_superfluous(
+        &self,
+        index: Index,
+        view: &View,
+        superfluous: &[Digest],
+    ) -> Result<Index> {
+        let mut bare = superfluous
+            .iter()
+            .filter(|digest| index.has_bare(digest))
+            .peekable();
         if bare.peek().is_none() {
             return Ok(index);
         }
@@ -129,7 +155,10 @@ impl<S: Storage> Layout<S> {
         let left = self.look(&changed, Some(digest))?;
         for child in view.children(digest) {
             let was_manifest = view.manifest_type(&child.digest).is_some();
-            if was_manifest && left.manifest_type(&child.digest).is_none() && changed.find(&child.digest).is_none() {
+            if was_manifest
+                && left.manifest_type(&child.digest).is_none()
+                && changed.find(&child.digest).is_none()
+            {
                 changed.add(&bare(child));
             }
         }
@@ -137,7 +166,12 @@ impl<S: Storage> Layout<S> {
         self.drop_content(digest)
     }
 
-    pub(crate) fn delete_blob(&self, repository: &RepositoryName, digest: &Digest, deletion: Deletion) -> Result<()> {
+    pub(crate) fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        deletion: Deletion,
+    ) -> Result<()> {
         self.storage.accept_deletions()?;
         let _changing = lock(&self.changing);
         let view = self.view(&self.storage.index()?)?;
@@ -161,15 +195,28 @@ fn guard(view: &View, digest: &Digest, deletion: Deletion) -> Result<()> {
         return Ok(());
     }
     let parents = view.parents(digest);
-    if parents.is_empty() { Ok(()) } else { Err(Error::referenced(digest, &parents)) }
+    if parents.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::referenced(digest, &parents))
+    }
 }
 
 /// The descriptor with which the index shows a manifest: its artifact type only if it states one.
 fn describe(digest: &Digest, manifest: &Manifest) -> Descriptor {
-    let artifact_type = manifest.document().get("artifactType").and_then(Json::as_str);
+    let artifact_type = manifest
+        .document()
+        .get("artifactType")
+        .and_then(Json::as_str);
     Descriptor {
-        artifact_type: artifact_type.filter(|text| !text.is_empty()).map(MediaType::new),
-        ..Descriptor::new(manifest.media_type().clone(), digest.clone(), manifest.bytes().len() as u64)
+        artifact_type: artifact_type
+            .filter(|text| !text.is_empty())
+            .map(MediaType::new),
+        ..Descriptor::new(
+            manifest.media_type().clone(),
+            digest.clone(),
+            manifest.bytes().len() as u64,
+        )
     }
 }
 

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portolan_model::{Descriptor, Digest, MediaType, Reference, Tag};
-use portolan_registry::{Error, Held, Holdings, Kind, MAX_MANIFEST_BYTES, ManifestInfo, Page, PageRequest, Result};
+use portolan_registry::{
+    Error, Held, Holdings, Kind, MAX_MANIFEST_BYTES, ManifestInfo, Page, PageRequest, Result,
+};
 use portolan_registry::{referrers_page, verified_digest};
 
 use crate::content::Content;
@@ -65,7 +67,10 @@ impl<S: Storage> Layout<S> {
 
     /// Whether it holds anything at all.
     pub(crate) fn exists(&self) -> Result<bool> {
-        Ok(self.storage.index()?.descriptors().next().is_some() || self.storage.holds_anything()?)
+        Ok(
+            self.storage.index()?.descriptors().next().is_some()
+                || self.storage.holds_anything()?,
+        )
     }
 
     pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Content>> {
@@ -73,7 +78,10 @@ impl<S: Storage> Layout<S> {
     }
 
     /// The manifest under a tag or digest, if there is one.
-    pub(crate) fn manifest(&self, reference: &Reference) -> Result<Option<(ManifestInfo, Content)>> {
+    pub(crate) fn manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<(ManifestInfo, Content)>> {
         let index = self.storage.index()?;
         let entry = match reference {
             Reference::Tag(tag) => match index.named(tag.as_str())? {
@@ -88,9 +96,15 @@ impl<S: Storage> Layout<S> {
             _ => return Ok(None),
         };
         let Some(content) = self.storage.find(digest)? else {
-            return if entry.is_some() { Err(self.lacks(digest)) } else { Ok(None) };
+            return if entry.is_some() {
+                Err(self.lacks(digest))
+            } else {
+                Ok(None)
+            };
         };
-        let stated = entry.and_then(|entry| entry.media_type.clone()).filter(|media_type| !media_type.is_generic());
+        let stated = entry
+            .and_then(|entry| entry.media_type.clone())
+            .filter(|media_type| !media_type.is_generic());
         let media_type = match stated {
             Some(media_type) => media_type,
             None => match self.view(&index)?.media_type(digest) {
@@ -98,13 +112,23 @@ impl<S: Storage> Layout<S> {
                 None => return Ok(None),
             },
         };
-        Ok(Some((ManifestInfo { digest: digest.clone(), media_type, size: content.size() }, content)))
+        Ok(Some((
+            ManifestInfo {
+                digest: digest.clone(),
+                media_type,
+                size: content.size(),
+            },
+            content,
+        )))
     }
 
     pub(crate) fn tags(&self, page: &PageRequest) -> Result<Page<Tag>> {
         let tags = self.storage.index()?.tags();
         let behind = tags.into_iter().filter(|tag| is_behind(tag.as_str(), page));
-        Ok(Page::cut(behind.take(page.limit.saturating_add(1)).collect(), page.limit))
+        Ok(Page::cut(
+            behind.take(page.limit.saturating_add(1)).collect(),
+            page.limit,
+        ))
     }
 
     pub(crate) fn referrers(
@@ -116,7 +140,8 @@ impl<S: Storage> Layout<S> {
         let view = self.view(&self.storage.index()?)?;
         let referrers = view.referrers(digest).filter(|descriptor| {
             is_behind(descriptor.digest.as_str(), page)
-                && artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted))
+                && artifact_type
+                    .is_none_or(|wanted| descriptor.artifact_type.as_ref() == Some(wanted))
         });
         Ok(referrers_page(referrers.cloned(), page.limit))
     }
@@ -127,7 +152,10 @@ impl<S: Storage> Layout<S> {
     }
 
     fn is_manifest(&self, digest: &Digest) -> Result<bool> {
-        Ok(self.view(&self.storage.index()?)?.manifest_type(digest).is_some())
+        Ok(self
+            .view(&self.storage.index()?)?
+            .manifest_type(digest)
+            .is_some())
     }
 
     /// What `index` leads to.
@@ -141,13 +169,22 @@ impl<S: Storage> Layout<S> {
             return Ok(Arc::clone(&seen.view));
         }
         let view = Arc::new(self.look(index, None)?);
-        *seen = Some(Seen { index: Arc::clone(index), content_changes, view: Arc::clone(&view) });
+        *seen = Some(Seen {
+            index: Arc::clone(index),
+            content_changes,
+            view: Arc::clone(&view),
+        });
         Ok(view)
     }
 
     /// What an index would lead to, if there were nothing under the digest `without`.
     fn look(&self, index: &Index, without: Option<&Digest>) -> Result<View> {
-        View::of(index, &mut lock(&self.documents), |digest| self.storage.find(digest), without)
+        View::of(
+            index,
+            &mut lock(&self.documents),
+            |digest| self.storage.find(digest),
+            without,
+        )
     }
 
     fn lacks(&self, digest: &Digest) -> Error {
@@ -168,7 +205,10 @@ struct Present<'a, S> {
 impl<S: Storage> Holdings for Present<'_, S> {
     fn held(&self, digest: &Digest) -> Result<Option<Held>> {
         let media_type = self.view.manifest_type(digest).cloned();
-        Ok(self.layout.storage.find(digest)?.map(|content| Held { size: content.size(), media_type }))
+        Ok(self.layout.storage.find(digest)?.map(|content| Held {
+            size: content.size(),
+            media_type,
+        }))
     }
 
     fn holds_manifest(&self, digest: &Digest) -> Result<bool> {
@@ -176,7 +216,9 @@ impl<S: Storage> Holdings for Present<'_, S> {
     }
 
     fn read_blob(&self, digest: &Digest) -> Result<Option<bytes::Bytes>> {
-        let Some(content) = self.layout.storage.find(digest)? else { return Ok(None) };
+        let Some(content) = self.layout.storage.find(digest)? else {
+            return Ok(None);
+        };
         if content.size() > MAX_MANIFEST_BYTES as u64 {
             return Ok(None);
         }

@@ -22,7 +22,10 @@ impl<S: Storage> Layout<S> {
         let index = self.storage.index()?;
         let names = index.descriptors().filter_map(|descriptor| {
             let name = descriptor.annotations.get(self.storage.named_by())?.clone();
-            Some(Name { name, descriptor: descriptor.clone() })
+            Some(Name {
+                name,
+                descriptor: descriptor.clone(),
+            })
         });
         Ok(names.collect())
     }
@@ -30,13 +33,22 @@ impl<S: Storage> Layout<S> {
     /// The manifest that is called `name`: a name as it is written there, another way to write it, a tag, or a digest.
     pub(crate) fn resolve(&self, name: &str) -> Result<Descriptor> {
         let index = self.storage.index()?;
-        if let Some(descriptor) = name.parse().ok().and_then(|digest: Digest| self.by_digest(&digest).transpose()) {
+        if let Some(descriptor) = name
+            .parse()
+            .ok()
+            .and_then(|digest: Digest| self.by_digest(&digest).transpose())
+        {
             return descriptor;
         }
         let names = self.names()?;
         let found = names.iter().find(|known| known.name == name).or_else(|| {
             let whole: ImageReference = name.parse().ok().filter(|_| name.contains(['/', ':']))?;
-            names.iter().find(|known| known.name.parse().is_ok_and(|known: ImageReference| known == whole))
+            names.iter().find(|known| {
+                known
+                    .name
+                    .parse()
+                    .is_ok_and(|known: ImageReference| known == whole)
+            })
         });
         if let Some(found) = found {
             return self.sole(found, &names);
@@ -44,7 +56,11 @@ impl<S: Storage> Layout<S> {
         if let Some(descriptor) = index.named(name)? {
             return Ok(descriptor.clone());
         }
-        let message = format!("{} has nothing called {name:?}; {}", self.storage.what(), choices(&names));
+        let message = format!(
+            "{} has nothing called {name:?}; {}",
+            self.storage.what(),
+            choices(&names)
+        );
         Err(Error::new(Kind::ManifestUnknown, message).with_detail(json!({"name": name})))
     }
 
@@ -55,7 +71,10 @@ impl<S: Storage> Layout<S> {
         let index = self.storage.index()?;
         let mut entries: Vec<&Descriptor> = Vec::new();
         for descriptor in index.descriptors() {
-            if entries.iter().all(|other| other.digest != descriptor.digest) {
+            if entries
+                .iter()
+                .all(|other| other.digest != descriptor.digest)
+            {
                 entries.push(descriptor);
             }
         }
@@ -64,7 +83,9 @@ impl<S: Storage> Layout<S> {
         }
         let view = self.view(&index)?;
         let is_named = |digest: &Digest| {
-            let mut entries = index.descriptors().filter(|descriptor| descriptor.digest == *digest);
+            let mut entries = index
+                .descriptors()
+                .filter(|descriptor| descriptor.digest == *digest);
             entries.any(|descriptor| descriptor.annotations.contains_key(self.storage.named_by()))
         };
         let stands_alone = |entry: &&&Descriptor| {
@@ -77,10 +98,16 @@ impl<S: Storage> Layout<S> {
         }
         let what = self.storage.what();
         if entries.is_empty() {
-            return Err(Error::new(Kind::ManifestUnknown, format!("{what} holds no manifest")));
+            return Err(Error::new(
+                Kind::ManifestUnknown,
+                format!("{what} holds no manifest"),
+            ));
         }
         let others: Vec<_> = entries.iter().map(|entry| entry.digest.as_str()).collect();
-        let message = format!("{what} holds several manifests, say which one; {}", choices(&self.names()?));
+        let message = format!(
+            "{what} holds several manifests, say which one; {}",
+            choices(&self.names()?)
+        );
         Err(Error::new(Kind::Unsupported, message).with_detail(json!({"digests": others})))
     }
 
@@ -92,8 +119,12 @@ impl<S: Storage> Layout<S> {
     /// The manifest of that name, unless others have it too.
     fn sole(&self, found: &Name, names: &[Name]) -> Result<Descriptor> {
         let digest = &found.descriptor.digest;
-        let other = names.iter().find(|other| other.name == found.name && other.descriptor.digest != *digest);
-        let Some(other) = other else { return Ok(found.descriptor.clone()) };
+        let other = names
+            .iter()
+            .find(|other| other.name == found.name && other.descriptor.digest != *digest);
+        let Some(other) = other else {
+            return Ok(found.descriptor.clone());
+        };
         let message = format!(
             "{} has several manifests called {:?}, choose one by its digest: {digest}, {}",
             self.storage.what(),
@@ -111,7 +142,11 @@ fn choices(names: &[Name]) -> String {
     if names.is_empty() {
         return "nothing in it has a name, use digests".into();
     }
-    let told: Vec<_> = names.iter().take(MOST_TOLD).map(|name| name.name.as_str()).collect();
+    let told: Vec<_> = names
+        .iter()
+        .take(MOST_TOLD)
+        .map(|name| name.name.as_str())
+        .collect();
     let more = if names.len() > MOST_TOLD { ", …" } else { "" };
     format!("it has: {}{more}", told.join(", "))
 }

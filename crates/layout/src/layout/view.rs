@@ -32,13 +32,25 @@ impl View {
         find: impl Fn(&Digest) -> Result<Option<Content>>,
         without: Option<&Digest>,
     ) -> Result<Self> {
-        let mut walk = Walk { view: Self::default(), documents, find };
-        let mut next: VecDeque<_> = index.descriptors().map(|descriptor| (descriptor.clone(), 1)).collect();
+        let mut walk = Walk {
+            view: Self::default(),
+            documents,
+            find,
+        };
+        let mut next: VecDeque<_> = index
+            .descriptors()
+            .map(|descriptor| (descriptor.clone(), 1))
+            .collect();
         while let Some((descriptor, depth)) = next.pop_front() {
-            if Some(&descriptor.digest) == without || walk.view.manifests.contains_key(&descriptor.digest) {
+            if Some(&descriptor.digest) == without
+                || walk.view.manifests.contains_key(&descriptor.digest)
+            {
                 continue;
             }
-            let known = descriptor.media_type.as_ref().is_some_and(MediaType::is_known_manifest);
+            let known = descriptor
+                .media_type
+                .as_ref()
+                .is_some_and(MediaType::is_known_manifest);
             if depth > 1 && !known {
                 walk.either(descriptor)?;
             } else if let Some(document) = walk.manifest(descriptor, depth)? {
@@ -50,44 +62,70 @@ impl View {
 
     /// The type of a manifest that is there for certain.
     pub(super) fn manifest_type(&self, digest: &Digest) -> Option<&MediaType> {
-        self.manifests.get(digest).map(|document| &document.media_type)
+        self.manifests
+            .get(digest)
+            .map(|document| &document.media_type)
     }
 
     /// The type of whatever can be read as a manifest.
     pub(super) fn media_type(&self, digest: &Digest) -> Option<&MediaType> {
-        self.manifest_type(digest).or_else(|| self.either.get(digest))
+        self.manifest_type(digest)
+            .or_else(|| self.either.get(digest))
     }
 
     /// What the manifest names in `manifests`.
     pub(super) fn children(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
-        self.manifests.get(digest).into_iter().flat_map(|document| document.manifests())
+        self.manifests
+            .get(digest)
+            .into_iter()
+            .flat_map(|document| document.manifests())
     }
 
     /// Whether every manifest of `other` is reached here too, as what it is there.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        other.manifests.iter().all(|(digest, document)| self.manifest_type(digest) == Some(&document.media_type))
+        other
+            .manifests
+            .iter()
+            .all(|(digest, document)| self.manifest_type(digest) == Some(&document.media_type))
     }
 
     /// Every manifest that names the digest, and where.
     pub(super) fn parents(&self, digest: &Digest) -> Vec<Parent> {
-        let naming = self.edges().filter(|(_, child)| child.descriptor.digest == *digest);
-        naming.map(|(parent, child)| Parent { digest: parent.clone(), pointer: child.pointer.clone() }).collect()
+        let naming = self
+            .edges()
+            .filter(|(_, child)| child.descriptor.digest == *digest);
+        naming
+            .map(|(parent, child)| Parent {
+                digest: parent.clone(),
+                pointer: child.pointer.clone(),
+            })
+            .collect()
     }
 
     /// The manifests that say something about the digest, in the order of their own digests.
     pub(super) fn referrers(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
-        let referring = self.manifests.values().filter_map(|document| document.refers.as_ref());
-        referring.filter(move |(subject, _)| subject == digest).map(|(_, descriptor)| descriptor)
+        let referring = self
+            .manifests
+            .values()
+            .filter_map(|document| document.refers.as_ref());
+        referring
+            .filter(move |(subject, _)| subject == digest)
+            .map(|(_, descriptor)| descriptor)
     }
 
     /// Whether the manifest says something about another.
     pub(super) fn refers(&self, digest: &Digest) -> bool {
-        self.manifests.get(digest).is_some_and(|document| document.refers.is_some())
+        self.manifests
+            .get(digest)
+            .is_some_and(|document| document.refers.is_some())
     }
 
     /// Everything that is a manifest or is named by one.
     pub(super) fn reached(&self) -> BTreeSet<&Digest> {
-        self.manifests.keys().chain(self.edges().map(|(_, child)| &child.descriptor.digest)).collect()
+        self.manifests
+            .keys()
+            .chain(self.edges().map(|(_, child)| &child.descriptor.digest))
+            .collect()
     }
 
     /// Manifests of which nobody can tell what they name.
@@ -97,7 +135,9 @@ impl View {
 
     fn edges(&self) -> impl Iterator<Item = (&Digest, &Child)> {
         let manifests = self.manifests.iter();
-        manifests.flat_map(|(parent, document)| document.children.iter().map(move |child| (parent, child)))
+        manifests.flat_map(|(parent, document)| {
+            document.children.iter().map(move |child| (parent, child))
+        })
     }
 }
 
@@ -110,8 +150,12 @@ struct Walk<'a, F> {
 impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
     /// Takes a child of unknown type in, if it is there.
     fn either(&mut self, descriptor: Descriptor) -> Result<()> {
-        if !self.view.either.contains_key(&descriptor.digest) && (self.find)(&descriptor.digest)?.is_some() {
-            let media_type = descriptor.media_type.unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
+        if !self.view.either.contains_key(&descriptor.digest)
+            && (self.find)(&descriptor.digest)?.is_some()
+        {
+            let media_type = descriptor
+                .media_type
+                .unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
             self.view.either.insert(descriptor.digest, media_type);
         }
         Ok(())
@@ -120,14 +164,18 @@ impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
     /// Takes a manifest in, if it is there, and answers it if its children are to be followed.
     fn manifest(&mut self, descriptor: Descriptor, depth: usize) -> Result<Option<Arc<Document>>> {
         let Some(document) = self.document(&descriptor)? else {
-            self.view.dark.extend((depth == 1).then_some(descriptor.digest));
+            self.view
+                .dark
+                .extend((depth == 1).then_some(descriptor.digest));
             return Ok(None);
         };
         let too_deep = depth > MAX_DEPTH && document.manifests().next().is_some();
         if !document.readable || too_deep {
             self.view.dark.insert(descriptor.digest.clone());
         }
-        self.view.manifests.insert(descriptor.digest, Arc::clone(&document));
+        self.view
+            .manifests
+            .insert(descriptor.digest, Arc::clone(&document));
         Ok((!too_deep).then_some(document))
     }
 
@@ -136,6 +184,8 @@ impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
             return Ok(Some(Arc::clone(document)));
         }
         let content = (self.find)(&descriptor.digest)?;
-        content.map(|content| self.documents.read(descriptor, &content)).transpose()
+        content
+            .map(|content| self.documents.read(descriptor, &content))
+            .transpose()
     }
 }

@@ -27,7 +27,8 @@ impl<P: Places> Deleter for Layouts<P> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (places, repository, digest) = (Arc::clone(&self.places), repository.clone(), digest.clone());
+        let (places, repository, digest) =
+            (Arc::clone(&self.places), repository.clone(), digest.clone());
         blocking(move || match places.find(&repository)? {
             Some(layout) => layout.delete_manifest(&repository, &digest, deletion),
             None => Err(Error::manifest_unknown(&repository, &digest)),
@@ -42,7 +43,8 @@ impl<P: Places> Deleter for Layouts<P> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (places, repository, digest) = (Arc::clone(&self.places), repository.clone(), digest.clone());
+        let (places, repository, digest) =
+            (Arc::clone(&self.places), repository.clone(), digest.clone());
         blocking(move || match places.find(&repository)? {
             Some(layout) => layout.delete_blob(&repository, &digest, deletion),
             None => Err(Error::blob_unknown(&repository, &digest)),

@@ -35,7 +35,9 @@ pub struct Layouts<P> {
 
 impl<P: Places> Layouts<P> {
     pub(crate) fn new(places: P) -> Self {
-        Self { places: Arc::new(places) }
+        Self {
+            places: Arc::new(places),
+        }
     }
 
     pub(crate) fn places(&self) -> &Arc<P> {
@@ -50,7 +52,9 @@ pub struct Single<S> {
 
 impl<S: Storage> Single<S> {
     pub(crate) fn new(storage: S) -> Self {
-        Self { layout: Arc::new(Layout::new(storage)) }
+        Self {
+            layout: Arc::new(Layout::new(storage)),
+        }
     }
 
     pub(crate) fn layout(&self) -> &Arc<Layout<S>> {
@@ -68,13 +72,21 @@ impl<S: Storage> Places for Single<S> {
     fn make(&self, repository: &RepositoryName) -> Result<Arc<Layout<S>>> {
         let message = || {
             let what = self.layout.storage().what();
-            format!("{what} has one repository, which is called {}, and none called {repository}", *LAYOUT_REPOSITORY)
+            format!(
+                "{what} has one repository, which is called {}, and none called {repository}",
+                *LAYOUT_REPOSITORY
+            )
         };
-        self.find(repository)?.ok_or_else(|| Error::new(Kind::Unsupported, message()))
+        self.find(repository)?
+            .ok_or_else(|| Error::new(Kind::Unsupported, message()))
     }
 
     fn list(&self) -> Result<Vec<RepositoryName>> {
-        Ok(if self.layout.exists()? { vec![layout_repository()] } else { Vec::new() })
+        Ok(if self.layout.exists()? {
+            vec![layout_repository()]
+        } else {
+            Vec::new()
+        })
     }
 }
 

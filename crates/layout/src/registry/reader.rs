@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
-use portolan_registry::{BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes};
+use portolan_registry::{
+    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes,
+};
 
 use super::{Layouts, Places};
 use crate::content::Content;
@@ -22,12 +24,23 @@ impl<P: Places> Reader for Layouts<P> {
         let content = self.content(repository, digest).await?;
         let size = content.size();
         let range = wanted_bytes(range, size)?;
-        Ok(BlobRead { size, range: range.clone(), body: content.body(digest, range) })
+        Ok(BlobRead {
+            size,
+            range: range.clone(),
+            body: content.body(digest, range),
+        })
     }
 
-    async fn head_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         let content = self.content(repository, digest).await?;
-        Ok(BlobInfo { size: content.size() })
+        Ok(BlobInfo {
+            size: content.size(),
+        })
     }
 
     async fn get_manifest(
@@ -54,7 +67,8 @@ impl<P: Places> Reader for Layouts<P> {
 
 impl<P: Places> Layouts<P> {
     async fn content(&self, repository: &RepositoryName, digest: &Digest) -> Result<Content> {
-        let (places, repository, digest) = (Arc::clone(&self.places), repository.clone(), digest.clone());
+        let (places, repository, digest) =
+            (Arc::clone(&self.places), repository.clone(), digest.clone());
         blocking(move || {
             let content = match places.find(&repository)? {
                 Some(layout) => layout.content(&digest)?,
@@ -65,8 +79,16 @@ impl<P: Places> Layouts<P> {
         .await
     }
 
-    async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<(ManifestInfo, Content)> {
-        let (places, repository, reference) = (Arc::clone(&self.places), repository.clone(), reference.clone());
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(ManifestInfo, Content)> {
+        let (places, repository, reference) = (
+            Arc::clone(&self.places),
+            repository.clone(),
+            reference.clone(),
+        );
         blocking(move || {
             let manifest = match places.find(&repository)? {
                 Some(layout) => layout.manifest(&reference)?,

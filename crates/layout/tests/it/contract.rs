@@ -26,7 +26,11 @@ const LIMITS: &[Limit] = &[
 
 async fn fresh() -> Subject {
     let folder = tempfile::tempdir().unwrap();
-    Subject::new(Arc::new(LayoutTree::tree_for_writing(folder.path())), folder).unable(LIMITS)
+    Subject::new(
+        Arc::new(LayoutTree::tree_for_writing(folder.path())),
+        folder,
+    )
+    .unable(LIMITS)
 }
 
 portolan_registry::contract_tests!(fresh);

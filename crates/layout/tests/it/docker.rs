@@ -23,7 +23,11 @@ async fn open(path: &Path) -> Arc<DockerArchive> {
 
 async fn create(path: &Path, name: Option<&str>) -> Arc<DockerArchiveWriter> {
     let name = name.map(|name| name.parse().unwrap());
-    Arc::new(DockerArchiveWriter::create(path, name.as_ref()).await.unwrap())
+    Arc::new(
+        DockerArchiveWriter::create(path, name.as_ref())
+            .await
+            .unwrap(),
+    )
 }
 
 /// A config that knows these uncompressed layers.
@@ -51,7 +55,9 @@ impl Tar {
     fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.as_ref().len() as u64);
-        self.0.append_data(&mut header, name, content.as_ref()).unwrap();
+        self.0
+            .append_data(&mut header, name, content.as_ref())
+            .unwrap();
         self
     }
 
@@ -74,14 +80,25 @@ fn expected(config: &[u8], layers: &[(&str, &[u8])]) -> String {
         let (digest, size) = (Digest::sha256(content), content.len());
         format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
     };
-    let layers: Vec<_> = layers.iter().map(|(media_type, content)| describe(media_type, content)).collect();
-    let (manifest, config) = (MediaType::DOCKER_MANIFEST, describe(MediaType::DOCKER_CONFIG, config));
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|(media_type, content)| describe(media_type, content))
+        .collect();
+    let (manifest, config) = (
+        MediaType::DOCKER_MANIFEST,
+        describe(MediaType::DOCKER_CONFIG, config),
+    );
     let layers = layers.join(",");
-    format!(r#"{{"schemaVersion":2,"mediaType":"{manifest}","config":{config},"layers":[{layers}]}}"#)
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{manifest}","config":{config},"layers":[{layers}]}}"#
+    )
 }
 
 fn names(names: &[Name]) -> Vec<(&str, &Digest)> {
-    names.iter().map(|name| (name.name.as_str(), &name.descriptor.digest)).collect()
+    names
+        .iter()
+        .map(|name| (name.name.as_str(), &name.descriptor.digest))
+        .collect()
 }
 
 /// `manifest.json` as another reader sees it.
@@ -118,7 +135,10 @@ fn old_style(path: &Path) -> (String, String) {
         .file("manifest.json", list.to_string())
         .file("repositories", "{}")
         .write(path);
-    (expected(&one, &[(PLAIN, base)]), expected(&two, &[(PLAIN, base), (PLAIN, top)]))
+    (
+        expected(&one, &[(PLAIN, base)]),
+        expected(&two, &[(PLAIN, base), (PLAIN, top)]),
+    )
 }
 
 #[tokio::test]
@@ -126,19 +146,35 @@ async fn what_an_old_docker_saved_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (one, two) = old_style(&path);
-    let (first, second) = (Digest::sha256(one.as_bytes()), Digest::sha256(two.as_bytes()));
+    let (first, second) = (
+        Digest::sha256(one.as_bytes()),
+        Digest::sha256(two.as_bytes()),
+    );
     let archive = open(&path).await;
     let layout = place(&archive);
     let docker = MediaType::new(MediaType::DOCKER_MANIFEST);
     layout.serves("1", &first, &docker, one.as_bytes()).await;
-    layout.serves(&second, &second, &docker, two.as_bytes()).await;
-    for content in [&b"the base"[..], b"the top", &config(&[b"the base", b"the top"])] {
-        assert_eq!(layout.read(&Digest::sha256(content)).await.unwrap(), content);
+    layout
+        .serves(&second, &second, &docker, two.as_bytes())
+        .await;
+    for content in [
+        &b"the base"[..],
+        b"the top",
+        &config(&[b"the base", b"the top"]),
+    ] {
+        assert_eq!(
+            layout.read(&Digest::sha256(content)).await.unwrap(),
+            content
+        );
     }
 
     assert_eq!(
         names(&archive.names().await.unwrap()),
-        [("x:1", &first), ("docker.io/library/x:latest", &first), ("quay.io:443/team/app:v2", &second)]
+        [
+            ("x:1", &first),
+            ("docker.io/library/x:latest", &first),
+            ("quay.io:443/team/app:v2", &second)
+        ]
     );
     for (name, digest) in [
         ("x:1", &first),
@@ -148,11 +184,20 @@ async fn what_an_old_docker_saved_is_read() {
         ("quay.io:443/team/app:v2", &second),
         (second.as_str(), &second),
     ] {
-        assert_eq!(archive.resolve(name).await.unwrap().digest, *digest, "{name}");
+        assert_eq!(
+            archive.resolve(name).await.unwrap().digest,
+            *digest,
+            "{name}"
+        );
     }
     assert_eq!(layout.tags().await.unwrap(), ["1", "latest", "v2"]);
     let error = refused(archive.only_manifest().await, &Kind::Unsupported);
-    assert!(error.message().contains("x:1, docker.io/library/x:latest, quay.io:443/team/app:v2"), "{error}");
+    assert!(
+        error
+            .message()
+            .contains("x:1, docker.io/library/x:latest, quay.io:443/team/app:v2"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -171,13 +216,26 @@ async fn what_a_new_docker_saved_is_read() {
         .file("manifest.json", list.to_string())
         .file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
         .write(&path);
-    let manifest = expected(&config, &[(PLAIN, &plain), (MediaType::DOCKER_LAYER_GZIP, &compressed)]);
+    let manifest = expected(
+        &config,
+        &[(PLAIN, &plain), (MediaType::DOCKER_LAYER_GZIP, &compressed)],
+    );
     let digest = Digest::sha256(manifest.as_bytes());
     let archive = open(&path).await;
     assert_eq!(archive.only_manifest().await.unwrap().digest, digest);
     let layout = place(&archive);
-    layout.serves(&digest, &digest, &MediaType::new(MediaType::DOCKER_MANIFEST), manifest.as_bytes()).await;
-    assert_eq!(layout.read(&Digest::sha256(&compressed)).await.unwrap(), compressed);
+    layout
+        .serves(
+            &digest,
+            &digest,
+            &MediaType::new(MediaType::DOCKER_MANIFEST),
+            manifest.as_bytes(),
+        )
+        .await;
+    assert_eq!(
+        layout.read(&Digest::sha256(&compressed)).await.unwrap(),
+        compressed
+    );
 }
 
 #[tokio::test]
@@ -185,11 +243,19 @@ async fn a_compressed_layer_has_the_digest_of_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (layer, config) = (gzip(b"layer"), config(&[b"layer"]));
-    let list = json!([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar.gz"]}]).to_string();
-    Tar::new().file("manifest.json", list).file("c.json", &config).file("l.tar.gz", &layer).write(&path);
+    let list =
+        json!([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar.gz"]}]).to_string();
+    Tar::new()
+        .file("manifest.json", list)
+        .file("c.json", &config)
+        .file("l.tar.gz", &layer)
+        .write(&path);
     let manifest = expected(&config, &[(MediaType::DOCKER_LAYER_GZIP, &layer)]);
     let layout = place(&open(&path).await);
-    assert_eq!(layout.tagged("1").await, Some(Digest::sha256(manifest.as_bytes())));
+    assert_eq!(
+        layout.tagged("1").await,
+        Some(Digest::sha256(manifest.as_bytes()))
+    );
     assert_eq!(layout.read(&Digest::sha256(&layer)).await.unwrap(), layer);
 }
 
@@ -198,9 +264,16 @@ async fn a_layer_that_is_not_what_its_config_says_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let list = json!([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar"]}]).to_string();
-    Tar::new().file("manifest.json", list).file("c.json", config(&[b"right"])).file("l.tar", "wrong").write(&path);
+    Tar::new()
+        .file("manifest.json", list)
+        .file("c.json", config(&[b"right"]))
+        .file("l.tar", "wrong")
+        .write(&path);
     let layout = place(&open(&path).await);
-    refused(layout.read(&Digest::sha256(b"right")).await, &Kind::DigestInvalid);
+    refused(
+        layout.read(&Digest::sha256(b"right")).await,
+        &Kind::DigestInvalid,
+    );
 }
 
 #[tokio::test]
@@ -210,22 +283,63 @@ async fn what_cannot_be_read_is_said() {
     let said = async |tar: Tar, kind: &Kind, words: &str| {
         tar.write(&path);
         let error = refused(DockerArchive::open(&path).await.map(drop), kind);
-        assert!(error.message().contains("a.tar") && error.message().contains(words), "{error}");
+        assert!(
+            error.message().contains("a.tar") && error.message().contains(words),
+            "{error}"
+        );
     };
     let listed = |layers: &[&str]| {
         let list = json!([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": layers}]).to_string();
-        Tar::new().file("manifest.json", list).file("zstd", b"\x28\xb5\x2f\xfd").file("plain", "plain")
+        Tar::new()
+            .file("manifest.json", list)
+            .file("zstd", b"\x28\xb5\x2f\xfd")
+            .file("plain", "plain")
     };
-    said(Tar::new().file("index.json", "{}"), &Kind::RepositoryUnknown, "no file manifest.json").await;
-    said(Tar::new().file("manifest.json", "{}"), &Kind::ManifestInvalid, "cannot be read").await;
+    said(
+        Tar::new().file("index.json", "{}"),
+        &Kind::RepositoryUnknown,
+        "no file manifest.json",
+    )
+    .await;
+    said(
+        Tar::new().file("manifest.json", "{}"),
+        &Kind::ManifestInvalid,
+        "cannot be read",
+    )
+    .await;
     said(listed(&[]), &Kind::ContentMissing, "c.json").await;
-    said(listed(&[]).file("c.json", "{"), &Kind::ManifestInvalid, "config cannot be read").await;
-    said(listed(&[]).file("c.json", config(&[b"1"])), &Kind::ManifestInvalid, "0 layers").await;
-    said(listed(&["none"]).file("c.json", config(&[b"1"])), &Kind::ContentMissing, "no file none").await;
-    said(listed(&["zstd"]).file("c.json", config(&[b"1"])), &Kind::Unsupported, "oci-archive:").await;
-    let looped = listed(&["a"]).file("c.json", config(&[b"1"])).link("a", "b").link("b", "a");
+    said(
+        listed(&[]).file("c.json", "{"),
+        &Kind::ManifestInvalid,
+        "config cannot be read",
+    )
+    .await;
+    said(
+        listed(&[]).file("c.json", config(&[b"1"])),
+        &Kind::ManifestInvalid,
+        "0 layers",
+    )
+    .await;
+    said(
+        listed(&["none"]).file("c.json", config(&[b"1"])),
+        &Kind::ContentMissing,
+        "no file none",
+    )
+    .await;
+    said(
+        listed(&["zstd"]).file("c.json", config(&[b"1"])),
+        &Kind::Unsupported,
+        "oci-archive:",
+    )
+    .await;
+    let looped = listed(&["a"])
+        .file("c.json", config(&[b"1"]))
+        .link("a", "b")
+        .link("b", "a");
     said(looped, &Kind::ContentMissing, "no file a").await;
-    let outside = listed(&["a"]).file("c.json", config(&[b"1"])).link("a", "../../etc/passwd");
+    let outside = listed(&["a"])
+        .file("c.json", config(&[b"1"]))
+        .link("a", "../../etc/passwd");
     said(outside, &Kind::ContentMissing, "no file a").await;
 }
 
@@ -251,14 +365,24 @@ async fn an_archive_is_written_as_docker_takes_it() {
 
 /// An image whose config knows its layers, which are plain or have gzip.
 fn loadable(layers: &[(&str, &[u8], &[u8])]) -> (Image, Vec<Bytes>) {
-    let config = config(&layers.iter().map(|(_, _, plain)| *plain).collect::<Vec<_>>());
+    let config = config(
+        &layers
+            .iter()
+            .map(|(_, _, plain)| *plain)
+            .collect::<Vec<_>>(),
+    );
     let describe = |media_type: &str, content: &[u8]| json!({"mediaType": media_type, "digest": Digest::sha256(content), "size": content.len()});
-    let descriptors: Vec<_> = layers.iter().map(|(media_type, content, _)| describe(media_type, content)).collect();
+    let descriptors: Vec<_> = layers
+        .iter()
+        .map(|(media_type, content, _)| describe(media_type, content))
+        .collect();
     let image = image("loadable")
         .layers([])
         .field("config", describe(MediaType::OCI_CONFIG, &config))
         .field("layers", json!(descriptors));
-    let contents = layers.iter().map(|(_, content, _)| Bytes::copy_from_slice(content));
+    let contents = layers
+        .iter()
+        .map(|(_, content, _)| Bytes::copy_from_slice(content));
     (image, std::iter::once(config).chain(contents).collect())
 }
 
@@ -267,7 +391,9 @@ async fn put(writer: &Arc<DockerArchiveWriter>, image: &Image, blobs: &[Bytes], 
     for content in blobs {
         layout.blob(content.clone()).await;
     }
-    layout.manifest(image.bytes(), &image.media_type(), tags).await;
+    layout
+        .manifest(image.bytes(), &image.media_type(), tags)
+        .await;
 }
 
 #[tokio::test]
@@ -285,11 +411,23 @@ async fn what_was_written_is_read() {
 
     let archive = open(&path).await;
     let layout = place(&archive);
-    let manifest = expected(&blobs[0], &[(PLAIN, b"base"), (MediaType::DOCKER_LAYER_GZIP, &compressed)]);
+    let manifest = expected(
+        &blobs[0],
+        &[
+            (PLAIN, b"base"),
+            (MediaType::DOCKER_LAYER_GZIP, &compressed),
+        ],
+    );
     let digest = Digest::sha256(manifest.as_bytes());
-    assert_eq!(names(&archive.names().await.unwrap()), [("quay.io/team/app:v1", &digest)]);
+    assert_eq!(
+        names(&archive.names().await.unwrap()),
+        [("quay.io/team/app:v1", &digest)]
+    );
     for content in blobs {
-        assert_eq!(layout.read(&Digest::sha256(&content)).await.unwrap(), content);
+        assert_eq!(
+            layout.read(&Digest::sha256(&content)).await.unwrap(),
+            content
+        );
     }
 }
 
@@ -298,10 +436,17 @@ async fn what_was_there_is_carried_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (one, two) = old_style(&path);
-    let (first, second) = (Digest::sha256(one.as_bytes()), Digest::sha256(two.as_bytes()));
+    let (first, second) = (
+        Digest::sha256(one.as_bytes()),
+        Digest::sha256(two.as_bytes()),
+    );
     let (image, blobs) = loadable(&[("application/vnd.oci.image.layer.v1.tar", b"new", b"new")]);
     let writer = create(&path, Some("x")).await;
-    assert_eq!(place(&writer).tags().await.unwrap(), ["1", "latest"], "tags of other repositories are none here");
+    assert_eq!(
+        place(&writer).tags().await.unwrap(),
+        ["1", "latest"],
+        "tags of other repositories are none here"
+    );
     put(&writer, &image, &blobs, &["v2", "latest"]).await;
     writer.finish().await.unwrap();
 
@@ -318,7 +463,10 @@ async fn what_was_there_is_carried_over() {
     );
     let layout = place(&archive);
     for content in [&b"the base"[..], b"the top", b"new"] {
-        assert_eq!(layout.read(&Digest::sha256(content)).await.unwrap(), content);
+        assert_eq!(
+            layout.read(&Digest::sha256(content)).await.unwrap(),
+            content
+        );
     }
     refused(layout.get("v2").await, &Kind::Unsupported);
 }
@@ -329,8 +477,14 @@ async fn an_image_may_have_no_name() {
     let path = folder.path().join("a.tar");
     let (image, blobs) = loadable(&[]);
     let writer = create(&path, None).await;
-    let tagged = place(&writer).put(image.bytes(), &image.media_type(), &["v1"]).await;
-    assert!(refused(tagged, &Kind::Unsupported).message().contains("whole names"));
+    let tagged = place(&writer)
+        .put(image.bytes(), &image.media_type(), &["v1"])
+        .await;
+    assert!(
+        refused(tagged, &Kind::Unsupported)
+            .message()
+            .contains("whole names")
+    );
     put(&writer, &image, &blobs, &[]).await;
     writer.finish().await.unwrap();
     assert_eq!(list(&path)[0]["RepoTags"], Value::Null);
@@ -348,26 +502,45 @@ async fn what_docker_would_not_load_is_refused() {
         layout.blob(blob(name)).await;
     }
     let put = async |bytes: Bytes, media_type: MediaType| -> Error {
-        refused(layout.put(bytes, &media_type, &["v1"]).await, &Kind::Unsupported)
+        refused(
+            layout.put(bytes, &media_type, &["v1"]).await,
+            &Kind::Unsupported,
+        )
     };
     let multi = Index::oci().image(&image("a"), "linux/amd64");
     let error = put(multi.bytes(), multi.media_type()).await;
     assert!(error.message().contains("--platform"), "{error}");
     for (media_type, name) in [
         ("application/vnd.oci.image.layer.v1.tar+zstd", "zstd"),
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "foreign"),
+        (
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "foreign",
+        ),
         ("application/vnd.in-toto+json", "artifact"),
     ] {
         let image = image("a").layer_of_type(media_type, name);
         let error = put(image.bytes(), image.media_type()).await;
-        assert!(error.message().contains(media_type) && error.message().contains("/layers/1"), "{error}");
-        let early = refused(DockerArchiveWriter::accepts(&image.manifest()), &Kind::Unsupported);
+        assert!(
+            error.message().contains(media_type) && error.message().contains("/layers/1"),
+            "{error}"
+        );
+        let early = refused(
+            DockerArchiveWriter::accepts(&image.manifest()),
+            &Kind::Unsupported,
+        );
         assert_eq!(early.message(), error.message());
     }
-    let artifact = image("a")
-        .field("config", json!({"mediaType": MediaType::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2}));
+    let artifact = image("a").field(
+        "config",
+        json!({"mediaType": MediaType::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2}),
+    );
     let error = put(artifact.bytes(), artifact.media_type()).await;
     assert!(error.message().contains("/config"), "{error}");
-    assert!(put("{}".into(), MediaType::new("a/b")).await.message().contains("oci-archive"));
+    assert!(
+        put("{}".into(), MediaType::new("a/b"))
+            .await
+            .message()
+            .contains("oci-archive")
+    );
     assert!(DockerArchiveWriter::accepts(&image("a").manifest()).is_ok());
 }

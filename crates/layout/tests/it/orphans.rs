@@ -14,39 +14,69 @@ use crate::place::{blob_path, place};
 #[tokio::test]
 async fn what_a_deleted_image_leaves_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Arc::new(LayoutRegistry::open_for_writing(folder.path()).await.unwrap());
+    let registry = Arc::new(
+        LayoutRegistry::open_for_writing(folder.path())
+            .await
+            .unwrap(),
+    );
     let layout = place(&registry);
-    let (gone, stays) = (image("gone").layers(["base", "x"]), image("stays").layers(["base", "y"]));
+    let (gone, stays) = (
+        image("gone").layers(["base", "x"]),
+        image("stays").layers(["base", "y"]),
+    );
     layout.image(&gone, &["gone"]).await;
     layout.image(&stays, &[]).await;
-    layout.index(&Index::oci().image(&stays, "linux/amd64"), &["stays"]).await;
+    layout
+        .index(&Index::oci().image(&stays, "linux/amd64"), &["stays"])
+        .await;
     assert_eq!(registry.orphans().await.unwrap(), []);
 
-    layout.delete_manifest(&gone.digest(), Deletion::Guarded).await.unwrap();
-    let mut expected = [&gone.blobs()[0], &blob("x")]
-        .map(|content| Orphan { digest: Digest::sha256(content), size: content.len() as u64 });
+    layout
+        .delete_manifest(&gone.digest(), Deletion::Guarded)
+        .await
+        .unwrap();
+    let mut expected = [&gone.blobs()[0], &blob("x")].map(|content| Orphan {
+        digest: Digest::sha256(content),
+        size: content.len() as u64,
+    });
     expected.sort_unstable();
     assert_eq!(registry.orphans().await.unwrap(), expected);
     assert_eq!(registry.remove_orphans().await.unwrap(), expected);
     assert_eq!(registry.orphans().await.unwrap(), []);
-    refused(layout.read(&Digest::sha256(&blob("x"))).await, &Kind::BlobUnknown);
+    refused(
+        layout.read(&Digest::sha256(&blob("x"))).await,
+        &Kind::BlobUnknown,
+    );
     for content in stays.blobs() {
-        assert_eq!(layout.read(&Digest::sha256(&content)).await.unwrap(), content);
+        assert_eq!(
+            layout.read(&Digest::sha256(&content)).await.unwrap(),
+            content
+        );
     }
 }
 
 #[tokio::test]
 async fn nothing_is_removed_while_a_manifest_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Arc::new(LayoutRegistry::open_for_writing(folder.path()).await.unwrap());
-    let digest = place(&registry).image(&image("a").layers(["x"]), &["v1"]).await;
+    let registry = Arc::new(
+        LayoutRegistry::open_for_writing(folder.path())
+            .await
+            .unwrap(),
+    );
+    let digest = place(&registry)
+        .image(&image("a").layers(["x"]), &["v1"])
+        .await;
     drop(registry);
     let manifest = blob_path(folder.path(), &digest);
-    let damage: [fn(&std::path::Path); 2] =
-        [|path| fs::write(path, "torn").unwrap(), |path| fs::remove_file(path).unwrap()];
+    let damage: [fn(&std::path::Path); 2] = [
+        |path| fs::write(path, "torn").unwrap(),
+        |path| fs::remove_file(path).unwrap(),
+    ];
     for damage in damage {
         damage(&manifest);
-        let registry = LayoutRegistry::open_for_writing(folder.path()).await.unwrap();
+        let registry = LayoutRegistry::open_for_writing(folder.path())
+            .await
+            .unwrap();
         let error = refused(registry.remove_orphans().await, &Kind::ManifestInvalid);
         assert!(error.message().contains(digest.as_str()), "{error}");
         assert!(blob_path(folder.path(), &Digest::sha256(&blob("x"))).exists());

@@ -20,7 +20,10 @@ pub(crate) fn place<R: Registry + 'static>(registry: &Arc<R>) -> Repository {
 
 /// The file of a blob in a layout.
 pub(crate) fn blob_path(layout: &Path, digest: &Digest) -> PathBuf {
-    layout.join("blobs").join(digest.algorithm().as_str()).join(digest.encoded())
+    layout
+        .join("blobs")
+        .join(digest.algorithm().as_str())
+        .join(digest.encoded())
 }
 
 /// The `index.json` of a layout.
@@ -42,7 +45,9 @@ pub(crate) fn entries(index: &Value) -> Vec<(String, Option<String>)> {
 /// What lies in a folder.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort_unstable();
     names
 }

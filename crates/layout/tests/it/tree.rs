@@ -13,13 +13,24 @@ use crate::place::place;
 async fn a_repository_is_the_layout_of_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let tree: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
-    let digest = Repository::of(&tree, "team/app").image(&image("a"), &["v1"]).await;
-    let single = Arc::new(LayoutRegistry::open(folder.path().join("team/app")).await.unwrap());
+    let digest = Repository::of(&tree, "team/app")
+        .image(&image("a"), &["v1"])
+        .await;
+    let single = Arc::new(
+        LayoutRegistry::open(folder.path().join("team/app"))
+            .await
+            .unwrap(),
+    );
     assert_eq!(place(&single).tagged("v1").await, Some(digest.clone()));
     let reader: Arc<dyn Registry> = Arc::new(LayoutTree::tree(folder.path()));
-    assert_eq!(Repository::of(&reader, "team/app").tagged("v1").await, Some(digest));
+    assert_eq!(
+        Repository::of(&reader, "team/app").tagged("v1").await,
+        Some(digest)
+    );
     let image = image("a");
-    let put = Repository::of(&reader, "team/new").put(image.bytes(), &image.media_type(), &["v1"]).await;
+    let put = Repository::of(&reader, "team/new")
+        .put(image.bytes(), &image.media_type(), &["v1"])
+        .await;
     refused(put, &Kind::Unsupported);
 }
 
@@ -30,11 +41,19 @@ async fn a_name_is_refused_whose_folder_is_another_layouts() {
     let image = image("a").layers([]);
     let put = async |name: &str| {
         let repository = Repository::of(&tree, &format!("sparse/{name}"));
-        repository.put(image.bytes(), &image.media_type(), &["v1"]).await
+        repository
+            .put(image.bytes(), &image.media_type(), &["v1"])
+            .await
     };
     put("a").await.unwrap();
     put("b/blobs").await.unwrap();
-    for name in ["a/blobs", "a/blobs/sha256", "a/index.json", "a/oci-layout", "b"] {
+    for name in [
+        "a/blobs",
+        "a/blobs/sha256",
+        "a/index.json",
+        "a/oci-layout",
+        "b",
+    ] {
         let error = refused(put(name).await, &Kind::Unsupported);
         assert!(error.message().contains("use another name"), "{error}");
         let repository = Repository::of(&tree, &format!("sparse/{name}"));
@@ -48,10 +67,17 @@ async fn a_layout_is_locked_while_something_comes_to_it() {
     let one: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
     let other: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
     Repository::of(&one, "a").image(&image("a"), &["v1"]).await;
-    Repository::of(&other, "b").image(&image("b"), &["v1"]).await;
+    Repository::of(&other, "b")
+        .image(&image("b"), &["v1"])
+        .await;
     let image = image("a");
-    let put = Repository::of(&other, "a").put(image.bytes(), &image.media_type(), &["v2"]).await;
+    let put = Repository::of(&other, "a")
+        .put(image.bytes(), &image.media_type(), &["v2"])
+        .await;
     refused(put, &Kind::Denied);
     drop(one);
-    Repository::of(&other, "a").put(image.bytes(), &image.media_type(), &["v2"]).await.unwrap();
+    Repository::of(&other, "a")
+        .put(image.bytes(), &image.media_type(), &["v2"])
+        .await
+        .unwrap();
 }

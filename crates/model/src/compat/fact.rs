@@ -64,8 +64,19 @@ impl Fact {
         self.feature.mend()
     }
 
-    pub(super) const fn new(feature: Feature, operation: Operation, outcome: Outcome, says: &'static str) -> Self {
-        Self { feature, operation, outcome, says, source: "" }
+    pub(super) const fn new(
+        feature: Feature,
+        operation: Operation,
+        outcome: Outcome,
+        says: &'static str,
+    ) -> Self {
+        Self {
+            feature,
+            operation,
+            outcome,
+            says,
+            source: "",
+        }
     }
 
     /// Pushing it is refused.

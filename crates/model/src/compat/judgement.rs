@@ -72,22 +72,43 @@ impl Judgement {
     pub(super) fn of(observed: &Observed, target: &Target) -> Self {
         let mut reasons: Vec<_> = target
             .facts()
-            .filter_map(|fact| observed.sighting(fact.feature).map(|sighting| Reason::new(*fact, sighting, observed)))
+            .filter_map(|fact| {
+                observed
+                    .sighting(fact.feature)
+                    .map(|sighting| Reason::new(*fact, sighting, observed))
+            })
             .collect();
-        reasons.sort_by_key(|reason| (std::cmp::Reverse(reason.fact.outcome), reason.fact.operation));
+        reasons.sort_by_key(|reason| {
+            (
+                std::cmp::Reverse(reason.fact.outcome),
+                reason.fact.operation,
+            )
+        });
         let verdict = overall(&reasons, target.operations);
         Self { verdict, reasons }
     }
 
     /// How one operation of the target ends.
     pub fn verdict_of(&self, operation: Operation) -> Verdict {
-        verdict(self.reasons.iter().filter(|reason| reason.fact.operation == operation))
+        verdict(
+            self.reasons
+                .iter()
+                .filter(|reason| reason.fact.operation == operation),
+        )
     }
 
     /// How pulling the image for one platform ends, going by the places that are told.
     pub fn verdict_of_pulling(&self, platform: &Platform) -> Verdict {
-        let concerns = |cause: &Cause| cause.platform.as_ref().is_none_or(|own| own.satisfies(platform));
-        let pulls = self.reasons.iter().filter(|reason| reason.fact.operation == Operation::Pull);
+        let concerns = |cause: &Cause| {
+            cause
+                .platform
+                .as_ref()
+                .is_none_or(|own| own.satisfies(platform))
+        };
+        let pulls = self
+            .reasons
+            .iter()
+            .filter(|reason| reason.fact.operation == Operation::Pull);
         verdict(pulls.filter(|reason| reason.causes.iter().any(concerns)))
     }
 }
@@ -95,27 +116,45 @@ impl Judgement {
 impl Reason {
     fn new(fact: Fact, sighting: &Sighting, observed: &Observed) -> Self {
         let causes = sighting.causes.clone();
-        Self { fact, count: sighting.count, mend: mending(fact, &causes, observed), causes }
+        Self {
+            fact,
+            count: sighting.count,
+            mend: mending(fact, &causes, observed),
+            causes,
+        }
     }
 }
 
 /// What is known here, if to hardly anybody else, is not dropped as unknown; what stands in an inner index is not taken out
 /// of the outer one.
 fn mending(fact: Fact, causes: &[Cause], observed: &Observed) -> &'static str {
-    let withdrawn =
-        |cause: &Cause| cause.media_type.as_ref().is_some_and(|own| own.as_str() == MediaType::OCI_ARTIFACT);
+    let withdrawn = |cause: &Cause| {
+        cause
+            .media_type
+            .as_ref()
+            .is_some_and(|own| own.as_str() == MediaType::OCI_ARTIFACT)
+    };
     let mend = match fact.mend() {
         mend::DROP_UNKNOWN if causes.iter().any(withdrawn) => mend::REMOVE,
         mend => mend,
     };
-    if causes.iter().all(|cause| observed.is_root(&cause.document)) { mend } else { mend::below(mend) }
+    if causes.iter().all(|cause| observed.is_root(&cause.document)) {
+        mend
+    } else {
+        mend::below(mend)
+    }
 }
 
 fn overall(reasons: &[Reason], operations: &[Operation]) -> Verdict {
     let main = |reason: &&Reason| operations.first() == Some(&reason.fact.operation);
-    verdict(reasons.iter()).min(Verdict::Remark).max(verdict(reasons.iter().filter(main)))
+    verdict(reasons.iter())
+        .min(Verdict::Remark)
+        .max(verdict(reasons.iter().filter(main)))
 }
 
 fn verdict<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Verdict {
-    reasons.map(|reason| reason.fact.outcome.into()).max().unwrap_or(Verdict::Works)
+    reasons
+        .map(|reason| reason.fact.outcome.into())
+        .max()
+        .unwrap_or(Verdict::Works)
 }

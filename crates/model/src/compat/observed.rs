@@ -58,8 +58,14 @@ impl Sighting {
 impl Observed {
     /// Looks at every document of a tree once.
     pub fn of(tree: &Tree) -> Self {
-        let root = tree.documents().first().map(|document| document.digest.clone());
-        let mut observed = Self { root, ..Self::default() };
+        let root = tree
+            .documents()
+            .first()
+            .map(|document| document.digest.clone());
+        let mut observed = Self {
+            root,
+            ..Self::default()
+        };
         Detection::new(tree).run(&mut observed);
         observed
     }

@@ -43,7 +43,9 @@ impl Target {
     /// The target of this id or with this alias, in any case.
     pub fn find(name: &str) -> Option<&'static Self> {
         let is_it = |word: &str| word.eq_ignore_ascii_case(name);
-        Self::all().iter().find(|target| is_it(target.id) || target.aliases.iter().any(|alias| is_it(alias)))
+        Self::all()
+            .iter()
+            .find(|target| is_it(target.id) || target.aliases.iter().any(|alias| is_it(alias)))
     }
 
     /// What is known of it.

@@ -22,7 +22,10 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(pointer: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), reason: reason.into() }
+        Self {
+            pointer: pointer.into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -32,15 +35,30 @@ pub(super) fn refusal(manifest: &Manifest, to: Format) -> Option<Refusal> {
         return None;
     }
     if to.counterpart(manifest.media_type()).is_none() {
-        return Some(Refusal::new("", format!("Docker's format has nothing like {}", manifest.media_type())));
+        return Some(Refusal::new(
+            "",
+            format!("Docker's format has nothing like {}", manifest.media_type()),
+        ));
     }
-    let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
+    let config = manifest
+        .children()
+        .iter()
+        .find(|child| child.kind == ChildKind::Config);
     let config_type = config.and_then(|config| config.descriptor.media_type.as_ref());
-    if config_type.and_then(|config_type| to.counterpart(config_type)).is_none() {
-        let reason = format!("Docker's format holds images alone, and no config of {}", said(config_type));
+    if config_type
+        .and_then(|config_type| to.counterpart(config_type))
+        .is_none()
+    {
+        let reason = format!(
+            "Docker's format holds images alone, and no config of {}",
+            said(config_type)
+        );
         return Some(Refusal::new("/config", reason));
     }
-    let mut layers = manifest.children().iter().filter(|child| child.kind == ChildKind::Layer);
+    let mut layers = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Layer);
     layers.find_map(|layer| {
         let media_type = layer.descriptor.media_type.as_ref();
         let held = media_type.is_some_and(|media_type| to.counterpart(media_type).is_some());
@@ -50,7 +68,10 @@ pub(super) fn refusal(manifest: &Manifest, to: Format) -> Option<Refusal> {
 }
 
 fn said(media_type: Option<&MediaType>) -> String {
-    media_type.map_or_else(|| "no type".into(), |media_type| format!("the type {media_type}"))
+    media_type.map_or_else(
+        || "no type".into(),
+        |media_type| format!("the type {media_type}"),
+    )
 }
 
 /// Gives the config and the layers the types of the format, also where they stand twice: readers differ in which they
@@ -61,7 +82,9 @@ pub(super) fn rewrite(draft: &mut Draft, to: Format, remarks: &mut Remarks<'_>) 
         part(config, to, "/config", remarks);
     }
     for layers in document.all_mut("layers") {
-        let Json::Array(layers) = layers else { continue };
+        let Json::Array(layers) = layers else {
+            continue;
+        };
         for (position, layer) in layers.iter_mut().enumerate() {
             part(layer, to, &format!("/layers/{position}"), remarks);
         }
@@ -69,12 +92,19 @@ pub(super) fn rewrite(draft: &mut Draft, to: Format, remarks: &mut Remarks<'_>) 
 }
 
 fn part(descriptor: &mut Json, to: Format, pointer: &str, remarks: &mut Remarks<'_>) {
-    let media_type = descriptor.get("mediaType").and_then(Json::as_str).map(MediaType::new);
+    let media_type = descriptor
+        .get("mediaType")
+        .and_then(Json::as_str)
+        .map(MediaType::new);
     if let Some(media_type) = media_type {
         match to.counterpart(&media_type) {
             Some(other) => say_type(descriptor, &other),
             None if Format::Docker.has(&media_type) => {
-                remarks.add(Effect::Left, pointer, format!("{to} has no type for {media_type}, which stays"));
+                remarks.add(
+                    Effect::Left,
+                    pointer,
+                    format!("{to} has no type for {media_type}, which stays"),
+                );
             }
             None => (),
         }
@@ -86,7 +116,10 @@ fn part(descriptor: &mut Json, to: Format, pointer: &str, remarks: &mut Remarks<
 
 /// Gives an object the type, in its own words if it says just that.
 pub(super) fn say_type(object: &mut Json, media_type: &MediaType) {
-    let own = object.get("mediaType").and_then(Json::as_str).filter(|own| MediaType::new(own) == *media_type);
+    let own = object
+        .get("mediaType")
+        .and_then(Json::as_str)
+        .filter(|own| MediaType::new(own) == *media_type);
     let text = own.unwrap_or_else(|| media_type.as_str()).to_owned();
     object.set("mediaType", Json::String(text));
 }
@@ -102,11 +135,17 @@ pub(super) fn strip_document(draft: &mut Draft, remarks: &mut Remarks<'_>) {
 pub(super) fn strip_descriptor(descriptor: &mut Json, pointer: &str, remarks: &mut Remarks<'_>) {
     for field in FIELDS_OF_OCI_DESCRIPTORS {
         match descriptor.get_mut(field) {
-            Some(Json::Object(annotations)) if field == "annotations" && annotations.iter().any(is_docker_s) => {
+            Some(Json::Object(annotations))
+                if field == "annotations" && annotations.iter().any(is_docker_s) =>
+            {
                 let before = annotations.len();
                 annotations.retain(is_docker_s);
                 if annotations.len() < before {
-                    remarks.add(Effect::Lost, format!("{pointer}/{field}"), lost("annotations but its own"));
+                    remarks.add(
+                        Effect::Lost,
+                        format!("{pointer}/{field}"),
+                        lost("annotations but its own"),
+                    );
                 }
             }
             _ => strip(descriptor, field, pointer, remarks),

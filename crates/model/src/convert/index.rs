@@ -46,7 +46,10 @@ pub(super) struct Lifted<'a> {
 }
 
 /// The children of one index, as they stand: in one list, unless there are several.
-pub(super) fn own<'a>(digest: &'a Digest, manifest: &'a Manifest) -> impl Iterator<Item = Vec<Entry<'a>>> {
+pub(super) fn own<'a>(
+    digest: &'a Digest,
+    manifest: &'a Manifest,
+) -> impl Iterator<Item = Vec<Entry<'a>>> {
     let entry = move |(position, child)| Entry {
         document: digest,
         pointer: pointer(position),
@@ -67,7 +70,11 @@ pub(super) fn lifted<'a>(
     let (mut entries, mut gone, mut platforms) = (Vec::new(), Vec::new(), Platforms::default());
     let mut seen = HashSet::from([(digest, None)]);
     let mut bytes = 0;
-    let mut levels = vec![Level { document: digest, children: items(manifest), platform: None }];
+    let mut levels = vec![Level {
+        document: digest,
+        children: items(manifest),
+        platform: None,
+    }];
     while let Some(level) = levels.last_mut() {
         let Some((position, child)) = level.children.next() else {
             levels.pop();
@@ -75,20 +82,40 @@ pub(super) fn lifted<'a>(
         };
         let (document, pointer, inherited) = (level.document, pointer(position), level.platform);
         let Some((digest, manifest)) = nested(child, documents) else {
-            let platform = inherited.filter(|_| platform(child).is_none() && is_image(child, documents));
+            let platform =
+                inherited.filter(|_| platform(child).is_none() && is_image(child, documents));
             let (platform, lifted) = (platform.map(|(platform, _)| platform), levels.len() > 1);
-            entries.push(Entry { document, pointer, child, platform, lifted });
+            entries.push(Entry {
+                document,
+                pointer,
+                child,
+                platform,
+                lifted,
+            });
             continue;
         };
-        let platform = platform(child).map(|platform| (platform, platforms.number(platform))).or(inherited);
+        let platform = platform(child)
+            .map(|platform| (platform, platforms.number(platform)))
+            .or(inherited);
         let again = !seen.insert((digest, platform.map(|(_, number)| number)));
-        gone.push(Lifted { digest: digest.clone(), manifest, again, document, pointer, child });
+        gone.push(Lifted {
+            digest: digest.clone(),
+            manifest,
+            again,
+            document,
+            pointer,
+            child,
+        });
         if !again {
             bytes += manifest.bytes().len();
             if bytes > LARGEST {
                 return None;
             }
-            levels.push(Level { document: digest, children: items(manifest), platform });
+            levels.push(Level {
+                document: digest,
+                children: items(manifest),
+                platform,
+            });
         }
     }
     Some((entries, gone))
@@ -114,29 +141,48 @@ impl Platforms {
 
 /// What a child says; Go's writers take null for nothing.
 pub(super) fn platform(child: &Json) -> Option<&Json> {
-    child.get("platform").filter(|platform| **platform != Json::Null)
+    child
+        .get("platform")
+        .filter(|platform| **platform != Json::Null)
 }
 
 /// Whether a child is an image, as far as that can be known: nothing else is for a platform.
 fn is_image(child: &Json, documents: &Documents<'_>) -> bool {
-    let Some(descriptor) = Draft::descriptor(child).filter(may_be_known) else { return false };
+    let Some(descriptor) = Draft::descriptor(child).filter(may_be_known) else {
+        return false;
+    };
     let Some(manifest) = documents.get(&descriptor.digest) else {
         const IMAGES: [&str; 2] = [MediaType::OCI_MANIFEST, MediaType::DOCKER_MANIFEST];
         let media_type = descriptor.media_type.as_ref().map(MediaType::as_str);
-        return descriptor.artifact_type.is_none() && media_type.is_some_and(|own| IMAGES.contains(&own));
+        return descriptor.artifact_type.is_none()
+            && media_type.is_some_and(|own| IMAGES.contains(&own));
     };
-    let mut configs = manifest.children().iter().filter(|part| part.kind == ChildKind::Config);
-    configs.any(|config| config.descriptor.media_type.as_ref().is_some_and(MediaType::is_image_config))
+    let mut configs = manifest
+        .children()
+        .iter()
+        .filter(|part| part.kind == ChildKind::Config);
+    configs.any(|config| {
+        config
+            .descriptor
+            .media_type
+            .as_ref()
+            .is_some_and(MediaType::is_image_config)
+    })
 }
 
 fn lists(manifest: &Manifest) -> impl Iterator<Item = &[Json]> {
     let members = manifest.document().as_object().unwrap_or_default().iter();
-    members.filter(|(key, _)| key == "manifests").filter_map(|(_, list)| list.as_array())
+    members
+        .filter(|(key, _)| key == "manifests")
+        .filter_map(|(_, list)| list.as_array())
 }
 
 /// The children of all lists, each with its position in its own.
 fn items(manifest: &Manifest) -> vec::IntoIter<(usize, &Json)> {
-    lists(manifest).flat_map(|list| list.iter().enumerate()).collect::<Vec<_>>().into_iter()
+    lists(manifest)
+        .flat_map(|list| list.iter().enumerate())
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 fn pointer(position: usize) -> String {
@@ -145,7 +191,9 @@ fn pointer(position: usize) -> String {
 
 fn nested<'a>(child: &Json, documents: &'a Documents<'a>) -> Option<(&'a Digest, &'a Manifest)> {
     let descriptor = Draft::descriptor(child).filter(may_be_known)?;
-    documents.entry(&descriptor.digest).filter(|(_, manifest)| manifest.media_type().role() == Role::Index)
+    documents
+        .entry(&descriptor.digest)
+        .filter(|(_, manifest)| manifest.media_type().role() == Role::Index)
 }
 
 /// The children of an index into which others were lifted, each by what it says.

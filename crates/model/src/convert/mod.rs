@@ -81,7 +81,11 @@ pub enum ConvertError {
 }
 
 fn place(pointer: &str) -> String {
-    if pointer.is_empty() { String::new() } else { format!(" ({pointer})") }
+    if pointer.is_empty() {
+        String::new()
+    } else {
+        format!(" ({pointer})")
+    }
 }
 
 /// Converts the tree under `root`, each document once, however often it is named.

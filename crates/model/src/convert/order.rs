@@ -13,14 +13,17 @@ pub(super) struct Documents<'a> {
 impl<'a> Documents<'a> {
     /// Everything that can be reached through indexes. A child of a type that nobody here knows is none of it.
     pub(super) fn under(root: &Digest, document: impl Fn(&Digest) -> Option<&'a Manifest>) -> Self {
-        let mut documents = Self { root: root.clone(), known: HashMap::new() };
+        let mut documents = Self {
+            root: root.clone(),
+            known: HashMap::new(),
+        };
         let mut pending = vec![root.clone()];
         while let Some(digest) = pending.pop() {
             if documents.known.contains_key(&digest) {
                 continue;
             }
-            let found =
-                document(&digest).filter(|manifest| digest == *root || manifest.media_type().is_known_manifest());
+            let found = document(&digest)
+                .filter(|manifest| digest == *root || manifest.media_type().is_known_manifest());
             if let Some(manifest) = found {
                 pending.extend(children(manifest).cloned());
                 documents.known.insert(digest, manifest);
@@ -35,7 +38,9 @@ impl<'a> Documents<'a> {
 
     /// The same with the digest as it is kept here.
     pub(super) fn entry(&self, digest: &Digest) -> Option<(&Digest, &'a Manifest)> {
-        self.known.get_key_value(digest).map(|(digest, manifest)| (digest, *manifest))
+        self.known
+            .get_key_value(digest)
+            .map(|(digest, manifest)| (digest, *manifest))
     }
 
     /// Every document after its children and its subject.
@@ -45,7 +50,9 @@ impl<'a> Documents<'a> {
         while let Some(step) = steps.pop() {
             match step {
                 Step::Enter(digest) => {
-                    let Some((digest, manifest)) = self.known.get_key_value(digest) else { continue };
+                    let Some((digest, manifest)) = self.known.get_key_value(digest) else {
+                        continue;
+                    };
                     if seen.insert(digest) {
                         steps.push(Step::Leave(digest));
                         let subject = manifest.subject().map(|subject| &subject.digest);
@@ -66,11 +73,20 @@ enum Step<'a> {
 }
 
 fn children(manifest: &Manifest) -> impl Iterator<Item = &Digest> {
-    let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
-    children.map(|child| &child.descriptor).filter(|child| may_be_known(child)).map(|child| &child.digest)
+    let children = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
+    children
+        .map(|child| &child.descriptor)
+        .filter(|child| may_be_known(child))
+        .map(|child| &child.digest)
 }
 
 /// Whether a descriptor's type is that of a manifest or index known here, or it does not say one.
 pub(super) fn may_be_known(descriptor: &Descriptor) -> bool {
-    descriptor.media_type.as_ref().is_none_or(|media_type| matches!(media_type.role(), Role::Manifest | Role::Index))
+    descriptor
+        .media_type
+        .as_ref()
+        .is_none_or(|media_type| matches!(media_type.role(), Role::Manifest | Role::Index))
 }

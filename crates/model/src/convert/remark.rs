@@ -55,8 +55,18 @@ impl<'a> Remarks<'a> {
         Self { document, all }
     }
 
-    pub(super) fn add(&mut self, effect: Effect, pointer: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        effect: Effect,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+    ) {
         let (pointer, message) = (pointer.into(), message.into());
-        self.all.push(Remark { document: self.document.clone(), pointer, effect, message });
+        self.all.push(Remark {
+            document: self.document.clone(),
+            pointer,
+            effect,
+            message,
+        });
     }
 }

@@ -19,17 +19,25 @@ const SAME: [(&str, &str); 7] = [
     (MediaType::OCI_INDEX, MediaType::DOCKER_LIST),
     (MediaType::OCI_CONFIG, MediaType::DOCKER_CONFIG),
     (MediaType::OCI_LAYER_GZIP, MediaType::DOCKER_LAYER_GZIP),
-    ("application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"),
+    (
+        "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.docker.image.rootfs.diff.tar",
+    ),
     (
         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     ),
-    ("application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"),
+    (
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    ),
 ];
 
 /// A type that containerd writes in Docker's name and Docker never read: it becomes OCI's, and nothing becomes it.
-const DOCKER_ZSTD: (&str, &str) =
-    ("application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.docker.image.rootfs.diff.tar.zstd");
+const DOCKER_ZSTD: (&str, &str) = (
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+);
 
 /// The config of Docker's plugins, which OCI has nothing like.
 const DOCKER_PLUGIN: &str = "application/vnd.docker.plugin.v1+json";
@@ -49,7 +57,11 @@ impl Format {
         let text = media_type.as_str();
         match self {
             Self::Oci => media_type.family() == Family::Oci,
-            Self::Docker => text == DOCKER_ZSTD.1 || text == DOCKER_PLUGIN || SAME.iter().any(|(_, own)| *own == text),
+            Self::Docker => {
+                text == DOCKER_ZSTD.1
+                    || text == DOCKER_PLUGIN
+                    || SAME.iter().any(|(_, own)| *own == text)
+            }
         }
     }
 
@@ -60,8 +72,15 @@ impl Format {
         }
         let text = media_type.as_str();
         let found = match self {
-            Self::Oci => SAME.iter().chain([&DOCKER_ZSTD]).find(|(_, docker)| *docker == text).map(|(oci, _)| oci),
-            Self::Docker => SAME.iter().find(|(oci, _)| *oci == text).map(|(_, docker)| docker),
+            Self::Oci => SAME
+                .iter()
+                .chain([&DOCKER_ZSTD])
+                .find(|(_, docker)| *docker == text)
+                .map(|(oci, _)| oci),
+            Self::Docker => SAME
+                .iter()
+                .find(|(oci, _)| *oci == text)
+                .map(|(_, docker)| docker),
         };
         found.map(|text| MediaType::new(text))
     }
@@ -86,7 +105,13 @@ mod tests {
             let (oci, docker) = (MediaType::new(oci), MediaType::new(docker));
             assert_eq!(Format::Docker.counterpart(&oci), Some(docker.clone()));
             assert_eq!(Format::Oci.counterpart(&docker), Some(oci.clone()));
-            assert_eq!((Format::Oci.counterpart(&oci), Format::Docker.counterpart(&docker)), (Some(oci), Some(docker)));
+            assert_eq!(
+                (
+                    Format::Oci.counterpart(&oci),
+                    Format::Docker.counterpart(&docker)
+                ),
+                (Some(oci), Some(docker))
+            );
         }
     }
 
@@ -95,17 +120,30 @@ mod tests {
         let (oci, docker) = DOCKER_ZSTD;
         assert_eq!(Format::Docker.counterpart(&oci.into()), None);
         assert_eq!(Format::Oci.counterpart(&docker.into()), Some(oci.into()));
-        for media_type in [MediaType::OCI_EMPTY, MediaType::OCI_ARTIFACT, "application/vnd.cncf.helm.config.v1+json"] {
+        for media_type in [
+            MediaType::OCI_EMPTY,
+            MediaType::OCI_ARTIFACT,
+            "application/vnd.cncf.helm.config.v1+json",
+        ] {
             assert_eq!(Format::Docker.counterpart(&media_type.into()), None);
         }
         assert_eq!(Format::Oci.counterpart(&DOCKER_PLUGIN.into()), None);
-        assert_eq!(Format::Docker.counterpart(&DOCKER_PLUGIN.into()), Some(DOCKER_PLUGIN.into()));
+        assert_eq!(
+            Format::Docker.counterpart(&DOCKER_PLUGIN.into()),
+            Some(DOCKER_PLUGIN.into())
+        );
     }
 
     #[test]
     fn a_name_that_begins_as_docker_s_makes_no_docker_type() {
         let model = MediaType::new("application/vnd.docker.ai.model.config.v0.1+json");
         assert!(!Format::Docker.has(&model) && !Format::Oci.has(&model));
-        assert_eq!((Format::Docker.counterpart(&model), Format::Oci.counterpart(&model)), (None, None));
+        assert_eq!(
+            (
+                Format::Docker.counterpart(&model),
+                Format::Oci.counterpart(&model)
+            ),
+            (None, None)
+        );
     }
 }

@@ -18,17 +18,24 @@ const EARLIEST: i64 = 631_152_000;
 
 pub(super) fn note(tree: &Tree, index: &Manifest, notes: &mut Notes) {
     let images = index.children().iter().filter(|child| is_image(child));
-    let dated: Vec<_> = images.filter_map(|child| Some((child, built_at(tree, child)?))).collect();
+    let dated: Vec<_> = images
+        .filter_map(|child| Some((child, built_at(tree, child)?)))
+        .collect();
     let mut dates: Vec<_> = dated.iter().map(|(_, date)| *date).collect();
     dates.sort_unstable();
     for (child, date) in dated {
-        let Some(siblings) = median_without(&dates, date) else { continue };
+        let Some(siblings) = median_without(&dates, date) else {
+            continue;
+        };
         let days = (siblings.as_second() - date.as_second()) / SECONDS_A_DAY;
         if days > MUCH_OLDER_DAYS {
             let (name, date, siblings) = (child_name(&child.descriptor), day(date), day(siblings));
-            let message =
-                format!("{name} was built on {date}, {days} days before its siblings, which are of {siblings}");
-            notes.add(Rule::ChildMuchOlder, |rule| Finding::of(rule, child, message));
+            let message = format!(
+                "{name} was built on {date}, {days} days before its siblings, which are of {siblings}"
+            );
+            notes.add(Rule::ChildMuchOlder, |rule| {
+                Finding::of(rule, child, message)
+            });
         }
     }
 }
@@ -42,7 +49,13 @@ fn built_at(tree: &Tree, child: &Child) -> Option<Timestamp> {
 fn median_without(dates: &[Timestamp], date: Timestamp) -> Option<Timestamp> {
     let middle = dates.len().checked_sub(1)? / 2;
     let position = dates.partition_point(|other| *other < date);
-    dates.get(if middle < position { middle } else { middle + 1 }).copied()
+    dates
+        .get(if middle < position {
+            middle
+        } else {
+            middle + 1
+        })
+        .copied()
 }
 
 fn day(date: Timestamp) -> impl std::fmt::Display {
@@ -56,8 +69,12 @@ mod tests {
     #[test]
     fn the_median_of_the_others() {
         let median = |seconds: &[i64], without: i64| {
-            let dates: Vec<_> = seconds.iter().map(|second| Timestamp::from_second(*second).unwrap()).collect();
-            median_without(&dates, Timestamp::from_second(without).unwrap()).map(Timestamp::as_second)
+            let dates: Vec<_> = seconds
+                .iter()
+                .map(|second| Timestamp::from_second(*second).unwrap())
+                .collect();
+            median_without(&dates, Timestamp::from_second(without).unwrap())
+                .map(Timestamp::as_second)
         };
         assert_eq!(median(&[1], 1), None);
         assert_eq!(median(&[1, 2], 1), Some(2));

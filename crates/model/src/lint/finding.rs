@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn serialises_with_stable_names() {
-        let finding = Finding { stored_size: Some(3), ..Finding::new(Rule::SizeMismatch, "/layers/0", "differs") };
+        let finding = Finding {
+            stored_size: Some(3),
+            ..Finding::new(Rule::SizeMismatch, "/layers/0", "differs")
+        };
         let expected = serde_json::json!({
             "rule": "size-mismatch", "severity": "error", "pointer": "/layers/0", "message": "differs", "storedSize": 3,
             "section": Rule::SizeMismatch.section(), "mend": "correct the size and push again"

@@ -43,11 +43,21 @@ impl Notes {
     /// Whether the next finding of `rule` is kept; if not, so many are counted.
     fn has_room_for(&mut self, rule: Rule, count: usize) -> bool {
         let position = self.findings.len();
-        if let Some(last) = self.last.get_mut(&rule).filter(|_| position >= MAX_FINDINGS) {
+        if let Some(last) = self
+            .last
+            .get_mut(&rule)
+            .filter(|_| position >= MAX_FINDINGS)
+        {
             last.left_out += count;
             return false;
         }
-        self.last.insert(rule, Last { position, left_out: 0 });
+        self.last.insert(
+            rule,
+            Last {
+                position,
+                left_out: 0,
+            },
+        );
         true
     }
 
@@ -79,8 +89,14 @@ impl Notes {
 
     /// The same about whatever `place` calls it.
     pub fn finish_in(mut self, place: &str) -> Vec<Finding> {
-        for Last { position, left_out } in self.last.into_values().filter(|last| last.left_out > 0) {
-            let Finding { rule, message, further, .. } = &mut self.findings[position];
+        for Last { position, left_out } in self.last.into_values().filter(|last| last.left_out > 0)
+        {
+            let Finding {
+                rule,
+                message,
+                further,
+                ..
+            } = &mut self.findings[position];
             *further += left_out;
             let _ = write!(message, " (and {left_out} more of {rule} in {place})");
         }
@@ -95,7 +111,9 @@ mod tests {
     fn notes(count: usize) -> Notes {
         let mut notes = Notes::default();
         for position in 0..count {
-            notes.add(Rule::DuplicateKey, |rule| Finding::new(rule, format!("/{position}"), "twice"));
+            notes.add(Rule::DuplicateKey, |rule| {
+                Finding::new(rule, format!("/{position}"), "twice")
+            });
         }
         notes
     }
@@ -103,26 +121,43 @@ mod tests {
     #[test]
     fn what_is_left_out_is_told() {
         let within = notes(MAX_FINDINGS).finish();
-        assert_eq!((within.len(), within.last().unwrap().message.as_str()), (MAX_FINDINGS, "twice"));
+        assert_eq!(
+            (within.len(), within.last().unwrap().message.as_str()),
+            (MAX_FINDINGS, "twice")
+        );
         let beyond = notes(MAX_FINDINGS + 2).finish();
         assert_eq!(beyond.len(), MAX_FINDINGS);
         let last = beyond.last().unwrap();
-        assert_eq!((last.message.as_str(), last.further), ("twice (and 2 more of duplicate-key in this document)", 2));
-        assert_eq!(beyond.iter().map(Finding::count).sum::<usize>(), MAX_FINDINGS + 2);
+        assert_eq!(
+            (last.message.as_str(), last.further),
+            ("twice (and 2 more of duplicate-key in this document)", 2)
+        );
+        assert_eq!(
+            beyond.iter().map(Finding::count).sum::<usize>(),
+            MAX_FINDINGS + 2
+        );
     }
 
     #[test]
     fn what_is_told_briefly_is_counted() {
         let mut notes = notes(MAX_FINDINGS + 2);
-        notes.add(Rule::TwoShapes, |rule| Finding::new(rule, "/layers", "here"));
+        notes.add(Rule::TwoShapes, |rule| {
+            Finding::new(rule, "/layers", "here")
+        });
         let findings = notes.briefly().finish();
-        let told: Vec<_> = findings.iter().map(|finding| (finding.pointer.as_str(), finding.count())).collect();
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.pointer.as_str(), finding.count()))
+            .collect();
         assert_eq!(told, [("/0", MAX_FINDINGS + 2), ("/layers", 1)]);
     }
 
     #[test]
     fn what_stands_for_others_is_counted_with_them() {
-        let several = || Finding { further: 4, ..Finding::new(Rule::DuplicateKey, "/0", "twice") };
+        let several = || Finding {
+            further: 4,
+            ..Finding::new(Rule::DuplicateKey, "/0", "twice")
+        };
         let mut notes = notes(MAX_FINDINGS - 1);
         notes.take(several());
         notes.take(several());
@@ -140,9 +175,18 @@ mod tests {
             notes.add(rule, |rule| Finding::new(rule, "/layers", "here"));
         }
         let findings = notes.finish();
-        let counted: Vec<_> = findings.iter().filter(|finding| finding.further > 0).collect();
+        let counted: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.further > 0)
+            .collect();
         assert_eq!(findings.len(), MAX_FINDINGS + 1);
-        assert_eq!(counted[0].message, "twice (and 1 more of duplicate-key in this document)");
-        assert_eq!(counted[1].message, "here (and 1 more of two-shapes in this document)");
+        assert_eq!(
+            counted[0].message,
+            "twice (and 1 more of duplicate-key in this document)"
+        );
+        assert_eq!(
+            counted[1].message,
+            "here (and 1 more of two-shapes in this document)"
+        );
     }
 }

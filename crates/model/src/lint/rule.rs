@@ -191,7 +191,10 @@ impl FromStr for Rule {
     type Err = UnknownRule;
 
     fn from_str(id: &str) -> Result<Self, UnknownRule> {
-        Self::ALL.into_iter().find(|rule| rule.id() == id).ok_or_else(|| UnknownRule(id.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|rule| rule.id() == id)
+            .ok_or_else(|| UnknownRule(id.to_owned()))
     }
 }
 
@@ -224,8 +227,15 @@ mod tests {
     #[test]
     fn ids_and_sentences_have_their_form() {
         for rule in Rule::ALL {
-            assert!(rule.id().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
-            assert!(rule.summary().ends_with('.') && !rule.section().is_empty(), "{rule}");
+            assert!(
+                rule.id()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            );
+            assert!(
+                rule.summary().ends_with('.') && !rule.section().is_empty(),
+                "{rule}"
+            );
             assert!(is_typable_or_prose(rule.mend()), "{rule}: {}", rule.mend());
         }
     }

@@ -37,7 +37,9 @@ pub fn missing_subject<E>(
     manifest: &Manifest,
     mut held: impl FnMut(&Digest) -> Result<Option<Held>, E>,
 ) -> Result<Option<Finding>, E> {
-    let Some(subject) = manifest.subject() else { return Ok(None) };
+    let Some(subject) = manifest.subject() else {
+        return Ok(None);
+    };
     Ok(held(&subject.digest)?.is_none().then(|| without(subject)))
 }
 
@@ -49,7 +51,10 @@ pub(super) fn without(subject: &Descriptor) -> Finding {
 
 /// Everything of which it matters whether it is stored.
 pub(super) fn stored_children(manifest: &Manifest) -> impl Iterator<Item = &Child> {
-    manifest.children().iter().filter(|child| child.kind != ChildKind::Other)
+    manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind != ChildKind::Other)
 }
 
 /// Judges one child by what is held under its digest.
@@ -59,8 +64,9 @@ pub(super) fn note(child: &Child, held: Option<&Held>, notes: &mut Notes) {
             size(child, held, notes);
             media_type(child, held, notes);
         }
-        None if child.required => notes
-            .add(Rule::MissingChild, |rule| Finding::of(rule, child, format!("{} is not stored here", called(child)))),
+        None if child.required => notes.add(Rule::MissingChild, |rule| {
+            Finding::of(rule, child, format!("{} is not stored here", called(child)))
+        }),
         None => (),
     }
 }
@@ -68,18 +74,28 @@ pub(super) fn note(child: &Child, held: Option<&Held>, notes: &mut Notes) {
 fn size(child: &Child, held: &Held, notes: &mut Notes) {
     let (digest, stored) = (&child.descriptor.digest, held.size);
     if let Some(claimed) = child.descriptor.size.filter(|claimed| *claimed != stored) {
-        let message = format!("the descriptor says {claimed} bytes, {digest} has {stored}; correct the size");
-        notes
-            .add(Rule::SizeMismatch, |rule| Finding { stored_size: Some(stored), ..Finding::of(rule, child, message) });
+        let message =
+            format!("the descriptor says {claimed} bytes, {digest} has {stored}; correct the size");
+        notes.add(Rule::SizeMismatch, |rule| Finding {
+            stored_size: Some(stored),
+            ..Finding::of(rule, child, message)
+        });
     }
 }
 
 /// What is a layer or a config here may well be a manifest to others.
 fn media_type(child: &Child, held: &Held, notes: &mut Notes) {
-    let (Some(claimed), Some(stored)) = (&child.descriptor.media_type, &held.media_type) else { return };
+    let (Some(claimed), Some(stored)) = (&child.descriptor.media_type, &held.media_type) else {
+        return;
+    };
     if child.kind == ChildKind::Manifest && claimed != stored {
-        let message = format!("{} is described as {claimed}, and stored as {stored}", called(child));
-        notes.add(Rule::StoredTypeMismatch, |rule| Finding::of(rule, child, message));
+        let message = format!(
+            "{} is described as {claimed}, and stored as {stored}",
+            called(child)
+        );
+        notes.add(Rule::StoredTypeMismatch, |rule| {
+            Finding::of(rule, child, message)
+        });
     }
 }
 

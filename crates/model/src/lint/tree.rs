@@ -49,7 +49,9 @@ fn judged(all: impl Iterator<Item = Notes>) -> Vec<Vec<Finding>> {
 impl TreeDocument {
     /// Whether it is a manifest and no image, going by its config.
     pub fn is_artifact(&self) -> bool {
-        let config = self.config_child().and_then(|config| config.descriptor.media_type.as_ref());
+        let config = self
+            .config_child()
+            .and_then(|config| config.descriptor.media_type.as_ref());
         self.manifest.media_type().as_str() == MediaType::OCI_MANIFEST
             && config.is_some_and(|config| !config.is_image_config())
     }
@@ -60,7 +62,10 @@ impl TreeDocument {
 }
 
 fn config(manifest: &Manifest) -> Option<&Child> {
-    manifest.children().iter().find(|child| child.kind == ChildKind::Config)
+    manifest
+        .children()
+        .iter()
+        .find(|child| child.kind == ChildKind::Config)
 }
 
 impl Tree {
@@ -71,7 +76,9 @@ impl Tree {
 
     /// The document under a digest, if it was read.
     pub fn document(&self, digest: &Digest) -> Option<&TreeDocument> {
-        self.positions.get(digest).map(|position| &self.documents[*position])
+        self.positions
+            .get(digest)
+            .map(|position| &self.documents[*position])
     }
 
     /// What is stored under a digest: nothing if nobody looked, `Some(None)` if it is not there.
@@ -91,7 +98,9 @@ impl Tree {
 
     /// All findings, document by document.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.documents.iter().flat_map(|document| &document.findings)
+        self.documents
+            .iter()
+            .flat_map(|document| &document.findings)
     }
 
     /// How grave the gravest finding is.
@@ -102,12 +111,19 @@ impl Tree {
     pub(super) fn add(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
         self.positions.insert(digest.clone(), self.documents.len());
         let config = config(&manifest).map(|config| config.descriptor.digest.clone());
-        self.documents.push(TreeDocument { digest, manifest, depth, findings: Vec::new(), config });
+        self.documents.push(TreeDocument {
+            digest,
+            manifest,
+            depth,
+            findings: Vec::new(),
+            config,
+        });
     }
 
     pub(super) fn judge(&mut self, beyond: &Beyond) {
         let judge = |node: &TreeDocument| {
-            let is_artifact = |digest: &Digest| self.document(digest).is_some_and(TreeDocument::is_artifact);
+            let is_artifact =
+                |digest: &Digest| self.document(digest).is_some_and(TreeDocument::is_artifact);
             let mut notes = document::notes(&node.manifest, is_artifact);
             whole::note(self, beyond, node, &mut notes);
             notes

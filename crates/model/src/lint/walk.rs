@@ -27,7 +27,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 16, documents: 100_000 }
+        Self {
+            depth: 16,
+            documents: 100_000,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ pub struct Want {
 
 /// What was found under a digest.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an answer is taken in as soon as it is made")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an answer is taken in as soon as it is made"
+)]
 pub enum Answer {
     /// A manifest, read as the type that it is stored with.
     Manifest(Manifest),
@@ -81,7 +87,11 @@ pub(super) struct Beyond {
 
 impl Beyond {
     pub(super) fn bounds(&self) -> String {
-        format!("at most {} documents are, of at most {} MiB together", self.limits.documents, MAX_WEIGHT >> 20)
+        format!(
+            "at most {} documents are, of at most {} MiB together",
+            self.limits.documents,
+            MAX_WEIGHT >> 20
+        )
     }
 
     pub(super) fn bounds_of_configs() -> String {
@@ -122,7 +132,10 @@ impl Lint {
             weight: weight(&manifest),
             full: false,
             configs: 0,
-            beyond: Beyond { limits, left_out: HashSet::new() },
+            beyond: Beyond {
+                limits,
+                left_out: HashSet::new(),
+            },
         };
         lint.hold(&digest, &manifest);
         lint.take(digest, manifest, 0);
@@ -136,7 +149,10 @@ impl Lint {
                 Seek::Manifest if self.full => drop(self.beyond.left_out.insert(want.digest)),
                 Seek::Config if self.configs >= MAX_CONFIGS => {
                     self.beyond.left_out.insert(want.digest.clone());
-                    return Some(Want { seek: Seek::Presence, ..want });
+                    return Some(Want {
+                        seek: Seek::Presence,
+                        ..want
+                    });
                 }
                 _ => return Some(want),
             }
@@ -154,11 +170,15 @@ impl Lint {
             }
             Answer::Content(held, bytes) => {
                 if want.seek == Seek::Manifest && held.media_type.is_none() {
-                    self.tree.unreadable.insert(digest.clone(), "it is stored as a blob alone".into());
+                    self.tree
+                        .unreadable
+                        .insert(digest.clone(), "it is stored as a blob alone".into());
                 }
                 if let Some(bytes) = bytes.filter(|_| want.seek == Seek::Config) {
                     self.configs += bytes.len() as u64;
-                    self.tree.configs.insert(digest.clone(), ImageConfig::read(&bytes));
+                    self.tree
+                        .configs
+                        .insert(digest.clone(), ImageConfig::read(&bytes));
                 }
                 self.tree.held.insert(digest, Some(held));
             }
@@ -193,7 +213,10 @@ impl Lint {
     }
 
     fn hold(&mut self, digest: &Digest, manifest: &Manifest) {
-        let held = Held { size: manifest.bytes().len() as u64, media_type: Some(manifest.media_type().clone()) };
+        let held = Held {
+            size: manifest.bytes().len() as u64,
+            media_type: Some(manifest.media_type().clone()),
+        };
         self.tree.held.insert(digest.clone(), Some(held));
     }
 
@@ -210,7 +233,9 @@ impl Lint {
     fn seek(&mut self, child: &Child, depth: usize) {
         let media_type = child.descriptor.media_type.as_ref();
         let seek = match child.kind {
-            ChildKind::Manifest if media_type.is_some_and(MediaType::is_known_manifest) => Seek::Manifest,
+            ChildKind::Manifest if media_type.is_some_and(MediaType::is_known_manifest) => {
+                Seek::Manifest
+            }
             ChildKind::Config if media_type.is_some_and(MediaType::is_image_config) => Seek::Config,
             _ => Seek::Presence,
         };
@@ -232,6 +257,11 @@ impl Lint {
             self.manifests += 1;
         }
         self.sought.insert(digest.clone(), seek);
-        self.queue.push_back(Want { digest: digest.clone(), media_type: media_type.cloned(), seek, depth });
+        self.queue.push_back(Want {
+            digest: digest.clone(),
+            media_type: media_type.cloned(),
+            seek,
+            depth,
+        });
     }
 }

@@ -37,11 +37,15 @@ mod tests {
     #[test]
     fn what_is_short_to_write_weighs_what_it_takes() {
         let weight = |text: String| {
-            let manifest = Manifest::parse(text.into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap();
+            let manifest =
+                Manifest::parse(text.into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap();
             weight(&manifest)
         };
         let zeros = weight(format!(r#"{{"layers":[],"x":[{}0]}}"#, "0,".repeat(9999)));
-        assert!(zeros >= 10_000 * size_of::<Json>() && zeros < 100 * 20_000, "{zeros}");
+        assert!(
+            zeros >= 10_000 * size_of::<Json>() && zeros < 100 * 20_000,
+            "{zeros}"
+        );
         let twice = weight(format!(r#"{{"layers":[]{}}}"#, r#","a":1"#.repeat(900)));
         assert!(twice >= 900 * size_of::<Finding>(), "{twice}");
         assert!(weight(format!(r#"{{"layers":[],"x":"{}"}}"#, "x".repeat(10_000))) < 30_000);

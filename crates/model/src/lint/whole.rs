@@ -29,14 +29,23 @@ pub(super) fn note(tree: &Tree, beyond: &Beyond, node: &TreeDocument, notes: &mu
 
 fn unreadable(tree: &Tree, child: &Child, notes: &mut Notes) {
     if let Some(reason) = tree.unreadable.get(&child.descriptor.digest) {
-        let message = format!("{} cannot be read as a manifest: {reason}", child_name(&child.descriptor));
-        notes.add(Rule::UnreadableChild, |rule| Finding::of(rule, child, message));
+        let message = format!(
+            "{} cannot be read as a manifest: {reason}",
+            child_name(&child.descriptor)
+        );
+        notes.add(Rule::UnreadableChild, |rule| {
+            Finding::of(rule, child, message)
+        });
     }
 }
 
 fn left_out(tree: &Tree, beyond: &Beyond, node: &TreeDocument, child: &Child, notes: &mut Notes) {
     let digest = &child.descriptor.digest;
-    let known = child.descriptor.media_type.as_ref().is_some_and(crate::MediaType::is_known_manifest);
+    let known = child
+        .descriptor
+        .media_type
+        .as_ref()
+        .is_some_and(crate::MediaType::is_known_manifest);
     if !known || tree.document(digest).is_some() {
         return;
     }
@@ -45,17 +54,32 @@ fn left_out(tree: &Tree, beyond: &Beyond, node: &TreeDocument, child: &Child, no
         let message = format!("{name} was not looked at: {}", beyond.bounds());
         notes.add(Rule::TreeTooLarge, |rule| Finding::of(rule, child, message));
     } else if node.depth >= beyond.limits.depth && tree.held(digest).is_none() {
-        let message = format!("{name} stands below {} indexes and was not looked at", node.depth + 1);
+        let message = format!(
+            "{name} stands below {} indexes and was not looked at",
+            node.depth + 1
+        );
         notes.add(Rule::TreeTooDeep, |rule| Finding::of(rule, child, message));
     }
 }
 
 fn platform(tree: &Tree, child: &Child, notes: &mut Notes) {
-    let config = tree.config_of(&child.descriptor.digest).filter(|_| is_image(child));
-    let Some(built_for) = config.and_then(|config| config.platform.as_ref()) else { return };
-    if let Some(described) = child.descriptor.platform.as_ref().filter(|described| !agree(described, built_for)) {
-        let message = format!("the index says {described}, the config of the child says {built_for}");
-        notes.add(Rule::PlatformMismatch, |rule| Finding::of(rule, child, message));
+    let config = tree
+        .config_of(&child.descriptor.digest)
+        .filter(|_| is_image(child));
+    let Some(built_for) = config.and_then(|config| config.platform.as_ref()) else {
+        return;
+    };
+    if let Some(described) = child
+        .descriptor
+        .platform
+        .as_ref()
+        .filter(|described| !agree(described, built_for))
+    {
+        let message =
+            format!("the index says {described}, the config of the child says {built_for}");
+        notes.add(Rule::PlatformMismatch, |rule| {
+            Finding::of(rule, child, message)
+        });
     }
 }
 
@@ -63,12 +87,21 @@ fn platform(tree: &Tree, child: &Child, notes: &mut Notes) {
 /// exact than the other.
 fn agree(described: &Platform, built_for: &Platform) -> bool {
     let (one, other) = (described.processor(), built_for.processor());
-    let processors = match (said(described.variant.as_deref()), said(built_for.variant.as_deref())) {
+    let processors = match (
+        said(described.variant.as_deref()),
+        said(built_for.variant.as_deref()),
+    ) {
         (Some(_), Some(_)) => one == other,
         _ => one.0 == other.0,
     };
-    let versions = match (said(described.os_version.as_deref()), said(built_for.os_version.as_deref())) {
-        (Some(one), Some(other)) => one.split('.').zip(other.split('.')).all(|(one, other)| one == other),
+    let versions = match (
+        said(described.os_version.as_deref()),
+        said(built_for.os_version.as_deref()),
+    ) {
+        (Some(one), Some(other)) => one
+            .split('.')
+            .zip(other.split('.'))
+            .all(|(one, other)| one == other),
         _ => true,
     };
     described.os.eq_ignore_ascii_case(&built_for.os) && processors && versions

@@ -38,17 +38,24 @@ fn duplicate_keys(path: &Path<'_>, value: &Json, notes: &mut Notes) {
 
 fn duplicate_key(rule: Rule, place: &Path<'_>, key: &str) -> Finding {
     let shown: String = key.chars().take(SHOWN).collect();
-    let message = format!("the key {shown:?} stands here more than once; readers differ in which they take");
+    let message =
+        format!("the key {shown:?} stands here more than once; readers differ in which they take");
     Finding::new(rule, place.pointer(), message)
 }
 
 /// The combinations that containerd and containers/image refuse, since one reader could be shown
 /// an image and another an index under the same digest (CVE-2021-41190).
 fn two_shapes(document: &Json, media_type: &MediaType, notes: &mut Notes) {
-    for key in foreign_keys(media_type).iter().filter(|key| document.get(key).is_some()) {
-        let message =
-            format!("a document of type {media_type} must not have {key:?}, which makes it read as something else too");
-        notes.add(Rule::TwoShapes, |rule| Finding::new(rule, format!("/{key}"), message));
+    for key in foreign_keys(media_type)
+        .iter()
+        .filter(|key| document.get(key).is_some())
+    {
+        let message = format!(
+            "a document of type {media_type} must not have {key:?}, which makes it read as something else too"
+        );
+        notes.add(Rule::TwoShapes, |rule| {
+            Finding::new(rule, format!("/{key}"), message)
+        });
     }
 }
 
@@ -66,12 +73,15 @@ fn own_type(document: &Json, media_type: &MediaType, notes: &mut Notes) {
         Some(Json::String(own)) => own,
         Some(other) => {
             let message = format!("mediaType must be a string, it is {}", other.kind());
-            return notes.add(Rule::MalformedField, |rule| Finding::new(rule, "/mediaType", message));
+            return notes.add(Rule::MalformedField, |rule| {
+                Finding::new(rule, "/mediaType", message)
+            });
         }
         None => return,
     };
     if !own.is_empty() && own != media_type.as_str() {
-        let message = format!("the document says it is {own}, it was sent or described as {media_type}");
+        let message =
+            format!("the document says it is {own}, it was sent or described as {media_type}");
         notes.add(Rule::MediaTypeMismatch, |rule| Finding {
             media_type: Some(MediaType::new(own)),
             ..Finding::new(rule, "/mediaType", message)

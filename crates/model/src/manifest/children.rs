@@ -51,13 +51,19 @@ impl ChildKind {
 /// readers do so and follow such edges. What `subject` and `annotations` say keeps nothing alive.
 pub(super) fn collect(document: &Json, media_type: &MediaType, notes: &mut Notes) -> Vec<Child> {
     let known = media_type.is_known_manifest();
-    let mut walk = Walk { known, children: Vec::new(), notes };
+    let mut walk = Walk {
+        known,
+        children: Vec::new(),
+        notes,
+    };
     walk.value(&Path::Root, document, Place::Top);
     walk.children
 }
 
 pub(super) fn subject(document: &Json, notes: &mut Notes) -> Option<Descriptor> {
-    let subject = document.get("subject").filter(|value| **value != Json::Null)?;
+    let subject = document
+        .get("subject")
+        .filter(|value| **value != Json::Null)?;
     let path = Path::Member(&Path::Root, "subject");
     let digest = match subject.get("digest").and_then(Json::as_str).map(str::parse) {
         Some(Ok(digest)) => digest,
@@ -67,7 +73,9 @@ pub(super) fn subject(document: &Json, notes: &mut Notes) -> Option<Descriptor> 
         }
         None => {
             let message = "subject is no descriptor: it needs mediaType, digest and size";
-            notes.add(Rule::MalformedField, |rule| Finding::new(rule, path.pointer(), message));
+            notes.add(Rule::MalformedField, |rule| {
+                Finding::new(rule, path.pointer(), message)
+            });
             return None;
         }
     };
@@ -80,11 +88,23 @@ fn read(path: &Path<'_>, object: &Json, digest: Digest, notes: &mut Notes) -> De
     for error in &errors {
         notes.add(error.rule, |rule| malformed(rule, path, error));
     }
-    let without = |key: &&&str| object.get(key).is_none_or(|value| value.as_str() == Some(""));
-    let missing: Vec<_> = ["mediaType", "size"].iter().filter(without).copied().collect();
+    let without = |key: &&&str| {
+        object
+            .get(key)
+            .is_none_or(|value| value.as_str() == Some(""))
+    };
+    let missing: Vec<_> = ["mediaType", "size"]
+        .iter()
+        .filter(without)
+        .copied()
+        .collect();
     if !missing.is_empty() {
         notes.add(Rule::DescriptorIncomplete, |rule| {
-            let message = format!("the descriptor of {} has no {}", descriptor.digest, missing.join(" and no "));
+            let message = format!(
+                "the descriptor of {} has no {}",
+                descriptor.digest,
+                missing.join(" and no ")
+            );
             Finding::describing(rule, path.pointer(), &descriptor, message)
         });
     }
@@ -120,7 +140,9 @@ impl Walk<'_> {
     fn object(&mut self, path: &Path<'_>, object: &Json, members: &[(String, Json)], place: Place) {
         let mut digests: Vec<Digest> = Vec::new();
         for (key, member) in members {
-            let digest = member.as_str().filter(|_| key.eq_ignore_ascii_case("digest"));
+            let digest = member
+                .as_str()
+                .filter(|_| key.eq_ignore_ascii_case("digest"));
             match digest.and_then(|text| text.parse().ok()) {
                 Some(digest) => digests.push(digest),
                 None => self.member(&Path::Member(path, key), key, member, place),
@@ -142,12 +164,16 @@ impl Walk<'_> {
 
     fn member(&mut self, path: &Path<'_>, key: &str, value: &Json, within: Place) {
         let at_top = matches!(within, Place::Top);
-        if key.eq_ignore_ascii_case("annotations") || (at_top && key.eq_ignore_ascii_case("subject")) {
+        if key.eq_ignore_ascii_case("annotations")
+            || (at_top && key.eq_ignore_ascii_case("subject"))
+        {
             return;
         }
         match list_kind(key) {
             Some(kind) if at_top && self.known => self.list(path, value, kind),
-            None if at_top && self.known && key == "config" => self.descriptor(path, value, ChildKind::Config),
+            None if at_top && self.known && key == "config" => {
+                self.descriptor(path, value, ChildKind::Config)
+            }
             _ => self.value(path, value, Place::Elsewhere),
         }
     }
@@ -161,7 +187,9 @@ impl Walk<'_> {
             }
             // Go's readers and writers take null for an empty list.
             Json::Null => (),
-            _ => self.malformed(path, || format!("expected an array of descriptors, found {}", value.kind())),
+            _ => self.malformed(path, || {
+                format!("expected an array of descriptors, found {}", value.kind())
+            }),
         }
     }
 
@@ -172,9 +200,15 @@ impl Walk<'_> {
                     malformed_digest(path, &error, self.notes);
                 }
             }
-            Some(other) => self.malformed(path, || format!("the digest must be a string, it is {}", other.kind())),
-            None if value.as_object().is_some() => self.malformed(path, || "a descriptor needs a digest".into()),
-            None => self.malformed(path, || format!("expected a descriptor, found {}", value.kind())),
+            Some(other) => self.malformed(path, || {
+                format!("the digest must be a string, it is {}", other.kind())
+            }),
+            None if value.as_object().is_some() => {
+                self.malformed(path, || "a descriptor needs a digest".into())
+            }
+            None => self.malformed(path, || {
+                format!("expected a descriptor, found {}", value.kind())
+            }),
         }
         self.value(path, value, Place::Expecting(kind));
     }
@@ -184,13 +218,23 @@ impl Walk<'_> {
             Place::Expecting(kind) => kind,
             Place::Top | Place::Elsewhere => ChildKind::Other,
         };
-        let foreign = descriptor.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::ForeignLayer);
+        let foreign = descriptor
+            .media_type
+            .as_ref()
+            .is_some_and(|media_type| media_type.role() == Role::ForeignLayer);
         let required = kind != ChildKind::Other && !foreign;
-        self.children.push(Child { pointer: path.pointer(), kind, descriptor, required });
+        self.children.push(Child {
+            pointer: path.pointer(),
+            kind,
+            descriptor,
+            required,
+        });
     }
 
     fn malformed(&mut self, path: &Path<'_>, message: impl FnOnce() -> String) {
-        self.notes.add(Rule::MalformedField, |rule| Finding::new(rule, path.pointer(), message()));
+        self.notes.add(Rule::MalformedField, |rule| {
+            Finding::new(rule, path.pointer(), message())
+        });
     }
 }
 
@@ -210,5 +254,7 @@ fn malformed(rule: Rule, path: &Path<'_>, error: &FieldError) -> Finding {
 
 fn malformed_digest(path: &Path<'_>, error: &DigestError, notes: &mut Notes) {
     let message = format!("the digest breaks the grammar: {error}");
-    notes.add(Rule::MalformedDigest, |rule| Finding::new(rule, path.pointer(), message));
+    notes.add(Rule::MalformedDigest, |rule| {
+        Finding::new(rule, path.pointer(), message)
+    });
 }

@@ -92,7 +92,15 @@ impl Manifest {
         checks::document(&document, &media_type, &mut notes);
         let children = children::collect(&document, &media_type, &mut notes);
         let subject = children::subject(&document, &mut notes);
-        Self { bytes, media_type, shape, document, children, subject, notes }
+        Self {
+            bytes,
+            media_type,
+            shape,
+            document,
+            children,
+            subject,
+            notes,
+        }
     }
 
     /// The document byte for byte.
@@ -128,7 +136,11 @@ impl Manifest {
     /// The artifact type that a list of referrers shows: its own, else an image's config type
     /// (distribution-spec, "Listing Referrers").
     pub fn artifact_type(&self) -> Option<MediaType> {
-        let own = self.document.get("artifactType").and_then(Json::as_str).filter(|text| !text.is_empty());
+        let own = self
+            .document
+            .get("artifactType")
+            .and_then(Json::as_str)
+            .filter(|text| !text.is_empty());
         let config = || match self.shape {
             Shape::Image => self.document.get("config")?.get("mediaType")?.as_str(),
             _ => None,
@@ -138,8 +150,14 @@ impl Manifest {
 
     /// Its annotations, as far as they are strings.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
-        let members = self.document.get("annotations").and_then(Json::as_object).unwrap_or_default();
-        members.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        let members = self
+            .document
+            .get("annotations")
+            .and_then(Json::as_object)
+            .unwrap_or_default();
+        members
+            .iter()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
     /// What was remarkable or wrong as the document was read; [`crate::lint::document`] says the rest.
@@ -174,7 +192,11 @@ fn is_foreign(media_type: &MediaType) -> bool {
     media_type.role() == Role::Other
 }
 
-fn decide_type(document: &Json, claimed: Option<&MediaType>, shape: Shape) -> Result<MediaType, ManifestError> {
+fn decide_type(
+    document: &Json,
+    claimed: Option<&MediaType>,
+    shape: Shape,
+) -> Result<MediaType, ManifestError> {
     if let Some(claimed) = claimed {
         return Ok(claimed.clone());
     }
@@ -183,7 +205,9 @@ fn decide_type(document: &Json, claimed: Option<&MediaType>, shape: Shape) -> Re
     }
     match shape {
         Shape::Index => Ok(MediaType::new(MediaType::OCI_INDEX)),
-        Shape::Image if has_docker_config(document) => Ok(MediaType::new(MediaType::DOCKER_MANIFEST)),
+        Shape::Image if has_docker_config(document) => {
+            Ok(MediaType::new(MediaType::DOCKER_MANIFEST))
+        }
         Shape::Image => Ok(MediaType::new(MediaType::OCI_MANIFEST)),
         Shape::Opaque if is_schema1(document) => Err(ManifestError::Schema1),
         Shape::Opaque => Err(ManifestError::UnknownKind),
@@ -191,10 +215,14 @@ fn decide_type(document: &Json, claimed: Option<&MediaType>, shape: Shape) -> Re
 }
 
 fn has_docker_config(document: &Json) -> bool {
-    let config = document.get("config").and_then(|config| config.get("mediaType")).and_then(Json::as_str);
+    let config = document
+        .get("config")
+        .and_then(|config| config.get("mediaType"))
+        .and_then(Json::as_str);
     config.is_some_and(|text| MediaType::new(text).family() == Family::Docker)
 }
 
 fn is_schema1(document: &Json) -> bool {
-    document.get("schemaVersion") == Some(&Json::Number(1.into())) && document.get("fsLayers").is_some()
+    document.get("schemaVersion") == Some(&Json::Number(1.into()))
+        && document.get("fsLayers").is_some()
 }

@@ -12,21 +12,32 @@ fn parse(document: &serde_json::Value, media_type: &str) -> Manifest {
 }
 
 fn refused(bytes: &str, media_type: Option<&str>) -> ManifestError {
-    Manifest::parse(Bytes::from(bytes.to_owned()), media_type.map(MediaType::new).as_ref()).unwrap_err()
+    Manifest::parse(
+        Bytes::from(bytes.to_owned()),
+        media_type.map(MediaType::new).as_ref(),
+    )
+    .unwrap_err()
 }
 
 fn rules(manifest: &Manifest) -> Vec<(Rule, &str)> {
-    manifest.findings().iter().map(|finding| (finding.rule, finding.pointer.as_str())).collect()
+    manifest
+        .findings()
+        .iter()
+        .map(|finding| (finding.rule, finding.pointer.as_str()))
+        .collect()
 }
 
 fn children(manifest: &Manifest) -> Vec<(&str, ChildKind, bool)> {
-    manifest.children().iter().map(|child| (child.pointer.as_str(), child.kind, child.required)).collect()
+    manifest
+        .children()
+        .iter()
+        .map(|child| (child.pointer.as_str(), child.kind, child.required))
+        .collect()
 }
 
 #[test]
 fn bytes_are_kept_as_they_came() {
-    let text =
-        "{ \"schemaVersion\":2,\n \"mediaType\" : \"application/vnd.oci.image.index.v1+json\", \"manifests\":[] }\n";
+    let text = "{ \"schemaVersion\":2,\n \"mediaType\" : \"application/vnd.oci.image.index.v1+json\", \"manifests\":[] }\n";
     let manifest = Manifest::parse(text.into(), None).unwrap();
     assert_eq!(manifest.bytes(), text);
     assert_eq!(manifest.shape(), Shape::Index);
@@ -51,12 +62,21 @@ fn an_image_names_its_config_and_layers() {
 fn foreign_layers_may_be_absent() {
     let manifest = image("a")
         .layers([])
-        .layer_of_type("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "windows")
-        .layer_of_type("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "x")
+        .layer_of_type(
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "windows",
+        )
+        .layer_of_type(
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+            "x",
+        )
         .manifest();
     assert_eq!(
         children(&manifest)[1..],
-        [("/layers/0", ChildKind::Layer, false), ("/layers/1", ChildKind::Layer, false)]
+        [
+            ("/layers/0", ChildKind::Layer, false),
+            ("/layers/1", ChildKind::Layer, false)
+        ]
     );
 }
 
@@ -80,7 +100,10 @@ fn every_digest_at_any_depth_is_an_edge() {
             ("/manifests/0/more/deep/0", ChildKind::Other, false),
         ]
     );
-    assert_eq!(manifest.subject().unwrap().digest, Digest::sha256(b"subject"));
+    assert_eq!(
+        manifest.subject().unwrap().digest,
+        Digest::sha256(b"subject")
+    );
 }
 
 #[test]
@@ -90,9 +113,19 @@ fn of_duplicate_keys_all_digests_count_and_the_last_is_read() {
         r#"{{"config":{{"mediaType":"c/c","digest":"{one}","size":1,"digest":"{two}"}},"layers":[],"artifactType":"a/a","artifactType":"b/b"}}"#
     );
     let manifest = Manifest::parse(text.into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap();
-    let digests: Vec<_> = manifest.children().iter().map(|child| &child.descriptor.digest).collect();
+    let digests: Vec<_> = manifest
+        .children()
+        .iter()
+        .map(|child| &child.descriptor.digest)
+        .collect();
     assert_eq!(digests, [&one, &two]);
-    assert_eq!(rules(&manifest), [(Rule::DuplicateKey, "/config/digest"), (Rule::DuplicateKey, "/artifactType")]);
+    assert_eq!(
+        rules(&manifest),
+        [
+            (Rule::DuplicateKey, "/config/digest"),
+            (Rule::DuplicateKey, "/artifactType")
+        ]
+    );
     assert_eq!(manifest.artifact_type(), Some("b/b".into()));
 }
 
@@ -102,10 +135,17 @@ fn two_shapes_in_one_document() {
     assert_eq!(rules(&both), [(Rule::TwoShapes, "/layers")]);
     let image = image("a").field("manifests", json!([])).manifest();
     assert_eq!(rules(&image), [(Rule::TwoShapes, "/manifests")]);
-    let three = Index::oci().field("fsLayers", json!([])).field("config", json!(null)).manifest();
+    let three = Index::oci()
+        .field("fsLayers", json!([]))
+        .field("config", json!(null))
+        .manifest();
     assert_eq!(
         rules(&three),
-        [(Rule::TwoShapes, "/config"), (Rule::TwoShapes, "/fsLayers"), (Rule::MalformedField, "/config")]
+        [
+            (Rule::TwoShapes, "/config"),
+            (Rule::TwoShapes, "/fsLayers"),
+            (Rule::MalformedField, "/config")
+        ]
     );
 }
 
@@ -121,19 +161,40 @@ fn wrong_types_are_found_where_they_stand() {
     let manifest = parse(&document, MediaType::OCI_MANIFEST);
     let mut found = rules(&manifest);
     found.sort_unstable();
-    let malformed = ["/blobs", "/config", "/layers/1", "/layers/3", "/mediaType", "/subject"];
-    let expected = malformed.map(|pointer| (Rule::MalformedField, pointer)).into_iter();
-    assert_eq!(found, expected.chain([(Rule::MalformedDigest, "/layers/0")]).collect::<Vec<_>>());
+    let malformed = [
+        "/blobs",
+        "/config",
+        "/layers/1",
+        "/layers/3",
+        "/mediaType",
+        "/subject",
+    ];
+    let expected = malformed
+        .map(|pointer| (Rule::MalformedField, pointer))
+        .into_iter();
+    assert_eq!(
+        found,
+        expected
+            .chain([(Rule::MalformedDigest, "/layers/0")])
+            .collect::<Vec<_>>()
+    );
     assert_eq!(manifest.children().len(), 1);
 }
 
 #[test]
 fn a_subject_is_read_as_any_descriptor() {
-    let subject = |subject: serde_json::Value| parse(&json!({"subject": subject}), MediaType::OCI_MANIFEST);
+    let subject =
+        |subject: serde_json::Value| parse(&json!({"subject": subject}), MediaType::OCI_MANIFEST);
     let short = subject(json!({"digest": "sha256:short"}));
     assert_eq!(rules(&short), [(Rule::MalformedDigest, "/subject")]);
     let incomplete = subject(json!({"digest": Digest::sha256(b"x"), "size": -1}));
-    assert_eq!(rules(&incomplete), [(Rule::SizeOutOfRange, "/subject/size"), (Rule::DescriptorIncomplete, "/subject")]);
+    assert_eq!(
+        rules(&incomplete),
+        [
+            (Rule::SizeOutOfRange, "/subject/size"),
+            (Rule::DescriptorIncomplete, "/subject")
+        ]
+    );
     assert!(short.subject().is_none() && incomplete.subject().is_some());
 }
 
@@ -147,11 +208,26 @@ fn null_lists_are_empty_ones() {
 fn the_type_is_decided_by_header_then_field_then_shape() {
     let decide = |document: serde_json::Value, claimed: Option<&str>| {
         let claimed = claimed.map(MediaType::new);
-        Manifest::parse(document.to_string().into(), claimed.as_ref()).unwrap().media_type().to_string()
+        Manifest::parse(document.to_string().into(), claimed.as_ref())
+            .unwrap()
+            .media_type()
+            .to_string()
     };
-    assert_eq!(decide(json!({"mediaType": "a/b", "layers": []}), Some("c/d")), "c/d");
-    assert_eq!(decide(json!({"mediaType": "a/b", "layers": []}), Some("application/json")), "a/b");
-    assert_eq!(decide(json!({"layers": []}), Some("text/plain; charset=utf-8")), MediaType::OCI_MANIFEST);
+    assert_eq!(
+        decide(json!({"mediaType": "a/b", "layers": []}), Some("c/d")),
+        "c/d"
+    );
+    assert_eq!(
+        decide(
+            json!({"mediaType": "a/b", "layers": []}),
+            Some("application/json")
+        ),
+        "a/b"
+    );
+    assert_eq!(
+        decide(json!({"layers": []}), Some("text/plain; charset=utf-8")),
+        MediaType::OCI_MANIFEST
+    );
     assert_eq!(decide(json!({"manifests": []}), None), MediaType::OCI_INDEX);
     let docker = json!({"config": describe(MediaType::DOCKER_CONFIG, b"x")});
     assert_eq!(decide(docker, None), MediaType::DOCKER_MANIFEST);
@@ -159,28 +235,49 @@ fn the_type_is_decided_by_header_then_field_then_shape() {
 
 #[test]
 fn its_own_type_may_differ_and_that_is_found() {
-    let manifest = parse(&json!({"mediaType": MediaType::DOCKER_LIST, "manifests": []}), MediaType::OCI_INDEX);
+    let manifest = parse(
+        &json!({"mediaType": MediaType::DOCKER_LIST, "manifests": []}),
+        MediaType::OCI_INDEX,
+    );
     assert_eq!(rules(&manifest), [(Rule::MediaTypeMismatch, "/mediaType")]);
-    assert_eq!(manifest.findings()[0].media_type, Some(MediaType::DOCKER_LIST.into()));
+    assert_eq!(
+        manifest.findings()[0].media_type,
+        Some(MediaType::DOCKER_LIST.into())
+    );
 }
 
 #[test]
 fn what_cannot_be_a_manifest() {
-    assert!(matches!(refused("{", Some(MediaType::OCI_MANIFEST)), ManifestError::Json(_)));
-    assert!(matches!(refused("[]", None), ManifestError::NoObject("an array")));
+    assert!(matches!(
+        refused("{", Some(MediaType::OCI_MANIFEST)),
+        ManifestError::Json(_)
+    ));
+    assert!(matches!(
+        refused("[]", None),
+        ManifestError::NoObject("an array")
+    ));
     assert!(matches!(refused("{}", None), ManifestError::UnknownKind));
     let schema1 = r#"{"schemaVersion":1,"fsLayers":[],"history":[]}"#;
-    for media_type in
-        [None, Some("application/json"), Some("application/vnd.docker.distribution.manifest.v1+prettyjws")]
-    {
-        assert!(matches!(refused(schema1, media_type), ManifestError::Schema1));
+    for media_type in [
+        None,
+        Some("application/json"),
+        Some("application/vnd.docker.distribution.manifest.v1+prettyjws"),
+    ] {
+        assert!(matches!(
+            refused(schema1, media_type),
+            ManifestError::Schema1
+        ));
     }
 }
 
 #[test]
 fn a_type_that_nobody_knows_may_hold_anything() {
-    let opaque = Manifest::parse("not JSON".into(), Some(&"application/vnd.example".into())).unwrap();
-    assert_eq!((opaque.shape(), opaque.children().len()), (Shape::Opaque, 0));
+    let opaque =
+        Manifest::parse("not JSON".into(), Some(&"application/vnd.example".into())).unwrap();
+    assert_eq!(
+        (opaque.shape(), opaque.children().len()),
+        (Shape::Opaque, 0)
+    );
     let document = json!({"layers": [describe("a/b", b"x")], "manifests": "surprise"});
     let custom = parse(&document, "application/vnd.example+json");
     assert_eq!(children(&custom), [("/layers/0", ChildKind::Other, false)]);
@@ -197,7 +294,10 @@ fn an_index_has_no_derived_artifact_type() {
 #[test]
 fn sha512_is_a_digest_like_any_other() {
     let manifest = image("a").manifest();
-    assert_eq!(manifest.digest(&Algorithm::Sha512), Some(fixtures::sha512(manifest.bytes())));
+    assert_eq!(
+        manifest.digest(&Algorithm::Sha512),
+        Some(fixtures::sha512(manifest.bytes()))
+    );
     let child = json!({"mediaType": "x/y", "digest": fixtures::sha512(&blob("x")), "size": 1});
     assert_eq!(Index::oci().child(child).manifest().children().len(), 1);
 }
@@ -207,7 +307,10 @@ fn sha512_is_a_digest_like_any_other() {
 fn hostile_documents_are_read_in_linear_time() {
     let digest = Digest::sha256(b"x");
     let key = "k".repeat(1 << 20);
-    let members = (0..100_000).map(|number| format!("\"{number}\":0")).collect::<Vec<_>>().join(",");
+    let members = (0..100_000)
+        .map(|number| format!("\"{number}\":0"))
+        .collect::<Vec<_>>()
+        .join(",");
     let descriptors = vec![format!("{{\"digest\":\"{digest}\"}}"); 20_000].join(",");
     let digests = vec![format!("\"digest\":\"{digest}\""); 20_000].join(",");
     let remark = "r".repeat(1 << 20);
@@ -218,9 +321,14 @@ fn hostile_documents_are_read_in_linear_time() {
         format!("{{\"layers\":[{}0]}}", "0,".repeat(400_000)),
     ] {
         let began = std::time::Instant::now();
-        let manifest = Manifest::parse(document.into(), Some(&MediaType::OCI_INDEX.into())).unwrap();
+        let manifest =
+            Manifest::parse(document.into(), Some(&MediaType::OCI_INDEX.into())).unwrap();
         assert!(crate::lint::document(&manifest).len() <= 1000 + Rule::ALL.len());
-        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(10),
+            "{:?}",
+            began.elapsed()
+        );
     }
 }
 

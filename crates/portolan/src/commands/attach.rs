@@ -84,10 +84,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
     let places = arguments.options.places()?;
     let source = places.edited(location).await?;
-    let (subject, digest) = attach(arguments, &source).await.map_err(|failure| location.advised(failure))?;
+    let (subject, digest) = attach(arguments, &source)
+        .await
+        .map_err(|failure| location.advised(failure))?;
     places.finish(location).await?;
     if arguments.json {
-        return output::json(&Report { reference: location.to_string(), subject, digest });
+        return output::json(&Report {
+            reference: location.to_string(),
+            subject,
+            digest,
+        });
     }
     output::line(format_args!("{}@{digest}", source.place.name))
 }
@@ -102,7 +108,10 @@ async fn attach(arguments: &Arguments, source: &Source) -> Outcome<(Digest, Dige
         let layer = layer(place, file, &arguments.media_type).await;
         layers.push(layer.with_context(|| format!("attaching {}", file.display()))?);
     }
-    let annotations = arguments.annotations.iter().map(|note| (note.key.clone(), note.value.clone().into()));
+    let annotations = arguments
+        .annotations
+        .iter()
+        .map(|note| (note.key.clone(), note.value.clone().into()));
     let artifact = Artifact {
         schema_version: 2,
         media_type: MediaType::OCI_MANIFEST,
@@ -113,8 +122,14 @@ async fn attach(arguments: &Arguments, source: &Source) -> Outcome<(Digest, Dige
         annotations: annotations.collect(),
     };
     let bytes = serde_json::to_vec(&artifact).context("writing the artifact's manifest")?;
-    let options = PutManifest { media_type: Some(MediaType::OCI_MANIFEST.into()), ..PutManifest::default() };
-    let outcome = place.registry.put_manifest(&place.context, &place.repository, bytes.into(), options).await?;
+    let options = PutManifest {
+        media_type: Some(MediaType::OCI_MANIFEST.into()),
+        ..PutManifest::default()
+    };
+    let outcome = place
+        .registry
+        .put_manifest(&place.context, &place.repository, bytes.into(), options)
+        .await?;
     Ok((subject.digest, outcome.digest))
 }
 
@@ -128,17 +143,34 @@ async fn empty(place: &Place) -> Outcome<Descriptor> {
 }
 
 async fn layer(place: &Place, path: &Path, media_type: &MediaType) -> Result<Descriptor> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| anyhow!("the file has no name"))?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| anyhow!("the file has no name"))?;
     let (digest, size) = hashed(path).await?;
-    put(place, &digest, Body::sized(size, content(open(path).await?))).await?;
+    put(
+        place,
+        &digest,
+        Body::sized(size, content(open(path).await?)),
+    )
+    .await?;
     let mut descriptor = Descriptor::new(media_type.clone(), digest, size);
     descriptor.annotations.insert(TITLE.into(), name.into());
     Ok(descriptor)
 }
 
 async fn put(place: &Place, digest: &Digest, body: Body) -> portolan_registry::Result<()> {
-    let Place { registry, context, repository, .. } = place;
-    if registry.head_blob(context, repository, digest).await.is_ok() {
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
+    if registry
+        .head_blob(context, repository, digest)
+        .await
+        .is_ok()
+    {
         return Ok(());
     }
     registry.put_blob(context, repository, digest, body).await
@@ -151,7 +183,9 @@ async fn open(path: &Path) -> Result<File> {
 /// The digest and the size of a file. If it changes before it is sent, the registry refuses it.
 async fn hashed(path: &Path) -> Result<(Digest, u64)> {
     let mut file = open(path).await?;
-    let mut hasher = Algorithm::Sha256.hasher().context("sha256 is computed here")?;
+    let mut hasher = Algorithm::Sha256
+        .hasher()
+        .context("sha256 is computed here")?;
     let mut size = 0;
     loop {
         let mut piece = BytesMut::with_capacity(PIECE);

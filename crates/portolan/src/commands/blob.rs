@@ -51,12 +51,19 @@ pub(crate) async fn run(command: &Command) -> Outcome {
     }
     let Source { place, reference } = arguments.options.places()?.source(location).await?;
     let Reference::Digest(digest) = &reference else {
-        return Err(Failure::usage(anyhow::anyhow!("{location} names no digest")));
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{location} names no digest"
+        )));
     };
-    let read = place.registry.get_blob(&place.context, &place.repository, digest, None).await;
+    let read = place
+        .registry
+        .get_blob(&place.context, &place.repository, digest, None)
+        .await;
     let body = read.map_err(|error| location.failed(error))?.body;
     match &arguments.output {
-        Some(path) => to_file(body, path).await.map_err(|error| location.failed(error)),
+        Some(path) => to_file(body, path)
+            .await
+            .map_err(|error| location.failed(error)),
         None => to_output(body, location).await,
     }
 }
@@ -71,12 +78,20 @@ async fn to_output(mut body: Body, location: &Location) -> Outcome {
 
 /// Nothing stands under the file's name until the content is complete.
 async fn to_file(mut body: Body, path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let about = || format!("writing {}", path.display());
     let mut options = tempfile::Builder::new();
     // As usual for a file that is made for everybody: less whatever the umask takes.
-    let options = options.permissions(Permissions::from_mode(0o666)).prefix(".portolan-");
-    let (file, temporary) = options.tempfile_in(folder).with_context(about)?.into_parts();
+    let options = options
+        .permissions(Permissions::from_mode(0o666))
+        .prefix(".portolan-");
+    let (file, temporary) = options
+        .tempfile_in(folder)
+        .with_context(about)?
+        .into_parts();
     let mut file = tokio::fs::File::from_std(file);
     while let Some(piece) = body.next().await {
         file.write_all(&piece?).await.with_context(about)?;

@@ -21,6 +21,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut super::definition(), "portolan", &mut script);
+    clap_complete::generate(
+        arguments.shell,
+        &mut super::definition(),
+        "portolan",
+        &mut script,
+    );
     output::bytes(&script)
 }

@@ -26,7 +26,10 @@ Examples:
   portolan convert 127.0.0.1:5000/app:v1 127.0.0.1:5000/app:docker --to docker --drop-unknown
   portolan convert oci:folder:v1 oci:folder:flat --flatten --dry-run"
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// What to convert.
     #[arg(value_name = "SRC")]
@@ -73,7 +76,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         jobs: arguments.jobs,
         dry_run: arguments.dry_run,
         resume: false,
-        style: if arguments.json { Style::Json } else { Style::Digests },
+        style: if arguments.json {
+            Style::Json
+        } else {
+            Style::Digests
+        },
         connection: &arguments.options,
     };
     wait_for(task.carry_out(&[arguments.source.clone(), arguments.target.clone()], None))

@@ -43,20 +43,34 @@ struct Report {
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
     if !location.names_image() {
-        let message = format!("{location} names no image; write {0}:TAG or {0}@DIGEST", location.place());
+        let message = format!(
+            "{location} names no image; write {0}:TAG or {0}@DIGEST",
+            location.place()
+        );
         return Err(Failure::usage(anyhow::Error::msg(message)));
     }
     let places = arguments.options.places()?;
     let source = places.edited(location).await?;
-    let digest =
-        documents::digest(&source.place, &source.reference).await.map_err(|failure| location.advised(failure))?;
-    let deletion = if arguments.force { Deletion::Forced } else { Deletion::Guarded };
+    let digest = documents::digest(&source.place, &source.reference)
+        .await
+        .map_err(|failure| location.advised(failure))?;
+    let deletion = if arguments.force {
+        Deletion::Forced
+    } else {
+        Deletion::Guarded
+    };
     let Source { place, .. } = &source;
-    let deleted = place.registry.delete_manifest(&place.context, &place.repository, &digest, deletion).await;
+    let deleted = place
+        .registry
+        .delete_manifest(&place.context, &place.repository, &digest, deletion)
+        .await;
     deleted.map_err(|error| failed(location, error))?;
     places.finish(location).await?;
     if arguments.json {
-        return output::json(&Report { reference: location.to_string(), digest });
+        return output::json(&Report {
+            reference: location.to_string(),
+            digest,
+        });
     }
     output::line(format_args!("{}@{digest}", place.name))
 }
@@ -65,12 +79,22 @@ fn failed(location: &Location, error: portolan_registry::Error) -> Failure {
     let referenced = *error.kind() == Kind::Referenced;
     let parents = parents(&error);
     let failure = location.failed(error);
-    if referenced { failure.with_hint(format!("{parents}--force deletes it nevertheless")) } else { failure }
+    if referenced {
+        failure.with_hint(format!("{parents}--force deletes it nevertheless"))
+    } else {
+        failure
+    }
 }
 
 /// The manifests that hold it, for the hint.
 fn parents(error: &portolan_registry::Error) -> String {
     let parents = error.detail()["parents"].as_array().into_iter().flatten();
-    let digests: Vec<_> = parents.filter_map(|parent| parent["digest"].as_str()).collect();
-    if digests.is_empty() { String::new() } else { format!("it is part of {}; ", digests.join(", ")) }
+    let digests: Vec<_> = parents
+        .filter_map(|parent| parent["digest"].as_str())
+        .collect();
+    if digests.is_empty() {
+        String::new()
+    } else {
+        format!("it is part of {}; ", digests.join(", "))
+    }
 }

@@ -43,20 +43,31 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 async fn login(arguments: &Arguments, credential: Credential) -> Outcome {
     let host = &arguments.host;
     let places = arguments.options.places()?;
-    let credentials = std::sync::Arc::new(Only { host: host.as_str().into(), credential: credential.clone() });
-    let settings = Settings { credentials, ..places.hosts().settings(host.as_str()).await? };
+    let credentials = std::sync::Arc::new(Only {
+        host: host.as_str().into(),
+        credential: credential.clone(),
+    });
+    let settings = Settings {
+        credentials,
+        ..places.hosts().settings(host.as_str()).await?
+    };
     let client = Client::new(settings)?;
-    client
-        .ping()
-        .await
-        .map_err(|error| Failure::from(error).about(format!("{host} does not let {} in", name(&credential))))?;
-    let keeper = places.hosts().credentials().save(host.as_str(), &credential).await?;
+    client.ping().await.map_err(|error| {
+        Failure::from(error).about(format!("{host} does not let {} in", name(&credential)))
+    })?;
+    let keeper = places
+        .hosts()
+        .credentials()
+        .save(host.as_str(), &credential)
+        .await?;
     let remark = if keeper.is_unencrypted() {
         ", encoded and not encrypted; a credential helper (credsStore) keeps it safer"
     } else {
         ""
     };
-    places.talk().say(format_args!("logged in at {host}; kept in {keeper}{remark}"));
+    places.talk().say(format_args!(
+        "logged in at {host}; kept in {keeper}{remark}"
+    ));
     Ok(())
 }
 
@@ -68,7 +79,11 @@ struct Only {
 
 #[async_trait]
 impl Credentials for Only {
-    async fn find(&self, host: &str, _: Option<&RepositoryName>) -> portolan_registry::Result<Option<Credential>> {
+    async fn find(
+        &self,
+        host: &str,
+        _: Option<&RepositoryName>,
+    ) -> portolan_registry::Result<Option<Credential>> {
         Ok((host == self.host).then(|| self.credential.clone()))
     }
 }
@@ -84,22 +99,35 @@ fn credential(arguments: &Arguments) -> Outcome<Credential> {
     let username = match &arguments.username {
         Some(username) => username.clone(),
         None if arguments.password_stdin => {
-            return Err(Failure::usage(anyhow!("with --password-stdin the name is given with --username")));
+            return Err(Failure::usage(anyhow!(
+                "with --password-stdin the name is given with --username"
+            )));
         }
         None => ask_name(&arguments.host)?,
     };
-    let password = if arguments.password_stdin { read_password()? } else { ask_password(&username, &arguments.host)? };
+    let password = if arguments.password_stdin {
+        read_password()?
+    } else {
+        ask_password(&username, &arguments.host)?
+    };
     if username.is_empty() || password.is_empty() {
-        return Err(Failure::usage(anyhow!("the name and the password must not be empty")));
+        return Err(Failure::usage(anyhow!(
+            "the name and the password must not be empty"
+        )));
     }
-    Ok(Credential::Basic { username, password: Secret::new(password) })
+    Ok(Credential::Basic {
+        username,
+        password: Secret::new(password),
+    })
 }
 
 fn on_terminal() -> Outcome {
     if stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage(anyhow!("there is no terminal to ask at; use --username and --password-stdin")))
+    Err(Failure::usage(anyhow!(
+        "there is no terminal to ask at; use --username and --password-stdin"
+    )))
 }
 
 fn ask_name(host: &Host) -> Outcome<String> {
@@ -118,6 +146,8 @@ fn ask_password(username: &str, host: &Host) -> Outcome<String> {
 
 fn read_password() -> Outcome<String> {
     let mut password = String::new();
-    stdin().read_to_string(&mut password).context("reading the password from standard input")?;
+    stdin()
+        .read_to_string(&mut password)
+        .context("reading the password from standard input")?;
     Ok(password.trim_end_matches(['\n', '\r']).into())
 }

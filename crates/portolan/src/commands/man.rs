@@ -27,7 +27,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(write(folder)?);
     }
     let mut page = Vec::new();
-    Man::new(super::definition()).render(&mut page).context("writing the page")?;
+    Man::new(super::definition())
+        .render(&mut page)
+        .context("writing the page")?;
     output::bytes(&page)
 }
 

@@ -90,7 +90,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
 
 /// Runs a command of the toolkit to its end, or until it is told to stop.
 fn wait_for(command: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime").map_err(Failure::from)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .context("starting the runtime")
+        .map_err(Failure::from)?;
     let outcome = runtime.block_on(stop::unless_stopped(command));
     match &outcome {
         // The tasks of the command have files that go with them.

@@ -41,15 +41,22 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
     let places = arguments.options.places()?;
     let source = places.source(location).await?;
-    let subject =
-        documents::digest(&source.place, &source.reference).await.map_err(|failure| location.advised(failure))?;
-    let referrers = source.place.referrers(&subject, arguments.artifact_type.as_ref()).await;
+    let subject = documents::digest(&source.place, &source.reference)
+        .await
+        .map_err(|failure| location.advised(failure))?;
+    let referrers = source
+        .place
+        .referrers(&subject, arguments.artifact_type.as_ref())
+        .await;
     let referrers = referrers.map_err(|error| location.failed(error))?;
     if arguments.json {
         return output::json(&Referrers { subject, referrers });
     }
     if referrers.is_empty() {
-        places.talk().say(format_args!("nothing refers to {}@{subject}", source.place.name));
+        places.talk().say(format_args!(
+            "nothing refers to {}@{subject}",
+            source.place.name
+        ));
         return Ok(());
     }
     output::text(&table(&referrers).to_string())
@@ -58,9 +65,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 fn table(referrers: &[Descriptor]) -> Table {
     let mut table = Table::new(["ARTIFACT TYPE", "DIGEST", "SIZE", "ANNOTATIONS"]);
     for referrer in referrers {
-        let annotations = referrer.annotations.iter().map(|(key, value)| format!("{key}={value}"));
+        let annotations = referrer
+            .annotations
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
         table.row([
-            referrer.artifact_type.as_ref().map_or_else(|| "-".into(), ToString::to_string),
+            referrer
+                .artifact_type
+                .as_ref()
+                .map_or_else(|| "-".into(), ToString::to_string),
             referrer.digest.to_string(),
             referrer.size.map(size).unwrap_or_default(),
             annotations.collect::<Vec<_>>().join(" "),

@@ -47,7 +47,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         let page = registry.repositories(&Context::anonymous(), &request).await;
         let page = page.map_err(|error| host.failed(error))?;
         for repository in page.items {
-            if arguments.json { repositories.push(repository.to_string()) } else { data.line(repository)? }
+            if arguments.json {
+                repositories.push(repository.to_string())
+            } else {
+                data.line(repository)?
+            }
         }
         data.flush()?;
         match page.next {
@@ -55,5 +59,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
             None => break,
         }
     }
-    if arguments.json { output::json(&Repositories { host: host.as_str(), repositories }) } else { Ok(()) }
+    if arguments.json {
+        output::json(&Repositories {
+            host: host.as_str(),
+            repositories,
+        })
+    } else {
+        Ok(())
+    }
 }

@@ -31,7 +31,11 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
 
 /// Ends the process itself where the command cannot be dropped, because it waits for whoever reads
 /// its output.
-async fn watch(mut interrupt: Signal, mut terminate: Signal, stop: oneshot::Sender<(&'static str, Status)>) {
+async fn watch(
+    mut interrupt: Signal,
+    mut terminate: Signal,
+    stop: oneshot::Sender<(&'static str, Status)>,
+) {
     let (name, status) = tokio::select! {
         _ = interrupt.recv() => ("SIGINT", Status::Interrupted),
         _ = terminate.recv() => ("SIGTERM", Status::Terminated),

@@ -93,13 +93,27 @@ async fn list(arguments: &List) -> Outcome {
     let location = &arguments.repository;
     let places = arguments.options.places()?;
     let place = places.repository(location, Purpose::Read).await?;
-    let mut printed = Printed { data: Data::new(), json: arguments.json, tags: Vec::new() };
+    let mut printed = Printed {
+        data: Data::new(),
+        json: arguments.json,
+        tags: Vec::new(),
+    };
     match location {
-        Location::Registry(_) => printed.pages(&place).await.map_err(|failure| location.failed(failure))?,
+        Location::Registry(_) => printed
+            .pages(&place)
+            .await
+            .map_err(|failure| location.failed(failure))?,
         Location::Local(local) => printed.take(places.names(location, local).await?)?,
     }
     let Printed { tags, .. } = printed;
-    if arguments.json { output::json(&Tags { repository: location.place(), tags }) } else { Ok(()) }
+    if arguments.json {
+        output::json(&Tags {
+            repository: location.place(),
+            tags,
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// Tags as they come: printed at once, or kept for the document.
@@ -113,7 +127,10 @@ impl Printed {
     async fn pages(&mut self, place: &Place) -> Outcome {
         let mut request = PageRequest::first(PAGE);
         loop {
-            let page = place.registry.tags(&place.context, &place.repository, &request).await?;
+            let page = place
+                .registry
+                .tags(&place.context, &place.repository, &request)
+                .await?;
             self.take(page.items.iter().map(ToString::to_string).collect())?;
             match page.next {
                 Some(next) => request.after = Some(next),
@@ -138,11 +155,17 @@ async fn set(arguments: &Set) -> Outcome {
     let location = &arguments.reference;
     let places = arguments.options.places()?;
     let Source { place, reference } = places.edited(location).await?;
-    let document = documents::read(&place, &reference).await.map_err(|failure| location.advised(failure))?;
-    let digest = put_tags(&place, &document, &arguments.tags).await.map_err(|failure| location.failed(failure))?;
+    let document = documents::read(&place, &reference)
+        .await
+        .map_err(|failure| location.advised(failure))?;
+    let digest = put_tags(&place, &document, &arguments.tags)
+        .await
+        .map_err(|failure| location.failed(failure))?;
     places.finish(location).await?;
     for tag in &arguments.tags {
-        places.talk().say(format_args!("{}:{tag} is {digest}", place.name));
+        places
+            .talk()
+            .say(format_args!("{}:{tag} is {digest}", place.name));
     }
     Ok(())
 }
@@ -156,7 +179,10 @@ async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome<D
         ..PutManifest::default()
     };
     let bytes = Bytes::clone(&document.bytes);
-    let outcome = place.registry.put_manifest(&place.context, &place.repository, bytes, options).await?;
+    let outcome = place
+        .registry
+        .put_manifest(&place.context, &place.repository, bytes, options)
+        .await?;
     Ok(outcome.normalised.unwrap_or(outcome.digest))
 }
 
@@ -167,7 +193,9 @@ async fn delete(arguments: &Delete) -> Outcome {
     let mut failures = Vec::new();
     for location in references {
         match delete_tag(&places, location).await {
-            Ok(()) => places.talk().say(format_args!("deleted the tag {location}")),
+            Ok(()) => places
+                .talk()
+                .say(format_args!("deleted the tag {location}")),
             Err(failure) => failures.push((location.to_string(), failure)),
         }
     }
@@ -176,11 +204,16 @@ async fn delete(arguments: &Delete) -> Outcome {
 
 fn names_tag(location: &Location) -> Outcome {
     if location.has_digest() {
-        let message = format!("{location} names a digest; a manifest is deleted with: portolan delete {location}");
+        let message = format!(
+            "{location} names a digest; a manifest is deleted with: portolan delete {location}"
+        );
         return Err(Failure::usage(anyhow::Error::msg(message)));
     }
     if !location.names_image() {
-        return Err(Failure::usage(anyhow::anyhow!("{location} names no tag; write {}:TAG", location.place())));
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{location} names no tag; write {}:TAG",
+            location.place()
+        )));
     }
     Ok(())
 }
@@ -188,9 +221,15 @@ fn names_tag(location: &Location) -> Outcome {
 async fn delete_tag(places: &Places, location: &Location) -> Outcome {
     let Source { place, reference } = places.edited(location).await?;
     let Reference::Tag(tag) = &reference else {
-        return Err(Failure::usage(anyhow::anyhow!("{location} names an image by what is no tag")));
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{location} names an image by what is no tag"
+        )));
     };
-    if let Err(error) = place.registry.delete_tag(&place.context, &place.repository, tag).await {
+    if let Err(error) = place
+        .registry
+        .delete_tag(&place.context, &place.repository, tag)
+        .await
+    {
         let failure = documents::suggesting(&place, &reference, error.into()).await;
         return Err(location.failed(failure));
     }

@@ -16,7 +16,10 @@ impl FromStr for Annotation {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok(Self { key: key.into(), value: value.into() }),
+            Some((key, value)) if !key.is_empty() => Ok(Self {
+                key: key.into(),
+                value: value.into(),
+            }),
             _ => Err("an annotation is written KEY=VALUE"),
         }
     }
@@ -36,7 +39,10 @@ impl Selector {
     pub(super) fn selects(&self, child: &Descriptor) -> bool {
         match self {
             Self::Digest(digest) => child.digest == *digest,
-            Self::Platform(wanted) => child.platform.as_ref().is_some_and(|platform| platform.satisfies(wanted)),
+            Self::Platform(wanted) => child
+                .platform
+                .as_ref()
+                .is_some_and(|platform| platform.satisfies(wanted)),
         }
     }
 }
@@ -46,9 +52,13 @@ impl FromStr for Selector {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.contains(':') {
-            text.parse().map(Self::Digest).map_err(|error: portolan_model::DigestError| error.to_string())
+            text.parse()
+                .map(Self::Digest)
+                .map_err(|error: portolan_model::DigestError| error.to_string())
         } else {
-            text.parse().map(Self::Platform).map_err(|error: portolan_model::PlatformError| error.to_string())
+            text.parse()
+                .map(Self::Platform)
+                .map_err(|error: portolan_model::PlatformError| error.to_string())
         }
     }
 }
@@ -69,7 +79,10 @@ mod tests {
     #[test]
     fn annotations_have_a_key() {
         let annotation: Annotation = "a=b=c".parse().unwrap();
-        assert_eq!((annotation.key.as_str(), annotation.value.as_str()), ("a", "b=c"));
+        assert_eq!(
+            (annotation.key.as_str(), annotation.value.as_str()),
+            ("a", "b=c")
+        );
         assert!("a".parse::<Annotation>().is_err() && "=b".parse::<Annotation>().is_err());
     }
 

@@ -16,7 +16,11 @@ pub(crate) enum ConfigError {
 impl std::fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoFile(path) => write!(formatter, "there is no configuration file {}", path.display()),
+            Self::NoFile(path) => write!(
+                formatter,
+                "there is no configuration file {}",
+                path.display()
+            ),
             Self::Invalid(message) => formatter.write_str(message),
         }
     }
@@ -26,7 +30,13 @@ impl std::error::Error for ConfigError {}
 
 impl From<figment::Error> for ConfigError {
     fn from(error: figment::Error) -> Self {
-        Self::Invalid(error.into_iter().map(|error| explain(&error)).collect::<Vec<_>>().join("\n"))
+        Self::Invalid(
+            error
+                .into_iter()
+                .map(|error| explain(&error))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
     }
 }
 
@@ -39,20 +49,30 @@ fn explain(error: &figment::Error) -> String {
         [] => String::new(),
         [list, position, rest @ ..] if list == "policy" => {
             let entry = entry(position);
-            if rest.is_empty() { format!("{entry}: ") } else { format!("{entry}: {}: ", rest.join(".")) }
+            if rest.is_empty() {
+                format!("{entry}: ")
+            } else {
+                format!("{entry}: {}: ", rest.join("."))
+            }
         }
         path => format!("{}: ", path.join(".")),
     };
-    let source = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
-        Some(source) => format!(" (in {source})"),
-        None => format!(" (in {})", metadata.name),
-    });
+    let source = error
+        .metadata
+        .as_ref()
+        .map_or_else(String::new, |metadata| match &metadata.source {
+            Some(source) => format!(" (in {source})"),
+            None => format!(" (in {})", metadata.name),
+        });
     format!("configuration: {key}{what}{source}")
 }
 
 /// An entry of `[[policy]]`, as `config check` counts them: from 1.
 fn entry(position: &str) -> String {
-    let number = position.parse::<usize>().map_or_else(|_| position.to_owned(), |position| (position + 1).to_string());
+    let number = position.parse::<usize>().map_or_else(
+        |_| position.to_owned(),
+        |position| (position + 1).to_string(),
+    );
     format!("entry {number} of [[policy]]")
 }
 

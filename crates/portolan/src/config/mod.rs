@@ -27,5 +27,8 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Configuration, ConfigError> {
         }
         figment = figment.merge(Toml::file_exact(file));
     }
-    figment.merge(Env::prefixed("PORTOLAN_").split("__")).extract().map_err(ConfigError::from)
+    figment
+        .merge(Env::prefixed("PORTOLAN_").split("__"))
+        .extract()
+        .map_err(ConfigError::from)
 }

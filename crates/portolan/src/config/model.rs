@@ -158,13 +158,18 @@ impl Default for Timeouts {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { folder: "./portolan-data".into(), uploads: Uploads::default() }
+        Self {
+            folder: "./portolan-data".into(),
+            uploads: Uploads::default(),
+        }
     }
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { expire: Duration::from_hours(24) }
+        Self {
+            expire: Duration::from_hours(24),
+        }
     }
 }
 
@@ -177,18 +182,29 @@ impl Default for Telemetry {
 impl Configuration {
     /// The policy rules, in order.
     pub(crate) fn policies(&self) -> Result<Vec<PolicyRule>, ConfigError> {
-        self.policy.iter().enumerate().map(|(position, entry)| entry.rule(position)).collect()
+        self.policy
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| entry.rule(position))
+            .collect()
     }
 
     /// The server's part of it.
     pub(crate) fn server_settings(&self) -> portolan_server::Settings {
-        let Server { listen, tls, limits, timeouts, .. } = &self.server;
+        let Server {
+            listen,
+            tls,
+            limits,
+            timeouts,
+            ..
+        } = &self.server;
         let defaults = portolan_server::Settings::default();
         portolan_server::Settings {
             listen: *listen,
-            tls: tls
-                .as_ref()
-                .map(|tls| portolan_server::TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }),
+            tls: tls.as_ref().map(|tls| portolan_server::TlsFiles {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            }),
             limits: portolan_server::Limits {
                 manifest_bytes: limits.manifest_bytes,
                 header_bytes: limits.header_bytes,
@@ -256,7 +272,11 @@ fn leaves(key: String, value: &Value, found: &mut BTreeMap<String, Value>) {
         return;
     };
     for (part, value) in table {
-        let key = if key.is_empty() { part.clone() } else { format!("{key}.{part}") };
+        let key = if key.is_empty() {
+            part.clone()
+        } else {
+            format!("{key}.{part}")
+        };
         leaves(key, value, found);
     }
 }

@@ -55,14 +55,20 @@ impl PolicyEntry {
                 self.repositories
             ))
         };
-        let policy = self.policy().map_err(|(key, message)| wrong(key, message))?;
-        PolicyRule::new(&self.repositories, policy).map_err(|error| wrong("repositories", error.to_string()))
+        let policy = self
+            .policy()
+            .map_err(|(key, message)| wrong(key, message))?;
+        PolicyRule::new(&self.repositories, policy)
+            .map_err(|error| wrong("repositories", error.to_string()))
     }
 
     fn policy(&self) -> Result<Policy, (&'static str, String)> {
         let mut policy = Policy::from(self.preset).with_deletions(self.deletion);
         for (id, verdict) in &self.rules {
-            policy = policy.with(known_rule(id).map_err(|message| ("rules", message))?, *verdict);
+            policy = policy.with(
+                known_rule(id).map_err(|message| ("rules", message))?,
+                *verdict,
+            );
         }
         if let Some(types) = &self.manifest_types {
             let types = manifest_types(types).map_err(|message| ("manifest_types", message))?;
@@ -85,18 +91,24 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 fn known_rule(id: &str) -> Result<Rule, String> {
-    id.parse().map_err(|error| match nearest(id, Rule::ALL.into_iter().map(Rule::id)) {
-        Some(nearest) => format!("{error}; did you mean \"{nearest}\"?"),
-        None => format!("{error}"),
-    })
+    id.parse().map_err(
+        |error| match nearest(id, Rule::ALL.into_iter().map(Rule::id)) {
+            Some(nearest) => format!("{error}; did you mean \"{nearest}\"?"),
+            None => format!("{error}"),
+        },
+    )
 }
 
 fn manifest_types(types: &[String]) -> Result<Vec<MediaType>, String> {
     if types.is_empty() {
-        return Err("an empty list would refuse every manifest; leave the key out to take all types".into());
+        return Err(
+            "an empty list would refuse every manifest; leave the key out to take all types".into(),
+        );
     }
     match types.iter().find(|text| !text.contains('/')) {
-        Some(text) => Err(format!("\"{text}\" is no media type, as application/vnd.oci.image.index.v1+json is one")),
+        Some(text) => Err(format!(
+            "\"{text}\" is no media type, as application/vnd.oci.image.index.v1+json is one"
+        )),
         None => Ok(types.iter().map(|text| MediaType::new(text)).collect()),
     }
 }

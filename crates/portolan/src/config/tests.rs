@@ -53,7 +53,10 @@ fn a_file_is_read() {
 #[test]
 fn unknown_keys_are_refused_with_the_nearest() {
     let message = refused("[server]\nlisen = \"127.0.0.1:1\"\n");
-    assert!(message.contains("there is no key \"lisen\" here; did you mean \"listen\"?"), "{message}");
+    assert!(
+        message.contains("there is no key \"lisen\" here; did you mean \"listen\"?"),
+        "{message}"
+    );
     assert!(message.contains("portolan.toml"), "{message}");
     let message = refused("[storge]\n");
     assert!(message.contains("did you mean \"storage\"?"), "{message}");
@@ -62,16 +65,33 @@ fn unknown_keys_are_refused_with_the_nearest() {
 #[test]
 fn wrong_values_are_refused_with_their_key() {
     let message = refused("[server]\nlisten = \"everywhere\"\n");
-    assert!(message.contains("server.listen") && message.contains("invalid socket address"), "{message}");
+    assert!(
+        message.contains("server.listen") && message.contains("invalid socket address"),
+        "{message}"
+    );
     let message = refused("[[policy]]\nrepositories = \"a\"\npreset = \"sparce\"\n");
-    assert!(message.contains("policy") && message.contains("`sparse`"), "{message}");
+    assert!(
+        message.contains("policy") && message.contains("`sparse`"),
+        "{message}"
+    );
     let message = refused("[[policy]]\nrepositories = \"a[\"\npreset = \"open\"\n");
-    assert!(message.contains("entry 1 of [[policy]] (\"a[\"): repositories: "), "{message}");
-    for pattern in ["", "Mirror/**", "/mirror/**", "a/**, b/**", "host:5000/a/**"] {
-        let message =
-            refused(&format!("[[policy]]\nrepositories = \"**\"\n[[policy]]\nrepositories = \"{pattern}\"\n"));
-        let expected =
-            format!("entry 2 of [[policy]] (\"{pattern}\"): repositories: \"{pattern}\" matches no repository");
+    assert!(
+        message.contains("entry 1 of [[policy]] (\"a[\"): repositories: "),
+        "{message}"
+    );
+    for pattern in [
+        "",
+        "Mirror/**",
+        "/mirror/**",
+        "a/**, b/**",
+        "host:5000/a/**",
+    ] {
+        let message = refused(&format!(
+            "[[policy]]\nrepositories = \"**\"\n[[policy]]\nrepositories = \"{pattern}\"\n"
+        ));
+        let expected = format!(
+            "entry 2 of [[policy]] (\"{pattern}\"): repositories: \"{pattern}\" matches no repository"
+        );
         assert!(message.contains(&expected), "{message}");
     }
     let message = refused("[telemetry]\nlog = \"portolan=loud\"\n");
@@ -82,14 +102,27 @@ fn wrong_values_are_refused_with_their_key() {
 fn an_address_that_others_reach_needs_a_word() {
     let message = refused("[server]\nlisten = \"0.0.0.0:5000\"\n");
     assert!(message.contains("--anonymous"), "{message}");
-    assert!(from_toml("[server]\nlisten = \"0.0.0.0:5000\"\nanonymous = true\n").unwrap().check().is_ok());
-    assert!(from_toml("[server]\nlisten = \"[::1]:5000\"\n").unwrap().check().is_ok());
+    assert!(
+        from_toml("[server]\nlisten = \"0.0.0.0:5000\"\nanonymous = true\n")
+            .unwrap()
+            .check()
+            .is_ok()
+    );
+    assert!(
+        from_toml("[server]\nlisten = \"[::1]:5000\"\n")
+            .unwrap()
+            .check()
+            .is_ok()
+    );
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let error = load(Some(Path::new("/nowhere/portolan.toml"))).unwrap_err();
-    assert_eq!(error.to_string(), "there is no configuration file /nowhere/portolan.toml");
+    assert_eq!(
+        error.to_string(),
+        "there is no configuration file /nowhere/portolan.toml"
+    );
 }
 
 fn policy(text: &str) -> portolan_registry::Policy {
@@ -104,7 +137,10 @@ fn policies_are_read() {
     use portolan_registry::{Deletions, Policy, Preset, Verdict};
 
     assert_eq!(policy(""), Policy::default());
-    assert_eq!(policy("preset = \"docker-only\"\n"), Preset::DockerOnly.into());
+    assert_eq!(
+        policy("preset = \"docker-only\"\n"),
+        Preset::DockerOnly.into()
+    );
     let all = "preset = \"sparse\"\nmanifest_types = [\"application/vnd.oci.image.index.v1+json\"]\n\
                normalise = \"oci\"\ndeletion = \"never\"\n[policy.rules]\nindex-nested = \"reject\"\nsize-mismatch = \"accept\"\n";
     let expected = Policy::from(Preset::Sparse)
@@ -127,25 +163,46 @@ fn what_is_wrong_in_a_policy_is_told_with_its_key() {
         "{message}"
     );
     let message = refused("[policy.rules]\nindex-nested = \"warning\"\n");
-    assert!(message.contains("entry 1 of [[policy]]: rules.index-nested: "), "{message}");
+    assert!(
+        message.contains("entry 1 of [[policy]]: rules.index-nested: "),
+        "{message}"
+    );
     assert!(message.contains("`accept`, `warn`"), "{message}");
     let message = refused("manifest_types = []\n");
-    assert!(message.contains("(\"**\"): manifest_types: an empty list"), "{message}");
+    assert!(
+        message.contains("(\"**\"): manifest_types: an empty list"),
+        "{message}"
+    );
     let message = refused("manifest_types = [\"oci\"]\n");
-    assert!(message.contains("(\"**\"): manifest_types: \"oci\" is no media type"), "{message}");
+    assert!(
+        message.contains("(\"**\"): manifest_types: \"oci\" is no media type"),
+        "{message}"
+    );
     let message = refused("normalise = \"docker\"\n");
-    assert!(message.contains("policy") && message.contains("`oci`"), "{message}");
+    assert!(
+        message.contains("policy") && message.contains("`oci`"),
+        "{message}"
+    );
     let message = refused("rule = 1\n");
     assert!(message.contains("did you mean \"rules\"?"), "{message}");
 }
 
 #[test]
 fn what_takes_oci_alone_has_nothing_to_normalise() {
-    let message = refused("[[policy]]\nrepositories = \"**\"\npreset = \"oci-only\"\nnormalise = \"oci\"\n");
-    assert!(message.contains("normalise: nothing would ever be converted"), "{message}");
-    let lenient = "preset = \"oci-only\"\nnormalise = \"oci\"\n[policy.rules]\ntype-not-allowed = \"warn\"\n";
+    let message =
+        refused("[[policy]]\nrepositories = \"**\"\npreset = \"oci-only\"\nnormalise = \"oci\"\n");
+    assert!(
+        message.contains("normalise: nothing would ever be converted"),
+        "{message}"
+    );
+    let lenient =
+        "preset = \"oci-only\"\nnormalise = \"oci\"\n[policy.rules]\ntype-not-allowed = \"warn\"\n";
     assert!(policy(lenient).normalises().is_some());
-    assert!(policy("preset = \"docker-only\"\nnormalise = \"oci\"\n").normalises().is_some());
+    assert!(
+        policy("preset = \"docker-only\"\nnormalise = \"oci\"\n")
+            .normalises()
+            .is_some()
+    );
 }
 
 #[test]
@@ -157,15 +214,30 @@ fn the_reference_shows_every_key_of_a_policy() {
     let configuration = from_toml(block).unwrap();
     configuration.check().unwrap();
     let entry = serde_json::to_value(&configuration.policy[0]).unwrap();
-    let shown: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+    let shown: Vec<_> = entry
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(shown, KEYS_OF_A_POLICY);
     for key in KEYS_OF_A_POLICY {
         let unknown = refused(&format!("[[policy]]\nrepositories = \"**\"\n{key}x = 1\n"));
-        assert!(unknown.contains(&format!("did you mean \"{key}\"?")), "{unknown}");
+        assert!(
+            unknown.contains(&format!("did you mean \"{key}\"?")),
+            "{unknown}"
+        );
     }
 }
 
-const KEYS_OF_A_POLICY: [&str; 6] = ["deletion", "manifest_types", "normalise", "preset", "repositories", "rules"];
+const KEYS_OF_A_POLICY: [&str; 6] = [
+    "deletion",
+    "manifest_types",
+    "normalise",
+    "preset",
+    "repositories",
+    "rules",
+];
 
 #[test]
 fn keys_that_count_after_a_restart_are_found() {
@@ -175,7 +247,12 @@ fn keys_that_count_after_a_restart_are_found() {
          [storage.uploads]\nexpire = \"90s\"\n[[policy]]\nrepositories = \"a\"\n",
     )
     .unwrap();
-    let changed = ["server.listen", "server.tls.certificate", "server.tls.key", "storage.uploads.expire"];
+    let changed = [
+        "server.listen",
+        "server.tls.certificate",
+        "server.tls.key",
+        "storage.uploads.expire",
+    ];
     assert_eq!(one.changed_for_the_next_start(&two).unwrap(), changed);
     assert_eq!(two.changed_for_the_next_start(&one).unwrap(), changed);
     assert_eq!(two.changed_for_the_next_start(&two).unwrap(), [""; 0]);

@@ -52,7 +52,9 @@ impl Environment {
 
 /// A variable that is set to nothing is not set.
 fn path(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 fn runtime_folder() -> Option<PathBuf> {

@@ -10,10 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
+use portolan_model::{
+    Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag,
+};
 use portolan_registry::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo, ManifestRead, Mount, Page,
-    PageRequest, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo,
+    ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Registry, Result,
+    Upload, UploadId, Writer,
 };
 
 /// One more place where a repository may be read.
@@ -42,19 +45,34 @@ pub(super) struct Mirrors {
 impl Mirrors {
     /// Reads of `repository` ask the sources in their order. Whatever one fails with, the next is
     /// asked, and `primary` at last, whose error is the one that counts.
-    pub(super) fn new(sources: Vec<Source>, primary: Arc<dyn Registry>, repository: RepositoryName) -> Self {
-        Self { sources, primary, repository }
+    pub(super) fn new(
+        sources: Vec<Source>,
+        primary: Arc<dyn Registry>,
+        repository: RepositoryName,
+    ) -> Self {
+        Self {
+            sources,
+            primary,
+            repository,
+        }
     }
 
     /// Whom to ask about content, before the primary.
     fn content<'a>(&'a self, repository: &RepositoryName) -> impl Iterator<Item = &'a Source> {
         let mirrored = *repository == self.repository;
-        self.sources.iter().filter(move |source| mirrored && !source.down.load(Ordering::Relaxed))
+        self.sources
+            .iter()
+            .filter(move |source| mirrored && !source.down.load(Ordering::Relaxed))
     }
 
     /// Whom to ask about a blob, before the primary.
-    fn blob<'a>(&'a self, repository: &RepositoryName, digest: &'a Digest) -> impl Iterator<Item = &'a Source> {
-        self.content(repository).filter(|source| !source.is_broken(digest))
+    fn blob<'a>(
+        &'a self,
+        repository: &RepositoryName,
+        digest: &'a Digest,
+    ) -> impl Iterator<Item = &'a Source> {
+        self.content(repository)
+            .filter(|source| !source.is_broken(digest))
     }
 
     /// Whom to ask about a manifest, before the primary.
@@ -63,13 +81,17 @@ impl Mirrors {
         repository: &RepositoryName,
         reference: &'a Reference,
     ) -> impl Iterator<Item = &'a Source> {
-        self.content(repository).filter(move |source| source.tags || matches!(reference, Reference::Digest(_)))
+        self.content(repository)
+            .filter(move |source| source.tags || matches!(reference, Reference::Digest(_)))
     }
 }
 
 impl Source {
     fn is_broken(&self, digest: &Digest) -> bool {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+        self.broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(digest)
     }
 
     /// What was read, whose errors name the mirror and have it passed over from then on.
@@ -77,7 +99,10 @@ impl Source {
         let (name, broken, digest) = (self.name.clone(), Arc::clone(&self.broken), digest.clone());
         let length = read.body.length();
         let pieces = read.body.map_err(move |error| {
-            broken.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+            broken
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(digest.clone());
             error.while_doing(format_args!("reading from the mirror {name}"))
         });
         let body = match length {
@@ -109,7 +134,11 @@ impl Reader for Mirrors {
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
         for source in self.blob(repository, digest) {
-            match source.registry.get_blob(context, &source.repository, digest, range).await {
+            match source
+                .registry
+                .get_blob(context, &source.repository, digest, range)
+                .await
+            {
                 Ok(read) => {
                     source.answered(digest);
                     return Ok(source.watched(digest, read));
@@ -117,12 +146,23 @@ impl Reader for Mirrors {
                 Err(error) => source.failed(digest, &error),
             }
         }
-        self.primary.get_blob(context, repository, digest, range).await
+        self.primary
+            .get_blob(context, repository, digest, range)
+            .await
     }
 
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         for source in self.blob(repository, digest) {
-            match source.registry.head_blob(context, &source.repository, digest).await {
+            match source
+                .registry
+                .head_blob(context, &source.repository, digest)
+                .await
+            {
                 Ok(info) => {
                     source.answered(digest);
                     return Ok(info);
@@ -140,7 +180,11 @@ impl Reader for Mirrors {
         reference: &Reference,
     ) -> Result<ManifestRead> {
         for source in self.manifest(repository, reference) {
-            match source.registry.get_manifest(context, &source.repository, reference).await {
+            match source
+                .registry
+                .get_manifest(context, &source.repository, reference)
+                .await
+            {
                 Ok(read) => {
                     source.answered(reference);
                     return Ok(read);
@@ -148,7 +192,9 @@ impl Reader for Mirrors {
                 Err(error) => source.failed(reference, &error),
             }
         }
-        self.primary.get_manifest(context, repository, reference).await
+        self.primary
+            .get_manifest(context, repository, reference)
+            .await
     }
 
     async fn head_manifest(
@@ -158,7 +204,11 @@ impl Reader for Mirrors {
         reference: &Reference,
     ) -> Result<ManifestInfo> {
         for source in self.manifest(repository, reference) {
-            match source.registry.head_manifest(context, &source.repository, reference).await {
+            match source
+                .registry
+                .head_manifest(context, &source.repository, reference)
+                .await
+            {
                 Ok(info) => {
                     source.answered(reference);
                     return Ok(info);
@@ -166,7 +216,9 @@ impl Reader for Mirrors {
                 Err(error) => source.failed(reference, &error),
             }
         }
-        self.primary.head_manifest(context, repository, reference).await
+        self.primary
+            .head_manifest(context, repository, reference)
+            .await
     }
 }
 
@@ -179,7 +231,9 @@ impl Writer for Mirrors {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        self.primary.put_manifest(context, repository, bytes, options).await
+        self.primary
+            .put_manifest(context, repository, bytes, options)
+            .await
     }
 
     async fn put_blob(
@@ -189,7 +243,9 @@ impl Writer for Mirrors {
         digest: &Digest,
         body: Body,
     ) -> Result<()> {
-        self.primary.put_blob(context, repository, digest, body).await
+        self.primary
+            .put_blob(context, repository, digest, body)
+            .await
     }
 
     async fn start_upload(
@@ -198,10 +254,17 @@ impl Writer for Mirrors {
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.primary.start_upload(context, repository, algorithm).await
+        self.primary
+            .start_upload(context, repository, algorithm)
+            .await
     }
 
-    async fn upload_status(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         self.primary.upload_status(context, repository, id).await
     }
 
@@ -213,7 +276,9 @@ impl Writer for Mirrors {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        self.primary.write_upload(context, repository, id, offset, body).await
+        self.primary
+            .write_upload(context, repository, id, offset, body)
+            .await
     }
 
     async fn finish_upload(
@@ -225,10 +290,17 @@ impl Writer for Mirrors {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        self.primary.finish_upload(context, repository, id, offset, body, digest).await
+        self.primary
+            .finish_upload(context, repository, id, offset, body, digest)
+            .await
     }
 
-    async fn cancel_upload(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         self.primary.cancel_upload(context, repository, id).await
     }
 
@@ -245,11 +317,20 @@ impl Writer for Mirrors {
 
 #[async_trait]
 impl Lister for Mirrors {
-    async fn repositories(&self, context: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
+    async fn repositories(
+        &self,
+        context: &Context,
+        page: &PageRequest,
+    ) -> Result<Page<RepositoryName>> {
         self.primary.repositories(context, page).await
     }
 
-    async fn tags(&self, context: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+    async fn tags(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
         self.primary.tags(context, repository, page).await
     }
 
@@ -261,13 +342,20 @@ impl Lister for Mirrors {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
-        self.primary.referrers(context, repository, digest, artifact_type, page).await
+        self.primary
+            .referrers(context, repository, digest, artifact_type, page)
+            .await
     }
 }
 
 #[async_trait]
 impl Deleter for Mirrors {
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()> {
         self.primary.delete_tag(context, repository, tag).await
     }
 
@@ -278,7 +366,9 @@ impl Deleter for Mirrors {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.primary.delete_manifest(context, repository, digest, deletion).await
+        self.primary
+            .delete_manifest(context, repository, digest, deletion)
+            .await
     }
 
     async fn delete_blob(
@@ -288,6 +378,8 @@ impl Deleter for Mirrors {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.primary.delete_blob(context, repository, digest, deletion).await
+        self.primary
+            .delete_blob(context, repository, digest, deletion)
+            .await
     }
 }

@@ -81,7 +81,11 @@ impl Hosts {
     ///
     /// # Errors
     /// A file that cannot be read or makes no sense.
-    pub(crate) fn new(environment: Environment, options: Options, observer: Arc<dyn Observer>) -> Result<Self> {
+    pub(crate) fn new(
+        environment: Environment,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
         Self::with_clients(environment, options, observer, Box::new(HttpClients))
     }
 
@@ -91,7 +95,11 @@ impl Hosts {
         observer: Arc<dyn Observer>,
         clients: Box<dyn Clients>,
     ) -> Result<Self> {
-        let authorities = options.authorities.as_deref().map(certificates::authorities).transpose()?;
+        let authorities = options
+            .authorities
+            .as_deref()
+            .map(certificates::authorities)
+            .transpose()?;
         Ok(Self {
             authorities: authorities.into_iter().collect(),
             registries: Registries::load(&environment)?,
@@ -130,7 +138,11 @@ impl Hosts {
         }
         let mut sources = Vec::new();
         for mirror in places.mirrors {
-            let Place { host, repository, insecure } = mirror.place;
+            let Place {
+                host,
+                repository,
+                insecure,
+            } = mirror.place;
             let Reached { registry, down } = self.reach(&host, insecure).await?;
             sources.push(Source {
                 registry,
@@ -141,7 +153,10 @@ impl Hosts {
                 broken: Arc::default(),
             });
         }
-        Ok((Arc::new(Mirrors::new(sources, primary, repository.clone())), repository))
+        Ok((
+            Arc::new(Mirrors::new(sources, primary, repository.clone())),
+            repository,
+        ))
     }
 
     /// The registry at a host as such, for what is about no repository.
@@ -173,8 +188,13 @@ impl Hosts {
             Arc::clone(reached.entry((host.into(), insecure)).or_default())
         };
         let reached = cell.get_or_try_init(|| async {
-            let registry = self.clients.connect(self.settings_for(host, insecure).await?)?;
-            anyhow::Ok(Reached { registry, down: Arc::default() })
+            let registry = self
+                .clients
+                .connect(self.settings_for(host, insecure).await?)?;
+            anyhow::Ok(Reached {
+                registry,
+                down: Arc::default(),
+            })
         });
         reached.await.cloned()
     }
@@ -187,13 +207,20 @@ impl Hosts {
         tls.accept_any = self.options.accept_any_certificate;
         let usual = Settings::new(host);
         let settings = Settings {
-            connections: self.options.connections.map_or(usual.connections, |most| most.get().max(usual.connections)),
+            connections: self
+                .options
+                .connections
+                .map_or(usual.connections, |most| most.get().max(usual.connections)),
             scheme: if plain { Scheme::Http } else { Scheme::Https },
             tls,
             credentials: Arc::clone(&self.credentials) as Arc<dyn Credentials>,
             observer: Arc::clone(&self.observer),
             ..usual
         };
-        if insecure && !plain { reach::insecurely(settings, &*self.clients).await } else { Ok(settings) }
+        if insecure && !plain {
+            reach::insecurely(settings, &*self.clients).await
+        } else {
+            Ok(settings)
+        }
     }
 }

@@ -17,14 +17,20 @@ pub(super) fn is_loopback(host: &str) -> bool {
         return rest.is_empty() || rest.starts_with(':');
     }
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The settings for a host that may have any certificate, or no TLS at all.
 pub(super) async fn insecurely(settings: Settings, clients: &dyn Clients) -> Result<Settings> {
     let mut encrypted = settings.clone();
     encrypted.tls.accept_any = true;
-    let unencrypted = Settings { scheme: Scheme::Http, ..settings };
+    let unencrypted = Settings {
+        scheme: Scheme::Http,
+        ..settings
+    };
     let no_tls = !clients.speaks(&encrypted).await? && clients.speaks(&unencrypted).await?;
     Ok(if no_tls { unencrypted } else { encrypted })
 }
@@ -35,10 +41,23 @@ mod tests {
 
     #[test]
     fn this_machine_by_its_names() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1", "127.8.9.1:80", "[::1]", "[::1]:5000"] {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1",
+            "127.8.9.1:80",
+            "[::1]",
+            "[::1]:5000",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["localhost.example.com", "128.0.0.1", "[::2]", "[::1].example.com", "127.0.0.1.example.com"] {
+        for host in [
+            "localhost.example.com",
+            "128.0.0.1",
+            "[::2]",
+            "[::1].example.com",
+            "127.0.0.1.example.com",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -61,12 +61,17 @@ pub(crate) fn bytes(bytes: &[u8]) -> Outcome {
 
 /// Prints a value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Outcome {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(Status::Failed, error))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::new(Status::Failed, error))?;
     line(text)
 }
 
 fn unwritten(error: io::Error) -> Failure {
-    let status = if error.kind() == ErrorKind::BrokenPipe { Status::Done } else { Status::Failed };
+    let status = if error.kind() == ErrorKind::BrokenPipe {
+        Status::Done
+    } else {
+        Status::Failed
+    };
     Failure::new(status, error).about("writing to standard output")
 }
 

@@ -11,9 +11,11 @@ use portolan_registry::copy::{Action, Event, Observer, Plan};
 
 use super::{Talk, short, size};
 
-const BLOB: &str = "{prefix:12}  {bar:24}  {bytes:>11} of {total_bytes:11} {binary_bytes_per_sec:>13}  {left}";
+const BLOB: &str =
+    "{prefix:12}  {bar:24}  {bytes:>11} of {total_bytes:11} {binary_bytes_per_sec:>13}  {left}";
 const BLOB_OF_ANY_SIZE: &str = "{prefix:12}  {bytes:>11} {binary_bytes_per_sec:>13}";
-const TOTAL: &str = "in all        {bar:24}  {bytes:>11} of {total_bytes:11} {binary_bytes_per_sec:>13}  {left}";
+const TOTAL: &str =
+    "in all        {bar:24}  {bytes:>11} of {total_bytes:11} {binary_bytes_per_sec:>13}  {left}";
 
 /// The progress of a whole run.
 pub(crate) struct Progress {
@@ -34,8 +36,14 @@ struct Transfer {
 
 impl Progress {
     pub(crate) fn new(talk: Arc<Talk>) -> Arc<Self> {
-        let total = talk.bars().map(|bars| bars.add(ProgressBar::new(0).with_style(style(TOTAL))));
-        Arc::new(Self { talk, total, moving: Mutex::default() })
+        let total = talk
+            .bars()
+            .map(|bars| bars.add(ProgressBar::new(0).with_style(style(TOTAL))));
+        Arc::new(Self {
+            talk,
+            total,
+            moving: Mutex::default(),
+        })
     }
 
     /// Who watches one copy, whose bytes are part of the total from now on.
@@ -44,10 +52,19 @@ impl Progress {
             total.inc_length(plan.tally().copied_bytes);
             total.tick();
         }
-        let moves = plan.blobs.iter().filter(|blob| matches!(blob.action, Action::Copy | Action::CopyIfThere));
-        let counted = moves.map(|blob| (blob.digest.clone(), blob.size.unwrap_or_default())).collect();
+        let moves = plan
+            .blobs
+            .iter()
+            .filter(|blob| matches!(blob.action, Action::Copy | Action::CopyIfThere));
+        let counted = moves
+            .map(|blob| (blob.digest.clone(), blob.size.unwrap_or_default()))
+            .collect();
         let (progress, target) = (Arc::clone(self), plan.target.as_str().into());
-        Arc::new(Watch { progress, target, counted: Mutex::new(counted) })
+        Arc::new(Watch {
+            progress,
+            target,
+            counted: Mutex::new(counted),
+        })
     }
 
     /// Takes the bars away.
@@ -59,8 +76,16 @@ impl Progress {
 
     fn started(&self, key: Moving, size: Option<u64>) {
         let bar = self.talk.bars().map(|bars| self.bar(bars, &key.1, size));
-        let transfer = Transfer { began: Instant::now(), size, position: 0, bar };
-        self.moving.lock().unwrap_or_else(PoisonError::into_inner).insert(key, transfer);
+        let transfer = Transfer {
+            began: Instant::now(),
+            size,
+            position: 0,
+            bar,
+        };
+        self.moving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, transfer);
     }
 
     /// A bar above the total.
@@ -78,7 +103,9 @@ impl Progress {
 
     fn moved_to(&self, key: &Moving, position: impl FnOnce(u64) -> u64) {
         let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(transfer) = moving.get_mut(key) else { return };
+        let Some(transfer) = moving.get_mut(key) else {
+            return;
+        };
         let before = transfer.position;
         transfer.position = position(before);
         if let Some(bar) = &transfer.bar {
@@ -92,7 +119,11 @@ impl Progress {
     /// What was `counted` of the blob in the total and did not have to move is done too, and what
     /// moved without being counted counts.
     fn done(&self, key: &Moving, counted: u64, mounted: bool) {
-        let transfer = self.moving.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let transfer = self
+            .moving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
         let Some(transfer) = transfer else { return };
         if let Some(total) = &self.total {
             total.inc(counted.saturating_sub(transfer.position));
@@ -100,7 +131,12 @@ impl Progress {
         }
         match transfer.bar {
             Some(bar) => bar.finish_and_clear(),
-            None => self.talk.say(format_args!("{}: blob {} {}", key.0, short(&key.1), transfer.told(mounted))),
+            None => self.talk.say(format_args!(
+                "{}: blob {} {}",
+                key.0,
+                short(&key.1),
+                transfer.told(mounted)
+            )),
         }
     }
 
@@ -148,21 +184,31 @@ impl Drop for Watch {
 
 impl Observer for Watch {
     fn notice(&self, event: Event<'_>) {
-        let Self { progress, target, .. } = self;
+        let Self {
+            progress, target, ..
+        } = self;
         let key = |digest: &Digest| (Arc::clone(target), digest.clone());
         match event {
             Event::BlobStarted { digest, size } => progress.started(key(digest), size),
-            Event::BlobMoved { digest, bytes } => progress.moved_to(&key(digest), |position| position + bytes),
+            Event::BlobMoved { digest, bytes } => {
+                progress.moved_to(&key(digest), |position| position + bytes)
+            }
             Event::BlobResumed { digest, offset } => progress.moved_to(&key(digest), |_| offset),
             Event::BlobDone { digest, mounted } => {
                 let counted = self.counted().remove(digest).unwrap_or_default();
                 progress.done(&key(digest), counted, mounted);
             }
             Event::ManifestDone { digest, media_type } => {
-                let media_type = media_type.map_or_else(String::new, |media_type| format!(" {media_type}"));
-                progress.note(format_args!("{target}: manifest {}{media_type}", short(digest)));
+                let media_type =
+                    media_type.map_or_else(String::new, |media_type| format!(" {media_type}"));
+                progress.note(format_args!(
+                    "{target}: manifest {}{media_type}",
+                    short(digest)
+                ));
             }
-            Event::TagSet { tag, digest } => progress.note(format_args!("{target}: tag {tag} is {digest}")),
+            Event::TagSet { tag, digest } => {
+                progress.note(format_args!("{target}: tag {tag} is {digest}"))
+            }
             Event::Warned { digest, finding } => {
                 progress.talk.say(format_args!(
                     "{target}: of {}: {}: {}",
@@ -172,7 +218,10 @@ impl Observer for Watch {
                 ));
             }
             Event::Retried { digest, error } => {
-                progress.talk.say(format_args!("{target}: blob {}: {error}; trying again", short(digest)));
+                progress.talk.say(format_args!(
+                    "{target}: blob {}: {error}; trying again",
+                    short(digest)
+                ));
             }
         }
     }
@@ -180,11 +229,14 @@ impl Observer for Watch {
 
 /// A template that is wrong shows as the usual bar.
 fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars("=> ").with_key("left", |state: &ProgressState, text: &mut dyn Write| {
-        // Nobody reads a bar that cannot be written.
-        let _ = write!(text, "{:#} left", HumanDuration(state.eta()));
-    })
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style
+        .progress_chars("=> ")
+        .with_key("left", |state: &ProgressState, text: &mut dyn Write| {
+            // Nobody reads a bar that cannot be written.
+            let _ = write!(text, "{:#} left", HumanDuration(state.eta()));
+        })
 }
 
 #[cfg(test)]
@@ -204,19 +256,46 @@ mod tests {
     fn the_total_is_reached_whether_blobs_move_or_not() {
         let total = ProgressBar::with_draw_target(Some(40), ProgressDrawTarget::hidden());
         let talk = Arc::new(Talk::new(true));
-        let progress = Arc::new(Progress { talk, total: Some(total.clone()), moving: Mutex::default() });
+        let progress = Arc::new(Progress {
+            talk,
+            total: Some(total.clone()),
+            moving: Mutex::default(),
+        });
         let [moved, mounted, resumed, uncounted, untold] =
             ["a", "b", "c", "d", "e"].map(|text| Digest::sha256(text.as_bytes()));
-        let counted = Mutex::new([&moved, &mounted, &resumed, &untold].map(|digest| (digest.clone(), 10)).into());
-        let watch = Watch { progress, target: "a".into(), counted };
+        let counted = Mutex::new(
+            [&moved, &mounted, &resumed, &untold]
+                .map(|digest| (digest.clone(), 10))
+                .into(),
+        );
+        let watch = Watch {
+            progress,
+            target: "a".into(),
+            counted,
+        };
         for digest in [&moved, &mounted, &resumed, &uncounted] {
-            watch.notice(Event::BlobStarted { digest, size: Some(10) });
+            watch.notice(Event::BlobStarted {
+                digest,
+                size: Some(10),
+            });
         }
-        watch.notice(Event::BlobMoved { digest: &moved, bytes: 10 });
-        watch.notice(Event::BlobResumed { digest: &resumed, offset: 4 });
-        watch.notice(Event::BlobMoved { digest: &uncounted, bytes: 7 });
+        watch.notice(Event::BlobMoved {
+            digest: &moved,
+            bytes: 10,
+        });
+        watch.notice(Event::BlobResumed {
+            digest: &resumed,
+            offset: 4,
+        });
+        watch.notice(Event::BlobMoved {
+            digest: &uncounted,
+            bytes: 7,
+        });
         for digest in [&moved, &mounted, &resumed, &uncounted] {
-            watch.notice(Event::BlobDone { digest, mounted: *digest == mounted });
+            watch.notice(Event::BlobDone {
+                digest,
+                mounted: *digest == mounted,
+            });
         }
         assert_eq!((total.position(), total.length()), (37, Some(47)));
         drop(watch);

@@ -20,7 +20,11 @@ pub(crate) struct Talk {
 impl Talk {
     /// With `quiet`, nothing is said until something fails.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, bars: (!quiet && stderr().is_terminal()).then(MultiProgress::new), retries: Mutex::default() }
+        Self {
+            quiet,
+            bars: (!quiet && stderr().is_terminal()).then(MultiProgress::new),
+            retries: Mutex::default(),
+        }
     }
 
     /// Where bars can be drawn, if anywhere.
@@ -50,7 +54,10 @@ impl Talk {
 impl Talk {
     /// Whether this has not been told of a retry yet: many requests may fail for the same reason.
     fn is_news(&self, told: &str) -> bool {
-        self.retries.lock().unwrap_or_else(PoisonError::into_inner).insert(told.to_owned())
+        self.retries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(told.to_owned())
     }
 }
 
@@ -62,10 +69,17 @@ impl portolan_client::Observer for Talk {
     fn retry(&self, host: &str, error: &Error, wait: Duration) {
         // Most errors say themselves who it is about.
         let error = error.to_string();
-        let who = if error.contains(host) { String::new() } else { format!("{host}: ") };
+        let who = if error.contains(host) {
+            String::new()
+        } else {
+            format!("{host}: ")
+        };
         let told = format!("{who}{error}");
         if self.is_news(&told) {
-            self.say(format_args!("{told}; trying again in {:.1} s", wait.as_secs_f64()));
+            self.say(format_args!(
+                "{told}; trying again in {:.1} s",
+                wait.as_secs_f64()
+            ));
         }
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use portolan_layout::{
-    DockerArchive, DockerArchiveWriter, LayoutRegistry, OciArchive, OciArchiveWriter, layout_repository,
+    DockerArchive, DockerArchiveWriter, LayoutRegistry, OciArchive, OciArchiveWriter,
+    layout_repository,
 };
 use portolan_model::{Descriptor, ImageReference, RepositoryName, Tag};
 use portolan_registry::copy::Place;
@@ -44,7 +45,10 @@ impl Disk {
     /// What is to be read, or changed where it is.
     pub(super) async fn source(&self, local: &Local, purpose: Purpose) -> Outcome<Source> {
         if !local.path.exists() {
-            return Err(Failure::not_found(format!("there is no {}", local.path.display())));
+            return Err(Failure::not_found(format!(
+                "there is no {}",
+                local.path.display()
+            )));
         }
         let opened = self.open(local, purpose == Purpose::Write).await?;
         let reference = match &local.name {
@@ -56,7 +60,10 @@ impl Disk {
             },
             None => opened.only_manifest().await.map_err(unclear)?.digest.into(),
         };
-        Ok(Source { place: place(local, opened.registry()), reference })
+        Ok(Source {
+            place: place(local, opened.registry()),
+            reference,
+        })
     }
 
     /// Where something is to be written.
@@ -76,7 +83,12 @@ impl Disk {
 
     /// A folder or archive as such.
     pub(super) async fn place(&self, local: &Local, purpose: Purpose) -> Outcome<Place> {
-        Ok(place(local, self.open(local, purpose == Purpose::Write).await?.registry()))
+        Ok(place(
+            local,
+            self.open(local, purpose == Purpose::Write)
+                .await?
+                .registry(),
+        ))
     }
 
     /// What the images are called, in their order; any of it can stand behind the path.
@@ -102,7 +114,9 @@ impl Disk {
         let finished = match draft {
             Some(Opened::OciDraft(draft)) => draft.finish().await,
             Some(Opened::DockerDraft(draft, _)) => draft.finish().await,
-            Some(Opened::Folder(_) | Opened::OciArchive(_) | Opened::DockerArchive(_)) | None => Ok(()),
+            Some(Opened::Folder(_) | Opened::OciArchive(_) | Opened::DockerArchive(_)) | None => {
+                Ok(())
+            }
         };
         finished.map_err(|error| {
             let failure = Failure::from(error);
@@ -117,7 +131,11 @@ impl Disk {
         if let Some(known) = opened.get(&key) {
             return known.also_for(local);
         }
-        let new = if write { Opened::to_write(local).await? } else { Opened::to_read(local).await? };
+        let new = if write {
+            Opened::to_write(local).await?
+        } else {
+            Opened::to_read(local).await?
+        };
         opened.insert(key, new.clone());
         Ok(new)
     }
@@ -125,7 +143,8 @@ impl Disk {
 
 /// The same folder is the same however it is written.
 fn key(local: &Local) -> Outcome<PathBuf> {
-    Ok(std::path::absolute(&local.path).with_context(|| format!("finding {}", local.path.display()))?)
+    Ok(std::path::absolute(&local.path)
+        .with_context(|| format!("finding {}", local.path.display()))?)
 }
 
 /// Whether something can be made there.
@@ -138,12 +157,21 @@ fn is_nothing(path: &Path) -> bool {
 
 /// Whoever names too little, or the wrong thing, has to say more.
 fn unclear(error: Error) -> Failure {
-    if *error.kind() == Kind::Unsupported { Failure::usage(error) } else { error.into() }
+    if *error.kind() == Kind::Unsupported {
+        Failure::usage(error)
+    } else {
+        error.into()
+    }
 }
 
 fn place(local: &Local, registry: Arc<dyn Registry>) -> Place {
     let name = format!("{}:{}", local.format, local.path.display()).into();
-    Place { registry, context: Context::anonymous(), repository: layout_repository(), name }
+    Place {
+        registry,
+        context: Context::anonymous(),
+        repository: layout_repository(),
+        name,
+    }
 }
 
 fn named(local: &Local, registry: Arc<dyn Registry>) -> Outcome<Target> {
@@ -162,13 +190,16 @@ fn tag(format: Format, name: &str) -> Outcome<Tag> {
         let tag = whole_name(name)?.tag;
         return tag.map_or_else(super::latest, Ok);
     }
-    name.parse().map_err(|error| Failure::usage(anyhow!("\"{name}\" cannot be written as a name: {error}")))
+    name.parse()
+        .map_err(|error| Failure::usage(anyhow!("\"{name}\" cannot be written as a name: {error}")))
 }
 
 fn whole_name(name: &str) -> Outcome<ImageReference> {
     let parsed = name.parse::<ImageReference>();
     parsed.map_err(|error| {
-        Failure::usage(anyhow!("\"{name}\" is no name for docker, which are like team/app:v1: {error}"))
+        Failure::usage(anyhow!(
+            "\"{name}\" is no name for docker, which are like team/app:v1: {error}"
+        ))
     })
 }
 
@@ -178,7 +209,9 @@ impl Opened {
         Ok(match local.format {
             Format::Oci => Self::Folder(Arc::new(LayoutRegistry::open(path).await?)),
             Format::OciArchive => Self::OciArchive(Arc::new(OciArchive::open(path).await?)),
-            Format::DockerArchive => Self::DockerArchive(Arc::new(DockerArchive::open(path).await?)),
+            Format::DockerArchive => {
+                Self::DockerArchive(Arc::new(DockerArchive::open(path).await?))
+            }
         })
     }
 
@@ -188,14 +221,21 @@ impl Opened {
             Format::Oci => match LayoutRegistry::open_for_writing(path).await {
                 Ok(folder) => Ok(Self::Folder(Arc::new(folder))),
                 // No registry lets us in or not: another process is at it.
-                Err(error) if *error.kind() == Kind::Denied => Err(Failure::new(Status::Failed, error)),
+                Err(error) if *error.kind() == Kind::Denied => {
+                    Err(Failure::new(Status::Failed, error))
+                }
                 Err(error) => Err(error.into()),
             },
-            Format::OciArchive => Ok(Self::OciDraft(Arc::new(OciArchiveWriter::create(path).await?))),
+            Format::OciArchive => Ok(Self::OciDraft(Arc::new(
+                OciArchiveWriter::create(path).await?,
+            ))),
             Format::DockerArchive => {
                 let name = repository(local)?;
                 let draft = DockerArchiveWriter::create(path, name.as_ref()).await?;
-                Ok(Self::DockerDraft(Arc::new(draft), name.map(|name| (name.host, name.repository))))
+                Ok(Self::DockerDraft(
+                    Arc::new(draft),
+                    name.map(|name| (name.host, name.repository)),
+                ))
             }
         }
     }
@@ -268,8 +308,11 @@ mod tests {
     async fn an_archive_that_finds_no_place_is_the_failure_of_all_that_went_into_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.tar");
-        let local =
-            |name: &str| Local { format: Format::OciArchive, path: path.clone(), name: Some(Name::Given(name.into())) };
+        let local = |name: &str| Local {
+            format: Format::OciArchive,
+            path: path.clone(),
+            name: Some(Name::Given(name.into())),
+        };
         let disk = Disk::default();
         disk.target(&local("v1")).await.unwrap();
         disk.target(&local("v2")).await.unwrap();

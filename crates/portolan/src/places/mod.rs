@@ -43,7 +43,11 @@ impl Places {
     /// Reads the files that say how registries are reached.
     pub(crate) fn new(options: Options, talk: Arc<Talk>) -> Outcome<Self> {
         let hosts = Hosts::new(Environment::of_process(), options, Arc::clone(&talk) as _)?;
-        Ok(Self { hosts, disk: Disk::default(), talk })
+        Ok(Self {
+            hosts,
+            disk: Disk::default(),
+            talk,
+        })
     }
 
     /// Where people are told what happens.
@@ -95,7 +99,12 @@ impl Places {
 
     /// Opens the tag of an index that is to be made or changed.
     pub(crate) async fn tag(&self, location: &Location) -> Outcome<(Place, Tag)> {
-        if let Target { place, tag: Some(tag), digest: None } = self.target(location).await? {
+        if let Target {
+            place,
+            tag: Some(tag),
+            digest: None,
+        } = self.target(location).await?
+        {
             return Ok((place, tag));
         }
         let message = format!("{location} names no tag; an index is made and changed at one");
@@ -105,7 +114,10 @@ impl Places {
     /// Opens a repository of which no image is named, to read or to change it.
     pub(crate) async fn repository(&self, location: &Location, purpose: Purpose) -> Outcome<Place> {
         if location.names_image() {
-            let message = format!("{location} names an image; name the repository alone: {}", location.place());
+            let message = format!(
+                "{location} names an image; name the repository alone: {}",
+                location.place()
+            );
             return Err(Failure::usage(anyhow::Error::msg(message)));
         }
         self.place(location, purpose).await
@@ -113,7 +125,10 @@ impl Places {
 
     /// What the images on disk are called.
     pub(crate) async fn names(&self, location: &Location, local: &Local) -> Outcome<Vec<String>> {
-        self.disk.names(local).await.map_err(|failure| location.failed(failure))
+        self.disk
+            .names(local)
+            .await
+            .map_err(|failure| location.failed(failure))
     }
 
     /// Opens the repository that something is in.
@@ -129,11 +144,20 @@ impl Places {
     pub(crate) async fn finish(&self, location: &Location) -> Outcome {
         match location {
             Location::Registry(_) => Ok(()),
-            Location::Local(local) => self.disk.finish(local).await.map_err(|failure| location.failed(failure)),
+            Location::Local(local) => self
+                .disk
+                .finish(local)
+                .await
+                .map_err(|failure| location.failed(failure)),
         }
     }
 
-    async fn image(&self, location: &Location, image: &ImageReference, purpose: Purpose) -> Outcome<Source> {
+    async fn image(
+        &self,
+        location: &Location,
+        image: &ImageReference,
+        purpose: Purpose,
+    ) -> Outcome<Source> {
         let place = self.registry(location, image, purpose).await?;
         let reference = match (&image.digest, &image.tag) {
             (Some(digest), _) => digest.clone().into(),
@@ -149,12 +173,26 @@ impl Places {
             (None, None) => Some(latest()?),
             (tag, _) => tag.clone(),
         };
-        Ok(Target { place, tag, digest: image.digest.clone() })
+        Ok(Target {
+            place,
+            tag,
+            digest: image.digest.clone(),
+        })
     }
 
-    async fn registry(&self, location: &Location, image: &ImageReference, purpose: Purpose) -> Outcome<Place> {
+    async fn registry(
+        &self,
+        location: &Location,
+        image: &ImageReference,
+        purpose: Purpose,
+    ) -> Outcome<Place> {
         let (registry, repository) = self.hosts.open(image, purpose).await?;
-        Ok(Place { registry, context: Context::anonymous(), repository, name: location.place().into() })
+        Ok(Place {
+            registry,
+            context: Context::anonymous(),
+            repository,
+            name: location.place().into(),
+        })
     }
 }
 

@@ -10,10 +10,17 @@ use super::{binary, portolan, text};
 #[test]
 fn wrong_usage_ends_with_2() {
     assert_eq!(portolan(&["serv"]).status.code(), Some(2));
-    assert_eq!(portolan(&["serve", "--listen", "everywhere"]).status.code(), Some(2));
+    assert_eq!(
+        portolan(&["serve", "--listen", "everywhere"]).status.code(),
+        Some(2)
+    );
     let output = portolan(&["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--anonymous"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("--anonymous"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 /// As docs/configuration.md says it.
@@ -25,11 +32,27 @@ fn policies_of_the_environment_replace_those_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("portolan.toml");
     fs::write(&file, "[[policy]]\nrepositories = \"of-the-file\"\n").unwrap();
-    let arguments = ["config", "show", "--json", "--config", file.to_str().unwrap()];
-    let output = Command::new(binary()).args(arguments).env("PORTOLAN_POLICY", entries).output().unwrap();
+    let arguments = [
+        "config",
+        "show",
+        "--json",
+        "--config",
+        file.to_str().unwrap(),
+    ];
+    let output = Command::new(binary())
+        .args(arguments)
+        .env("PORTOLAN_POLICY", entries)
+        .output()
+        .unwrap();
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let patterns = [&shown["policy"][0]["repositories"], &shown["policy"][1]["repositories"]];
-    assert_eq!((patterns, shown["policy"].as_array().unwrap().len()), ([&json!("mirror/**"), &json!("release/**")], 2));
+    let patterns = [
+        &shown["policy"][0]["repositories"],
+        &shown["policy"][1]["repositories"],
+    ];
+    assert_eq!(
+        (patterns, shown["policy"].as_array().unwrap().len()),
+        ([&json!("mirror/**"), &json!("release/**")], 2)
+    );
 }
 
 #[test]
@@ -39,16 +62,26 @@ fn a_configuration_is_checked_and_shown() {
     let path = file.to_str().unwrap();
     fs::write(&file, "[server]\nlisten = \"127.0.0.1:5001\"\n").unwrap();
     let output = portolan(&["config", "check", "--config", path]);
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "The configuration is right.\n".into()));
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "The configuration is right.\n".into())
+    );
     let shown = text(&portolan(&["config", "show", "--config", path]).stdout);
-    assert!(shown.contains("listen = \"127.0.0.1:5001\"") && shown.contains("expire = \"1day\""), "{shown}");
+    assert!(
+        shown.contains("listen = \"127.0.0.1:5001\"") && shown.contains("expire = \"1day\""),
+        "{shown}"
+    );
     let json = text(&portolan(&["config", "show", "--json", "--config", path]).stdout);
     assert!(json.contains("\"listen\": \"127.0.0.1:5001\""), "{json}");
 
     fs::write(&file, "[server]\nlisen = \"127.0.0.1:5001\"\n").unwrap();
     let output = portolan(&["config", "check", "--config", path]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("did you mean \"listen\"?"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("did you mean \"listen\"?"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -89,11 +122,19 @@ fn policies_are_listed_and_explained() {
          Every other rule has its verdict of the preset open.\n"
     );
     let json = check(&["--repository", "mirror/alpine", "--json"]);
-    for part in ["\"entry\": 2", "\"normalise\": \"oci\"", "\"readsTree\": true", "\"verdict\": \"reject\""] {
+    for part in [
+        "\"entry\": 2",
+        "\"normalise\": \"oci\"",
+        "\"readsTree\": true",
+        "\"verdict\": \"reject\"",
+    ] {
         assert!(json.contains(part), "{json}");
     }
     assert!(check(&["--json"]).contains("\"repositories\": \"mirror/**\""));
-    assert!(text(&portolan(&["config", "show", "--config", path]).stdout).contains("normalise = \"oci\""));
+    assert!(
+        text(&portolan(&["config", "show", "--config", path]).stdout)
+            .contains("normalise = \"oci\"")
+    );
     fs::write(&file, "").unwrap();
     assert_eq!(
         check(&["--repository", "team/app"]),
@@ -106,7 +147,11 @@ fn policies_are_listed_and_explained() {
 
 #[test]
 fn each_command_shows_an_example() {
-    for command in [&["serve", "--help"][..], &["config", "check", "--help"], &["config", "show", "--help"]] {
+    for command in [
+        &["serve", "--help"][..],
+        &["config", "check", "--help"],
+        &["config", "show", "--help"],
+    ] {
         let help = text(&portolan(command).stdout);
         assert!(help.contains("Examples:\n"), "{command:?}: {help}");
     }

@@ -22,8 +22,13 @@ fn registry() -> SocketAddr {
 }
 
 fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
-    let head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    let known = head.fold(false, |known, line| known | line.eq_ignore_ascii_case("authorization: Basic bWU6c2VjcmV0"));
+    let head = BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty());
+    let known = head.fold(false, |known, line| {
+        known | line.eq_ignore_ascii_case("authorization: Basic bWU6c2VjcmV0")
+    });
     let (status, challenge, body) = if known {
         ("200 OK", "", "{\"repositories\":[\"app\"]}")
     } else {
@@ -42,7 +47,10 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
 
 fn login(person: &Person, host: &str, password: &str) -> Output {
     let mut command = person.command(&["login", host, "-u", "me", "--password-stdin"]);
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
     child.wait_with_output().unwrap()
@@ -52,16 +60,30 @@ fn login(person: &Person, host: &str, password: &str) -> Output {
 fn what_is_believed_is_kept_and_used_until_it_is_forgotten() {
     let (host, person) = (registry().to_string(), Person::new());
     let said = person.fails(&["repos", &host], 4);
-    assert!(said.contains(&format!("portolan login {host}")) && said.contains("who are you"), "{said}");
+    assert!(
+        said.contains(&format!("portolan login {host}")) && said.contains("who are you"),
+        "{said}"
+    );
 
     let output = login(&person, &host, "secret");
     let said = text(&output.stderr);
-    assert!(output.status.success() && said.contains(".docker/config.json"), "{said}");
-    assert!(fs::read_to_string(person.path(".docker/config.json")).unwrap().contains(&host));
+    assert!(
+        output.status.success() && said.contains(".docker/config.json"),
+        "{said}"
+    );
+    assert!(
+        fs::read_to_string(person.path(".docker/config.json"))
+            .unwrap()
+            .contains(&host)
+    );
     let output = person.run(&["repos", &host]);
     assert_eq!(text(&output.stdout), "app\n");
     let said = text(&output.stderr);
-    assert_eq!(said, format!("{host} warns: this registry moves\n"), "once, however often it is sent");
+    assert_eq!(
+        said,
+        format!("{host} warns: this registry moves\n"),
+        "once, however often it is sent"
+    );
 
     person.prints(&["logout", &host]);
     person.fails(&["repos", &host], 4);

@@ -39,18 +39,36 @@ impl Server {
             .spawn()
             .unwrap();
         let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         let (_, address) = first.trim_end().split_once("http://").unwrap();
         let (lines, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        thread::spawn(move || stderr.lines().map_while(std::io::Result::ok).for_each(|line| drop(lines.send(line))));
-        Self { child, registry: HttpRegistry::new(address.parse().unwrap()), file, log }
+        thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(std::io::Result::ok)
+                .for_each(|line| drop(lines.send(line)))
+        });
+        Self {
+            child,
+            registry: HttpRegistry::new(address.parse().unwrap()),
+            file,
+            log,
+        }
     }
 
     /// Changes the file, tells the server, and waits for the line of its log with `told`.
     fn reload(&self, configuration: &str, told: &str) -> String {
         fs::write(&self.file, configuration).unwrap();
-        assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-HUP", &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.line(told)
     }
 
@@ -65,8 +83,15 @@ impl Server {
 
     /// What becomes of an image whose content is not there.
     async fn push_hollow(&self, name: &str) -> Result<(), Kind> {
-        let (context, name, options) = (Context::anonymous(), repository(name), PutManifest::default());
-        let pushed = self.registry.put_manifest(&context, &name, image("x").bytes(), options).await;
+        let (context, name, options) = (
+            Context::anonymous(),
+            repository(name),
+            PutManifest::default(),
+        );
+        let pushed = self
+            .registry
+            .put_manifest(&context, &name, image("x").bytes(), options)
+            .await;
         pushed.map(drop).map_err(|error| error.kind().clone())
     }
 }
@@ -87,7 +112,10 @@ async fn policies_are_replaced_while_it_runs() {
     assert_eq!(server.push_hollow("team/app").await, Ok(()));
 
     server.reload("", "its policies count from now on");
-    assert_eq!(server.push_hollow("team/app").await, Err(Kind::ContentMissing));
+    assert_eq!(
+        server.push_hollow("team/app").await,
+        Err(Kind::ContentMissing)
+    );
     server.reload(SPARSE, "its policies count from now on");
     assert_eq!(server.push_hollow("team/app").await, Ok(()));
 }
@@ -98,7 +126,10 @@ async fn a_wrong_configuration_changes_nothing() {
     let server = Server::start(folder.path(), SPARSE);
     let wrong = "[[policy]]\nrepositories = \"**\"\n[policy.rules]\nmissing-chld = \"reject\"\n";
     let line = server.reload(wrong, "what counted before still counts");
-    assert!(line.contains("ERROR") && line.contains("did you mean") && line.contains("missing-child"), "{line}");
+    assert!(
+        line.contains("ERROR") && line.contains("did you mean") && line.contains("missing-child"),
+        "{line}"
+    );
     assert_eq!(server.push_hollow("team/app").await, Ok(()));
     assert_eq!(server.push_hollow("other").await, Err(Kind::ContentMissing));
 }
@@ -107,7 +138,13 @@ async fn a_wrong_configuration_changes_nothing() {
 async fn keys_that_wait_for_a_restart_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), "");
-    let line = server.reload(&format!("[storage.uploads]\nexpire = \"7h\"\n{SPARSE}"), "count after a restart");
-    assert!(line.contains("WARN") && line.contains("\"keys\":\"storage.uploads.expire\""), "{line}");
+    let line = server.reload(
+        &format!("[storage.uploads]\nexpire = \"7h\"\n{SPARSE}"),
+        "count after a restart",
+    );
+    assert!(
+        line.contains("WARN") && line.contains("\"keys\":\"storage.uploads.expire\""),
+        "{line}"
+    );
     assert_eq!(server.push_hollow("team/app").await, Ok(()));
 }

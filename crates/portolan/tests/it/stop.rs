@@ -18,11 +18,25 @@ async fn an_archive_that_is_not_complete_goes_with_the_process() {
         proxy.spoil(blobs, When::Always, Fault::Response(BodyFault::Stall(1)));
         let source = format!("{}/app:v1", proxy.address());
         let copy = person.command(&["copy", &source, "oci-archive:archives/image.tar:v1"]);
-        let mut copy = { copy }.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut copy = { copy }
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         proxy.wait_for_stall().unwrap();
-        assert!(fs::read_dir(person.path("archives")).unwrap().count() > 0, "it is being written");
-        Command::new("kill").args([format!("-{signal}"), copy.id().to_string()]).status().unwrap();
+        assert!(
+            fs::read_dir(person.path("archives")).unwrap().count() > 0,
+            "it is being written"
+        );
+        Command::new("kill")
+            .args([format!("-{signal}"), copy.id().to_string()])
+            .status()
+            .unwrap();
         assert_eq!(copy.wait().unwrap().code(), Some(status));
-        assert_eq!(fs::read_dir(person.path("archives")).unwrap().count(), 0, "{signal}");
+        assert_eq!(
+            fs::read_dir(person.path("archives")).unwrap().count(),
+            0,
+            "{signal}"
+        );
     }
 }

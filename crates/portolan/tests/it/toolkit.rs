@@ -36,7 +36,11 @@ impl Server {
         let arguments = ["--config", file.to_str().unwrap()];
         let process = Process::serve(binary(), &folder.path().join("data"), &arguments).unwrap();
         let registry = Arc::new(HttpRegistry::new(process.address()));
-        Self { process, registry, _folder: folder }
+        Self {
+            process,
+            registry,
+            _folder: folder,
+        }
     }
 
     /// A repository, to look into and to fill by other means.
@@ -79,7 +83,9 @@ impl Person {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).current_dir(self.home()).env_clear();
-        command.env("HOME", self.home()).env("XDG_RUNTIME_DIR", self.path("run"));
+        command
+            .env("HOME", self.home())
+            .env("XDG_RUNTIME_DIR", self.path("run"));
         command.env("CONTAINERS_REGISTRIES_CONF", self.path("registries.conf"));
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command
@@ -92,7 +98,11 @@ impl Person {
     /// What a command that has to succeed prints.
     pub(crate) fn prints(&self, arguments: &[&str]) -> Vec<u8> {
         let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
         output.stdout
     }
 

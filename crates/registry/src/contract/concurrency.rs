@@ -27,7 +27,10 @@ where
     B: Send + 'static,
 {
     let (one, other) = (tokio::spawn(one), tokio::spawn(other));
-    (one.await.expect("one client ends"), other.await.expect("the other client ends"))
+    (
+        one.await.expect("one client ends"),
+        other.await.expect("the other client ends"),
+    )
 }
 
 /// Does things at once, and answers in any order.
@@ -57,16 +60,26 @@ pub async fn the_same_blob_at_once(registry: Arc<dyn Registry>) {
         let finish = |repository: Repository, digest: Digest| async move {
             let upload = repository.start().await;
             let upload = repository.write(&upload.id, Some(0), blob("x")).await?;
-            repository.finish(&upload.id, None, Bytes::new(), &digest).await
+            repository
+                .finish(&upload.id, None, Bytes::new(), &digest)
+                .await
         };
-        let put = |repository: Repository, digest: Digest| async move { repository.put_blob(&digest, blob("x")).await };
-        let (one, other) =
-            both(finish(repository.clone(), digest.clone()), finish(repository.clone(), digest.clone())).await;
+        let put = |repository: Repository, digest: Digest| async move {
+            repository.put_blob(&digest, blob("x")).await
+        };
+        let (one, other) = both(
+            finish(repository.clone(), digest.clone()),
+            finish(repository.clone(), digest.clone()),
+        )
+        .await;
         one.and(other).expect("both succeed");
         for result in all((0..CLIENTS).map(|_| put(repository.clone(), digest.clone()))).await {
             result.expect("each succeeds");
         }
-        assert_eq!(repository.read(&digest).await.expect("the blob is there"), blob("x"));
+        assert_eq!(
+            repository.read(&digest).await.expect("the blob is there"),
+            blob("x")
+        );
     }
 }
 
@@ -74,7 +87,10 @@ pub async fn the_same_blob_at_once(registry: Arc<dyn Registry>) {
 pub async fn the_same_piece_at_once(registry: Arc<dyn Registry>) {
     for repository in places(&registry) {
         let upload = repository.start().await;
-        let upload = repository.write(&upload.id, Some(0), Bytes::from("01")).await.expect("a piece");
+        let upload = repository
+            .write(&upload.id, Some(0), Bytes::from("01"))
+            .await
+            .expect("a piece");
         let write = |repository: Repository| {
             let id = upload.id.clone();
             async move { repository.write(&id, Some(2), Bytes::from("23")).await }
@@ -86,15 +102,24 @@ pub async fn the_same_piece_at_once(registry: Arc<dyn Registry>) {
             let error = other.expect_err("the others come too late");
             assert!(matches!(error.kind(), Kind::OutOfOrder { .. }), "{error}");
         }
-        let id = heard.into_iter().next().and_then(Result::ok).expect("one client appends").id;
-        repository.finish(&id, Some(4), Bytes::new(), &Digest::sha256(b"0123")).await.expect("the session ends well");
+        let id = heard
+            .into_iter()
+            .next()
+            .and_then(Result::ok)
+            .expect("one client appends")
+            .id;
+        repository
+            .finish(&id, Some(4), Bytes::new(), &Digest::sha256(b"0123"))
+            .await
+            .expect("the session ends well");
     }
 }
 
 /// The same manifest from several clients is one manifest.
 pub async fn the_same_manifest_at_once(registry: Arc<dyn Registry>) {
     for repository in places(&registry) {
-        let push = |repository: Repository| async move { repository.image(&image("a"), &["v1"]).await };
+        let push =
+            |repository: Repository| async move { repository.image(&image("a"), &["v1"]).await };
         for digest in all((0..CLIENTS).map(|_| client(&repository, push))).await {
             assert_eq!(digest, image("a").digest());
         }
@@ -114,7 +139,10 @@ pub async fn different_manifests_at_once(registry: Arc<dyn Registry>) {
         let name = format!("v{number}");
         assert_eq!(repository.tagged(&name).await, Some(image(&name).digest()));
     }
-    let latest = repository.tagged("latest").await.expect("somebody came last");
+    let latest = repository
+        .tagged("latest")
+        .await
+        .expect("somebody came last");
     digests.retain(|digest| *digest == latest);
     assert_eq!(digests.len(), 1, "the last one wins");
 }
@@ -141,7 +169,10 @@ pub async fn one_tag_at_once(registry: Arc<dyn Registry>) {
         let tagged = repository.tagged("v1").await.expect("the tag is set");
         assert!([one.digest(), two.digest()].contains(&tagged));
         for image in [one, two] {
-            repository.get(image.digest()).await.expect("both manifests are there");
+            repository
+                .get(image.digest())
+                .await
+                .expect("both manifests are there");
         }
     }
 }
@@ -167,7 +198,12 @@ async fn one_wins(repository: &Repository, precondition: &Precondition) {
     prepared(repository, &images.iter().collect::<Vec<_>>()).await;
     let push = |image: Image| {
         let (repository, precondition) = (repository.clone(), precondition.clone());
-        async move { (image.digest(), repository.put_if(&image, "v1", precondition).await) }
+        async move {
+            (
+                image.digest(),
+                repository.put_if(&image, "v1", precondition).await,
+            )
+        }
     };
     let mut winners = Vec::new();
     for (digest, result) in all(images.into_iter().map(push)).await {
@@ -189,12 +225,13 @@ pub async fn an_index_and_the_deletion_of_its_child(registry: Arc<dyn Registry>)
         let index = Index::oci().image(&image("a"), "linux/amd64");
         let (put, deleted) = both(
             client(&repository, |repository| async move {
-                repository.put(index.bytes(), &index.media_type(), &["v1"]).await
+                repository
+                    .put(index.bytes(), &index.media_type(), &["v1"])
+                    .await
             }),
-            client(
-                &repository,
-                |repository| async move { repository.delete_manifest(&child, Deletion::Guarded).await },
-            ),
+            client(&repository, |repository| async move {
+                repository.delete_manifest(&child, Deletion::Guarded).await
+            }),
         )
         .await;
         let there = repository.get(image("a").digest()).await.is_ok();
@@ -211,9 +248,13 @@ pub async fn an_image_and_the_deletion_of_its_layer(registry: Arc<dyn Registry>)
         let asked = layer.clone();
         let (put, deleted) = both(
             client(&repository, |repository| async move {
-                repository.put(image.bytes(), &image.media_type(), &["v1"]).await
+                repository
+                    .put(image.bytes(), &image.media_type(), &["v1"])
+                    .await
             }),
-            client(&repository, |repository| async move { repository.delete_blob(&asked, Deletion::Guarded).await }),
+            client(&repository, |repository| async move {
+                repository.delete_blob(&asked, Deletion::Guarded).await
+            }),
         )
         .await;
         one_of_both(put, deleted, repository.read(&layer).await.is_ok());
@@ -239,14 +280,20 @@ pub async fn a_mount_and_the_deletion_of_its_source(registry: Arc<dyn Registry>)
         let digest = source.blob(content.clone()).await;
         let (asked, deleted, from) = (digest.clone(), digest.clone(), source.clone());
         let (mount, deletion) = both(
-            client(&target, |target| async move { target.mount(&asked, Some(&from)).await }),
-            client(&source, |source| async move { source.delete_blob(&deleted, Deletion::Guarded).await }),
+            client(&target, |target| async move {
+                target.mount(&asked, Some(&from)).await
+            }),
+            client(&source, |source| async move {
+                source.delete_blob(&deleted, Deletion::Guarded).await
+            }),
         )
         .await;
         deletion.expect("nothing names it");
         refused(source.read(&digest).await, &Kind::BlobUnknown);
         match mount {
-            Mount::Mounted => assert_eq!(target.read(&digest).await.expect("it was mounted"), content),
+            Mount::Mounted => {
+                assert_eq!(target.read(&digest).await.expect("it was mounted"), content)
+            }
             Mount::Upload(_) => drop(refused(target.read(&digest).await, &Kind::BlobUnknown)),
         }
     }
@@ -262,13 +309,22 @@ pub async fn a_moving_tag_is_never_torn(registry: Arc<dyn Registry>) {
     let (writer, images) = (repository.clone(), [one.clone(), two.clone()]);
     let moving = tokio::spawn(async move {
         for image in images.iter().cycle().take(ROUNDS * 4) {
-            writer.manifest(image.bytes(), &image.media_type(), &["v1"]).await;
+            writer
+                .manifest(image.bytes(), &image.media_type(), &["v1"])
+                .await;
         }
     });
     while !moving.is_finished() {
         let (info, bytes) = repository.get("v1").await.expect("the tag is always there");
-        let image = if info.digest == one.digest() { &one } else { &two };
-        assert_eq!((info.digest, info.media_type, bytes), (image.digest(), image.media_type(), image.bytes()));
+        let image = if info.digest == one.digest() {
+            &one
+        } else {
+            &two
+        };
+        assert_eq!(
+            (info.digest, info.media_type, bytes),
+            (image.digest(), image.media_type(), image.bytes())
+        );
     }
     moving.await.expect("the writer ends");
 }

@@ -20,7 +20,13 @@ pub(super) struct Example {
 impl Example {
     fn new(bytes: impl Into<Bytes>, media_type: impl Into<MediaType>) -> Self {
         let (blobs, manifests) = (Vec::new(), Vec::new());
-        Self { bytes: bytes.into(), media_type: media_type.into(), blobs, manifests, policy: Policy::default() }
+        Self {
+            bytes: bytes.into(),
+            media_type: media_type.into(),
+            blobs,
+            manifests,
+            policy: Policy::default(),
+        }
     }
 
     /// With the image's blobs, and the image itself as one.
@@ -58,40 +64,58 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
         layered(layer)
     };
     Some(match rule {
-        Rule::DuplicateKey => {
-            Example::new(r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#, MediaType::OCI_INDEX)
-        }
+        Rule::DuplicateKey => Example::new(
+            r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#,
+            MediaType::OCI_INDEX,
+        ),
         Rule::TwoShapes => Index::oci().field("layers", json!([])).into(),
         Rule::MalformedField => oci.field("subject", json!("the one above")).into(),
         Rule::MalformedDigest => layer("digest", json!("sha256:abc")),
         Rule::SizeOutOfRange => layer("size", json!(-1)),
         Rule::SchemaVersion => Index::oci().field("schemaVersion", json!("2")).into(),
-        Rule::MissingMediaType => Example::new(r#"{"schemaVersion":2,"manifests":[]}"#, MediaType::OCI_INDEX),
-        Rule::DescriptorIncomplete => {
-            layered(json!({"mediaType": MediaType::OCI_LAYER_GZIP, "digest": Digest::sha256(&blob("a"))}))
+        Rule::MissingMediaType => Example::new(
+            r#"{"schemaVersion":2,"manifests":[]}"#,
+            MediaType::OCI_INDEX,
+        ),
+        Rule::DescriptorIncomplete => layered(
+            json!({"mediaType": MediaType::OCI_LAYER_GZIP, "digest": Digest::sha256(&blob("a"))}),
+        ),
+        Rule::MediaTypeMismatch => {
+            Example::new(docker.bytes(), MediaType::OCI_MANIFEST).holding(&docker)
         }
-        Rule::MediaTypeMismatch => Example::new(docker.bytes(), MediaType::OCI_MANIFEST).holding(&docker),
         Rule::UnknownField => oci.field("built", json!("yesterday")).into(),
         Rule::UnknownMediaType => Example::new("{}", "application/vnd.example.custom+json"),
         Rule::DockerSchema1 => {
             let withdrawn = "application/vnd.docker.distribution.manifest.v1+prettyjws";
             Example::from(Index::oci().child_of_type(withdrawn, b"{}", None)).blob("{}")
         }
-        Rule::IndexMixedFamilies => Example::from(Index::oci().image(&docker, "linux/amd64")).holding(&docker),
-        Rule::ManifestMixedFamilies => oci.layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker").into(),
-        Rule::IndexNested => Example::from(Index::oci().nested(&Index::docker(), None)).blob(Index::docker().bytes()),
+        Rule::IndexMixedFamilies => {
+            Example::from(Index::oci().image(&docker, "linux/amd64")).holding(&docker)
+        }
+        Rule::ManifestMixedFamilies => oci
+            .layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker")
+            .into(),
+        Rule::IndexNested => {
+            Example::from(Index::oci().nested(&Index::docker(), None)).blob(Index::docker().bytes())
+        }
         Rule::IndexBlobChild => {
-            Example::from(Index::oci().child_of_type(MediaType::OCI_LAYER_GZIP, b"cached", None)).blob("cached")
+            Example::from(Index::oci().child_of_type(MediaType::OCI_LAYER_GZIP, b"cached", None))
+                .blob("cached")
         }
         Rule::IndexEmpty => Index::oci().into(),
         Rule::DuplicatePlatform => {
-            let index = Index::oci().image(&oci, "linux/amd64").image(&docker, "linux/amd64");
+            let index = Index::oci()
+                .image(&oci, "linux/amd64")
+                .image(&docker, "linux/amd64");
             Example::from(index).holding(&oci).holding(&docker)
         }
         Rule::PlatformMissing => Example::from(Index::oci().without_platform(&oci)).holding(&oci),
-        Rule::NonDistributableLayer => {
-            oci.layer_of_type("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "elsewhere").into()
-        }
+        Rule::NonDistributableLayer => oci
+            .layer_of_type(
+                "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                "elsewhere",
+            )
+            .into(),
         Rule::ArtifactWithoutType => {
             Example::from(oci.field("config", describe(MediaType::OCI_EMPTY, b"{}"))).blob("{}")
         }
@@ -103,14 +127,20 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
             oci.field("subject", subject).into()
         }
         Rule::EmbeddedDataMismatch => layer("data", json!("no base64!")),
-        Rule::TypeNotAllowed => Example { policy: Preset::OciOnly.into(), ..docker.into() },
+        Rule::TypeNotAllowed => Example {
+            policy: Preset::OciOnly.into(),
+            ..docker.into()
+        },
         Rule::MissingChild => Example::from(Index::oci().image(&image("nowhere"), "linux/amd64")),
         Rule::MissingSubject => oci.subject(&image("nowhere").descriptor()).into(),
         Rule::SizeMismatch => layer("size", json!(1)),
         Rule::StoredTypeMismatch => {
             let silent = Bytes::from(r#"{"schemaVersion":2,"manifests":[ ]}"#);
             let index = Index::oci().child_of_type(MediaType::DOCKER_LIST, &silent, None);
-            Example { manifests: vec![(silent, MediaType::new(MediaType::OCI_INDEX))], ..index.into() }
+            Example {
+                manifests: vec![(silent, MediaType::new(MediaType::OCI_INDEX))],
+                ..index.into()
+            }
         }
         Rule::NotNormalised
         | Rule::PlatformMismatch

@@ -27,10 +27,20 @@ async fn holds_image(repository: &Repository, image: &Image) {
 }
 
 async fn holds(repository: &Repository, bytes: Bytes, media_type: &MediaType) {
-    let digest = repository.manifest(bytes.clone(), media_type, &["kind"]).await;
+    let digest = repository
+        .manifest(bytes.clone(), media_type, &["kind"])
+        .await;
     repository.serves("kind", &digest, media_type, &bytes).await;
-    repository.serves(&digest, &digest, media_type, &bytes).await;
-    assert_eq!(repository.read(&digest).await.expect("manifests are served as blobs"), bytes);
+    repository
+        .serves(&digest, &digest, media_type, &bytes)
+        .await;
+    assert_eq!(
+        repository
+            .read(&digest)
+            .await
+            .expect("manifests are served as blobs"),
+        bytes
+    );
 }
 
 /// An OCI image.
@@ -49,7 +59,10 @@ pub async fn oci_index(registry: Arc<dyn Registry>) {
     let (one, two) = (image("one"), image("two"));
     repository.image(&one, &[]).await;
     repository.image(&two, &[]).await;
-    let index = Index::oci().image(&one, "linux/amd64").image(&two, "linux/amd64").image(&one, "linux/arm64/v8");
+    let index = Index::oci()
+        .image(&one, "linux/amd64")
+        .image(&two, "linux/amd64")
+        .image(&one, "linux/arm64/v8");
     holds_index(&repository, &index).await;
 }
 
@@ -57,17 +70,31 @@ pub async fn oci_index(registry: Arc<dyn Registry>) {
 pub async fn docker_list(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
     repository.image(&image("a").docker(), &[]).await;
-    holds_index(&repository, &Index::docker().image(&image("a").docker(), "linux/amd64")).await;
+    holds_index(
+        &repository,
+        &Index::docker().image(&image("a").docker(), "linux/amd64"),
+    )
+    .await;
 }
 
 /// The index with which it began: OCI images, and among them an old Docker image for linux/arm/v7.
 pub async fn oci_index_of_oci_and_docker_images(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
-    let platforms = ["linux/amd64", "linux/arm/v6", "linux/arm/v7", "linux/arm64/v8", "linux/386"];
+    let platforms = [
+        "linux/amd64",
+        "linux/arm/v6",
+        "linux/arm/v7",
+        "linux/arm64/v8",
+        "linux/386",
+    ];
     let mut index = Index::oci();
     for platform in platforms {
         let image = image(platform);
-        let image = if platform == "linux/arm/v7" { image.docker() } else { image };
+        let image = if platform == "linux/arm/v7" {
+            image.docker()
+        } else {
+            image
+        };
         repository.image(&image, &[]).await;
         index = index.image(&image, platform);
     }
@@ -89,8 +116,13 @@ pub async fn docker_list_of_oci_images_and_indexes(registry: Arc<dyn Registry>) 
     repository.image(&image("a"), &[]).await;
     let index = Index::oci().image(&image("a"), "linux/amd64");
     repository.index(&index, &[]).await;
-    holds_index(&repository, &Index::docker().image(&image("a"), "linux/amd64").nested(&index, Some("linux/arm64")))
-        .await;
+    holds_index(
+        &repository,
+        &Index::docker()
+            .image(&image("a"), "linux/amd64")
+            .nested(&index, Some("linux/arm64")),
+    )
+    .await;
 }
 
 /// Indexes within indexes, sixteen deep, of either family in turn.
@@ -100,7 +132,11 @@ pub async fn nested_indexes(registry: Arc<dyn Registry>) {
     let mut index = Index::oci().image(&image("a"), "linux/amd64");
     for depth in 1..16 {
         repository.index(&index, &[]).await;
-        let outer = if depth % 2 == 0 { Index::oci() } else { Index::docker() };
+        let outer = if depth % 2 == 0 {
+            Index::oci()
+        } else {
+            Index::docker()
+        };
         index = outer.nested(&index, None);
     }
     holds_index(&repository, &index).await;
@@ -110,7 +146,11 @@ pub async fn nested_indexes(registry: Arc<dyn Registry>) {
 pub async fn empty_index(registry: Arc<dyn Registry>) {
     holds_index(&place(&registry), &Index::oci()).await;
     holds_index(&place(&registry), &Index::docker()).await;
-    holds_index(&place(&registry), &Index::oci().field("manifests", Value::Null)).await;
+    holds_index(
+        &place(&registry),
+        &Index::oci().field("manifests", Value::Null),
+    )
+    .await;
 }
 
 /// A Docker image whose layers and config are OCI's.
@@ -134,7 +174,11 @@ pub async fn oci_image_with_docker_layers(registry: Arc<dyn Registry>) {
 /// An image without layers.
 pub async fn image_without_layers(registry: Arc<dyn Registry>) {
     holds_image(&place(&registry), &image("a").layers([])).await;
-    holds_image(&place(&registry), &image("b").layers([]).field("layers", Value::Null)).await;
+    holds_image(
+        &place(&registry),
+        &image("b").layers([]).field("layers", Value::Null),
+    )
+    .await;
 }
 
 /// What `BuildKit` exports as a cache: an index whose children are layers, pushed as blobs.
@@ -145,23 +189,53 @@ pub async fn buildkit_cache_index(registry: Arc<dyn Registry>) {
         repository.blob(blob(name)).await;
     }
     let index = Index::oci()
-        .child_of_type("application/vnd.docker.image.rootfs.diff.tar.gzip", &blob("x"), None)
-        .child_of_type("application/vnd.oci.image.layer.v1.tar+zstd", &blob("y"), None)
+        .child_of_type(
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            &blob("x"),
+            None,
+        )
+        .child_of_type(
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            &blob("y"),
+            None,
+        )
         .child_of_type(config, &blob("config"), None);
     holds_index(&repository, &index).await;
     let digest = Digest::sha256(&blob("config"));
-    repository.serves(&digest, &digest, &MediaType::new(config), &blob("config")).await;
+    repository
+        .serves(&digest, &digest, &MediaType::new(config), &blob("config"))
+        .await;
 }
 
 /// A child of unknown type that was pushed as a manifest is served as manifest and as blob.
 pub async fn unknown_child_pushed_as_manifest(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
     let thing = json!({"mediaType": UNKNOWN, "thing": [1, 2]}).to_string();
-    let digest = repository.manifest(thing.clone().into(), &MediaType::new(UNKNOWN), &[]).await;
-    holds_index(&repository, &Index::oci().child_of_type(UNKNOWN, thing.as_bytes(), Some("linux/amd64"))).await;
-    repository.serves(&digest, &digest, &MediaType::new(UNKNOWN), thing.as_bytes()).await;
-    assert_eq!(repository.read(&digest).await.expect("it is served as a blob too"), thing);
-    assert_eq!(repository.size(&digest).await.expect("it is served as a blob too"), thing.len() as u64);
+    let digest = repository
+        .manifest(thing.clone().into(), &MediaType::new(UNKNOWN), &[])
+        .await;
+    holds_index(
+        &repository,
+        &Index::oci().child_of_type(UNKNOWN, thing.as_bytes(), Some("linux/amd64")),
+    )
+    .await;
+    repository
+        .serves(&digest, &digest, &MediaType::new(UNKNOWN), thing.as_bytes())
+        .await;
+    assert_eq!(
+        repository
+            .read(&digest)
+            .await
+            .expect("it is served as a blob too"),
+        thing
+    );
+    assert_eq!(
+        repository
+            .size(&digest)
+            .await
+            .expect("it is served as a blob too"),
+        thing.len() as u64
+    );
 }
 
 /// A child of unknown type that was pushed as a blob is served as manifest and as blob, the
@@ -173,28 +247,54 @@ pub async fn unknown_child_pushed_as_blob(registry: Arc<dyn Registry>) {
     refused(repository.get(&digest).await, &Kind::ManifestUnknown);
     let index = Index::oci().child_of_type(UNKNOWN, &blob("thing"), None);
     holds_index(&repository, &index).await;
-    repository.serves(&digest, &digest, &MediaType::new(UNKNOWN), &blob("thing")).await;
-    assert_eq!(repository.read(&digest).await.expect("it is a blob"), blob("thing"));
+    repository
+        .serves(&digest, &digest, &MediaType::new(UNKNOWN), &blob("thing"))
+        .await;
+    assert_eq!(
+        repository.read(&digest).await.expect("it is a blob"),
+        blob("thing")
+    );
     refused(other.get(&digest).await, &Kind::ManifestUnknown);
 
-    repository.delete_manifest(&index.digest(), crate::Deletion::Guarded).await.expect("nothing names the index");
+    repository
+        .delete_manifest(&index.digest(), crate::Deletion::Guarded)
+        .await
+        .expect("nothing names the index");
     refused(repository.get(&digest).await, &Kind::ManifestUnknown);
-    assert_eq!(repository.read(&digest).await.expect("the blob stays"), blob("thing"));
+    assert_eq!(
+        repository.read(&digest).await.expect("the blob stays"),
+        blob("thing")
+    );
 }
 
 /// A child without a type is served as a mere stream of bytes.
 pub async fn child_without_a_type(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
     let digest = repository.blob(blob("thing")).await;
-    holds_index(&repository, &Index::oci().child(json!({"digest": digest, "size": blob("thing").len()}))).await;
-    repository.serves(&digest, &digest, &MediaType::new(MediaType::OCTET_STREAM), &blob("thing")).await;
+    holds_index(
+        &repository,
+        &Index::oci().child(json!({"digest": digest, "size": blob("thing").len()})),
+    )
+    .await;
+    repository
+        .serves(
+            &digest,
+            &digest,
+            &MediaType::new(MediaType::OCTET_STREAM),
+            &blob("thing"),
+        )
+        .await;
 }
 
 /// Attestations stand in an index as images for the platform unknown/unknown.
 pub async fn attestation_children(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
-    let (built, attestation) =
-        (image("a"), image("attestation").layers([]).layer_of_type("application/vnd.in-toto+json", "statement"));
+    let (built, attestation) = (
+        image("a"),
+        image("attestation")
+            .layers([])
+            .layer_of_type("application/vnd.in-toto+json", "statement"),
+    );
     repository.image(&built, &[]).await;
     repository.image(&attestation, &[]).await;
     let mut child = json!(attestation.descriptor());
@@ -203,7 +303,11 @@ pub async fn attestation_children(registry: Arc<dyn Registry>) {
         "vnd.docker.reference.digest": built.digest(),
         "vnd.docker.reference.type": "attestation-manifest",
     });
-    holds_index(&repository, &Index::oci().image(&built, "linux/amd64").child(child)).await;
+    holds_index(
+        &repository,
+        &Index::oci().image(&built, "linux/amd64").child(child),
+    )
+    .await;
 }
 
 /// Children need not say for which platform they are.
@@ -216,8 +320,9 @@ pub async fn child_without_platform(registry: Arc<dyn Registry>) {
 /// An artifact that says something about a manifest, present or not.
 pub async fn artifact_with_subject(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
-    let artifact =
-        |subject: &Image| repository_artifact("application/vnd.example.signature").subject(&subject.descriptor());
+    let artifact = |subject: &Image| {
+        repository_artifact("application/vnd.example.signature").subject(&subject.descriptor())
+    };
     repository.image(&image("present"), &[]).await;
     holds_image(&repository, &artifact(&image("present"))).await;
     holds_image(&repository, &artifact(&image("absent"))).await;
@@ -225,7 +330,11 @@ pub async fn artifact_with_subject(registry: Arc<dyn Registry>) {
 
 /// An artifact as image-spec 1.1 writes it: an empty config, and a type of its own.
 pub async fn artifact_with_an_empty_config(registry: Arc<dyn Registry>) {
-    holds_image(&place(&registry), &repository_artifact("application/vnd.example.artifact")).await;
+    holds_image(
+        &place(&registry),
+        &repository_artifact("application/vnd.example.artifact"),
+    )
+    .await;
 }
 
 fn repository_artifact(artifact_type: &str) -> Image {
@@ -246,7 +355,12 @@ pub async fn withdrawn_artifact_manifest(registry: Arc<dyn Registry>) {
         "blobs": [describe("text/spdx", &blob("x"))],
         "subject": image("absent").descriptor(),
     });
-    holds(&repository, document.to_string().into(), &MediaType::new(MediaType::OCI_ARTIFACT)).await;
+    holds(
+        &repository,
+        document.to_string().into(),
+        &MediaType::new(MediaType::OCI_ARTIFACT),
+    )
+    .await;
 }
 
 /// An index with a subject and a type of its own.
@@ -263,7 +377,12 @@ pub async fn embedded_data(registry: Arc<dyn Registry>) {
     let mut config = describe(MediaType::OCI_EMPTY, b"{}");
     config["data"] = json!("e30=");
     let image = image("a").layers([]).field("config", config);
-    refused(repository.put(image.bytes(), &image.media_type(), &[]).await, &Kind::ContentMissing);
+    refused(
+        repository
+            .put(image.bytes(), &image.media_type(), &[])
+            .await,
+        &Kind::ContentMissing,
+    );
     repository.blob(&b"{}"[..]).await;
     holds(&repository, image.bytes(), &image.media_type()).await;
 }
@@ -291,31 +410,67 @@ pub async fn foreign_layers_without_content(registry: Arc<dyn Registry>) {
 pub async fn sha512_digests_anywhere(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
     let long = |media_type: &str, content: &[u8]| json!({"mediaType": media_type, "digest": sha512(content), "size": content.len()});
-    repository.put_blob(&sha512(&blob("x")), blob("x")).await.expect("a blob under a SHA-512 digest");
-    repository.put_blob(&sha512(&blob("config")), blob("config")).await.expect("a blob under a SHA-512 digest");
+    repository
+        .put_blob(&sha512(&blob("x")), blob("x"))
+        .await
+        .expect("a blob under a SHA-512 digest");
+    repository
+        .put_blob(&sha512(&blob("config")), blob("config"))
+        .await
+        .expect("a blob under a SHA-512 digest");
     repository.blob(blob("y")).await;
     let image = image("a")
         .field("config", long(MediaType::OCI_CONFIG, &blob("config")))
         .field(
             "layers",
-            json!([long(MediaType::OCI_LAYER_GZIP, &blob("x")), describe(MediaType::OCI_LAYER_GZIP, &blob("y"))]),
+            json!([
+                long(MediaType::OCI_LAYER_GZIP, &blob("x")),
+                describe(MediaType::OCI_LAYER_GZIP, &blob("y"))
+            ]),
         )
         .field("subject", long(MediaType::OCI_MANIFEST, b"absent"));
     let digest = sha512(&image.bytes());
-    let options =
-        PutManifest { media_type: Some(image.media_type()), digest: Some(digest.clone()), ..repository.options() };
-    repository.put_with(image.bytes(), options).await.expect("a manifest under a SHA-512 digest");
-    holds_index(&repository, &Index::oci().child(long(MediaType::OCI_MANIFEST, &image.bytes()))).await;
-    repository.serves(&digest, &digest, &image.media_type(), &image.bytes()).await;
+    let options = PutManifest {
+        media_type: Some(image.media_type()),
+        digest: Some(digest.clone()),
+        ..repository.options()
+    };
+    repository
+        .put_with(image.bytes(), options)
+        .await
+        .expect("a manifest under a SHA-512 digest");
+    holds_index(
+        &repository,
+        &Index::oci().child(long(MediaType::OCI_MANIFEST, &image.bytes())),
+    )
+    .await;
+    repository
+        .serves(&digest, &digest, &image.media_type(), &image.bytes())
+        .await;
 }
 
 /// A top-level type that nobody here knows, JSON or not; what it names need not be there.
 pub async fn custom_type(registry: Arc<dyn Registry>) {
     let repository = place(&registry);
     let document = json!({"layers": [describe("a/b", b"absent")], "manifests": "surprise", "schemaVersion": 7});
-    holds(&repository, document.to_string().into(), &MediaType::new(UNKNOWN)).await;
-    holds(&repository, Bytes::from_static(b"\x00\xffnot JSON\n"), &MediaType::new("application/x-anything")).await;
-    holds(&repository, Bytes::from_static(b"[1]"), &MediaType::new(UNKNOWN)).await;
+    holds(
+        &repository,
+        document.to_string().into(),
+        &MediaType::new(UNKNOWN),
+    )
+    .await;
+    holds(
+        &repository,
+        Bytes::from_static(b"\x00\xffnot JSON\n"),
+        &MediaType::new("application/x-anything"),
+    )
+    .await;
+    holds(
+        &repository,
+        Bytes::from_static(b"[1]"),
+        &MediaType::new(UNKNOWN),
+    )
+    .await;
 }
 
 /// Fields, types and artifact types that nobody knows are no reason to refuse anything.
@@ -332,6 +487,8 @@ pub async fn unknown_fields_and_types(registry: Arc<dyn Registry>) {
 pub async fn sparse_index(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "sparse/app");
     repository.image(&image("present"), &[]).await;
-    let index = Index::oci().image(&image("absent"), "linux/amd64").image(&image("present"), "linux/arm64");
+    let index = Index::oci()
+        .image(&image("absent"), "linux/amd64")
+        .image(&image("present"), "linux/arm64");
     holds_index(&repository, &index).await;
 }

@@ -19,7 +19,10 @@
 //! Two conventions let the rest pass through HTTP. A policy does not travel in a request, so
 //! repositories under `sparse/` are given [`Preset::Sparse`](crate::Preset::Sparse) by the server as
 //! they are by the suite. And a sender that breaks off may be gone before its last bytes arrive.
-#![expect(clippy::missing_panics_doc, reason = "each behaviour is a test, and panics when it is not met")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "each behaviour is a test, and panics when it is not met"
+)]
 
 pub mod blobs;
 pub mod concurrency;
@@ -88,13 +91,20 @@ pub struct Limit {
 impl Subject {
     /// A registry that needs `keep`, a folder or a server, to live as long as it.
     pub fn new(registry: Arc<dyn Registry>, keep: impl Any + Send) -> Self {
-        Self { registry, unable: &[], _keep: Box::new(keep) }
+        Self {
+            registry,
+            unable: &[],
+            _keep: Box::new(keep),
+        }
     }
 
     /// The same, known not to have these behaviours.
     #[must_use]
     pub fn unable(self, limits: &'static [Limit]) -> Self {
-        Self { unable: limits, ..self }
+        Self {
+            unable: limits,
+            ..self
+        }
     }
 }
 
@@ -105,8 +115,11 @@ impl From<Arc<dyn Registry>> for Subject {
 }
 
 /// Holds a fresh subject against one behaviour, which is called `name`.
-pub async fn run<S, M, B>(name: &str, make: impl Fn() -> M, behaviour: impl Fn(Arc<dyn Registry>) -> B)
-where
+pub async fn run<S, M, B>(
+    name: &str,
+    make: impl Fn() -> M,
+    behaviour: impl Fn(Arc<dyn Registry>) -> B,
+) where
     S: Into<Subject>,
     M: Future<Output = S>,
     B: Future<Output = ()>,
@@ -115,20 +128,33 @@ where
         let subject: Subject = make().await.into();
         let shown = tokio::time::timeout(TIME_LIMIT, behaviour(Arc::clone(&subject.registry)));
         let Some(limit) = subject.unable.iter().find(|limit| limit.behaviour == name) else {
-            return shown.await.expect("the behaviour is shown within the time limit");
+            return shown
+                .await
+                .expect("the behaviour is shown within the time limit");
         };
         let is_shown = matches!(AssertUnwindSafe(shown).catch_unwind().await, Ok(Ok(())));
         if !is_shown {
             return;
         }
-        assert!(limit.by_chance, "{name} is shown, though it was said that {}", limit.reason);
+        assert!(
+            limit.by_chance,
+            "{name} is shown, though it was said that {}",
+            limit.reason
+        );
     }
     panic!("{name} is shown each of {TRIES} times, though it was said that by chance it is not");
 }
 
 /// Stores an image with its blobs, sets a tag, and answers its digest.
-pub async fn push_image(registry: &Arc<dyn Registry>, repository: &str, image: &Image, tag: &str) -> Digest {
-    Repository::of(registry, repository).image(image, &[tag]).await
+pub async fn push_image(
+    registry: &Arc<dyn Registry>,
+    repository: &str,
+    image: &Image,
+    tag: &str,
+) -> Digest {
+    Repository::of(registry, repository)
+        .image(image, &[tag])
+        .await
 }
 
 /// The error of a call that has to fail with `kind`.
@@ -142,7 +168,10 @@ pub fn refused<T: fmt::Debug>(result: Result<T>, kind: &Kind) -> Error {
 /// A body that breaks off behind `content`.
 pub fn broken_off(content: &'static [u8]) -> Body {
     let hung_up = Error::new(Kind::BodyIncomplete, "the sender hung up");
-    Body::stream(stream::iter([Ok(Bytes::from_static(content)), Err(hung_up)]))
+    Body::stream(stream::iter([
+        Ok(Bytes::from_static(content)),
+        Err(hung_up),
+    ]))
 }
 
 /// A digest of content that nobody has.
@@ -152,21 +181,37 @@ pub fn unknown_digest() -> Digest {
 
 /// A digest that is well-formed and cannot be computed here.
 pub fn unverifiable_digest() -> Digest {
-    "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262".parse().expect("a digest")
+    "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        .parse()
+        .expect("a digest")
 }
 
 /// The documents of the findings that an error's detail says were rejected; null stands for the one that was pushed.
 fn documents(error: &Error) -> Vec<&Value> {
-    let findings = error.detail()["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    findings.iter().filter(|finding| finding["verdict"] == "reject").map(|finding| &finding["document"]).collect()
+    let findings = error.detail()["findings"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    findings
+        .iter()
+        .filter(|finding| finding["verdict"] == "reject")
+        .map(|finding| &finding["document"])
+        .collect()
 }
 
 /// The rules of the findings that an error's detail says were rejected, each with its pointer, in the order of pointers.
 pub fn findings(error: &Error) -> Vec<(String, String)> {
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let findings = error.detail()["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let rejected = findings.iter().filter(|finding| finding["verdict"] == "reject");
-    let mut found: Vec<_> = rejected.map(|finding| (text(finding, "rule"), text(finding, "pointer"))).collect();
+    let findings = error.detail()["findings"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let rejected = findings
+        .iter()
+        .filter(|finding| finding["verdict"] == "reject");
+    let mut found: Vec<_> = rejected
+        .map(|finding| (text(finding, "rule"), text(finding, "pointer")))
+        .collect();
     found.sort_unstable_by(|one, other| one.1.cmp(&other.1));
     found
 }

@@ -15,7 +15,10 @@ fn signature(of: &Descriptor) -> Image {
     image("signature")
         .subject(of)
         .field("artifactType", json!(SIGNATURE))
-        .field("annotations", json!({"org.example.by": "somebody", "org.example.at": "noon"}))
+        .field(
+            "annotations",
+            json!({"org.example.by": "somebody", "org.example.at": "noon"}),
+        )
 }
 
 /// A referrer is listed with type, digest, size, artifact type and annotations, and no more.
@@ -61,12 +64,21 @@ pub async fn the_artifact_type_is_derived(registry: Arc<dyn Registry>) {
     let by_config = image("by config").subject(&subject);
     repository.image(&by_config, &[]).await;
     let referrers = repository.referrers(&subject.digest).await;
-    assert_eq!(referrers[0].artifact_type, Some(MediaType::new(MediaType::OCI_CONFIG)));
-    repository.delete_manifest(&by_config.digest(), Deletion::Guarded).await.expect("nothing names it");
+    assert_eq!(
+        referrers[0].artifact_type,
+        Some(MediaType::new(MediaType::OCI_CONFIG))
+    );
+    repository
+        .delete_manifest(&by_config.digest(), Deletion::Guarded)
+        .await
+        .expect("nothing names it");
 
     let index = Index::oci().field("subject", json!(subject));
     repository.index(&index, &[]).await;
-    assert_eq!(repository.referrers(&subject.digest).await, [index.descriptor()]);
+    assert_eq!(
+        repository.referrers(&subject.digest).await,
+        [index.descriptor()]
+    );
 }
 
 /// A filter shows one artifact type alone, own or derived.
@@ -77,8 +89,18 @@ pub async fn a_filter_shows_one_type(registry: Arc<dyn Registry>) {
     repository.image(&own, &[]).await;
     repository.image(&derived, &[]).await;
     let filtered = async |artifact_type| {
-        let page = repository.referrers_page(&subject.digest, Some(artifact_type), &PageRequest::first(10)).await;
-        page.expect("a page").items.into_iter().map(|descriptor| descriptor.digest).collect::<Vec<_>>()
+        let page = repository
+            .referrers_page(
+                &subject.digest,
+                Some(artifact_type),
+                &PageRequest::first(10),
+            )
+            .await;
+        page.expect("a page")
+            .items
+            .into_iter()
+            .map(|descriptor| descriptor.digest)
+            .collect::<Vec<_>>()
     };
     assert_eq!(filtered(SIGNATURE).await, [own.digest()]);
     assert_eq!(filtered(MediaType::OCI_CONFIG).await, [derived.digest()]);
@@ -102,21 +124,39 @@ pub async fn every_kind_may_refer(registry: Arc<dyn Registry>) {
     ];
     expected.sort_unstable();
     let referrers = repository.referrers(&subject.digest()).await;
-    let digests: Vec<_> = referrers.iter().map(|descriptor| descriptor.digest.clone()).collect();
+    let digests: Vec<_> = referrers
+        .iter()
+        .map(|descriptor| descriptor.digest.clone())
+        .collect();
     assert_eq!(digests, expected);
 }
 
 /// A digest is matched as it was written, and a referrer is listed under the digest it was pushed with.
 pub async fn sha512_subjects_and_referrers(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
-    let subject = Descriptor { digest: sha512(&image("a").bytes()), ..image("a").descriptor() };
+    let subject = Descriptor {
+        digest: sha512(&image("a").bytes()),
+        ..image("a").descriptor()
+    };
     let index = Index::oci().field("subject", json!(subject));
     let digest = sha512(&index.bytes());
-    let options =
-        PutManifest { media_type: Some(index.media_type()), digest: Some(digest.clone()), ..repository.options() };
-    let outcome = repository.put_with(index.bytes(), options).await.expect("the manifest is taken");
+    let options = PutManifest {
+        media_type: Some(index.media_type()),
+        digest: Some(digest.clone()),
+        ..repository.options()
+    };
+    let outcome = repository
+        .put_with(index.bytes(), options)
+        .await
+        .expect("the manifest is taken");
     assert_eq!(outcome.subject, Some(subject.digest.clone()));
-    assert_eq!(repository.referrers(&subject.digest).await, [Descriptor { digest, ..index.descriptor() }]);
+    assert_eq!(
+        repository.referrers(&subject.digest).await,
+        [Descriptor {
+            digest,
+            ..index.descriptor()
+        }]
+    );
     assert_eq!(repository.referrers(&image("a").digest()).await, []);
 }
 
@@ -126,21 +166,38 @@ pub async fn fallback_tags_need_no_help(registry: Arc<dyn Registry>) {
     let signature = signature(&image("a").descriptor());
     repository.image(&signature, &[]).await;
     let fallback = format!("sha256-{}", image("a").digest().encoded());
-    repository.index(&Index::oci().without_platform(&signature), &[&fallback]).await;
+    repository
+        .index(&Index::oci().without_platform(&signature), &[&fallback])
+        .await;
     let referrers = repository.referrers(&image("a").digest()).await;
-    assert_eq!(referrers.iter().map(|descriptor| &descriptor.digest).collect::<Vec<_>>(), [&signature.digest()]);
+    assert_eq!(
+        referrers
+            .iter()
+            .map(|descriptor| &descriptor.digest)
+            .collect::<Vec<_>>(),
+        [&signature.digest()]
+    );
 }
 
 /// A referrer is listed until it is deleted, and in its own repository alone.
 pub async fn a_referrer_is_listed_while_it_is_there(registry: Arc<dyn Registry>) {
-    let (repository, other) = (Repository::of(&registry, "team/app"), Repository::of(&registry, "team/other"));
+    let (repository, other) = (
+        Repository::of(&registry, "team/app"),
+        Repository::of(&registry, "team/other"),
+    );
     let signature = signature(&image("a").descriptor());
     repository.image(&signature, &["signature"]).await;
     other.image(&image("a"), &["v1"]).await;
     assert_eq!(other.referrers(&image("a").digest()).await, []);
-    repository.delete_tag("signature").await.expect("the tag is there");
+    repository
+        .delete_tag("signature")
+        .await
+        .expect("the tag is there");
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
-    repository.delete_manifest(&signature.digest(), Deletion::Guarded).await.expect("nothing names it");
+    repository
+        .delete_manifest(&signature.digest(), Deletion::Guarded)
+        .await
+        .expect("nothing names it");
     assert_eq!(repository.referrers(&image("a").digest()).await, []);
 }
 
@@ -150,8 +207,14 @@ pub async fn a_subject_is_not_held(registry: Arc<dyn Registry>) {
     repository.image(&image("a"), &["v1"]).await;
     let signature = signature(&image("a").descriptor());
     repository.image(&signature, &[]).await;
-    repository.delete_manifest(&image("a").digest(), Deletion::Guarded).await.expect("a subject is no edge");
+    repository
+        .delete_manifest(&image("a").digest(), Deletion::Guarded)
+        .await
+        .expect("a subject is no edge");
     refused(repository.get("v1").await, &Kind::ManifestUnknown);
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
-    repository.get(signature.digest()).await.expect("the signature stays");
+    repository
+        .get(signature.digest())
+        .await
+        .expect("the signature stays");
 }

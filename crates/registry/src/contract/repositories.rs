@@ -8,8 +8,14 @@ use super::{Repository, refused};
 use crate::{Context, Deletion, Kind, PageRequest, Registry};
 
 async fn names(registry: &Arc<dyn Registry>) -> Vec<String> {
-    let page = registry.repositories(&Context::anonymous(), &PageRequest::first(1000)).await;
-    page.expect("repositories are listed").items.iter().map(ToString::to_string).collect()
+    let page = registry
+        .repositories(&Context::anonymous(), &PageRequest::first(1000))
+        .await;
+    page.expect("repositories are listed")
+        .items
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// A registry begins without repositories.
@@ -25,14 +31,22 @@ pub async fn a_repository_exists_with_its_first_content(registry: Arc<dyn Regist
         Repository::of(&registry, "only/asked"),
     );
     blobs.blob(blob("x")).await;
-    manifests.manifest(image("a").bytes(), &image("a").media_type(), &[]).await;
+    manifests
+        .manifest(image("a").bytes(), &image("a").media_type(), &[])
+        .await;
     refused(asked.get("v1").await, &Kind::ManifestUnknown);
     refused(asked.size(&image("a").digest()).await, &Kind::BlobUnknown);
     assert_eq!(asked.referrers(&image("a").digest()).await, []);
     asked.start().await;
     assert_eq!(names(&registry).await, ["only/blobs", "sparse/manifests"]);
-    assert_eq!(blobs.tags().await.expect("the repository exists"), Vec::<String>::new());
-    assert_eq!(manifests.tags().await.expect("the repository exists"), Vec::<String>::new());
+    assert_eq!(
+        blobs.tags().await.expect("the repository exists"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        manifests.tags().await.expect("the repository exists"),
+        Vec::<String>::new()
+    );
     refused(asked.tags().await, &Kind::RepositoryUnknown);
 }
 
@@ -41,8 +55,17 @@ pub async fn a_repository_outlives_its_tags(registry: Arc<dyn Registry>) {
     let repository = Repository::of(&registry, "team/app");
     let digest = repository.image(&image("a"), &["v1"]).await;
     repository.delete_tag("v1").await.expect("the tag is there");
-    assert_eq!(repository.tags().await.expect("the repository exists"), Vec::<String>::new());
-    repository.delete_manifest(&digest, Deletion::Guarded).await.expect("the manifest is there");
-    assert_eq!(repository.tags().await.expect("it still holds blobs"), Vec::<String>::new());
+    assert_eq!(
+        repository.tags().await.expect("the repository exists"),
+        Vec::<String>::new()
+    );
+    repository
+        .delete_manifest(&digest, Deletion::Guarded)
+        .await
+        .expect("the manifest is there");
+    assert_eq!(
+        repository.tags().await.expect("it still holds blobs"),
+        Vec::<String>::new()
+    );
     assert_eq!(names(&registry).await, ["team/app"]);
 }

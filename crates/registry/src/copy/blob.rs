@@ -31,19 +31,34 @@ pub(super) enum Brought {
 
 impl Copier {
     /// Brings a blob to the target, after anybody else who is bringing it to the same registry.
-    pub(super) async fn bring(&self, plan: &Plan, blob: &PlannedBlob, observer: &Arc<dyn Observer>) -> Result<Brought> {
+    pub(super) async fn bring(
+        &self,
+        plan: &Plan,
+        blob: &PlannedBlob,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Brought> {
         let target = &plan.request.target;
         let claim = self.claims.of(&target.registry, &blob.digest);
         let mut brought_to = claim.lock().await;
         if brought_to.as_ref() == Some(&target.repository) {
             return Ok(Brought::There);
         }
-        let _permit = self.permits.acquire().await.map_err(|error| Error::internal("waiting for a turn", error))?;
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|error| Error::internal("waiting for a turn", error))?;
         let from = match &blob.action {
             Action::Mount { from } => Some(from.clone()),
             _ => brought_to.clone(),
         };
-        let transfer = Transfer { copier: self, plan, blob, observer, from };
+        let transfer = Transfer {
+            copier: self,
+            plan,
+            blob,
+            observer,
+            from,
+        };
         let brought = transfer.run().await.map_err(|error| {
             error.while_doing(format!(
                 "copying the blob {} from {} to {}",
@@ -78,9 +93,15 @@ impl Transfer<'_> {
         if optional && !has_blob(&self.plan.request.source, &self.blob.digest).await? {
             return Ok(Brought::Absent);
         }
-        self.observer.notice(Event::BlobStarted { digest: &self.blob.digest, size: self.blob.size });
+        self.observer.notice(Event::BlobStarted {
+            digest: &self.blob.digest,
+            size: self.blob.size,
+        });
         let brought = self.persist().await?;
-        self.observer.notice(Event::BlobDone { digest: &self.blob.digest, mounted: brought == Brought::Mounted });
+        self.observer.notice(Event::BlobDone {
+            digest: &self.blob.digest,
+            mounted: brought == Brought::Mounted,
+        });
         Ok(brought)
     }
 
@@ -88,8 +109,16 @@ impl Transfer<'_> {
     async fn persist(&self) -> Result<Brought> {
         let worthwhile = self.blob.size.is_none_or(|size| size > SMALL as u64);
         let target = &self.plan.request.target.name;
-        let mut memory = Memory::of(&*self.copier.sessions, target, &self.blob.digest, worthwhile);
-        let mut progress = Progress { session: memory.kept().cloned(), ..Progress::default() };
+        let mut memory = Memory::of(
+            &*self.copier.sessions,
+            target,
+            &self.blob.digest,
+            worthwhile,
+        );
+        let mut progress = Progress {
+            session: memory.kept().cloned(),
+            ..Progress::default()
+        };
         loop {
             let error = match self.attempt(&mut progress, &mut memory).await {
                 Ok(brought) => {
@@ -98,9 +127,16 @@ impl Transfer<'_> {
                 }
                 Err(error) => error,
             };
-            let wait = if progress.may_go_on(&error) { retry::wait(&error, progress.failures) } else { None };
+            let wait = if progress.may_go_on(&error) {
+                retry::wait(&error, progress.failures)
+            } else {
+                None
+            };
             let Some(wait) = wait else { return Err(error) };
-            self.observer.notice(Event::Retried { digest: &self.blob.digest, error: &error });
+            self.observer.notice(Event::Retried {
+                digest: &self.blob.digest,
+                error: &error,
+            });
             sleep(wait).await;
         }
     }
@@ -113,7 +149,10 @@ impl Transfer<'_> {
         progress.stands_at(upload.offset);
         progress.session = Some(upload.id.clone());
         memory.keep(&upload.id);
-        self.observer.notice(Event::BlobResumed { digest: &self.blob.digest, offset: upload.offset });
+        self.observer.notice(Event::BlobResumed {
+            digest: &self.blob.digest,
+            offset: upload.offset,
+        });
         let sent = self.send(upload, progress, memory).await;
         if let Err(error) = &sent
             && matches!(error.kind(), Kind::DigestInvalid | Kind::UploadUnknown)
@@ -127,7 +166,12 @@ impl Transfer<'_> {
 
     /// Goes on with a session that is still there, or opens one where the blob cannot be mounted.
     async fn begin(&self, session: Option<&UploadId>) -> Result<Begun> {
-        let Place { registry, context, repository, .. } = &self.plan.request.target;
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = &self.plan.request.target;
         if let Some(id) = session {
             match registry.upload_status(context, repository, id).await {
                 Ok(upload) => return Ok(Begun::At(upload)),
@@ -136,25 +180,44 @@ impl Transfer<'_> {
                 Err(_) => (),
             }
         }
-        match registry.mount(context, repository, &self.blob.digest, self.from.as_ref()).await? {
+        match registry
+            .mount(context, repository, &self.blob.digest, self.from.as_ref())
+            .await?
+        {
             Mount::Mounted => Ok(Begun::Mounted),
             Mount::Upload(upload) => Ok(Begun::At(upload)),
         }
     }
 
-    async fn send(&self, upload: Upload, progress: &mut Progress, memory: &mut Memory<'_>) -> Result<()> {
-        let Place { registry, context, repository, .. } = &self.plan.request.target;
+    async fn send(
+        &self,
+        upload: Upload,
+        progress: &mut Progress,
+        memory: &mut Memory<'_>,
+    ) -> Result<()> {
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = &self.plan.request.target;
         let Upload { id, offset } = upload;
         let digest = &self.blob.digest;
         let body = self.content(offset).await?;
         if body.length().is_some_and(|length| length <= SMALL as u64) {
             let bytes = body.collect(SMALL).await?;
-            return registry.finish_upload(context, repository, &id, at(offset), bytes.into(), digest).await;
+            return registry
+                .finish_upload(context, repository, &id, at(offset), bytes.into(), digest)
+                .await;
         }
-        let upload = registry.write_upload(context, repository, &id, at(offset), body).await?;
+        let upload = registry
+            .write_upload(context, repository, &id, at(offset), body)
+            .await?;
         progress.session = Some(upload.id.clone());
         memory.keep(&upload.id);
-        registry.finish_upload(context, repository, &upload.id, None, Body::empty(), digest).await
+        registry
+            .finish_upload(context, repository, &upload.id, None, Body::empty(), digest)
+            .await
     }
 
     /// The blob's bytes from `offset` on, each piece told to the observer.
@@ -167,7 +230,10 @@ impl Transfer<'_> {
         let length = body.length();
         let told = body.inspect(move |piece| {
             if let Ok(piece) = piece {
-                observer.notice(Event::BlobMoved { digest: &digest, bytes: piece.len() as u64 });
+                observer.notice(Event::BlobMoved {
+                    digest: &digest,
+                    bytes: piece.len() as u64,
+                });
             }
         });
         Ok(match length {
@@ -177,21 +243,37 @@ impl Transfer<'_> {
     }
 
     async fn read(&self, offset: u64) -> Result<Body> {
-        let Place { registry, context, repository, .. } = &self.plan.request.source;
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = &self.plan.request.source;
         let range = (offset > 0).then_some(ByteRange::From(offset));
-        let read = match registry.get_blob(context, repository, &self.blob.digest, range).await {
+        let read = match registry
+            .get_blob(context, repository, &self.blob.digest, range)
+            .await
+        {
             Err(error) if *error.kind() == Kind::BlobUnknown => return Err(self.gone(&error)),
-            Err(error) if matches!(error.kind(), Kind::RangeUnsatisfiable { size } if *size == offset) => {
+            Err(error) if matches!(error.kind(), Kind::RangeUnsatisfiable { size } if *size == offset) =>
+            {
                 return Ok(Body::empty());
             }
             read => read?,
         };
         if read.range.start != offset {
-            let message = format!("bytes from {offset} on were asked for, those from {} on came", read.range.start);
+            let message = format!(
+                "bytes from {offset} on were asked for, those from {} on came",
+                read.range.start
+            );
             return Err(Error::new(Kind::Unavailable, message));
         }
         let length = read.range.end - read.range.start;
-        Ok(if read.body.length().is_some() { read.body } else { Body::sized(length, read.body) })
+        Ok(if read.body.length().is_some() {
+            read.body
+        } else {
+            Body::sized(length, read.body)
+        })
     }
 
     fn gone(&self, error: &Error) -> Error {
@@ -204,8 +286,14 @@ impl Transfer<'_> {
 
     /// The content that the descriptor holds itself (image-spec, descriptor.md, "Embedded Content").
     fn embedded(&self) -> Option<Bytes> {
-        let bytes = Bytes::from(BASE64_STANDARD.decode(self.blob.descriptor.data.as_ref()?).ok()?);
-        verified_digest(&bytes, Some(&self.blob.digest)).is_ok().then_some(bytes)
+        let bytes = Bytes::from(
+            BASE64_STANDARD
+                .decode(self.blob.descriptor.data.as_ref()?)
+                .ok()?,
+        );
+        verified_digest(&bytes, Some(&self.blob.digest))
+            .is_ok()
+            .then_some(bytes)
     }
 }
 
@@ -242,7 +330,8 @@ impl Progress {
         self.failures += 1;
         let mismatch = *error.kind() == Kind::DigestInvalid;
         self.mismatches += u32::from(mismatch);
-        let may_pass = error.is_transient() || matches!(error.kind(), Kind::UploadUnknown | Kind::OutOfOrder { .. });
+        let may_pass = error.is_transient()
+            || matches!(error.kind(), Kind::UploadUnknown | Kind::OutOfOrder { .. });
         self.failures < retry::ATTEMPTS && self.mismatches < 2 && (may_pass || mismatch)
     }
 }

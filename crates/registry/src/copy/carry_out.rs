@@ -21,18 +21,31 @@ impl Copier {
         for documents in plan.manifests.chunk_by(|one, other| one.rank == other.rank) {
             tally.manifests += self.documents(plan, documents, observer).await?;
         }
-        Ok(Outcome { source_digest: plan.source_digest.clone(), digest: plan.digest.clone(), tally, absent })
+        Ok(Outcome {
+            source_digest: plan.source_digest.clone(),
+            digest: plan.digest.clone(),
+            tally,
+            absent,
+        })
     }
 
     /// Brings the blobs; the second value names those that the source does not have.
-    async fn blobs(&self, plan: &Plan, observer: &Arc<dyn Observer>) -> Result<(Tally, Vec<Digest>)> {
-        let (there, missing): (Vec<&PlannedBlob>, Vec<_>) =
-            plan.blobs.iter().partition(|blob| blob.action == Action::There);
+    async fn blobs(
+        &self,
+        plan: &Plan,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(Tally, Vec<Digest>)> {
+        let (there, missing): (Vec<&PlannedBlob>, Vec<_>) = plan
+            .blobs
+            .iter()
+            .partition(|blob| blob.action == Action::There);
         let (mut tally, mut absent) = (Tally::default(), Vec::new());
         for blob in there {
             tally.found(blob.size.unwrap_or_default());
         }
-        let brought = missing.into_iter().map(|blob| self.brought(plan, blob, observer));
+        let brought = missing
+            .into_iter()
+            .map(|blob| self.brought(plan, blob, observer));
         for (blob, how) in in_any_order(self.jobs, brought).await? {
             let size = blob.size.unwrap_or_default();
             match how {
@@ -66,29 +79,56 @@ impl Copier {
         Ok(in_any_order(self.jobs, stored).await?.len())
     }
 
-    async fn document(&self, plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<()> {
-        let _permit = self.permits.acquire().await.map_err(|error| Error::internal("waiting for a turn", error))?;
+    async fn document(
+        &self,
+        plan: &Plan,
+        document: &PlannedDocument,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<()> {
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|error| Error::internal("waiting for a turn", error))?;
         let stored = match put(plan, document, observer).await {
             // What was damaged on the way may not be another time.
-            Err(error) if *error.kind() == Kind::DigestInvalid => put(plan, document, observer).await,
-            Err(error) if document.or_blob && is_refusal(&error) => {
-                put_as_blob(plan, document).await.map(|()| document.digest.clone())
+            Err(error) if *error.kind() == Kind::DigestInvalid => {
+                put(plan, document, observer).await
             }
+            Err(error) if document.or_blob && is_refusal(&error) => put_as_blob(plan, document)
+                .await
+                .map(|()| document.digest.clone()),
             stored => stored,
         };
         let target = plan.request.target.at(&document.digest);
-        let tagged = stored.map_err(|error| error.while_doing(format!("storing the manifest {target}")))?;
-        observer.notice(Event::ManifestDone { digest: &document.digest, media_type: document.media_type.as_ref() });
+        let tagged =
+            stored.map_err(|error| error.while_doing(format!("storing the manifest {target}")))?;
+        observer.notice(Event::ManifestDone {
+            digest: &document.digest,
+            media_type: document.media_type.as_ref(),
+        });
         for TagUpdate { tag, .. } in &document.updates {
-            observer.notice(Event::TagSet { tag, digest: &tagged });
+            observer.notice(Event::TagSet {
+                tag,
+                digest: &tagged,
+            });
         }
         Ok(())
     }
 }
 
 /// Answers the digest that the tags point to: another one where the target's policy converts what they are set to.
-async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observer>) -> Result<Digest> {
-    let Place { registry, context, repository, .. } = &plan.request.target;
+async fn put(
+    plan: &Plan,
+    document: &PlannedDocument,
+    observer: &Arc<dyn Observer>,
+) -> Result<Digest> {
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = &plan.request.target;
     let digest = &document.digest;
     let options = PutManifest {
         media_type: document.media_type.clone(),
@@ -97,7 +137,9 @@ async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observe
         policy: Policy::for_copies(plan.sparse),
         ..PutManifest::default()
     };
-    let outcome = registry.put_manifest(context, repository, document.bytes.clone(), options).await?;
+    let outcome = registry
+        .put_manifest(context, repository, document.bytes.clone(), options)
+        .await?;
     if outcome.digest != *digest {
         return Err(Error::digest_mismatch(digest, &outcome.digest));
     }
@@ -108,8 +150,20 @@ async fn put(plan: &Plan, document: &PlannedDocument, observer: &Arc<dyn Observe
 }
 
 async fn put_as_blob(plan: &Plan, document: &PlannedDocument) -> Result<()> {
-    let Place { registry, context, repository, .. } = &plan.request.target;
-    registry.put_blob(context, repository, &document.digest, document.bytes.clone().into()).await
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = &plan.request.target;
+    registry
+        .put_blob(
+            context,
+            repository,
+            &document.digest,
+            document.bytes.clone().into(),
+        )
+        .await
 }
 
 /// Whether the target will not take this as a manifest, whenever it is asked.

@@ -30,7 +30,10 @@ impl Claims {
 
 impl Entries {
     fn number(&mut self, registry: &Arc<dyn Registry>) -> usize {
-        let known = self.registries.iter().position(|known| Arc::ptr_eq(known, registry));
+        let known = self
+            .registries
+            .iter()
+            .position(|known| Arc::ptr_eq(known, registry));
         known.unwrap_or_else(|| {
             self.registries.push(Arc::clone(registry));
             self.registries.len() - 1

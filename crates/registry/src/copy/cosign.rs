@@ -21,15 +21,26 @@ pub(super) struct Tags(HashMap<String, Vec<Tag>>);
 impl Tags {
     /// Those of a place.
     pub(super) async fn of(place: &Place) -> Result<Self> {
-        let Place { registry, context, repository, .. } = place;
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = place;
         let mut tags = Self(HashMap::new());
-        let mut request = PageRequest { limit: PAGE, after: Some(BEFORE.to_owned()) };
+        let mut request = PageRequest {
+            limit: PAGE,
+            after: Some(BEFORE.to_owned()),
+        };
         loop {
             let page = match registry.tags(context, repository, &request).await {
                 Err(error) if *error.kind() == Kind::RepositoryUnknown => return Ok(tags),
                 page => page?,
             };
-            let is_behind = page.items.last().is_some_and(|last| last.as_str() >= BEHIND);
+            let is_behind = page
+                .items
+                .last()
+                .is_some_and(|last| last.as_str() >= BEHIND);
             page.items.into_iter().for_each(|tag| tags.add(tag));
             match page.next {
                 Some(next) if !is_behind => request.after = Some(next),
@@ -46,7 +57,10 @@ impl Tags {
 
     /// Those that say something about a manifest.
     pub(super) fn about(&self, digest: &Digest) -> &[Tag] {
-        self.0.get(&name(digest)).map(Vec::as_slice).unwrap_or_default()
+        self.0
+            .get(&name(digest))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     /// Those that say something about one of several manifests, each with that.

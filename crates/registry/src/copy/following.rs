@@ -34,9 +34,18 @@ struct Subjects {
 
 impl Planner<'_> {
     /// Finds what refers to the documents under a root, and what refers to that in turn.
-    pub(super) async fn referrers(&mut self, root: &Digest, dropped: &HashSet<Digest>) -> Result<Vec<Root>> {
+    pub(super) async fn referrers(
+        &mut self,
+        root: &Digest,
+        dropped: &HashSet<Digest>,
+    ) -> Result<Vec<Root>> {
         let tags = cosign::Tags::of(&self.request.source).await?;
-        let mut search = Search { tags, asked: HashSet::new(), taken: HashSet::new(), roots: Vec::new() };
+        let mut search = Search {
+            tags,
+            asked: HashSet::new(),
+            taken: HashSet::new(),
+            roots: Vec::new(),
+        };
         let Subjects { kept, fallen } = self.subjects(root, dropped);
         self.tell_left_behind(&search.tags, &fallen).await?;
         let mut subjects = kept;
@@ -55,37 +64,66 @@ impl Planner<'_> {
         let mut ranks = Ranks::new(&self.tree, dropped);
         ranks.of(root);
         let stays = |digest: &Digest| ranks.found.contains_key(self.now(digest));
-        let (kept, fallen): (Vec<&Document>, Vec<_>) =
-            self.tree.originals().partition(|document| stays(&document.digest));
+        let (kept, fallen): (Vec<&Document>, Vec<_>) = self
+            .tree
+            .originals()
+            .partition(|document| stays(&document.digest));
         let blobs_of = |parents: &mut dyn Iterator<Item = &Digest>| -> HashSet<Digest> {
-            let children = parents.filter_map(|parent| self.tree.document(parent)).flat_map(|parent| &parent.children);
-            children.filter(|child| self.tree.has_blob(child)).cloned().collect()
+            let children = parents
+                .filter_map(|parent| self.tree.document(parent))
+                .flat_map(|parent| &parent.children);
+            children
+                .filter(|child| self.tree.has_blob(child))
+                .cloned()
+                .collect()
         };
         let kept_blobs = blobs_of(&mut ranks.found.keys());
-        let mut fallen_blobs = blobs_of(&mut self.tree.originals().map(|document| &document.digest));
+        let mut fallen_blobs =
+            blobs_of(&mut self.tree.originals().map(|document| &document.digest));
         fallen_blobs.retain(|blob| !kept_blobs.contains(blob));
         let sorted = |documents: Vec<&Document>, blobs: HashSet<Digest>| {
-            let documents = documents.into_iter().map(|document| document.digest.clone());
+            let documents = documents
+                .into_iter()
+                .map(|document| document.digest.clone());
             let mut digests: Vec<_> = documents.chain(blobs).collect();
             digests.sort_unstable();
             digests
         };
         let kept = sorted(kept, kept_blobs);
-        let fallen = if self.options.conversion.is_some() { sorted(fallen, fallen_blobs) } else { Vec::new() };
-        Subjects { kept, fallen: fallen.into_iter().filter(|digest| !dropped.contains(digest)).collect() }
+        let fallen = if self.options.conversion.is_some() {
+            sorted(fallen, fallen_blobs)
+        } else {
+            Vec::new()
+        };
+        Subjects {
+            kept,
+            fallen: fallen
+                .into_iter()
+                .filter(|digest| !dropped.contains(digest))
+                .collect(),
+        }
     }
 
     /// What says something about a document that is left out is lost with it.
     async fn tell_left_behind(&mut self, tags: &cosign::Tags, fallen: &[Digest]) -> Result<()> {
-        let lists = fallen.iter().map(|subject| self.request.source.referrers(subject, None));
+        let lists = fallen
+            .iter()
+            .map(|subject| self.request.source.referrers(subject, None));
         let lists: Vec<Vec<Descriptor>> = in_order(self.jobs, lists).await?;
         for (document, referrers) in fallen.iter().zip(lists) {
-            let referrers = referrers.iter().filter(|referrer| !self.tree.knows(&referrer.digest));
+            let referrers = referrers
+                .iter()
+                .filter(|referrer| !self.tree.knows(&referrer.digest));
             let referrers = referrers.map(|referrer| match &referrer.artifact_type {
-                Some(artifact_type) => format!("{} ({artifact_type}) refers to it", referrer.digest),
+                Some(artifact_type) => {
+                    format!("{} ({artifact_type}) refers to it", referrer.digest)
+                }
                 None => format!("{} refers to it", referrer.digest),
             });
-            let tags = tags.about(document).iter().map(|tag| format!("the tag {tag} is about it"));
+            let tags = tags
+                .about(document)
+                .iter()
+                .map(|tag| format!("the tag {tag} is about it"));
             self.losses.extend(referrers.chain(tags).map(|what| Remark {
                 document: document.clone(),
                 pointer: String::new(),
@@ -98,31 +136,59 @@ impl Planner<'_> {
 
     /// Takes in what refers to some documents, and answers what that is.
     async fn referring(&mut self, search: &mut Search, subjects: &[Digest]) -> Result<Vec<Digest>> {
-        let lists = subjects.iter().map(|subject| self.request.source.referrers(subject, None));
+        let lists = subjects
+            .iter()
+            .map(|subject| self.request.source.referrers(subject, None));
         let lists: Vec<Vec<Descriptor>> = in_order(self.jobs, lists).await?;
-        let referrers: Vec<_> =
-            lists.into_iter().flatten().filter(|referrer| !self.tree.knows(&referrer.digest)).collect();
-        let found: Vec<_> = referrers.iter().map(|referrer| referrer.digest.clone()).collect();
-        let wants = referrers.into_iter().map(|descriptor| Want { descriptor, load: true, manifest: true });
-        self.descend(wants.collect(), &self.options_of_referrers()).await?;
+        let referrers: Vec<_> = lists
+            .into_iter()
+            .flatten()
+            .filter(|referrer| !self.tree.knows(&referrer.digest))
+            .collect();
+        let found: Vec<_> = referrers
+            .iter()
+            .map(|referrer| referrer.digest.clone())
+            .collect();
+        let wants = referrers.into_iter().map(|descriptor| Want {
+            descriptor,
+            load: true,
+            manifest: true,
+        });
+        self.descend(wants.collect(), &self.options_of_referrers())
+            .await?;
         for referrer in &found {
             self.follow_subject(referrer);
-            search.roots.push(Root { digest: self.now(referrer).clone(), updates: Vec::new() });
+            search.roots.push(Root {
+                digest: self.now(referrer).clone(),
+                updates: Vec::new(),
+            });
         }
         Ok(found)
     }
 
     /// What comes along is neither cut down to platforms nor converted.
     fn options_of_referrers(&self) -> Options {
-        Options { platforms: Vec::new(), conversion: None, ..self.options.clone() }
+        Options {
+            platforms: Vec::new(),
+            conversion: None,
+            ..self.options.clone()
+        }
     }
 
     /// A referrer of something that is written anew refers to that.
     fn follow_subject(&mut self, referrer: &Digest) {
-        let Some(manifest) = self.tree.manifest(referrer) else { return };
-        let subject = manifest.subject().and_then(|subject| self.became.get(&subject.digest));
-        let Some(subject) = subject.and_then(|new| self.tree.document(new)) else { return };
-        let Some(media_type) = &subject.media_type else { return };
+        let Some(manifest) = self.tree.manifest(referrer) else {
+            return;
+        };
+        let subject = manifest
+            .subject()
+            .and_then(|subject| self.became.get(&subject.digest));
+        let Some(subject) = subject.and_then(|new| self.tree.document(new)) else {
+            return;
+        };
+        let Some(media_type) = &subject.media_type else {
+            return;
+        };
         let mut draft = Draft::of(manifest);
         draft.replace_subject(media_type, &subject.digest, subject.size);
         if let Some(written) = in_place_of(referrer, draft.to_bytes(), manifest.media_type()) {
@@ -135,23 +201,51 @@ impl Planner<'_> {
 
     /// Takes in what cosign keeps under tags that name a digest, and answers what that is. The tags are given the digest
     /// that this has become; what the target has under such a tag may have been made there, and stays.
-    async fn signatures(&mut self, search: &mut Search, subjects: &[Digest]) -> Result<Vec<Digest>> {
-        let Place { registry, context, repository, .. } = &self.request.source;
+    async fn signatures(
+        &mut self,
+        search: &mut Search,
+        subjects: &[Digest],
+    ) -> Result<Vec<Digest>> {
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = &self.request.source;
         let mut found = Vec::new();
         for (subject, tag) in search.tags.about_any(subjects) {
-            let Some(new_tag) = self.follow_tag(&tag, subject) else { continue };
-            let info = registry.head_manifest(context, repository, &tag.into()).await?;
+            let Some(new_tag) = self.follow_tag(&tag, subject) else {
+                continue;
+            };
+            let info = registry
+                .head_manifest(context, repository, &tag.into())
+                .await?;
             let there = tagged(&self.request.target, &new_tag).await?;
-            if there.as_ref().is_some_and(|there| *there != info.digest) || !search.taken.insert(new_tag.clone()) {
-                self.remarks
-                    .push(format!("the target has something else under the tag {new_tag}, which was left as it is"));
+            if there.as_ref().is_some_and(|there| *there != info.digest)
+                || !search.taken.insert(new_tag.clone())
+            {
+                self.remarks.push(format!(
+                    "the target has something else under the tag {new_tag}, which was left as it is"
+                ));
                 continue;
             }
             let descriptor = Descriptor::new(info.media_type, info.digest.clone(), info.size);
-            let want = Want { descriptor, load: there.is_none(), manifest: true };
-            self.descend(vec![want], &self.options_of_referrers()).await?;
-            let updates = if there.is_none() { vec![TagUpdate::always(new_tag)] } else { Vec::new() };
-            search.roots.push(Root { digest: info.digest.clone(), updates });
+            let want = Want {
+                descriptor,
+                load: there.is_none(),
+                manifest: true,
+            };
+            self.descend(vec![want], &self.options_of_referrers())
+                .await?;
+            let updates = if there.is_none() {
+                vec![TagUpdate::always(new_tag)]
+            } else {
+                Vec::new()
+            };
+            search.roots.push(Root {
+                digest: info.digest.clone(),
+                updates,
+            });
             found.push(info.digest);
         }
         Ok(found)
@@ -159,7 +253,9 @@ impl Planner<'_> {
 
     /// The tag at the target, for which a remark is made if it is another.
     fn follow_tag(&mut self, tag: &Tag, signed: &Digest) -> Option<Tag> {
-        let Some(new) = self.became.get(signed) else { return Some(tag.clone()) };
+        let Some(new) = self.became.get(signed) else {
+            return Some(tag.clone());
+        };
         let new_tag = cosign::renamed(tag, signed, new)?;
         self.remarks.push(format!(
             "the tag {tag} comes along as {new_tag}; if it is a signature, it is of the bytes before and no longer holds"

@@ -96,6 +96,11 @@ impl Copier {
     /// the requests that it is given, and goes on with the upload sessions that `sessions` knows.
     pub fn new(jobs: usize, sessions: Arc<dyn Sessions>) -> Self {
         let jobs = jobs.clamp(1, Semaphore::MAX_PERMITS);
-        Self { jobs, permits: Semaphore::new(jobs), claims: Claims::default(), sessions }
+        Self {
+            jobs,
+            permits: Semaphore::new(jobs),
+            claims: Claims::default(),
+            sessions,
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use portolan_model::{Descriptor, Digest, MediaType, Reference, RepositoryName};
 
-use crate::{Context, MAX_MANIFEST_BYTES, ManifestInfo, PageRequest, Registry, Result, verified_digest};
+use crate::{
+    Context, MAX_MANIFEST_BYTES, ManifestInfo, PageRequest, Registry, Result, verified_digest,
+};
 
 /// Items of a list that are asked for at a time.
 const PAGE: usize = 1000;
@@ -43,7 +45,10 @@ impl Place {
     /// [`Kind::TooLarge`](crate::Kind::TooLarge) for more than 4 MiB;
     /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) for other bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<(ManifestInfo, Bytes)> {
-        let read = self.registry.get_manifest(&self.context, &self.repository, reference).await?;
+        let read = self
+            .registry
+            .get_manifest(&self.context, &self.repository, reference)
+            .await?;
         let bytes = read.body.collect(MAX_MANIFEST_BYTES).await?;
         verified_digest(&bytes, Some(&read.info.digest))?;
         Ok((read.info, bytes))
@@ -54,11 +59,22 @@ impl Place {
     ///
     /// # Errors
     /// Failures of the registry itself alone.
-    pub async fn referrers(&self, digest: &Digest, artifact_type: Option<&MediaType>) -> Result<Vec<Descriptor>> {
+    pub async fn referrers(
+        &self,
+        digest: &Digest,
+        artifact_type: Option<&MediaType>,
+    ) -> Result<Vec<Descriptor>> {
         let (mut found, mut request) = (Vec::new(), PageRequest::first(PAGE));
         loop {
-            let Self { registry, context, repository, .. } = self;
-            let page = registry.referrers(context, repository, digest, artifact_type, &request).await?;
+            let Self {
+                registry,
+                context,
+                repository,
+                ..
+            } = self;
+            let page = registry
+                .referrers(context, repository, digest, artifact_type, &request)
+                .await?;
             found.extend(page.items);
             match page.next {
                 Some(next) => request.after = Some(next),

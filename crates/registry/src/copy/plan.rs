@@ -165,21 +165,30 @@ impl Plan {
                 Action::There => tally.found(size),
             }
         }
-        tally.manifests = self.manifests.iter().filter(|document| document.is_stored()).count();
+        tally.manifests = self
+            .manifests
+            .iter()
+            .filter(|document| document.is_stored())
+            .count();
         tally
     }
 
     /// The same plan to be looked at alone, without the bytes that carrying it out needs.
     #[must_use]
     pub fn without_bytes(mut self) -> Self {
-        self.manifests.iter_mut().for_each(|document| document.bytes = Bytes::new());
+        self.manifests
+            .iter_mut()
+            .for_each(|document| document.bytes = Bytes::new());
         self
     }
 
     /// The same plan for a target that holds no conditions on tags: they are set wherever they point.
     #[must_use]
     pub fn without_conditions(mut self) -> Self {
-        let updates = self.manifests.iter_mut().flat_map(|document| &mut document.updates);
+        let updates = self
+            .manifests
+            .iter_mut()
+            .flat_map(|document| &mut document.updates);
         updates.for_each(|update| update.precondition = Precondition::None);
         self
     }

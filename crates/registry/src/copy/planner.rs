@@ -30,7 +30,8 @@ impl Copier {
     /// [`Kind::ManifestUnknown`] when the source has no such manifest, or none for the platforms;
     /// [`Kind::ContentMissing`] when it lacks a part; whatever source and target fail with.
     pub async fn plan(&self, request: &Request, options: &Options) -> Result<Plan> {
-        let (digest, current) = future::try_join(source_digest(request), current_tags(request)).await?;
+        let (digest, current) =
+            future::try_join(source_digest(request), current_tags(request)).await?;
         let mut planner = Planner {
             jobs: self.jobs,
             request,
@@ -41,8 +42,8 @@ impl Copier {
             losses: Vec::new(),
         };
         let mut updates = request.tags.iter().zip(&current);
-        let settled =
-            !request.tags.is_empty() && updates.all(|(update, current)| is_settled(update, current.as_ref(), &digest));
+        let settled = !request.tags.is_empty()
+            && updates.all(|(update, current)| is_settled(update, current.as_ref(), &digest));
         if settled && !options.looks_behind_what_is_there() {
             return Ok(planner.nothing(digest));
         }
@@ -51,20 +52,29 @@ impl Copier {
 }
 
 async fn source_digest(request: &Request) -> Result<Digest> {
-    let Place { registry, context, repository, .. } = &request.source;
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = &request.source;
     match &request.reference {
         Reference::Digest(digest) => Ok(digest.clone()),
         tag @ Reference::Tag(_) => {
             let head = registry.head_manifest(context, repository, tag).await;
-            head.map(|info| info.digest)
-                .map_err(|error| error.while_doing(format!("looking at {}", request.source.at(tag))))
+            head.map(|info| info.digest).map_err(|error| {
+                error.while_doing(format!("looking at {}", request.source.at(tag)))
+            })
         }
     }
 }
 
 /// Where each tag of the request points at the target.
 async fn current_tags(request: &Request) -> Result<Vec<Option<Digest>>> {
-    let heads = request.tags.iter().map(|update| tagged(&request.target, &update.tag));
+    let heads = request
+        .tags
+        .iter()
+        .map(|update| tagged(&request.target, &update.tag));
     in_order(request.tags.len().max(1), heads).await
 }
 
@@ -90,26 +100,46 @@ pub(super) struct Root {
 impl Planner<'_> {
     async fn plan(mut self, source_digest: Digest, current: &[Option<Digest>]) -> Result<Plan> {
         let load = !self.request.tags.is_empty() || self.options.looks_behind_what_is_there();
-        let root = Want { descriptor: Descriptor::of(source_digest.clone()), load, manifest: true };
+        let root = Want {
+            descriptor: Descriptor::of(source_digest.clone()),
+            load,
+            manifest: true,
+        };
         self.descend(vec![root], self.options).await?;
         let dropped = self.rewrite(&source_digest).await?;
         let digest = self.now(&source_digest).clone();
-        let mut roots = if self.options.referrers { self.referrers(&digest, &dropped).await? } else { Vec::new() };
+        let mut roots = if self.options.referrers {
+            self.referrers(&digest, &dropped).await?
+        } else {
+            Vec::new()
+        };
         let updates = self.request.tags.iter().zip(current);
-        let updates = updates.filter(|(update, current)| !is_settled(update, current.as_ref(), &digest));
+        let updates =
+            updates.filter(|(update, current)| !is_settled(update, current.as_ref(), &digest));
         let updates = updates.map(|(update, _)| update.clone()).collect();
-        roots.push(Root { digest: digest.clone(), updates });
+        roots.push(Root {
+            digest: digest.clone(),
+            updates,
+        });
 
         let there = self.rewritten_there().await?;
         let manifests = self.documents(&roots, &dropped, &there);
         let blobs = self.blobs(&manifests).await?;
         let rewritten = self.rewritten(&manifests);
-        Ok(Plan { digest, manifests, blobs, rewritten, ..self.nothing(source_digest) })
+        Ok(Plan {
+            digest,
+            manifests,
+            blobs,
+            rewritten,
+            ..self.nothing(source_digest)
+        })
     }
 
     fn nothing(&mut self, source_digest: Digest) -> Plan {
         let absent = self.tree.absent.iter();
-        self.remarks.extend(absent.map(|absent| format!("{} is not at the source, and left out", absent.digest)));
+        self.remarks.extend(
+            absent.map(|absent| format!("{} is not at the source, and left out", absent.digest)),
+        );
         Plan {
             request: self.request.clone(),
             sparse: self.options.sparse,
@@ -117,7 +147,12 @@ impl Planner<'_> {
             target: self.request.target.name.to_string(),
             digest: source_digest.clone(),
             source_digest,
-            tags: self.request.tags.iter().map(|update| update.tag.to_string()).collect(),
+            tags: self
+                .request
+                .tags
+                .iter()
+                .map(|update| update.tag.to_string())
+                .collect(),
             manifests: Vec::new(),
             blobs: Vec::new(),
             rewritten: Vec::new(),
@@ -130,19 +165,32 @@ impl Planner<'_> {
     async fn rewritten_there(&self) -> Result<HashSet<Digest>> {
         let written: HashSet<&Digest> = self.became.values().collect();
         let looks = written.into_iter().map(|digest| async move {
-            Ok(known_manifest(&self.request.target, digest).await?.map(|_| digest.clone()))
+            Ok(known_manifest(&self.request.target, digest)
+                .await?
+                .map(|_| digest.clone()))
         });
-        Ok(in_order(self.jobs, looks).await?.into_iter().flatten().collect())
+        Ok(in_order(self.jobs, looks)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     /// Visits everything below, level by level, each thing once.
     pub(super) async fn descend(&mut self, mut level: Vec<Want>, options: &Options) -> Result<()> {
-        let flatten = options.conversion.is_some_and(|conversion| conversion.flatten);
-        let deepest = if flatten { MAX_DEPTH_TO_FLATTEN } else { MAX_DEPTH };
+        let flatten = options
+            .conversion
+            .is_some_and(|conversion| conversion.flatten);
+        let deepest = if flatten {
+            MAX_DEPTH_TO_FLATTEN
+        } else {
+            MAX_DEPTH
+        };
         for depth in 0.. {
             let mut seen = HashSet::new();
             level.retain(|want| {
-                !self.tree.knows(&want.descriptor.digest) && seen.insert(want.descriptor.digest.clone())
+                !self.tree.knows(&want.descriptor.digest)
+                    && seen.insert(want.descriptor.digest.clone())
             });
             if level.is_empty() {
                 break;
@@ -150,7 +198,9 @@ impl Planner<'_> {
             if depth > deepest {
                 return Err(too_deep(deepest, flatten));
             }
-            let visits = level.drain(..).map(|want| visit(self.request, options, want));
+            let visits = level
+                .drain(..)
+                .map(|want| visit(self.request, options, want));
             for visit in in_order(self.jobs, visits).await? {
                 level.extend(self.tree.take(visit, options));
             }
@@ -160,7 +210,12 @@ impl Planner<'_> {
 
     /// Every document under the roots, children first, those with tags behind all others, and the last
     /// root last.
-    fn documents(&self, roots: &[Root], dropped: &HashSet<Digest>, there: &HashSet<Digest>) -> Vec<PlannedDocument> {
+    fn documents(
+        &self,
+        roots: &[Root],
+        dropped: &HashSet<Digest>,
+        there: &HashSet<Digest>,
+    ) -> Vec<PlannedDocument> {
         let mut ranks = Ranks::new(&self.tree, dropped);
         for root in roots {
             ranks.of(&root.digest);
@@ -168,8 +223,13 @@ impl Planner<'_> {
         let last = roots.last().map(|root| &root.digest);
         let mut planned = Vec::new();
         for (digest, own_rank) in &ranks.found {
-            let Some(document) = self.tree.document(digest) else { continue };
-            let updates = roots.iter().filter(|root| root.digest == *digest).flat_map(|root| root.updates.clone());
+            let Some(document) = self.tree.document(digest) else {
+                continue;
+            };
+            let updates = roots
+                .iter()
+                .filter(|root| root.digest == *digest)
+                .flat_map(|root| root.updates.clone());
             let updates: Vec<_> = updates.collect();
             let late = match () {
                 () if Some(digest) == last => usize::MAX,
@@ -184,10 +244,15 @@ impl Planner<'_> {
             planned.push(Self::planned(document, there, Vec::new(), *own_rank));
             if !updates.is_empty() {
                 let tagged = Self::planned(document, there, updates, late);
-                planned.push(PlannedDocument { action: Action::There, ..tagged });
+                planned.push(PlannedDocument {
+                    action: Action::There,
+                    ..tagged
+                });
             }
         }
-        planned.sort_unstable_by(|one, other| (one.rank, &one.digest).cmp(&(other.rank, &other.digest)));
+        planned.sort_unstable_by(|one, other| {
+            (one.rank, &one.digest).cmp(&(other.rank, &other.digest))
+        });
         planned
     }
 
@@ -197,14 +262,21 @@ impl Planner<'_> {
         updates: Vec<TagUpdate>,
         rank: usize,
     ) -> PlannedDocument {
-        let bytes = document.manifest.as_ref().map(|manifest| manifest.bytes().clone()).unwrap_or_default();
+        let bytes = document
+            .manifest
+            .as_ref()
+            .map(|manifest| manifest.bytes().clone())
+            .unwrap_or_default();
         let there = document.there || rewritten_there.contains(&document.digest);
         PlannedDocument {
             digest: document.digest.clone(),
             media_type: document.media_type.clone(),
             size: document.size,
             action: if there { Action::There } else { Action::Copy },
-            tags: updates.iter().map(|update| update.tag.to_string()).collect(),
+            tags: updates
+                .iter()
+                .map(|update| update.tag.to_string())
+                .collect(),
             updates,
             bytes,
             rank,
@@ -214,17 +286,26 @@ impl Planner<'_> {
 
     async fn blobs(&self, manifests: &[PlannedDocument]) -> Result<Vec<PlannedBlob>> {
         let named = self.named(manifests);
-        let blobs =
-            self.tree.blobs.iter().filter(|blob| !self.options.reshapes() || named.contains(&blob.descriptor.digest));
+        let blobs = self
+            .tree
+            .blobs
+            .iter()
+            .filter(|blob| !self.options.reshapes() || named.contains(&blob.descriptor.digest));
         in_order(self.jobs, blobs.map(|blob| self.blob(blob))).await
     }
 
     /// What the documents name that the target does not have. What is written anew may name less than
     /// what it was before, and the target may have it already.
     fn named(&self, manifests: &[PlannedDocument]) -> HashSet<&Digest> {
-        let missing = manifests.iter().filter(|document| document.action != Action::There || self.options.recheck);
-        let missing = missing.filter_map(|document| self.tree.document(&document.digest)?.manifest.as_ref());
-        missing.flat_map(Manifest::children).map(|child| &child.descriptor.digest).collect()
+        let missing = manifests
+            .iter()
+            .filter(|document| document.action != Action::There || self.options.recheck);
+        let missing =
+            missing.filter_map(|document| self.tree.document(&document.digest)?.manifest.as_ref());
+        missing
+            .flat_map(Manifest::children)
+            .map(|child| &child.descriptor.digest)
+            .collect()
     }
 
     async fn blob(&self, blob: &Blob) -> Result<PlannedBlob> {
@@ -234,12 +315,25 @@ impl Planner<'_> {
         let required = blob.required && !self.options.sparse;
         let action = match required {
             _ if there => Action::There,
-            _ if target.shares_registry_with(source) => Action::Mount { from: source.repository.clone() },
+            _ if target.shares_registry_with(source) => Action::Mount {
+                from: source.repository.clone(),
+            },
             true => Action::Copy,
             false => Action::CopyIfThere,
         };
-        let (digest, media_type, size) = (descriptor.digest.clone(), descriptor.media_type.clone(), descriptor.size);
-        Ok(PlannedBlob { digest, media_type, size, action, descriptor, required })
+        let (digest, media_type, size) = (
+            descriptor.digest.clone(),
+            descriptor.media_type.clone(),
+            descriptor.size,
+        );
+        Ok(PlannedBlob {
+            digest,
+            media_type,
+            size,
+            action,
+            descriptor,
+            required,
+        })
     }
 }
 

@@ -17,7 +17,9 @@ const LONGEST_WAIT: Duration = Duration::from_mins(2);
 /// attempts, with jitter.
 pub(super) fn wait(error: &Error, failures: u32) -> Option<Duration> {
     let wait = match error.kind() {
-        Kind::TooManyRequests { retry_after } => Duration::from_secs((*retry_after).into()).max(FIRST_WAIT),
+        Kind::TooManyRequests { retry_after } => {
+            Duration::from_secs((*retry_after).into()).max(FIRST_WAIT)
+        }
         _ => FIRST_WAIT * 2_u32.saturating_pow(failures.saturating_sub(1)),
     };
     (wait <= LONGEST_WAIT).then_some(wait)
@@ -32,6 +34,9 @@ mod tests {
         let busy = |retry_after| Error::new(Kind::TooManyRequests { retry_after }, "busy");
         assert_eq!(wait(&busy(3600), 1), None);
         assert_eq!(wait(&busy(5), 1), Some(Duration::from_secs(5)));
-        assert_eq!(wait(&Error::new(Kind::Unavailable, "gone"), 3), Some(FIRST_WAIT * 4));
+        assert_eq!(
+            wait(&Error::new(Kind::Unavailable, "gone"), 3),
+            Some(FIRST_WAIT * 4)
+        );
     }
 }

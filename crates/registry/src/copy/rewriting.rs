@@ -35,7 +35,14 @@ impl Planner<'_> {
                 *digest = written.digest.clone();
             }
         }
-        for (digest, Written { digest: new, manifest }) in written {
+        for (
+            digest,
+            Written {
+                digest: new,
+                manifest,
+            },
+        ) in written
+        {
             self.became.entry(digest).or_insert_with(|| new.clone());
             self.tree.take_written(new, manifest);
         }
@@ -46,10 +53,20 @@ impl Planner<'_> {
         let planned: HashSet<&Digest> = manifests.iter().map(|document| &document.digest).collect();
         let platforms = self.tree.platforms();
         let originals = self.tree.originals().filter_map(|document| {
-            let new = self.became.get(&document.digest).filter(|new| planned.contains(new))?;
+            let new = self
+                .became
+                .get(&document.digest)
+                .filter(|new| planned.contains(new))?;
             let media_type = self.tree.document(new)?.media_type.clone();
-            let platform = platforms.get(&document.digest).map(|platform| (*platform).clone());
-            Some(Rewritten { old: document.digest.clone(), new: new.clone(), media_type, platform })
+            let platform = platforms
+                .get(&document.digest)
+                .map(|platform| (*platform).clone());
+            Some(Rewritten {
+                old: document.digest.clone(),
+                new: new.clone(),
+                media_type,
+                platform,
+            })
         });
         originals.collect()
     }
@@ -66,8 +83,10 @@ impl Planner<'_> {
         }
         let cut = subset::cut(&self.tree, root, &self.options.platforms)?;
         if !self.options.sparse && !cut.changed.is_empty() {
-            self.remarks
-                .push("the index was written anew with the chosen platforms alone, so its digest changes".into());
+            self.remarks.push(
+                "the index was written anew with the chosen platforms alone, so its digest changes"
+                    .into(),
+            );
             self.take_written(cut.changed);
         }
         Ok(cut.empty)
@@ -75,12 +94,26 @@ impl Planner<'_> {
 
     /// An image that says what it is for has to be for a platform that is wanted.
     async fn check_platform(&self, root: &Digest) -> Result<()> {
-        let Some(manifest) = self.tree.manifest(root) else { return Ok(()) };
-        let Some(platform) = self.platform(manifest).await? else { return Ok(()) };
-        if self.options.platforms.iter().any(|wanted| platform.satisfies(wanted)) {
+        let Some(manifest) = self.tree.manifest(root) else {
+            return Ok(());
+        };
+        let Some(platform) = self.platform(manifest).await? else {
+            return Ok(());
+        };
+        if self
+            .options
+            .platforms
+            .iter()
+            .any(|wanted| platform.satisfies(wanted))
+        {
             return Ok(());
         }
-        let wanted: Vec<_> = self.options.platforms.iter().map(ToString::to_string).collect();
+        let wanted: Vec<_> = self
+            .options
+            .platforms
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let message = format!(
             "{} is one image for {platform}, and not for {}",
             self.request.source.at(&self.request.reference),
@@ -91,19 +124,36 @@ impl Planner<'_> {
 
     /// What the config of an image says; one that is larger than any reader takes says nothing.
     async fn platform(&self, manifest: &Manifest) -> Result<Option<Platform>> {
-        let config = manifest.children().iter().find(|child| child.kind == ChildKind::Config);
-        let config = config.map(|config| &config.descriptor).filter(|config| says_platform(config));
-        let Some(config) = config else { return Ok(None) };
+        let config = manifest
+            .children()
+            .iter()
+            .find(|child| child.kind == ChildKind::Config);
+        let config = config
+            .map(|config| &config.descriptor)
+            .filter(|config| says_platform(config));
+        let Some(config) = config else {
+            return Ok(None);
+        };
         let bytes = self.small_blob(&config.digest).await.map_err(|error| {
-            error.while_doing(format!("reading the config {}", self.request.source.at(&config.digest)))
+            error.while_doing(format!(
+                "reading the config {}",
+                self.request.source.at(&config.digest)
+            ))
         })?;
         Ok(bytes.and_then(|bytes| ImageConfig::read(&bytes).platform))
     }
 
     /// A blob of the source; nothing if it is not there, or is not small.
     async fn small_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
-        let Place { registry, context, repository, .. } = &self.request.source;
-        let Some(read) = found(registry.get_blob(context, repository, digest, None).await)? else { return Ok(None) };
+        let Place {
+            registry,
+            context,
+            repository,
+            ..
+        } = &self.request.source;
+        let Some(read) = found(registry.get_blob(context, repository, digest, None).await)? else {
+            return Ok(None);
+        };
         match read.body.collect(MAX_MANIFEST_BYTES).await {
             Err(error) if *error.kind() == Kind::TooLarge => Ok(None),
             bytes => bytes.map(Some),
@@ -111,16 +161,29 @@ impl Planner<'_> {
     }
 
     async fn convert(&mut self, root: &Digest) -> Result<()> {
-        let Some(conversion) = self.options.conversion else { return Ok(()) };
+        let Some(conversion) = self.options.conversion else {
+            return Ok(());
+        };
         let platforms = self.platforms(&conversion).await?;
         let document = |digest: &Digest| self.tree.manifest(digest);
-        let converted = convert(self.now(root), document, |image| platforms.get(image).cloned(), &conversion);
+        let converted = convert(
+            self.now(root),
+            document,
+            |image| platforms.get(image).cloned(),
+            &conversion,
+        );
         let converted = converted.map_err(unconvertible)?;
-        converted.documents.iter().try_for_each(|(digest, written)| check_size(digest, written))?;
+        converted
+            .documents
+            .iter()
+            .try_for_each(|(digest, written)| check_size(digest, written))?;
         // An index that was cut is known to nobody under the digest that it had in between.
-        let before: HashMap<&Digest, &Digest> = self.became.iter().map(|(old, new)| (new, old)).collect();
+        let before: HashMap<&Digest, &Digest> =
+            self.became.iter().map(|(old, new)| (new, old)).collect();
         let losses = converted.remarks.into_iter().map(|remark| Remark {
-            document: before.get(&remark.document).map_or_else(|| remark.document.clone(), |old| (*old).clone()),
+            document: before
+                .get(&remark.document)
+                .map_or_else(|| remark.document.clone(), |old| (*old).clone()),
             ..remark
         });
         self.losses.extend(losses);
@@ -133,28 +196,52 @@ impl Planner<'_> {
         if conversion.to != Some(Format::Docker) {
             return Ok(HashMap::new());
         }
-        let manifests = self.tree.originals().filter_map(|document| document.manifest.as_ref());
-        let children = manifests.flat_map(Manifest::children).filter(|child| child.kind == ChildKind::Manifest);
+        let manifests = self
+            .tree
+            .originals()
+            .filter_map(|document| document.manifest.as_ref());
+        let children = manifests
+            .flat_map(Manifest::children)
+            .filter(|child| child.kind == ChildKind::Manifest);
         let wanting = children.filter(|child| child.descriptor.platform.is_none());
         let wanting: HashSet<&Digest> = wanting.map(|child| &child.descriptor.digest).collect();
-        let reads = wanting.into_iter().filter_map(|digest| Some((digest, self.tree.manifest(digest)?)));
+        let reads = wanting
+            .into_iter()
+            .filter_map(|digest| Some((digest, self.tree.manifest(digest)?)));
         let reads = reads.map(|(digest, manifest)| async move {
-            Ok(self.platform(manifest).await?.map(|platform| (digest.clone(), platform)))
+            Ok(self
+                .platform(manifest)
+                .await?
+                .map(|platform| (digest.clone(), platform)))
         });
-        Ok(in_order(self.jobs, reads).await?.into_iter().flatten().collect())
+        Ok(in_order(self.jobs, reads)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 }
 
 /// Whether a config is one that names a platform: an artifact's is not.
 fn says_platform(config: &Descriptor) -> bool {
-    config.media_type.as_ref().is_none_or(MediaType::is_image_config)
+    config
+        .media_type
+        .as_ref()
+        .is_none_or(MediaType::is_image_config)
 }
 
 /// A document that takes the place of another, under a digest by the same algorithm. Those here that
 /// were read can be computed.
-pub(super) fn in_place_of(digest: &Digest, bytes: Bytes, media_type: &MediaType) -> Option<Written> {
+pub(super) fn in_place_of(
+    digest: &Digest,
+    bytes: Bytes,
+    media_type: &MediaType,
+) -> Option<Written> {
     let new = Digest::of(digest.algorithm(), &bytes)?;
-    Some(Written { digest: new, manifest: Manifest::parse(bytes, Some(media_type)).ok()? })
+    Some(Written {
+        digest: new,
+        manifest: Manifest::parse(bytes, Some(media_type)).ok()?,
+    })
 }
 
 fn unconvertible(error: ConvertError) -> Error {

@@ -29,9 +29,24 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    pub(super) fn of(sessions: &'a dyn Sessions, target: &'a str, digest: &'a Digest, worthwhile: bool) -> Self {
-        let kept = if worthwhile { sessions.find(target, digest) } else { None };
-        Self { sessions, target, digest, worthwhile, kept }
+    pub(super) fn of(
+        sessions: &'a dyn Sessions,
+        target: &'a str,
+        digest: &'a Digest,
+        worthwhile: bool,
+    ) -> Self {
+        let kept = if worthwhile {
+            sessions.find(target, digest)
+        } else {
+            None
+        };
+        Self {
+            sessions,
+            target,
+            digest,
+            worthwhile,
+            kept,
+        }
     }
 
     /// The session that was kept last, also by an earlier process.

@@ -13,18 +13,32 @@ use crate::{Error, Kind, Result};
 ///
 /// Those are the images for a platform, nested indexes that may have some, and what is attached to a
 /// chosen image as BuildKit does.
-pub(super) fn chosen<'a>(children: &[&'a Descriptor], platforms: &[Platform]) -> Vec<&'a Descriptor> {
+pub(super) fn chosen<'a>(
+    children: &[&'a Descriptor],
+    platforms: &[Platform],
+) -> Vec<&'a Descriptor> {
     if platforms.is_empty() {
         return children.to_vec();
     }
-    let direct: HashSet<&Digest> =
-        children.iter().filter(|child| may_serve(child, platforms)).map(|child| &child.digest).collect();
-    let attached = |child: &Descriptor| child.attests().is_some_and(|image| direct.contains(&image));
-    children.iter().filter(|child| direct.contains(&child.digest) || attached(child)).copied().collect()
+    let direct: HashSet<&Digest> = children
+        .iter()
+        .filter(|child| may_serve(child, platforms))
+        .map(|child| &child.digest)
+        .collect();
+    let attached =
+        |child: &Descriptor| child.attests().is_some_and(|image| direct.contains(&image));
+    children
+        .iter()
+        .filter(|child| direct.contains(&child.digest) || attached(child))
+        .copied()
+        .collect()
 }
 
 fn may_serve(child: &Descriptor, platforms: &[Platform]) -> bool {
-    let role = child.media_type.as_ref().map(portolan_model::MediaType::role);
+    let role = child
+        .media_type
+        .as_ref()
+        .map(portolan_model::MediaType::role);
     match (&child.platform, role) {
         (Some(platform), Some(Role::Manifest | Role::Index)) => {
             platforms.iter().any(|wanted| platform.satisfies(wanted))
@@ -47,21 +61,42 @@ pub(super) struct Subset {
 /// # Errors
 /// [`Kind::ManifestUnknown`] when there is nothing for a platform; the message names those that there are.
 pub(super) fn cut(tree: &Tree, root: &Digest, platforms: &[Platform]) -> Result<Subset> {
-    let mut cut = Cut { tree, done: HashMap::new(), changed: HashMap::new(), served: Vec::new() };
+    let mut cut = Cut {
+        tree,
+        done: HashMap::new(),
+        changed: HashMap::new(),
+        served: Vec::new(),
+    };
     cut.document(root);
-    let unserved = platforms.iter().filter(|wanted| !cut.served.iter().any(|platform| platform.satisfies(wanted)));
+    let unserved = platforms
+        .iter()
+        .filter(|wanted| !cut.served.iter().any(|platform| platform.satisfies(wanted)));
     let unserved: Vec<_> = unserved.map(ToString::to_string).collect();
     if !unserved.is_empty() {
-        let message = format!("there is no image for {}, there are: {}", unserved.join(", "), offered(tree, root));
+        let message = format!(
+            "there is no image for {}, there are: {}",
+            unserved.join(", "),
+            offered(tree, root)
+        );
         return Err(Error::new(Kind::ManifestUnknown, message));
     }
-    let empty = cut.done.into_iter().filter(|(_, left)| !left).map(|(digest, _)| digest).collect();
-    Ok(Subset { changed: cut.changed, empty })
+    let empty = cut
+        .done
+        .into_iter()
+        .filter(|(_, left)| !left)
+        .map(|(digest, _)| digest)
+        .collect();
+    Ok(Subset {
+        changed: cut.changed,
+        empty,
+    })
 }
 
 /// Whether a document is cut down to some platforms: an image is for one anyway.
 pub(super) fn is_cut(document: Option<&Document>) -> bool {
-    document.and_then(|document| document.manifest.as_ref()).is_some_and(is_index)
+    document
+        .and_then(|document| document.manifest.as_ref())
+        .is_some_and(is_index)
 }
 
 struct Cut<'a> {
@@ -80,9 +115,11 @@ impl Cut<'_> {
             return *left;
         }
         let left = match self.tree.document(digest) {
-            Some(Document { manifest: Some(manifest), children, .. }) if is_index(manifest) => {
-                self.index(digest, manifest, children)
-            }
+            Some(Document {
+                manifest: Some(manifest),
+                children,
+                ..
+            }) if is_index(manifest) => self.index(digest, manifest, children),
             _ => true,
         };
         self.done.insert(digest.clone(), left);
@@ -90,14 +127,22 @@ impl Cut<'_> {
     }
 
     fn index(&mut self, digest: &Digest, manifest: &Manifest, followed: &[Digest]) -> bool {
-        let kept: HashSet<&Digest> = followed.iter().filter(|child| self.document(child)).collect();
+        let kept: HashSet<&Digest> = followed
+            .iter()
+            .filter(|child| self.document(child))
+            .collect();
         let mut draft = Draft::of(manifest);
         let mut any_changed = false;
         let mut served = Vec::new();
         draft.children(|child| {
             let fate = self.fate(&child.digest, &kept);
             any_changed |= fate != Fate::Keep;
-            if fate != Fate::Drop && child.media_type.as_ref().is_some_and(|own| own.role() == Role::Manifest) {
+            if fate != Fate::Drop
+                && child
+                    .media_type
+                    .as_ref()
+                    .is_some_and(|own| own.role() == Role::Manifest)
+            {
                 served.extend(child.platform.clone());
             }
             fate
@@ -105,7 +150,8 @@ impl Cut<'_> {
         self.served.extend(served);
         if any_changed && !kept.is_empty() {
             let written = in_place_of(digest, draft.to_bytes(), manifest.media_type());
-            self.changed.extend(written.map(|written| (digest.clone(), written)));
+            self.changed
+                .extend(written.map(|written| (digest.clone(), written)));
         }
         !kept.is_empty()
     }
@@ -116,9 +162,10 @@ impl Cut<'_> {
         }
         match self.changed.get(child) {
             None => Fate::Keep,
-            Some(Written { digest, manifest }) => {
-                Fate::Replace { digest: digest.clone(), size: manifest.bytes().len() as u64 }
-            }
+            Some(Written { digest, manifest }) => Fate::Replace {
+                digest: digest.clone(),
+                size: manifest.bytes().len() as u64,
+            },
         }
     }
 }
@@ -129,11 +176,21 @@ fn is_index(manifest: &Manifest) -> bool {
 
 /// The platforms of an index's children, for a message.
 fn offered(tree: &Tree, root: &Digest) -> String {
-    let manifest = tree.document(root).and_then(|document| document.manifest.as_ref());
+    let manifest = tree
+        .document(root)
+        .and_then(|document| document.manifest.as_ref());
     let children = manifest.map(Manifest::children).unwrap_or_default();
-    let platforms = children.iter().filter_map(|child| child.descriptor.platform.as_ref()).map(ToString::to_string);
+    let platforms = children
+        .iter()
+        .filter_map(|child| child.descriptor.platform.as_ref())
+        .map(ToString::to_string);
     let mut seen = HashSet::new();
-    let platforms = platforms.filter(|platform| platform != "unknown/unknown" && seen.insert(platform.clone()));
+    let platforms =
+        platforms.filter(|platform| platform != "unknown/unknown" && seen.insert(platform.clone()));
     let platforms: Vec<_> = platforms.collect();
-    if platforms.is_empty() { "none that say so".into() } else { platforms.join(", ") }
+    if platforms.is_empty() {
+        "none that say so".into()
+    } else {
+        platforms.join(", ")
+    }
 }

@@ -17,10 +17,16 @@ where
 }
 
 /// What comes of all of them, as they end; the first failure ends it.
-pub(super) async fn in_any_order<T, F>(jobs: usize, futures: impl Iterator<Item = F>) -> Result<Vec<T>>
+pub(super) async fn in_any_order<T, F>(
+    jobs: usize,
+    futures: impl Iterator<Item = F>,
+) -> Result<Vec<T>>
 where
     F: Future<Output = Result<T>>,
 {
     let futures: Vec<F> = futures.collect();
-    stream::iter(futures).buffer_unordered(jobs).try_collect().await
+    stream::iter(futures)
+        .buffer_unordered(jobs)
+        .try_collect()
+        .await
 }

@@ -61,11 +61,14 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn document(&self, digest: &Digest) -> Option<&Document> {
-        self.positions.get(digest).map(|position| &self.documents[*position])
+        self.positions
+            .get(digest)
+            .map(|position| &self.documents[*position])
     }
 
     pub(super) fn manifest(&self, digest: &Digest) -> Option<&Manifest> {
-        self.document(digest).and_then(|document| document.manifest.as_ref())
+        self.document(digest)
+            .and_then(|document| document.manifest.as_ref())
     }
 
     /// The documents that the source has, in the order in which they were found.
@@ -75,11 +78,15 @@ impl Tree {
 
     /// The platforms that indexes give to their children; of several, the first.
     pub(super) fn platforms(&self) -> HashMap<&Digest, &Platform> {
-        let manifests = self.originals().filter_map(|document| document.manifest.as_ref());
+        let manifests = self
+            .originals()
+            .filter_map(|document| document.manifest.as_ref());
         let mut platforms = HashMap::new();
         for child in manifests.flat_map(Manifest::children) {
             if let Some(platform) = &child.descriptor.platform {
-                platforms.entry(&child.descriptor.digest).or_insert(platform);
+                platforms
+                    .entry(&child.descriptor.digest)
+                    .or_insert(platform);
             }
         }
         platforms
@@ -95,7 +102,10 @@ impl Tree {
 
     pub(super) fn blob(&mut self, blob: Blob) {
         let digest = blob.descriptor.digest.clone();
-        let position = *self.blob_positions.entry(digest).or_insert(self.blobs.len());
+        let position = *self
+            .blob_positions
+            .entry(digest)
+            .or_insert(self.blobs.len());
         match self.blobs.get_mut(position) {
             Some(known) => known.required |= blob.required,
             None => self.blobs.push(blob),
@@ -122,8 +132,13 @@ impl Tree {
         if self.positions.contains_key(&digest) {
             return;
         }
-        let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
-        let children = children.map(|child| child.descriptor.digest.clone()).collect();
+        let children = manifest
+            .children()
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest);
+        let children = children
+            .map(|child| child.descriptor.digest.clone())
+            .collect();
         self.positions.insert(digest.clone(), self.documents.len());
         self.documents.push(Document {
             digest,
@@ -142,16 +157,27 @@ impl Tree {
         if let Some(manifest) = &document.manifest {
             // What is written anew in its place names the same parts, and nobody has looked at it for them.
             if !document.there || options.recheck || options.reshapes() {
-                for part in manifest.children().iter().filter(|child| child.kind != ChildKind::Manifest) {
-                    self.blob(Blob { descriptor: part.descriptor.clone(), required: part.required });
+                for part in manifest
+                    .children()
+                    .iter()
+                    .filter(|child| child.kind != ChildKind::Manifest)
+                {
+                    self.blob(Blob {
+                        descriptor: part.descriptor.clone(),
+                        required: part.required,
+                    });
                 }
             }
             if !document.there || options.looks_behind_what_is_there() {
                 wants = followed(manifest, options);
-                document.children = wants.iter().map(|want| want.descriptor.digest.clone()).collect();
+                document.children = wants
+                    .iter()
+                    .map(|want| want.descriptor.digest.clone())
+                    .collect();
             }
         }
-        self.positions.insert(document.digest.clone(), self.documents.len());
+        self.positions
+            .insert(document.digest.clone(), self.documents.len());
         self.documents.push(document);
         wants
     }
@@ -169,17 +195,27 @@ impl Options {
 
     /// Whether a document's bytes are needed though the target may have it.
     fn loads(&self, descriptor: &Descriptor) -> bool {
-        let index = descriptor.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::Index);
+        let index = descriptor
+            .media_type
+            .as_ref()
+            .is_some_and(|media_type| media_type.role() == Role::Index);
         self.recheck || self.conversion.is_some() || (index && self.looks_behind_what_is_there())
     }
 }
 
 /// The children of an index that are copied with it.
 fn followed(manifest: &Manifest, options: &Options) -> Vec<Want> {
-    let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+    let children = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
     let descriptors: Vec<&Descriptor> = children.map(|child| &child.descriptor).collect();
     let chosen = subset::chosen(&descriptors, &options.platforms).into_iter();
     chosen
-        .map(|descriptor| Want { descriptor: descriptor.clone(), load: options.loads(descriptor), manifest: false })
+        .map(|descriptor| Want {
+            descriptor: descriptor.clone(),
+            load: options.loads(descriptor),
+            manifest: false,
+        })
         .collect()
 }

@@ -52,12 +52,26 @@ async fn a_tree_is_read_to_its_leaves() {
     harbour.repository.index(&inner, &[]).await;
     let digest = harbour.repository.index(&index, &[]).await;
     let tree = harbour.lint(&digest).await.unwrap();
-    let digests: Vec<_> = tree.documents().iter().map(|document| &document.digest).collect();
+    let digests: Vec<_> = tree
+        .documents()
+        .iter()
+        .map(|document| &document.digest)
+        .collect();
     assert_eq!(digests, [&digest, &inner.digest(), &image.digest()]);
     let config = Digest::sha256(&image.blobs()[0]);
-    assert_eq!(tree.config(&config).and_then(|config| config.platform.clone()), "linux/amd64".parse().ok());
+    assert_eq!(
+        tree.config(&config)
+            .and_then(|config| config.platform.clone()),
+        "linux/amd64".parse().ok()
+    );
     let layer = tree.held(&Digest::sha256(&blob("y"))).flatten();
-    assert_eq!(layer, Some(&Held { size: blob("y").len() as u64, media_type: None }));
+    assert_eq!(
+        layer,
+        Some(&Held {
+            size: blob("y").len() as u64,
+            media_type: None
+        })
+    );
 }
 
 #[tokio::test]
@@ -73,10 +87,27 @@ async fn what_is_missing_is_found_and_what_is_held_as_a_blob_is_there() {
     let tree = harbour.lint(&digest).await.unwrap();
     assert_eq!(tree.held(&gone.digest()), Some(None));
     assert!(rules(&tree).contains(&Rule::MissingChild));
-    assert!(tree.held(&Digest::sha256(&blob("unknown"))).flatten().is_some());
+    assert!(
+        tree.held(&Digest::sha256(&blob("unknown")))
+            .flatten()
+            .is_some()
+    );
     harbour.repository.blob(as_blob.bytes()).await;
-    let held = harbour.lint(&digest).await.unwrap().held(&as_blob.digest()).flatten().cloned();
-    assert_eq!(held, Some(Held { size: as_blob.bytes().len() as u64, media_type: None }), "a subject as a blob");
+    let held = harbour
+        .lint(&digest)
+        .await
+        .unwrap()
+        .held(&as_blob.digest())
+        .flatten()
+        .cloned();
+    assert_eq!(
+        held,
+        Some(Held {
+            size: as_blob.bytes().len() as u64,
+            media_type: None
+        }),
+        "a subject as a blob"
+    );
 }
 
 #[tokio::test]
@@ -85,7 +116,14 @@ async fn a_child_that_was_pushed_as_a_blob_will_be_a_manifest() {
     let image = image("a");
     harbour.repository.blob(image.bytes()).await;
     let index = Index::oci().image(&image, "linux/amd64");
-    let tree = lint_document(&harbour.place, index.digest(), index.manifest(), Limits::default()).await.unwrap();
+    let tree = lint_document(
+        &harbour.place,
+        index.digest(),
+        index.manifest(),
+        Limits::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(tree.documents()[1].digest, image.digest());
 }
 
@@ -93,7 +131,10 @@ async fn a_child_that_was_pushed_as_a_blob_will_be_a_manifest() {
 async fn what_the_reference_names_has_to_be_there() {
     let harbour = Harbour::new("app");
     harbour.repository.image(&image("a"), &["v1"]).await;
-    refused(harbour.lint(&image("b").digest()).await, &Kind::ManifestUnknown);
+    refused(
+        harbour.lint(&image("b").digest()).await,
+        &Kind::ManifestUnknown,
+    );
 }
 
 /// A registry to read from that fails at one digest, and tells what it was asked.
@@ -128,7 +169,11 @@ impl Weighed {
     fn body(bytes: Bytes, scales: &Arc<Scales>) -> Body {
         let held = scales.held.fetch_add(1, Ordering::Relaxed) + 1;
         scales.most.fetch_max(held, Ordering::Relaxed);
-        Bytes::from_owner(Self { bytes, scales: Arc::clone(scales) }).into()
+        Bytes::from_owner(Self {
+            bytes,
+            scales: Arc::clone(scales),
+        })
+        .into()
     }
 }
 
@@ -146,21 +191,30 @@ impl Drop for Weighed {
 
 impl Reef {
     fn new(harbour: &Harbour, at: Digest, fault: Fault) -> Self {
-        Self { inner: Arc::clone(&harbour.place.registry), at, fault, asked: Mutex::default() }
+        Self {
+            inner: Arc::clone(&harbour.place.registry),
+            at,
+            fault,
+            asked: Mutex::default(),
+        }
     }
 
     fn pass(&self, call: &str, what: &impl ToString) -> Result<()> {
         let what = what.to_string();
         self.asked.lock().unwrap().push(format!("{call} {what}"));
         match &self.fault {
-            Fault::Fails(kind) if what == self.at.as_str() => Err(Error::new(kind.clone(), "a reef")),
+            Fault::Fails(kind) if what == self.at.as_str() => {
+                Err(Error::new(kind.clone(), "a reef"))
+            }
             _ => Ok(()),
         }
     }
 
     fn body(&self, what: &impl ToString, body: Body) -> Body {
         match (&self.fault, body) {
-            (Fault::ServesOtherBytes, _) if what.to_string() == self.at.as_str() => Bytes::from_static(b"{}").into(),
+            (Fault::ServesOtherBytes, _) if what.to_string() == self.at.as_str() => {
+                Bytes::from_static(b"{}").into()
+            }
             (Fault::Weighs(scales), Body::Whole(bytes)) => Weighed::body(bytes, scales),
             (_, body) => body,
         }
@@ -169,11 +223,21 @@ impl Reef {
     /// Looks at what stands under a digest.
     async fn look(&self, digest: &Digest) -> Result<Tree, (Digest, Error)> {
         let (context, repository) = (Context::anonymous(), repository("app"));
-        let read = self.inner.get_manifest(&context, &repository, &digest.clone().into()).await.unwrap();
+        let read = self
+            .inner
+            .get_manifest(&context, &repository, &digest.clone().into())
+            .await
+            .unwrap();
         let bytes = read.body.collect(MAX_MANIFEST_BYTES).await.unwrap();
         let manifest = Manifest::parse(bytes, Some(&read.info.media_type)).unwrap();
-        let look = Look { reader: self, context: &context, repository: &repository, stage: Stage::Stored };
-        look.through(Lint::new(digest.clone(), manifest, Limits::default())).await
+        let look = Look {
+            reader: self,
+            context: &context,
+            repository: &repository,
+            stage: Stage::Stored,
+        };
+        look.through(Lint::new(digest.clone(), manifest, Limits::default()))
+            .await
     }
 }
 
@@ -187,11 +251,22 @@ impl Reader for Reef {
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
         self.pass("get_blob", digest)?;
-        let read = self.inner.get_blob(context, repository, digest, range).await?;
-        Ok(BlobRead { body: self.body(digest, read.body), ..read })
+        let read = self
+            .inner
+            .get_blob(context, repository, digest, range)
+            .await?;
+        Ok(BlobRead {
+            body: self.body(digest, read.body),
+            ..read
+        })
     }
 
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         self.pass("head_blob", digest)?;
         self.inner.head_blob(context, repository, digest).await
     }
@@ -203,8 +278,14 @@ impl Reader for Reef {
         reference: &Reference,
     ) -> Result<ManifestRead> {
         self.pass("get_manifest", reference)?;
-        let read = self.inner.get_manifest(context, repository, reference).await?;
-        Ok(ManifestRead { body: self.body(reference, read.body), ..read })
+        let read = self
+            .inner
+            .get_manifest(context, repository, reference)
+            .await?;
+        Ok(ManifestRead {
+            body: self.body(reference, read.body),
+            ..read
+        })
     }
 
     async fn head_manifest(
@@ -214,7 +295,9 @@ impl Reader for Reef {
         reference: &Reference,
     ) -> Result<ManifestInfo> {
         self.pass("head_manifest", reference)?;
-        self.inner.head_manifest(context, repository, reference).await
+        self.inner
+            .head_manifest(context, repository, reference)
+            .await
     }
 }
 
@@ -222,14 +305,22 @@ impl Reader for Reef {
 async fn moored() -> (Harbour, Digest) {
     let harbour = Harbour::new("app");
     harbour.repository.image(&image("a"), &[]).await;
-    let digest = harbour.repository.index(&Index::oci().image(&image("a"), "linux/amd64"), &[]).await;
+    let digest = harbour
+        .repository
+        .index(&Index::oci().image(&image("a"), "linux/amd64"), &[])
+        .await;
     (harbour, digest)
 }
 
 #[tokio::test]
 async fn a_failure_is_none_of_the_tree_s() {
     let (harbour, digest) = moored().await;
-    for kind in [Kind::Unauthorized, Kind::Denied, Kind::Unavailable, Kind::Internal] {
+    for kind in [
+        Kind::Unauthorized,
+        Kind::Denied,
+        Kind::Unavailable,
+        Kind::Internal,
+    ] {
         let reef = Reef::new(&harbour, image("a").digest(), Fault::Fails(kind.clone()));
         let (at, error) = reef.look(&digest).await.unwrap_err();
         assert_eq!((at, error.kind()), (image("a").digest(), &kind));
@@ -249,7 +340,11 @@ async fn other_bytes_than_promised_are_a_finding() {
     let (harbour, digest) = moored().await;
     let reef = Reef::new(&harbour, image("a").digest(), Fault::ServesOtherBytes);
     let tree = reef.look(&digest).await.unwrap();
-    assert!(rules(&tree).contains(&Rule::UnreadableChild), "{:?}", rules(&tree));
+    assert!(
+        rules(&tree).contains(&Rule::UnreadableChild),
+        "{:?}",
+        rules(&tree)
+    );
     assert_eq!(tree.documents().len(), 1);
     let config = Digest::sha256(&image("a").blobs()[0]);
     let reef = Reef::new(&harbour, config.clone(), Fault::ServesOtherBytes);
@@ -286,9 +381,16 @@ async fn no_more_than_a_handful_of_configs_are_held_at_a_time() {
     }
     let digest = harbour.repository.index(&index, &[]).await;
     let scales = Arc::new(Scales::default());
-    let tree = Reef::new(&harbour, digest.clone(), Fault::Weighs(Arc::clone(&scales))).look(&digest).await.unwrap();
-    let configs =
-        index.manifest().children().iter().filter(|child| tree.config_of(&child.descriptor.digest).is_some()).count();
+    let tree = Reef::new(&harbour, digest.clone(), Fault::Weighs(Arc::clone(&scales)))
+        .look(&digest)
+        .await
+        .unwrap();
+    let configs = index
+        .manifest()
+        .children()
+        .iter()
+        .filter(|child| tree.config_of(&child.descriptor.digest).is_some())
+        .count();
     // The documents are kept, the first of which was read elsewhere.
     let most = scales.most.load(Ordering::Relaxed);
     assert_eq!((configs, tree.documents().len()), (50, 51));

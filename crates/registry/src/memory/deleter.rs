@@ -10,7 +10,9 @@ use crate::{Context, Deleter, Deletion, Error, Result};
 impl Deleter for MemoryRegistry {
     async fn delete_tag(&self, _: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
         let digest = self.change(repository, |held| held.tags.remove(tag));
-        digest.map(drop).ok_or_else(|| Error::manifest_unknown(repository, tag))
+        digest
+            .map(drop)
+            .ok_or_else(|| Error::manifest_unknown(repository, tag))
     }
 
     async fn delete_manifest(
@@ -56,6 +58,10 @@ impl Repository {
             Deletion::Guarded => self.parents(digest),
             Deletion::Forced => Vec::new(),
         };
-        if parents.is_empty() { Ok(()) } else { Err(Error::referenced(digest, &parents)) }
+        if parents.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::referenced(digest, &parents))
+        }
     }
 }

@@ -4,18 +4,31 @@ use async_trait::async_trait;
 use portolan_model::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Tag};
 
 use super::MemoryRegistry;
-use crate::{Context, Error, Lister, Page, PageRequest, Result, referrer_descriptor, referrers_page};
+use crate::{
+    Context, Error, Lister, Page, PageRequest, Result, referrer_descriptor, referrers_page,
+};
 
 #[async_trait]
 impl Lister for MemoryRegistry {
     async fn repositories(&self, _: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
         let repositories = self.lock();
-        let existing = repositories.iter().filter(|(_, held)| held.exists()).map(|(name, _)| name);
+        let existing = repositories
+            .iter()
+            .filter(|(_, held)| held.exists())
+            .map(|(name, _)| name);
         Ok(cut(existing, page, RepositoryName::as_str))
     }
 
-    async fn tags(&self, _: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
-        let tags = self.find(repository, |held| held.exists().then(|| cut(held.tags.keys(), page, Tag::as_str)));
+    async fn tags(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
+        let tags = self.find(repository, |held| {
+            held.exists()
+                .then(|| cut(held.tags.keys(), page, Tag::as_str))
+        });
         tags.ok_or_else(|| Error::repository_unknown(repository))
     }
 
@@ -31,16 +44,25 @@ impl Lister for MemoryRegistry {
             let referrers = held.manifests.iter().filter(|(own, manifest)| {
                 is_behind(own.as_str(), page)
                     && refers_to(manifest, digest)
-                    && artifact_type.is_none_or(|wanted| manifest.artifact_type().as_ref() == Some(wanted))
+                    && artifact_type
+                        .is_none_or(|wanted| manifest.artifact_type().as_ref() == Some(wanted))
             });
-            Some(referrers_page(referrers.map(|(own, manifest)| referrer_descriptor(manifest, own)), page.limit))
+            Some(referrers_page(
+                referrers.map(|(own, manifest)| referrer_descriptor(manifest, own)),
+                page.limit,
+            ))
         });
-        Ok(found.unwrap_or(Page { items: Vec::new(), next: None }))
+        Ok(found.unwrap_or(Page {
+            items: Vec::new(),
+            next: None,
+        }))
     }
 }
 
 fn refers_to(manifest: &Manifest, digest: &Digest) -> bool {
-    manifest.subject().is_some_and(|subject| subject.digest == *digest)
+    manifest
+        .subject()
+        .is_some_and(|subject| subject.digest == *digest)
 }
 
 fn is_behind(item: &str, page: &PageRequest) -> bool {
@@ -54,5 +76,8 @@ fn cut<'a, T: Clone + ToString + 'a>(
     text: impl Fn(&T) -> &str,
 ) -> Page<T> {
     let behind = items.filter(|item| is_behind(text(item), page));
-    Page::cut(behind.take(page.limit.saturating_add(1)).cloned().collect(), page.limit)
+    Page::cut(
+        behind.take(page.limit.saturating_add(1)).cloned().collect(),
+        page.limit,
+    )
 }

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 
 use super::MemoryRegistry;
-use crate::{BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes};
+use crate::{
+    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes,
+};
 
 #[async_trait]
 impl Reader for MemoryRegistry {
@@ -19,14 +21,24 @@ impl Reader for MemoryRegistry {
         let bytes = self.content(repository, digest)?;
         let size = bytes.len() as u64;
         let range = wanted_bytes(range, size)?;
-        #[expect(clippy::cast_possible_truncation, reason = "both ends lie within bytes that are in memory")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "both ends lie within bytes that are in memory"
+        )]
         let body = bytes.slice(range.start as usize..range.end as usize).into();
         Ok(BlobRead { size, range, body })
     }
 
-    async fn head_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         let bytes = self.content(repository, digest)?;
-        Ok(BlobInfo { size: bytes.len() as u64 })
+        Ok(BlobInfo {
+            size: bytes.len() as u64,
+        })
     }
 
     async fn get_manifest(
@@ -36,7 +48,10 @@ impl Reader for MemoryRegistry {
         reference: &Reference,
     ) -> Result<ManifestRead> {
         let (info, bytes) = self.manifest(repository, reference)?;
-        Ok(ManifestRead { info, body: bytes.into() })
+        Ok(ManifestRead {
+            info,
+            body: bytes.into(),
+        })
     }
 
     async fn head_manifest(
@@ -56,7 +71,11 @@ impl MemoryRegistry {
         bytes.ok_or_else(|| Error::blob_unknown(repository, digest))
     }
 
-    fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<(ManifestInfo, Bytes)> {
+    fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(ManifestInfo, Bytes)> {
         let manifest = self.find(repository, |held| held.manifest(reference));
         manifest.ok_or_else(|| Error::manifest_unknown(repository, reference))
     }

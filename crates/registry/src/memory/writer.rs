@@ -7,8 +7,8 @@ use portolan_model::{Algorithm, ChildKind, Digest, Manifest, RepositoryName};
 
 use super::{MemoryRegistry, Repository, Session};
 use crate::{
-    Action, Admitted, Body, Context, Error, Kind, Mount, PutManifest, PutOutcome, Result, TagUpdate, TakenIn, Upload,
-    UploadId, Writer, admit, verified_digest,
+    Action, Admitted, Body, Context, Error, Kind, Mount, PutManifest, PutOutcome, Result,
+    TagUpdate, TakenIn, Upload, UploadId, Writer, admit, verified_digest,
 };
 
 #[async_trait]
@@ -22,30 +22,58 @@ impl Writer for MemoryRegistry {
     ) -> Result<PutOutcome> {
         let digest = verified_digest(&bytes, options.digest.as_ref())?;
         let claimed = options.media_type.as_ref();
-        let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-        self.change(repository, |held| held.put_manifest(digest, manifest, options))
+        let manifest = Manifest::parse(bytes, claimed)
+            .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
+        self.change(repository, |held| {
+            held.put_manifest(digest, manifest, options)
+        })
     }
 
-    async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
+    async fn put_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()> {
         let (bytes, end) = collect(body).await;
         end?;
         verified_digest(&bytes, Some(digest))?;
-        self.change(repository, |held| held.blobs.insert(digest.clone(), bytes.into()));
+        self.change(repository, |held| {
+            held.blobs.insert(digest.clone(), bytes.into())
+        });
         Ok(())
     }
 
     /// The algorithm need not be known before the end, since all of the bytes are still there then.
-    async fn start_upload(&self, _: &Context, repository: &RepositoryName, algorithm: &Algorithm) -> Result<Upload> {
+    async fn start_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
         if algorithm.hasher().is_none() {
-            let message = format!("no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512");
+            let message = format!(
+                "no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512"
+            );
             return Err(Error::new(Kind::Unsupported, message));
         }
         self.open_session(repository)
     }
 
-    async fn upload_status(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
-        let offset = self.change(repository, |held| Ok(held.session(repository, id, None)?.offset()))?;
-        Ok(Upload { id: id.clone(), offset })
+    async fn upload_status(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
+        let offset = self.change(repository, |held| {
+            Ok(held.session(repository, id, None)?.offset())
+        })?;
+        Ok(Upload {
+            id: id.clone(),
+            offset,
+        })
     }
 
     async fn write_upload(
@@ -57,9 +85,14 @@ impl Writer for MemoryRegistry {
         body: Body,
     ) -> Result<Upload> {
         let (piece, end) = self.receive(context, repository, id, offset, body).await?;
-        let offset = self.change(repository, |held| Ok(held.session(repository, id, offset)?.append(&piece)))?;
+        let offset = self.change(repository, |held| {
+            Ok(held.session(repository, id, offset)?.append(&piece))
+        })?;
         end?;
-        Ok(Upload { id: id.clone(), offset })
+        Ok(Upload {
+            id: id.clone(),
+            offset,
+        })
     }
 
     async fn finish_upload(
@@ -75,14 +108,24 @@ impl Writer for MemoryRegistry {
         let session = self.change(repository, |held| {
             held.session(repository, id, offset)?.append(&piece);
             end?;
-            held.uploads.remove(id).ok_or_else(|| Error::upload_unknown(repository, id))
+            held.uploads
+                .remove(id)
+                .ok_or_else(|| Error::upload_unknown(repository, id))
         })?;
-        self.put_blob(context, repository, digest, Bytes::from(session.0).into()).await
+        self.put_blob(context, repository, digest, Bytes::from(session.0).into())
+            .await
     }
 
-    async fn cancel_upload(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         let session = self.change(repository, |held| held.uploads.remove(id));
-        session.map(drop).ok_or_else(|| Error::upload_unknown(repository, id))
+        session
+            .map(drop)
+            .ok_or_else(|| Error::upload_unknown(repository, id))
     }
 
     async fn mount(
@@ -93,7 +136,8 @@ impl Writer for MemoryRegistry {
         from: Option<&RepositoryName>,
     ) -> Result<Mount> {
         let found = self.lock().iter().find_map(|(name, held)| {
-            let allowed = || from.is_none_or(|from| from == name) && context.allows(Action::Pull, name);
+            let allowed =
+                || from.is_none_or(|from| from == name) && context.allows(Action::Pull, name);
             held.blobs.get(digest).filter(|_| allowed()).cloned()
         });
         match found {
@@ -123,45 +167,82 @@ impl MemoryRegistry {
 
     fn open_session(&self, repository: &RepositoryName) -> Result<Upload> {
         let id = UploadId::random()?;
-        self.change(repository, |held| held.uploads.insert(id.clone(), Session::default()));
+        self.change(repository, |held| {
+            held.uploads.insert(id.clone(), Session::default())
+        });
         Ok(Upload { id, offset: 0 })
     }
 }
 
 impl Repository {
-    fn put_manifest(&mut self, digest: Digest, manifest: Manifest, options: PutManifest) -> Result<PutOutcome> {
-        let Admitted { taken_in, findings } = admit(&manifest, &options.policy, &options.known, self)?;
-        options.tags.iter().try_for_each(|update| self.check(update))?;
+    fn put_manifest(
+        &mut self,
+        digest: Digest,
+        manifest: Manifest,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        let Admitted { taken_in, findings } =
+            admit(&manifest, &options.policy, &options.known, self)?;
+        options
+            .tags
+            .iter()
+            .try_for_each(|update| self.check(update))?;
 
         let subject = manifest.subject().map(|subject| subject.digest.clone());
-        let outcome = PutOutcome { digest: digest.clone(), subject, findings, normalised: None };
+        let outcome = PutOutcome {
+            digest: digest.clone(),
+            subject,
+            findings,
+            normalised: None,
+        };
         if options.dry_run {
             return Ok(outcome);
         }
         for TakenIn { digest, manifest } in taken_in {
             self.store(digest, manifest);
         }
-        self.tags.extend(options.tags.into_iter().map(|update| (update.tag, digest.clone())));
+        self.tags.extend(
+            options
+                .tags
+                .into_iter()
+                .map(|update| (update.tag, digest.clone())),
+        );
         self.store(digest, manifest);
         Ok(outcome)
     }
 
     fn check(&self, update: &TagUpdate) -> Result<()> {
         let current = self.tags.get(&update.tag);
-        if update.precondition.holds(current) { Ok(()) } else { Err(Error::precondition_failed(update, current)) }
+        if update.precondition.holds(current) {
+            Ok(())
+        } else {
+            Err(Error::precondition_failed(update, current))
+        }
     }
 
     /// Whoever stores a manifest wants what it names to be served, deleted before or not.
     fn store(&mut self, digest: Digest, manifest: Manifest) {
-        for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
+        for child in manifest
+            .children()
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest)
+        {
             self.deleted.remove(&child.descriptor.digest);
         }
         self.manifests.insert(digest, manifest);
     }
 
     /// The session, if it stands where a piece is said to begin.
-    fn session(&mut self, repository: &RepositoryName, id: &UploadId, offset: Option<u64>) -> Result<&mut Session> {
-        let session = self.uploads.get_mut(id).ok_or_else(|| Error::upload_unknown(repository, id))?;
+    fn session(
+        &mut self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        offset: Option<u64>,
+    ) -> Result<&mut Session> {
+        let session = self
+            .uploads
+            .get_mut(id)
+            .ok_or_else(|| Error::upload_unknown(repository, id))?;
         expect_offset(session.offset(), offset)?;
         Ok(session)
     }

@@ -12,16 +12,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use portolan_model::lint::{Limits, Notes, Reach, Tree};
 use portolan_model::{
-    Algorithm, ByteRange, Descriptor, Digest, Finding, Manifest, MediaType, Reference, RepositoryName, Tag,
+    Algorithm, ByteRange, Descriptor, Digest, Finding, Manifest, MediaType, Reference,
+    RepositoryName, Tag,
 };
 use tokio::sync::Semaphore;
 
 use crate::copy::Place;
 use crate::take_in::OTHER_DOCUMENTS;
 use crate::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister, ManifestInfo, ManifestRead,
-    Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Registry, Result, Upload, UploadId, Writer,
-    lint_document, verified_digest,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister,
+    ManifestInfo, ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader,
+    Registry, Result, Upload, UploadId, Writer, lint_document, verified_digest,
 };
 
 use normalise::Push;
@@ -30,7 +31,10 @@ pub use normalise::{is_mended, normalised};
 pub use rules::{PatternError, PolicyRule, PolicyRules};
 
 /// How much of the tree below a document is read when that is pushed.
-const LIMITS: Limits = Limits { depth: 16, documents: 10_000 };
+const LIMITS: Limits = Limits {
+    depth: 16,
+    documents: 10_000,
+};
 
 /// Most pushes and checks that hold a tree at the same time, each of which may take what [`Limits`] allow; others wait.
 const TREES: usize = 4;
@@ -47,16 +51,26 @@ impl Policies {
     /// Wraps `inner`. A repository that no rule matches has the policy that the caller names.
     /// What is done about a push is what the rules say when it begins.
     pub fn new(inner: Arc<dyn Registry>, rules: impl Into<PolicyRules>) -> Self {
-        Self { inner, rules: rules.into(), trees: Semaphore::new(TREES) }
+        Self {
+            inner,
+            rules: rules.into(),
+            trees: Semaphore::new(TREES),
+        }
     }
 
     /// How something is deleted, if anything may be.
     fn deletion(&self, repository: &RepositoryName, asked_for: Deletion) -> Result<Deletion> {
-        match self.rules.policy(repository).unwrap_or_default().deletions() {
+        match self
+            .rules
+            .policy(repository)
+            .unwrap_or_default()
+            .deletions()
+        {
             Deletions::Unreferenced => Ok(asked_for),
             Deletions::Always => Ok(Deletion::Forced),
             Deletions::Never => {
-                let message = "nothing is deleted from this repository; its policy says deletion = \"never\"";
+                let message =
+                    "nothing is deleted from this repository; its policy says deletion = \"never\"";
                 Err(Error::new(Kind::Unsupported, message))
             }
         }
@@ -70,14 +84,27 @@ impl Policies {
         bytes: Bytes,
         mut options: PutManifest,
     ) -> Result<PutOutcome> {
-        let normalises = options.policy.normalises().filter(|_| !options.tags.is_empty());
+        let normalises = options
+            .policy
+            .normalises()
+            .filter(|_| !options.tags.is_empty());
         if normalises.is_none() && !options.policy.asks_for_the_tree() {
-            return self.inner.put_manifest(context, repository, bytes, options).await;
+            return self
+                .inner
+                .put_manifest(context, repository, bytes, options)
+                .await;
         }
-        let turn = self.trees.acquire().await.map_err(|error| Error::internal("waiting to read a tree", error))?;
+        let turn = self
+            .trees
+            .acquire()
+            .await
+            .map_err(|error| Error::internal("waiting to read a tree", error))?;
         // What cannot be read is for the registry itself to refuse.
         let Some((digest, manifest)) = read(&bytes, &options) else {
-            return self.inner.put_manifest(context, repository, bytes, options).await;
+            return self
+                .inner
+                .put_manifest(context, repository, bytes, options)
+                .await;
         };
         let place = Place {
             registry: Arc::clone(&self.inner),
@@ -87,7 +114,11 @@ impl Policies {
         };
         let tree = lint_document(&place, digest, manifest, LIMITS).await?;
         options.known.extend(about_the_tree(&tree));
-        let push = Push { place: &place, bytes, options };
+        let push = Push {
+            place: &place,
+            bytes,
+            options,
+        };
         if let Some(format) = normalises {
             return push.normalised(&tree, format).await;
         }
@@ -127,10 +158,17 @@ impl Writer for Policies {
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.inner.start_upload(context, repository, algorithm).await
+        self.inner
+            .start_upload(context, repository, algorithm)
+            .await
     }
 
-    async fn upload_status(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         self.inner.upload_status(context, repository, id).await
     }
 
@@ -142,7 +180,9 @@ impl Writer for Policies {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        self.inner.write_upload(context, repository, id, offset, body).await
+        self.inner
+            .write_upload(context, repository, id, offset, body)
+            .await
     }
 
     async fn finish_upload(
@@ -154,10 +194,17 @@ impl Writer for Policies {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        self.inner.finish_upload(context, repository, id, offset, body, digest).await
+        self.inner
+            .finish_upload(context, repository, id, offset, body, digest)
+            .await
     }
 
-    async fn cancel_upload(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         self.inner.cancel_upload(context, repository, id).await
     }
 
@@ -181,10 +228,17 @@ impl Reader for Policies {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        self.inner.get_blob(context, repository, digest, range).await
+        self.inner
+            .get_blob(context, repository, digest, range)
+            .await
     }
 
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         self.inner.head_blob(context, repository, digest).await
     }
 
@@ -194,7 +248,9 @@ impl Reader for Policies {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        self.inner.get_manifest(context, repository, reference).await
+        self.inner
+            .get_manifest(context, repository, reference)
+            .await
     }
 
     async fn head_manifest(
@@ -203,17 +259,28 @@ impl Reader for Policies {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        self.inner.head_manifest(context, repository, reference).await
+        self.inner
+            .head_manifest(context, repository, reference)
+            .await
     }
 }
 
 #[async_trait]
 impl Lister for Policies {
-    async fn repositories(&self, context: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
+    async fn repositories(
+        &self,
+        context: &Context,
+        page: &PageRequest,
+    ) -> Result<Page<RepositoryName>> {
         self.inner.repositories(context, page).await
     }
 
-    async fn tags(&self, context: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+    async fn tags(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
         self.inner.tags(context, repository, page).await
     }
 
@@ -225,13 +292,20 @@ impl Lister for Policies {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
-        self.inner.referrers(context, repository, digest, artifact_type, page).await
+        self.inner
+            .referrers(context, repository, digest, artifact_type, page)
+            .await
     }
 }
 
 #[async_trait]
 impl Deleter for Policies {
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()> {
         self.deletion(repository, Deletion::Guarded)?;
         self.inner.delete_tag(context, repository, tag).await
     }
@@ -244,7 +318,9 @@ impl Deleter for Policies {
         deletion: Deletion,
     ) -> Result<()> {
         let deletion = self.deletion(repository, deletion)?;
-        self.inner.delete_manifest(context, repository, digest, deletion).await
+        self.inner
+            .delete_manifest(context, repository, digest, deletion)
+            .await
     }
 
     async fn delete_blob(
@@ -255,7 +331,9 @@ impl Deleter for Policies {
         deletion: Deletion,
     ) -> Result<()> {
         let deletion = self.deletion(repository, deletion)?;
-        self.inner.delete_blob(context, repository, digest, deletion).await
+        self.inner
+            .delete_blob(context, repository, digest, deletion)
+            .await
     }
 }
 

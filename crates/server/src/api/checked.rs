@@ -65,17 +65,39 @@ impl Checked {
         mender: &Mender,
     ) -> Result<Self> {
         let media_type = manifest.map(|manifest| manifest.media_type().clone());
-        let subject = manifest.and_then(Manifest::subject).map(|subject| subject.digest.clone());
-        let read =
-            Self { accepted: true, digest, media_type, subject, normalised: None, findings: Vec::new(), error: None };
+        let subject = manifest
+            .and_then(Manifest::subject)
+            .map(|subject| subject.digest.clone());
+        let read = Self {
+            accepted: true,
+            digest,
+            media_type,
+            subject,
+            normalised: None,
+            findings: Vec::new(),
+            error: None,
+        };
         let mut checked = match outcome {
-            Ok(PutOutcome { findings, normalised, .. }) => {
+            Ok(PutOutcome {
+                findings,
+                normalised,
+                ..
+            }) => {
                 let findings = findings.iter().map(|judged| json!(judged)).collect();
-                Self { normalised, findings, ..read }
+                Self {
+                    normalised,
+                    findings,
+                    ..read
+                }
             }
             Err(error) if is_about_the_push(&error) => {
                 let (findings, error) = refusal(&error);
-                Self { accepted: false, findings, error: Some(error), ..read }
+                Self {
+                    accepted: false,
+                    findings,
+                    error: Some(error),
+                    ..read
+                }
             }
             Err(error) => return Err(error),
         };
@@ -90,18 +112,30 @@ impl Checked {
 fn is_about_the_push(error: &Error) -> bool {
     matches!(
         error.kind(),
-        Kind::ManifestInvalid | Kind::ContentMissing | Kind::DigestInvalid | Kind::PreconditionFailed
+        Kind::ManifestInvalid
+            | Kind::ContentMissing
+            | Kind::DigestInvalid
+            | Kind::PreconditionFailed
     )
 }
 
 fn refusal(error: &Error) -> (Vec<Value>, Refusal) {
     let mut detail = error.detail().clone();
-    let findings = detail.as_object_mut().and_then(|detail| detail.remove("findings"));
+    let findings = detail
+        .as_object_mut()
+        .and_then(|detail| detail.remove("findings"));
     let findings = match findings {
         Some(Value::Array(findings)) => findings,
         _ => Vec::new(),
     };
-    (findings, Refusal { code: error.kind().code().to_string(), message: error.message().to_owned(), detail })
+    (
+        findings,
+        Refusal {
+            code: error.kind().code().to_string(),
+            message: error.message().to_owned(),
+            detail,
+        },
+    )
 }
 
 fn is_empty(detail: &Value) -> bool {

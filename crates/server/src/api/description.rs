@@ -19,6 +19,12 @@ pub(crate) static DESCRIPTION: LazyLock<openapi::OpenApi> = LazyLock::new(Descri
                        themselves. HEAD is answered wherever GET is. Nothing here changes anything, so a request that a \
                        web page of another origin has a browser send does no harm, and its answer is not shown to that page."
     ),
-    paths(description::get, check::check, tree::get, health::alive, health::ready)
+    paths(
+        description::get,
+        check::check,
+        tree::get,
+        health::alive,
+        health::ready
+    )
 )]
 struct Description;

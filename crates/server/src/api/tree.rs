@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use portolan_model::lint::{self, Finding, Severity};
-use portolan_model::{Child, Descriptor, Digest, Manifest, MediaType, Platform, Reference, Role, Shape};
+use portolan_model::{
+    Child, Descriptor, Digest, Manifest, MediaType, Platform, Reference, Role, Shape,
+};
 use portolan_registry::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -189,7 +191,13 @@ impl<'a> Tree<'a> {
         let documents: Vec<_> = tree.documents().iter().map(document).collect();
         let digest = documents.first()?.digest;
         let (findings, totals) = (FindingCounts::of(tree), TreeTotals::of(tree));
-        Some(Self { reference: reference.to_string(), digest, documents, findings, totals })
+        Some(Self {
+            reference: reference.to_string(),
+            digest,
+            documents,
+            findings,
+            totals,
+        })
     }
 }
 
@@ -200,7 +208,12 @@ impl<'a> TreeDocument<'a> {
         page: Option<&'a Page<Descriptor>>,
         findings: Vec<Mended<'a>>,
     ) -> Self {
-        let lint::TreeDocument { digest, manifest, depth, .. } = document;
+        let lint::TreeDocument {
+            digest,
+            manifest,
+            depth,
+            ..
+        } = document;
         Self {
             digest,
             media_type: manifest.media_type(),
@@ -211,7 +224,11 @@ impl<'a> TreeDocument<'a> {
             subject: manifest.subject(),
             annotations: manifest.annotations().collect(),
             config: tree.config_of(digest).map(TreeConfig::new),
-            children: manifest.children().iter().map(|child| TreeChild::new(tree, child)).collect(),
+            children: manifest
+                .children()
+                .iter()
+                .map(|child| TreeChild::new(tree, child))
+                .collect(),
             more_findings: findings.len() < document.findings.len(),
             findings,
             referrers: page.map_or(&[], |page| &page.items),
@@ -243,13 +260,21 @@ impl DocumentKind {
 
 impl<'a> TreeConfig<'a> {
     fn new(config: &'a lint::ImageConfig) -> Self {
-        Self { platform: config.platform.as_ref(), created: config.created.as_deref() }
+        Self {
+            platform: config.platform.as_ref(),
+            created: config.created.as_deref(),
+        }
     }
 }
 
 impl<'a> TreeChild<'a> {
     fn new(tree: &lint::Tree, child: &'a Child) -> Self {
-        let Child { pointer, kind, descriptor, .. } = child;
+        let Child {
+            pointer,
+            kind,
+            descriptor,
+            ..
+        } = child;
         Self {
             pointer,
             kind: kind.as_str(),
@@ -291,14 +316,23 @@ impl FindingCounts {
 
 impl TreeTotals {
     fn of(tree: &lint::Tree) -> Self {
-        let children = tree.documents().iter().flat_map(|document| document.manifest.children());
+        let children = tree
+            .documents()
+            .iter()
+            .flat_map(|document| document.manifest.children());
         let own = tree.documents().iter().map(|document| &document.digest);
         let (mut totals, mut counted) = (Self::default(), HashSet::new());
         for digest in own.chain(children.map(|child| &child.descriptor.digest)) {
-            let Some(Some(held)) = tree.held(digest) else { continue };
+            let Some(Some(held)) = tree.held(digest) else {
+                continue;
+            };
             if counted.insert(digest) {
                 totals.bytes = totals.bytes.saturating_add(held.size);
-                *if held.media_type.is_some() { &mut totals.documents } else { &mut totals.blobs } += 1;
+                *if held.media_type.is_some() {
+                    &mut totals.documents
+                } else {
+                    &mut totals.blobs
+                } += 1;
             }
         }
         totals

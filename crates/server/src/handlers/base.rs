@@ -1,7 +1,9 @@
 //! `/v2/`: this is a registry ("Determining Support").
 
 use http::StatusCode;
-use portolan_wire::headers::{API_VERSION, DOCKER_DISTRIBUTION_API_VERSION, PORTOLAN_FEATURES, PRECONDITIONS};
+use portolan_wire::headers::{
+    API_VERSION, DOCKER_DISTRIBUTION_API_VERSION, PORTOLAN_FEATURES, PRECONDITIONS,
+};
 use serde_json::json;
 
 use crate::error::Answer;

@@ -17,31 +17,56 @@ pub(crate) async fn get(call: &Call, repository: &RepositoryName, digest: &Diges
         return head(call, repository, digest).await;
     }
     let range = wanted(call, digest);
-    let BlobRead { size, range: part, body } =
-        call.registry().get_blob(&call.context, repository, digest, range).await?;
+    let BlobRead {
+        size,
+        range: part,
+        body,
+    } = call
+        .registry()
+        .get_blob(&call.context, repository, digest, range)
+        .await?;
     let length = part.end - part.start;
     let reply = match range {
-        Some(_) => about(StatusCode::PARTIAL_CONTENT, digest)
-            .header(header::CONTENT_RANGE, ContentRange { part: Some(part), size: Some(size) }.to_string()),
+        Some(_) => about(StatusCode::PARTIAL_CONTENT, digest).header(
+            header::CONTENT_RANGE,
+            ContentRange {
+                part: Some(part),
+                size: Some(size),
+            }
+            .to_string(),
+        ),
         None => about(StatusCode::OK, digest),
     };
     Ok(reply.content(length, body))
 }
 
 pub(crate) async fn head(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
-    let info = call.registry().head_blob(&call.context, repository, digest).await?;
-    let status = if is_unmodified(&call.headers, digest) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let info = call
+        .registry()
+        .head_blob(&call.context, repository, digest)
+        .await?;
+    let status = if is_unmodified(&call.headers, digest) {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
     Ok(about(status, digest).head(info.size))
 }
 
 pub(crate) async fn delete(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
-    call.registry().delete_blob(&call.context, repository, digest, deletion(call)).await?;
+    call.registry()
+        .delete_blob(&call.context, repository, digest, deletion(call))
+        .await?;
     Ok(Reply::new(StatusCode::ACCEPTED).empty())
 }
 
 /// Whether content that a manifest names is to go, too.
 pub(super) fn deletion(call: &Call) -> Deletion {
-    if query::force(call.query()) { Deletion::Forced } else { Deletion::Guarded }
+    if query::force(call.query()) {
+        Deletion::Forced
+    } else {
+        Deletion::Guarded
+    }
 }
 
 /// The part of the blob that is asked for. Several parts are answered with the whole, which is

@@ -12,8 +12,17 @@ use crate::reply::Reply;
 
 pub(crate) async fn list(call: &Call) -> Answer {
     let request = paging::requested(call)?;
-    let page = call.registry().repositories(&call.context, &request).await?;
+    let page = call
+        .registry()
+        .repositories(&call.context, &request)
+        .await?;
     let names: Vec<&str> = page.items.iter().map(RepositoryName::as_str).collect();
-    paging::with_next(Reply::new(StatusCode::OK), &Endpoint::Catalog, "", request.limit, &page)
-        .json(&json!({"repositories": names}))
+    paging::with_next(
+        Reply::new(StatusCode::OK),
+        &Endpoint::Catalog,
+        "",
+        request.limit,
+        &page,
+    )
+    .json(&json!({"repositories": names}))
 }

@@ -50,7 +50,9 @@ pub(crate) async fn check(call: &Call, body: RequestBody, repository: Repository
     let _slot = call.app.uploads.take()?;
     let sent = body.collect(call.app.limits.manifest_bytes).await?;
     let (mender, bytes, options) = match reference {
-        None if sent.is_empty() => return Err(wrong("send a manifest, or name a stored one with ?reference=").into()),
+        None if sent.is_empty() => {
+            return Err(wrong("send a manifest, or name a stored one with ?reference=").into());
+        }
         Some(reference) if sent.is_empty() => {
             let (bytes, options) = stored(call, &repository, &reference, options).await?;
             (Mender::new(call, &repository, &reference), bytes, options)
@@ -65,8 +67,14 @@ pub(crate) async fn check(call: &Call, body: RequestBody, repository: Repository
     };
     let claimed = options.media_type.clone();
     let digest = digest(&bytes, options.digest.as_ref());
-    let options = PutManifest { dry_run: true, ..options };
-    let outcome = call.registry().put_manifest(&call.context, &repository, bytes.clone(), options).await;
+    let options = PutManifest {
+        dry_run: true,
+        ..options
+    };
+    let outcome = call
+        .registry()
+        .put_manifest(&call.context, &repository, bytes.clone(), options)
+        .await;
     // Not before, so that nothing is held beside the bytes while others have their turn.
     let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
     Reply::new(StatusCode::OK).json(&Checked::new(digest, manifest.as_ref(), outcome, &mender)?)
@@ -86,9 +94,20 @@ async fn stored(
     options: PutManifest,
 ) -> Result<(Bytes, PutManifest), Failure> {
     let (info, bytes) = call.place(repository.clone()).manifest(reference).await?;
-    Ok((bytes, PutManifest { media_type: Some(info.media_type), digest: Some(info.digest), ..options }))
+    Ok((
+        bytes,
+        PutManifest {
+            media_type: Some(info.media_type),
+            digest: Some(info.digest),
+            ..options
+        },
+    ))
 }
 
 fn wrong(expected: &str) -> RequestError {
-    RequestError { code: ErrorCode::Unsupported, message: expected.into(), detail: json!({"expected": expected}) }
+    RequestError {
+        code: ErrorCode::Unsupported,
+        message: expected.into(),
+        detail: json!({"expected": expected}),
+    }
 }

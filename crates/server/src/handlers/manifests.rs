@@ -18,21 +18,40 @@ use crate::mend::Mender;
 use crate::reply::Reply;
 
 pub(crate) async fn get(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
-    let ManifestRead { info, body } = call.registry().get_manifest(&call.context, repository, reference).await?;
+    let ManifestRead { info, body } = call
+        .registry()
+        .get_manifest(&call.context, repository, reference)
+        .await?;
     if is_unmodified(&call.headers, &info.digest) {
         return Ok(about(StatusCode::NOT_MODIFIED, &info).head(info.size));
     }
     Ok(about(StatusCode::OK, &info).content(info.size, body))
 }
 
-pub(crate) async fn head(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
-    let info = call.registry().head_manifest(&call.context, repository, reference).await?;
+pub(crate) async fn head(
+    call: &Call,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Answer {
+    let info = call
+        .registry()
+        .head_manifest(&call.context, repository, reference)
+        .await?;
     let unmodified = is_unmodified(&call.headers, &info.digest);
-    let status = if unmodified { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let status = if unmodified {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
     Ok(about(status, &info).head(info.size))
 }
 
-pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryName, reference: Reference) -> Answer {
+pub(crate) async fn put(
+    call: &Call,
+    body: RequestBody,
+    repository: RepositoryName,
+    reference: Reference,
+) -> Answer {
     let also = query::tags(call.query())?;
     let by_tag = matches!(reference, Reference::Tag(_));
     let options = push::options(call, Some(reference), &also)?;
@@ -42,25 +61,38 @@ pub(crate) async fn put(call: &Call, body: RequestBody, repository: RepositoryNa
     let tag = options.tags.first().map(|update| update.tag.clone());
     let outcome = detached(&call.app, |app| async move {
         let _slot = slot;
-        app.registry.put_manifest(&context, &name, bytes, options).await
+        app.registry
+            .put_manifest(&context, &name, bytes, options)
+            .await
     });
-    let outcome = outcome.await.map_err(|error| Mender::default().mended(error))?;
+    let outcome = outcome
+        .await
+        .map_err(|error| Mender::default().mended(error))?;
     // A tag that leads to a converted document does not name what the findings are about.
     let tag = tag.filter(|_| outcome.normalised.is_none());
     let pushed = tag.map_or_else(|| outcome.digest.clone().into(), Reference::Tag);
     let mender = Mender::new(call, &repository, &pushed);
-    let sentences: Vec<_> = outcome.warnings().map(|finding| sentence(finding, &mender)).collect();
+    let sentences: Vec<_> = outcome
+        .warnings()
+        .map(|finding| sentence(finding, &mender))
+        .collect();
     let further = outcome.warnings().map(|finding| finding.further).sum();
     let warnings = warning::values(sentences.iter().map(String::as_str), further);
     Ok(created(repository, outcome, by_tag, &also, warnings))
 }
 
-pub(crate) async fn delete(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
+pub(crate) async fn delete(
+    call: &Call,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Answer {
     let registry = call.registry();
     match reference {
         Reference::Tag(tag) => registry.delete_tag(&call.context, repository, tag).await?,
         Reference::Digest(digest) => {
-            registry.delete_manifest(&call.context, repository, digest, deletion(call)).await?;
+            registry
+                .delete_manifest(&call.context, repository, digest, deletion(call))
+                .await?;
         }
     }
     Ok(Reply::new(StatusCode::ACCEPTED).empty())
@@ -75,7 +107,12 @@ fn created(
     tags: &[Tag],
     warnings: Vec<HeaderValue>,
 ) -> Response {
-    let PutOutcome { digest, subject, normalised, .. } = outcome;
+    let PutOutcome {
+        digest,
+        subject,
+        normalised,
+        ..
+    } = outcome;
     let served = normalised.as_ref().filter(|_| by_tag).unwrap_or(&digest);
     let mut reply = Reply::new(StatusCode::CREATED)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
@@ -92,14 +129,30 @@ fn created(
     for warning in warnings {
         reply = reply.header(header::WARNING, warning);
     }
-    reply.header(header::LOCATION, Endpoint::Manifest(repository, digest.into()).to_path()).empty()
+    reply
+        .header(
+            header::LOCATION,
+            Endpoint::Manifest(repository, digest.into()).to_path(),
+        )
+        .empty()
 }
 
 /// A finding as a warning says it: which rule, where, what is wrong, and what mends it.
 fn sentence(finding: &Finding, mender: &Mender) -> String {
-    let Finding { rule, document, pointer, message, .. } = finding;
-    let document = document.as_ref().map_or_else(String::new, |digest| format!(" of {digest}"));
-    format!("{rule} at {pointer:?}{document}: {message}; to mend it: {}", mender.command(finding))
+    let Finding {
+        rule,
+        document,
+        pointer,
+        message,
+        ..
+    } = finding;
+    let document = document
+        .as_ref()
+        .map_or_else(String::new, |digest| format!(" of {digest}"));
+    format!(
+        "{rule} at {pointer:?}{document}: {message}; to mend it: {}",
+        mender.command(finding)
+    )
 }
 
 /// The headers of a manifest. Its type is whatever it was pushed with, so browsers are told to run

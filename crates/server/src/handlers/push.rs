@@ -11,9 +11,15 @@ use crate::call::Call;
 
 /// A push to `reference`, or to nothing but the digest of what is sent, and to the tags in `also`. Its
 /// condition holds for each tag that it sets.
-pub(super) fn options(call: &Call, reference: Option<Reference>, also: &[Tag]) -> Result<PutManifest, RequestError> {
-    let media_type =
-        call.headers.get(header::CONTENT_TYPE).map(|value| MediaType::new(&String::from_utf8_lossy(value.as_bytes())));
+pub(super) fn options(
+    call: &Call,
+    reference: Option<Reference>,
+    also: &[Tag],
+) -> Result<PutManifest, RequestError> {
+    let media_type = call
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| MediaType::new(&String::from_utf8_lossy(value.as_bytes())));
     let (digest, named) = match reference {
         None => (None, None),
         Some(Reference::Digest(digest)) => (Some(digest), None),
@@ -29,8 +35,19 @@ pub(super) fn options(call: &Call, reference: Option<Reference>, also: &[Tag]) -
     if tags.is_empty() && precondition != Precondition::None {
         return Err(condition_without_tag());
     }
-    let tags = tags.into_iter().map(|tag| TagUpdate { tag, precondition: precondition.clone() }).collect();
-    Ok(PutManifest { media_type, digest, tags, ..PutManifest::default() })
+    let tags = tags
+        .into_iter()
+        .map(|tag| TagUpdate {
+            tag,
+            precondition: precondition.clone(),
+        })
+        .collect();
+    Ok(PutManifest {
+        media_type,
+        digest,
+        tags,
+        ..PutManifest::default()
+    })
 }
 
 fn precondition(condition: TagCondition) -> Precondition {
@@ -43,6 +60,11 @@ fn precondition(condition: TagCondition) -> Precondition {
 }
 
 fn condition_without_tag() -> RequestError {
-    let expected = "If-Match and If-None-Match are about a tag; push to one, or name one with ?tag=";
-    RequestError { code: ErrorCode::Unsupported, message: expected.into(), detail: json!({"expected": expected}) }
+    let expected =
+        "If-Match and If-None-Match are about a tag; push to one, or name one with ?tag=";
+    RequestError {
+        code: ErrorCode::Unsupported,
+        message: expected.into(),
+        detail: json!({"expected": expected}),
+    }
 }

@@ -12,8 +12,18 @@ use crate::reply::Reply;
 
 pub(crate) async fn list(call: &Call, repository: RepositoryName) -> Answer {
     let request = paging::requested(call)?;
-    let page = call.registry().tags(&call.context, &repository, &request).await?;
+    let page = call
+        .registry()
+        .tags(&call.context, &repository, &request)
+        .await?;
     let tags: Vec<&str> = page.items.iter().map(Tag::as_str).collect();
     let document = json!({"name": repository.as_str(), "tags": tags});
-    paging::with_next(Reply::new(StatusCode::OK), &Endpoint::Tags(repository), "", request.limit, &page).json(&document)
+    paging::with_next(
+        Reply::new(StatusCode::OK),
+        &Endpoint::Tags(repository),
+        "",
+        request.limit,
+        &page,
+    )
+    .json(&document)
 }

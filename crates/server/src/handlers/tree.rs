@@ -47,24 +47,37 @@ pub(crate) async fn get(call: &Call, repository: RepositoryName, reference: Refe
     let _slot = call.app.trees.take()?;
     let mender = Mender::new(call, &repository, &reference);
     let place = call.place(repository);
-    let limits = Limits { documents: call.app.limits.tree_documents, ..Limits::default() };
+    let limits = Limits {
+        documents: call.app.limits.tree_documents,
+        ..Limits::default()
+    };
     let tree = portolan_registry::lint(&place, &reference, limits).await?;
     let referrers = referrers(&place, &tree).await?;
     let unknown = || Error::manifest_unknown(&place.repository, &reference);
-    Reply::new(StatusCode::OK).json(&Tree::new(&reference, &tree, &referrers, &mender).ok_or_else(unknown)?)
+    Reply::new(StatusCode::OK)
+        .json(&Tree::new(&reference, &tree, &referrers, &mender).ok_or_else(unknown)?)
 }
 
 /// The first page of the referrers to each document, in the same order, until they are too many.
 async fn referrers(place: &Place, tree: &lint::Tree) -> Result<Vec<Page<Descriptor>>> {
-    let Place { registry, context, repository, .. } = place;
+    let Place {
+        registry,
+        context,
+        repository,
+        ..
+    } = place;
     let first = PageRequest::first(REFERRERS);
-    let asked =
-        tree.documents().iter().map(|document| registry.referrers(context, repository, &document.digest, None, &first));
+    let asked = tree
+        .documents()
+        .iter()
+        .map(|document| registry.referrers(context, repository, &document.digest, None, &first));
     let asked: Vec<_> = asked.collect();
     let mut pages = stream::iter(asked).buffered(AT_ONCE);
     let (mut found, mut bytes) = (Vec::new(), 0);
     while bytes < REFERRER_BYTES {
-        let Some(page) = pages.next().await.transpose()? else { break };
+        let Some(page) = pages.next().await.transpose()? else {
+            break;
+        };
         bytes += page.items.iter().map(size).sum::<usize>();
         found.push(page);
     }

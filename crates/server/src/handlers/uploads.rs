@@ -22,10 +22,15 @@ pub(crate) async fn start(call: &Call, body: RequestBody, repository: Repository
         UploadStart::Whole(digest) => return put_whole(call, body, repository, digest).await,
         UploadStart::Session(algorithm) => {
             check_algorithm(&algorithm)?;
-            registry.start_upload(context, &repository, &algorithm).await?
+            registry
+                .start_upload(context, &repository, &algorithm)
+                .await?
         }
         UploadStart::Mount { digest, from } => {
-            match registry.mount(context, &repository, &digest, from.as_ref()).await? {
+            match registry
+                .mount(context, &repository, &digest, from.as_ref())
+                .await?
+            {
                 Mount::Mounted => return Ok(created(repository, digest)),
                 Mount::Upload(upload) => upload,
             }
@@ -35,17 +40,27 @@ pub(crate) async fn start(call: &Call, body: RequestBody, repository: Repository
 }
 
 pub(crate) async fn status(call: &Call, repository: RepositoryName, id: UploadId) -> Answer {
-    let upload = call.registry().upload_status(&call.context, &repository, &id).await?;
+    let upload = call
+        .registry()
+        .upload_status(&call.context, &repository, &id)
+        .await?;
     Ok(session(StatusCode::NO_CONTENT, repository, &upload))
 }
 
-pub(crate) async fn write(call: &Call, body: RequestBody, repository: RepositoryName, id: UploadId) -> Answer {
+pub(crate) async fn write(
+    call: &Call,
+    body: RequestBody,
+    repository: RepositoryName,
+    id: UploadId,
+) -> Answer {
     let slot = call.app.uploads.take()?;
     let (offset, body) = piece(call, body)?;
     let (context, name, asked) = (call.context.clone(), repository.clone(), id.clone());
     let written = detached(&call.app, |app| async move {
         let _slot = slot;
-        app.registry.write_upload(&context, &name, &asked, offset, body.into_stream()).await
+        app.registry
+            .write_upload(&context, &name, &asked, offset, body.into_stream())
+            .await
     });
     match written.await {
         Ok(upload) => Ok(session(StatusCode::ACCEPTED, repository, &upload)),
@@ -53,14 +68,26 @@ pub(crate) async fn write(call: &Call, body: RequestBody, repository: Repository
     }
 }
 
-pub(crate) async fn finish(call: &Call, body: RequestBody, repository: RepositoryName, id: UploadId) -> Answer {
+pub(crate) async fn finish(
+    call: &Call,
+    body: RequestBody,
+    repository: RepositoryName,
+    id: UploadId,
+) -> Answer {
     let digest = query::closing_digest(call.query())?;
     let slot = call.app.uploads.take()?;
     let (offset, body) = piece(call, body)?;
-    let (context, name, asked, wanted) = (call.context.clone(), repository.clone(), id.clone(), digest.clone());
+    let (context, name, asked, wanted) = (
+        call.context.clone(),
+        repository.clone(),
+        id.clone(),
+        digest.clone(),
+    );
     let finished = detached(&call.app, |app| async move {
         let _slot = slot;
-        app.registry.finish_upload(&context, &name, &asked, offset, body.into_stream(), &wanted).await
+        app.registry
+            .finish_upload(&context, &name, &asked, offset, body.into_stream(), &wanted)
+            .await
     });
     match finished.await {
         Ok(()) => Ok(created(repository, digest)),
@@ -69,16 +96,25 @@ pub(crate) async fn finish(call: &Call, body: RequestBody, repository: Repositor
 }
 
 pub(crate) async fn cancel(call: &Call, repository: &RepositoryName, id: &UploadId) -> Answer {
-    call.registry().cancel_upload(&call.context, repository, id).await?;
+    call.registry()
+        .cancel_upload(&call.context, repository, id)
+        .await?;
     Ok(Reply::new(StatusCode::NO_CONTENT).empty())
 }
 
-async fn put_whole(call: &Call, body: RequestBody, repository: RepositoryName, digest: Digest) -> Answer {
+async fn put_whole(
+    call: &Call,
+    body: RequestBody,
+    repository: RepositoryName,
+    digest: Digest,
+) -> Answer {
     let slot = call.app.uploads.take()?;
     let (context, name, wanted) = (call.context.clone(), repository.clone(), digest.clone());
     let put = detached(&call.app, |app| async move {
         let _slot = slot;
-        app.registry.put_blob(&context, &name, &wanted, body.into_stream()).await
+        app.registry
+            .put_blob(&context, &name, &wanted, body.into_stream())
+            .await
     });
     put.await?;
     Ok(created(repository, digest))
@@ -98,7 +134,11 @@ fn check_algorithm(algorithm: &Algorithm) -> Result<(), RequestError> {
     }
     let message = format!("digests of {algorithm} cannot be verified here, use sha256 or sha512");
     let detail = json!({"algorithm": algorithm.as_str(), "supported": ["sha256", "sha512"]});
-    Err(RequestError { code: ErrorCode::DigestInvalid, message, detail })
+    Err(RequestError {
+        code: ErrorCode::DigestInvalid,
+        message,
+        detail,
+    })
 }
 
 fn session(status: StatusCode, repository: RepositoryName, upload: &Upload) -> Response {
@@ -111,7 +151,9 @@ fn session(status: StatusCode, repository: RepositoryName, upload: &Upload) -> R
 
 /// A piece that comes out of order leaves the session alive: the answer says how to go on.
 fn in_session(error: Error, repository: RepositoryName, id: &UploadId) -> Failure {
-    let Kind::OutOfOrder { offset } = *error.kind() else { return error.into() };
+    let Kind::OutOfOrder { offset } = *error.kind() else {
+        return error.into();
+    };
     Failure::from(error)
         .with_header(header::LOCATION, location(repository, id))
         .with_header(header::RANGE, upload_range(offset))
@@ -121,7 +163,10 @@ fn in_session(error: Error, repository: RepositoryName, id: &UploadId) -> Failur
 fn created(repository: RepositoryName, digest: Digest) -> Response {
     Reply::new(StatusCode::CREATED)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
-        .header(header::LOCATION, Endpoint::Blob(repository, digest).to_path())
+        .header(
+            header::LOCATION,
+            Endpoint::Blob(repository, digest).to_path(),
+        )
         .empty()
 }
 

@@ -33,7 +33,13 @@ impl Line {
     fn begin(request: &Request) -> Self {
         let id = text(request.headers(), &X_REQUEST_ID).to_owned();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Self { began: Instant::now(), id, method, uri, answered: false }
+        Self {
+            began: Instant::now(),
+            id,
+            method,
+            uri,
+            answered: false,
+        }
     }
 
     fn end(mut self, response: &mut Response) {
@@ -67,5 +73,8 @@ impl Drop for Line {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }

@@ -21,7 +21,10 @@ pub(crate) struct RequestIds {
 impl RequestIds {
     /// Ids of a process that this random number stands for.
     pub(crate) fn new(process: u64) -> Self {
-        Self { process, count: AtomicU64::new(0) }
+        Self {
+            process,
+            count: AtomicU64::new(0),
+        }
     }
 
     fn next(&self) -> String {
@@ -32,10 +35,20 @@ impl RequestIds {
 
 /// Keeps the id that a proxy in front has given, if it is a plain one, or makes one. The handlers
 /// find it among the request's headers, the client among the answer's.
-pub(crate) async fn request_id(State(ids): State<Arc<RequestIds>>, mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(X_REQUEST_ID).filter(|id| is_plain(id)).cloned();
+pub(crate) async fn request_id(
+    State(ids): State<Arc<RequestIds>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let given = request
+        .headers()
+        .get(X_REQUEST_ID)
+        .filter(|id| is_plain(id))
+        .cloned();
     let id = given.or_else(|| HeaderValue::try_from(ids.next()).ok());
-    let Some(id) = id else { return next.run(request).await };
+    let Some(id) = id else {
+        return next.run(request).await;
+    };
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
     response.headers_mut().insert(X_REQUEST_ID, id);
@@ -62,6 +75,9 @@ mod tests {
     #[test]
     fn no_id_comes_twice() {
         let ids = RequestIds::new(0xabc);
-        assert_eq!((ids.next(), ids.next()), ("0000000000000abc-0".into(), "0000000000000abc-1".into()));
+        assert_eq!(
+            (ids.next(), ids.next()),
+            ("0000000000000abc-0".into(), "0000000000000abc-1".into())
+        );
     }
 }

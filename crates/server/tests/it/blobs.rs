@@ -13,9 +13,10 @@ fn content() -> Vec<u8> {
 async fn a_blob_comes_whole() {
     let server = Running::start().await;
     let digest = server.push_blob("a", &content()).await;
-    for answer in
-        [server.get(&format!("/v2/a/blobs/{digest}")).await, server.head(&format!("/v2/a/blobs/{digest}")).await]
-    {
+    for answer in [
+        server.get(&format!("/v2/a/blobs/{digest}")).await,
+        server.head(&format!("/v2/a/blobs/{digest}")).await,
+    ] {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("content-length"), "2048");
         assert_eq!(answer.header("content-type"), "application/octet-stream");
@@ -24,9 +25,15 @@ async fn a_blob_comes_whole() {
         assert_eq!(answer.header("etag"), format!("\"{digest}\""));
         assert_eq!(answer.header("content-encoding"), "");
     }
-    assert_eq!(server.get(&format!("/v2/a/blobs/{digest}")).await.body, content());
+    assert_eq!(
+        server.get(&format!("/v2/a/blobs/{digest}")).await.body,
+        content()
+    );
     let unknown = server.get(&format!("/v2/b/blobs/{digest}")).await;
-    assert_eq!((unknown.status, unknown.code().as_str()), (404, "BLOB_UNKNOWN"));
+    assert_eq!(
+        (unknown.status, unknown.code().as_str()),
+        (404, "BLOB_UNKNOWN")
+    );
 }
 
 #[tokio::test]
@@ -42,14 +49,21 @@ async fn a_part_of_a_blob() {
     ] {
         let answer = server.call("GET", &target, &[("range", range)], b"").await;
         assert_eq!(answer.status, 206, "{range}");
-        assert_eq!(answer.header("content-range"), format!("bytes {first}-{last}/2048"));
+        assert_eq!(
+            answer.header("content-range"),
+            format!("bytes {first}-{last}/2048")
+        );
         assert_eq!(answer.header("content-type"), "application/octet-stream");
         assert_eq!(answer.header("docker-content-digest"), digest.as_str());
         assert_eq!(answer.body, content()[first..=last]);
     }
     for range in ["bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0"] {
         let answer = server.call("GET", &target, &[("range", range)], b"").await;
-        assert_eq!((answer.status, answer.header("content-range")), (416, "bytes */2048"), "{range}");
+        assert_eq!(
+            (answer.status, answer.header("content-range")),
+            (416, "bytes */2048"),
+            "{range}"
+        );
         answer.code();
     }
 }
@@ -61,14 +75,43 @@ async fn ranges_that_do_not_apply_give_the_whole() {
     let target = format!("/v2/a/blobs/{digest}");
     for range in ["bytes=0-1,5-6", "bytes=oops", "items=0-1"] {
         let answer = server.call("GET", &target, &[("range", range)], b"").await;
-        assert_eq!((answer.status, answer.body.len(), answer.header("content-range")), (200, 2048, ""), "{range}");
+        assert_eq!(
+            (
+                answer.status,
+                answer.body.len(),
+                answer.header("content-range")
+            ),
+            (200, 2048, ""),
+            "{range}"
+        );
     }
-    let headed = server.call("HEAD", &target, &[("range", "bytes=0-1")], b"").await;
-    assert_eq!((headed.status, headed.header("content-length")), (200, "2048"));
-    let stale = server.call("GET", &target, &[("range", "bytes=0-1"), ("if-range", "\"other\"")], b"").await;
+    let headed = server
+        .call("HEAD", &target, &[("range", "bytes=0-1")], b"")
+        .await;
+    assert_eq!(
+        (headed.status, headed.header("content-length")),
+        (200, "2048")
+    );
+    let stale = server
+        .call(
+            "GET",
+            &target,
+            &[("range", "bytes=0-1"), ("if-range", "\"other\"")],
+            b"",
+        )
+        .await;
     assert_eq!((stale.status, stale.body.len()), (200, 2048));
-    let fresh =
-        server.call("GET", &target, &[("range", "bytes=0-1"), ("if-range", &format!("\"{digest}\""))], b"").await;
+    let fresh = server
+        .call(
+            "GET",
+            &target,
+            &[
+                ("range", "bytes=0-1"),
+                ("if-range", &format!("\"{digest}\"")),
+            ],
+            b"",
+        )
+        .await;
     assert_eq!((fresh.status, fresh.body.len()), (206, 2));
 }
 
@@ -78,10 +121,24 @@ async fn what_a_client_has_is_not_sent_again() {
     let digest = server.push_blob("a", &content()).await;
     let tag = format!("\"{digest}\"");
     for method in ["GET", "HEAD"] {
-        let answer = server.call(method, &format!("/v2/a/blobs/{digest}"), &[("if-none-match", &tag)], b"").await;
+        let answer = server
+            .call(
+                method,
+                &format!("/v2/a/blobs/{digest}"),
+                &[("if-none-match", &tag)],
+                b"",
+            )
+            .await;
         assert_eq!((answer.status, answer.header("etag")), (304, tag.as_str()));
     }
-    let unknown = server.call("GET", &format!("/v2/b/blobs/{digest}"), &[("if-none-match", &tag)], b"").await;
+    let unknown = server
+        .call(
+            "GET",
+            &format!("/v2/b/blobs/{digest}"),
+            &[("if-none-match", &tag)],
+            b"",
+        )
+        .await;
     assert_eq!(unknown.status, 404);
 }
 
@@ -91,9 +148,15 @@ async fn sha512_asked_is_sha512_answered() {
     let digest = Digest::of(&Algorithm::Sha512, &content()).unwrap();
     let target = format!("/v2/a/blobs/uploads/?digest={digest}");
     let pushed = server.call("POST", &target, &[], &content()).await;
-    assert_eq!((pushed.status, pushed.header("docker-content-digest")), (201, digest.as_str()));
+    assert_eq!(
+        (pushed.status, pushed.header("docker-content-digest")),
+        (201, digest.as_str())
+    );
     let pulled = server.get(pushed.header("location")).await;
-    assert_eq!((pulled.header("docker-content-digest"), pulled.body.clone()), (digest.as_str(), content()));
+    assert_eq!(
+        (pulled.header("docker-content-digest"), pulled.body.clone()),
+        (digest.as_str(), content())
+    );
 }
 
 #[tokio::test]
@@ -113,6 +176,19 @@ async fn a_blob_that_a_manifest_names_is_kept_unless_forced() {
     server.push_image("a", "v1", &image).await;
     let target = format!("/v2/a/blobs/{}", Digest::sha256(&image.blobs()[1]));
     let refused = server.call("DELETE", &target, &[], b"").await;
-    assert_eq!((refused.status, refused.header("allow"), refused.code().as_str()), (405, "GET, HEAD", "DENIED"));
-    assert_eq!(server.call("DELETE", &format!("{target}?force=true"), &[], b"").await.status, 202);
+    assert_eq!(
+        (
+            refused.status,
+            refused.header("allow"),
+            refused.code().as_str()
+        ),
+        (405, "GET, HEAD", "DENIED")
+    );
+    assert_eq!(
+        server
+            .call("DELETE", &format!("{target}?force=true"), &[], b"")
+            .await
+            .status,
+        202
+    );
 }

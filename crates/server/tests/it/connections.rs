@@ -39,10 +39,28 @@ async fn heads_are_bounded() {
     })
     .await;
     let long = "x".repeat(4000);
-    assert_eq!(server.call("GET", "/v2/", &[("x-long", &long)], b"").await.status, 431);
-    assert_eq!(server.call("GET", "/v2/", &[("x-many", "x"); 30], b"").await.status, 431);
+    assert_eq!(
+        server
+            .call("GET", "/v2/", &[("x-long", &long)], b"")
+            .await
+            .status,
+        431
+    );
+    assert_eq!(
+        server
+            .call("GET", "/v2/", &[("x-many", "x"); 30], b"")
+            .await
+            .status,
+        431
+    );
     assert_eq!(server.get(&format!("/v2/{long}")).await.status, 431);
-    assert_eq!(server.call("GET", "/v2/", &[("x-long", &long[..3000])], b"").await.status, 200);
+    assert_eq!(
+        server
+            .call("GET", "/v2/", &[("x-long", &long[..3000])], b"")
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -72,7 +90,9 @@ async fn a_reader_that_stands_still_is_cut_off() {
     let content = vec![0; 64 << 20];
     let digest = server.push_blob("a", &content).await;
     let mut connection = server.connect().await;
-    connection.send(head("GET", &format!("/v2/a/blobs/{digest}"), &[])).await;
+    connection
+        .send(head("GET", &format!("/v2/a/blobs/{digest}"), &[]))
+        .await;
     connection.stream.readable().await.unwrap();
     tokio::time::sleep(SHORT * 4).await;
     let mut received = Vec::new();
@@ -89,7 +109,12 @@ async fn a_stopping_server_finishes_what_is_under_way() {
     assert_eq!(idle.call("GET", "/v2/", &[], b"").await.status, 200);
     let mut busy = server.connect().await;
     let bytes = Index::oci().bytes();
-    busy.send(head("PUT", "/v2/a/manifests/v1", &[("content-length", &bytes.len().to_string())])).await;
+    busy.send(head(
+        "PUT",
+        "/v2/a/manifests/v1",
+        &[("content-length", &bytes.len().to_string())],
+    ))
+    .await;
     busy.send(&bytes).await;
     gate.arrival().await;
     let stopped = server.stop();
@@ -109,7 +134,9 @@ async fn a_stopping_server_finishes_what_nobody_waits_for() {
     let server = Running::of(gate.clone(), |_| ()).await;
     let mut connection = server.connect().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
-    connection.send(head("POST", &target, &[("content-length", "3")])).await;
+    connection
+        .send(head("POST", &target, &[("content-length", "3")]))
+        .await;
     connection.send("abc").await;
     gate.arrival().await;
     drop(connection);
@@ -124,11 +151,18 @@ async fn a_stopping_server_does_not_wait_for_ever() {
     let gate = Gate::new();
     let server = Running::of(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
     let mut slow = server.connect().await;
-    slow.send(head("PUT", "/v2/a/manifests/v1", &[("content-length", "1000")])).await;
+    slow.send(head(
+        "PUT",
+        "/v2/a/manifests/v1",
+        &[("content-length", "1000")],
+    ))
+    .await;
     slow.send("abc").await;
     let mut stuck = server.connect().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
-    stuck.send(head("POST", &target, &[("content-length", "3")])).await;
+    stuck
+        .send(head("POST", &target, &[("content-length", "3")]))
+        .await;
     stuck.send("abc").await;
     gate.arrival().await;
     server.stop().await.unwrap();
@@ -142,12 +176,18 @@ async fn a_body_that_the_stopping_server_cut_off_is_not_taken_for_a_whole_one() 
     let server = Running::of(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
     let mut connection = server.connect().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
-    connection.send(head("POST", &target, &[("transfer-encoding", "chunked")])).await;
+    connection
+        .send(head("POST", &target, &[("transfer-encoding", "chunked")]))
+        .await;
     connection.send("3\r\nabc\r\n").await;
     server.stop().await.unwrap();
     connection.closed().await;
     while Arc::strong_count(&gate) > 1 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(gate.arrived.available_permits(), 0, "the body ended with an error");
+    assert_eq!(
+        gate.arrived.available_permits(),
+        0,
+        "the body ended with an error"
+    );
 }

@@ -19,7 +19,10 @@ const DESCRIPTION: &str = "/api/v1/openapi.json";
 
 async fn description(server: &Running) -> Value {
     let answer = server.get(DESCRIPTION).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json")
+    );
     answer.json()
 }
 
@@ -29,13 +32,17 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     paths
         .iter()
         .flat_map(|(path, item)| {
-            item.as_object().unwrap().iter().map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
         })
         .collect()
 }
 
 fn filled(path: &str) -> String {
-    path.replace("{name}", "team%2Fapp").replace("{reference}", "v1")
+    path.replace("{name}", "team%2Fapp")
+        .replace("{reference}", "v1")
 }
 
 /// Where an endpoint is described. A new one has to be added here, and described.
@@ -56,14 +63,28 @@ async fn it_is_of_this_version_and_hangs_together() {
     );
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
-        assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{method} {path}");
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|summary| !summary.is_empty()),
+            "{method} {path}"
+        );
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let described = parameters
             .filter(|parameter| parameter["in"] == "path")
             .map(|parameter| parameter["name"].as_str().unwrap());
-        let named = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        assert_eq!(described.collect::<BTreeSet<_>>(), named.collect(), "{method} {path}");
-        assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+        let named = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        assert_eq!(
+            described.collect::<BTreeSet<_>>(),
+            named.collect(),
+            "{method} {path}"
+        );
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{method} {path}"
+        );
     }
     references_resolve(&document, &document);
 }
@@ -72,7 +93,10 @@ fn references_resolve(document: &Value, value: &Value) {
     if value["$ref"].is_string() {
         schema::resolved(document, value);
     }
-    let members = value.as_object().into_iter().flat_map(|object| object.values());
+    let members = value
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.values());
     for part in members.chain(value.as_array().into_iter().flatten()) {
         references_resolve(document, part);
     }
@@ -81,20 +105,45 @@ fn references_resolve(document: &Value, value: &Value) {
 #[tokio::test]
 async fn it_has_every_route_and_no_other() {
     let server = Running::start().await;
-    server.call("PUT", "/v2/team/app/manifests/v1", &[], &Index::oci().bytes()).await;
+    server
+        .call(
+            "PUT",
+            "/v2/team/app/manifests/v1",
+            &[],
+            &Index::oci().bytes(),
+        )
+        .await;
     let document = description(&server).await;
-    let (name, reference): (RepositoryName, Reference) = ("team/app".parse().unwrap(), "v1".parse().unwrap());
-    let endpoints = [ApiEndpoint::Description, ApiEndpoint::Check(name.clone()), ApiEndpoint::Tree(name, reference)];
+    let (name, reference): (RepositoryName, Reference) =
+        ("team/app".parse().unwrap(), "v1".parse().unwrap());
+    let endpoints = [
+        ApiEndpoint::Description,
+        ApiEndpoint::Check(name.clone()),
+        ApiEndpoint::Tree(name, reference),
+    ];
     let mut expected: BTreeSet<_> = endpoints.iter().map(path_of).collect();
     expected.extend(["/healthz", "/readyz"]);
-    let described: BTreeSet<_> = operations(&document).iter().map(|(path, ..)| *path).collect();
+    let described: BTreeSet<_> = operations(&document)
+        .iter()
+        .map(|(path, ..)| *path)
+        .collect();
     assert_eq!(described, expected);
     for path in described {
         let methods = document["paths"][path].as_object().unwrap();
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+        ] {
             let answer = server.call(method, &filled(path), &[], b"").await;
-            let described = if method == "HEAD" { "get".into() } else { method.to_lowercase() };
-            assert_eq!(answer.status != 405, methods.contains_key(&described), "{method} {path}");
+            let described = if method == "HEAD" {
+                "get".into()
+            } else {
+                method.to_lowercase()
+            };
+            assert_eq!(
+                answer.status != 405,
+                methods.contains_key(&described),
+                "{method} {path}"
+            );
             assert_ne!(answer.status, 404, "{method} {path}");
         }
     }
@@ -110,15 +159,27 @@ struct Servers {
 impl Servers {
     async fn start() -> Self {
         let usual = Running::with(|settings| settings.limits.manifest_bytes = 10_000).await;
-        let full = Running::with(|settings| (settings.limits.trees, settings.limits.uploads) = (0, 0)).await;
-        let not_ready = ReadyCheck::new(|| async { Err(Error::internal("reaching the database", "it is gone")) });
-        Self { usual, full, failing: Running::checked(Gate::new(), not_ready, |_| ()).await }
+        let full =
+            Running::with(|settings| (settings.limits.trees, settings.limits.uploads) = (0, 0))
+                .await;
+        let not_ready = ReadyCheck::new(|| async {
+            Err(Error::internal("reaching the database", "it is gone"))
+        });
+        Self {
+            usual,
+            full,
+            failing: Running::checked(Gate::new(), not_ready, |_| ()).await,
+        }
     }
 }
 
 #[tokio::test]
 async fn answers_are_as_it_says() {
-    let Servers { usual, full, failing } = Servers::start().await;
+    let Servers {
+        usual,
+        full,
+        failing,
+    } = Servers::start().await;
     let document = description(&usual).await;
     fill(&usual).await;
     let absent = image("not there").layers(["x"]).bytes();
@@ -132,10 +193,31 @@ async fn answers_are_as_it_says() {
         (&failing, "GET", "/readyz", "/readyz".into(), b"", 503),
         (&usual, "POST", CHECK, at("team/app/check"), &absent, 200),
         (&usual, "POST", CHECK, at("team/app/check"), b"{", 200),
-        (&usual, "POST", CHECK, at("team/app/check?reference=v1&tag=v2"), b"", 200),
-        (&usual, "POST", CHECK, at("team/app/check?reference=signature"), b"", 200),
+        (
+            &usual,
+            "POST",
+            CHECK,
+            at("team/app/check?reference=v1&tag=v2"),
+            b"",
+            200,
+        ),
+        (
+            &usual,
+            "POST",
+            CHECK,
+            at("team/app/check?reference=signature"),
+            b"",
+            200,
+        ),
         (&usual, "POST", CHECK, at("team/app/check"), b"", 400),
-        (&usual, "POST", CHECK, at("team/app/check?reference=v9"), b"", 404),
+        (
+            &usual,
+            "POST",
+            CHECK,
+            at("team/app/check?reference=v9"),
+            b"",
+            404,
+        ),
         (&failing, "POST", CHECK, at("no-dry-run/check"), b"{}", 405),
         (&usual, "POST", CHECK, at("team/app/check"), &large, 413),
         (&full, "POST", CHECK, at("team/app/check"), b"{}", 429),
@@ -153,7 +235,12 @@ async fn answers_are_as_it_says() {
         seen.insert((path.to_owned(), method.to_lowercase(), status.to_string()));
     }
     for (path, method, operation) in operations(&document) {
-        for status in operation["responses"].as_object().unwrap().keys().filter(|status| *status != "default") {
+        for status in operation["responses"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|status| *status != "default")
+        {
             assert!(
                 seen.contains(&(path.into(), method.into(), status.clone())),
                 "{method} {path} {status} was not seen"
@@ -164,27 +251,51 @@ async fn answers_are_as_it_says() {
 
 /// A tree that has all that the document describes.
 async fn fill(server: &Running) {
-    let (oci, docker) = (image("a").built_at("2026-11-01T00:00:00Z"), image("b").docker());
+    let (oci, docker) = (
+        image("a").built_at("2026-11-01T00:00:00Z"),
+        image("b").docker(),
+    );
     for image in [&oci, &docker] {
-        server.push_image("team/app", image.digest().as_str(), image).await;
+        server
+            .push_image("team/app", image.digest().as_str(), image)
+            .await;
     }
     let mut child = json!(docker.descriptor());
-    child["platform"] =
-        json!({"os": "windows", "architecture": "amd64", "os.version": "10.0", "os.features": ["win32k"]});
+    child["platform"] = json!({"os": "windows", "architecture": "amd64", "os.version": "10.0", "os.features": ["win32k"]});
     child["annotations"] = json!({"a": "b"});
     child["artifactType"] = "application/vnd.example".into();
-    let index = Index::oci().image(&oci, "linux/arm/v7").child(child).field("annotations", json!({"a": "b"}));
+    let index = Index::oci()
+        .image(&oci, "linux/arm/v7")
+        .child(child)
+        .field("annotations", json!({"a": "b"}));
     let headers = [("content-type", MediaType::OCI_INDEX)];
-    server.call("PUT", "/v2/team/app/manifests/v1", &headers, &index.bytes()).await;
-    let signature = image("signature").subject(&index.descriptor()).field("annotations", json!({"a": "b"}));
-    assert_eq!(server.push_image("team/app", "signature", &signature).await.status, 201);
+    server
+        .call("PUT", "/v2/team/app/manifests/v1", &headers, &index.bytes())
+        .await;
+    let signature = image("signature")
+        .subject(&index.descriptor())
+        .field("annotations", json!({"a": "b"}));
+    assert_eq!(
+        server
+            .push_image("team/app", "signature", &signature)
+            .await
+            .status,
+        201
+    );
 }
 
 fn assert_fits(document: &Value, path: &str, method: &str, answer: &Answer) {
     let responses = &document["paths"][path][method]["responses"];
     let status = answer.status.to_string();
-    let response = responses.get(&status).or(responses.get("default")).unwrap_or_else(|| panic!("{path} {status}"));
+    let response = responses
+        .get(&status)
+        .or(responses.get("default"))
+        .unwrap_or_else(|| panic!("{path} {status}"));
     let media_type = answer.header("content-type");
-    let faults = schema::faults(document, &response["content"][media_type]["schema"], &answer.json());
+    let faults = schema::faults(
+        document,
+        &response["content"][media_type]["schema"],
+        &answer.json(),
+    );
     assert!(faults.is_empty(), "{method} {path} {status}: {faults:#?}");
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
+use portolan_model::{
+    Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag,
+};
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo, ManifestRead, Mount, Page,
-    PageRequest, PutManifest, PutOutcome, Reader, Result, Upload, UploadId, Writer,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo,
+    ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Result, Upload,
+    UploadId, Writer,
 };
 use tokio::sync::Semaphore;
 
@@ -25,7 +28,11 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new() -> Arc<Self> {
         let inner = MemoryRegistry::new();
-        Arc::new(Self { inner, arrived: Semaphore::new(0), released: Semaphore::new(0) })
+        Arc::new(Self {
+            inner,
+            arrived: Semaphore::new(0),
+            released: Semaphore::new(0),
+        })
     }
 
     /// Waits for a push to come.
@@ -56,17 +63,30 @@ impl Reader for Gate {
     ) -> Result<BlobRead> {
         let piece = || Ok(Bytes::from_static(&[7; 1000]));
         if repository.as_str() == "short-piece" {
-            return Ok(BlobRead { size: 2000, range: 0..2000, body: Body::Whole(Bytes::from_static(&[7; 1000])) });
+            return Ok(BlobRead {
+                size: 2000,
+                range: 0..2000,
+                body: Body::Whole(Bytes::from_static(&[7; 1000])),
+            });
         }
         let end = match repository.as_str() {
             "whole" => piece(),
             "short" => Ok(Bytes::new()),
             _ => Err(Error::internal("reading a blob", "the disk is gone")),
         };
-        Ok(BlobRead { size: 2000, range: 0..2000, body: Body::stream(stream::iter([piece(), end])) })
+        Ok(BlobRead {
+            size: 2000,
+            range: 0..2000,
+            body: Body::stream(stream::iter([piece(), end])),
+        })
     }
 
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         self.inner.head_blob(context, repository, digest).await
     }
 
@@ -76,7 +96,9 @@ impl Reader for Gate {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        self.inner.get_manifest(context, repository, reference).await
+        self.inner
+            .get_manifest(context, repository, reference)
+            .await
     }
 
     async fn head_manifest(
@@ -85,7 +107,9 @@ impl Reader for Gate {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        self.inner.head_manifest(context, repository, reference).await
+        self.inner
+            .head_manifest(context, repository, reference)
+            .await
     }
 }
 
@@ -103,7 +127,9 @@ impl Writer for Gate {
             return Err(Error::new(Kind::Unsupported, "nothing can be tried here"));
         }
         self.pass().await;
-        self.inner.put_manifest(context, repository, bytes, options).await
+        self.inner
+            .put_manifest(context, repository, bytes, options)
+            .await
     }
 
     /// Reads everything, then waits at the gate.
@@ -116,7 +142,9 @@ impl Writer for Gate {
     ) -> Result<()> {
         let bytes = body.collect(1 << 20).await?;
         self.pass().await;
-        self.inner.put_blob(context, repository, digest, bytes.into()).await
+        self.inner
+            .put_blob(context, repository, digest, bytes.into())
+            .await
     }
 
     async fn start_upload(
@@ -125,10 +153,17 @@ impl Writer for Gate {
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.inner.start_upload(context, repository, algorithm).await
+        self.inner
+            .start_upload(context, repository, algorithm)
+            .await
     }
 
-    async fn upload_status(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         self.inner.upload_status(context, repository, id).await
     }
 
@@ -145,7 +180,9 @@ impl Writer for Gate {
         let first = body.next().await;
         self.pass().await;
         let body = Body::stream(stream::iter(first).chain(body));
-        self.inner.write_upload(context, repository, id, offset, body).await
+        self.inner
+            .write_upload(context, repository, id, offset, body)
+            .await
     }
 
     async fn finish_upload(
@@ -157,7 +194,9 @@ impl Writer for Gate {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        self.inner.finish_upload(context, repository, id, offset, body, digest).await
+        self.inner
+            .finish_upload(context, repository, id, offset, body, digest)
+            .await
     }
 
     async fn cancel_upload(&self, _: &Context, _: &RepositoryName, _: &UploadId) -> Result<()> {
@@ -177,12 +216,19 @@ impl Writer for Gate {
 
 #[async_trait]
 impl Lister for Gate {
-    async fn repositories(&self, context: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
+    async fn repositories(
+        &self,
+        context: &Context,
+        page: &PageRequest,
+    ) -> Result<Page<RepositoryName>> {
         self.inner.repositories(context, page).await
     }
 
     async fn tags(&self, _: &Context, _: &RepositoryName, _: &PageRequest) -> Result<Page<Tag>> {
-        Err(Error::internal("reading tags from /var/lib/secret", "the disk is gone"))
+        Err(Error::internal(
+            "reading tags from /var/lib/secret",
+            "the disk is gone",
+        ))
     }
 
     async fn referrers(
@@ -193,13 +239,20 @@ impl Lister for Gate {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
-        self.inner.referrers(context, repository, digest, artifact_type, page).await
+        self.inner
+            .referrers(context, repository, digest, artifact_type, page)
+            .await
     }
 }
 
 #[async_trait]
 impl Deleter for Gate {
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()> {
         self.inner.delete_tag(context, repository, tag).await
     }
 
@@ -210,7 +263,9 @@ impl Deleter for Gate {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.inner.delete_manifest(context, repository, digest, deletion).await
+        self.inner
+            .delete_manifest(context, repository, digest, deletion)
+            .await
     }
 
     async fn delete_blob(
@@ -220,6 +275,8 @@ impl Deleter for Gate {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.inner.delete_blob(context, repository, digest, deletion).await
+        self.inner
+            .delete_blob(context, repository, digest, deletion)
+            .await
     }
 }

@@ -38,7 +38,10 @@ impl Running {
     }
 
     /// In front of a registry.
-    pub(crate) async fn of(registry: Arc<dyn Registry>, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn of(
+        registry: Arc<dyn Registry>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         Self::checked(registry, ReadyCheck::always(), change).await
     }
 
@@ -56,7 +59,11 @@ impl Running {
         let task = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), task }
+        Self {
+            address,
+            stop: Some(stop),
+            task,
+        }
     }
 
     /// Tells it to stop; the value ends when it has.
@@ -70,8 +77,17 @@ impl Running {
     }
 
     /// One request on a connection of its own.
-    pub(crate) async fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        self.connect().await.call(method, target, headers, body).await
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.connect()
+            .await
+            .call(method, target, headers, body)
+            .await
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
@@ -91,13 +107,24 @@ impl Running {
     }
 
     /// Pushes an image with all that it names; `reference` is a tag or its digest.
-    pub(crate) async fn push_image(&self, repository: &str, reference: &str, image: &Image) -> Answer {
+    pub(crate) async fn push_image(
+        &self,
+        repository: &str,
+        reference: &str,
+        image: &Image,
+    ) -> Answer {
         for blob in image.blobs() {
             self.push_blob(repository, &blob).await;
         }
         let media_type = image.media_type();
         let headers = [("content-type", media_type.as_str())];
-        self.call("PUT", &format!("/v2/{repository}/manifests/{reference}"), &headers, &image.bytes()).await
+        self.call(
+            "PUT",
+            &format!("/v2/{repository}/manifests/{reference}"),
+            &headers,
+            &image.bytes(),
+        )
+        .await
     }
 }
 
@@ -112,13 +139,20 @@ pub(crate) struct Answer {
 impl Answer {
     /// All values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+        self.headers
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .collect()
     }
 
     /// The only value of a header; empty where there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         let values = self.all(name);
-        assert!(values.len() < 2, "{name} stands there several times: {values:?}");
+        assert!(
+            values.len() < 2,
+            "{name} stands there several times: {values:?}"
+        );
         values.first().copied().unwrap_or_default()
     }
 
@@ -132,8 +166,18 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/json");
         let body = self.json();
         let error = &body["errors"][0];
-        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-        assert!(error["detail"].as_object().is_some_and(|detail| !detail.is_empty()), "{body}");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty()),
+            "{body}"
+        );
+        assert!(
+            error["detail"]
+                .as_object()
+                .is_some_and(|detail| !detail.is_empty()),
+            "{body}"
+        );
         error["code"].as_str().unwrap().to_owned()
     }
 }
@@ -146,7 +190,10 @@ pub(crate) struct Connection<S = TcpStream> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unread: Vec::new() }
+        Self {
+            stream,
+            unread: Vec::new(),
+        }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -154,7 +201,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends a whole request with its length and reads the answer.
-    pub(crate) async fn call(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn call(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let length = body.len().to_string();
         let mut all = headers.to_vec();
         if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
@@ -173,7 +226,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads one answer, or nothing when the connection ends.
     pub(crate) async fn try_answer(&mut self, method: &str) -> Option<Answer> {
         let end = loop {
-            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(end) = self
+                .unread
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 break end;
             }
             self.fill().await?;
@@ -181,10 +238,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let text = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
         let mut lines = text.trim_end().split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().unwrap();
-        let split = |line: &str| line.split_once(": ").map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
+        let split = |line: &str| {
+            line.split_once(": ")
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .unwrap()
+        };
         let headers: Vec<_> = lines.map(split).collect();
-        let answer = Answer { status, headers, body: Vec::new() };
-        assert_eq!(answer.header("transfer-encoding"), "", "no answer is chunked");
+        let answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        assert_eq!(
+            answer.header("transfer-encoding"),
+            "",
+            "no answer is chunked"
+        );
         if method == "HEAD" || matches!(status, 100..=199 | 204 | 304) {
             return Some(answer);
         }
@@ -192,7 +261,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while self.unread.len() < length {
             self.fill().await?;
         }
-        Some(Answer { body: self.unread.drain(..length).collect(), ..answer })
+        Some(Answer {
+            body: self.unread.drain(..length).collect(),
+            ..answer
+        })
     }
 
     /// Waits until the server ends the connection, in whichever way; what it still sends is dropped.
@@ -202,7 +274,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 << 10];
-        let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("the server says something");
+        let read = timeout(PATIENCE, self.stream.read(&mut buffer))
+            .await
+            .expect("the server says something");
         let count = read.ok().filter(|count| *count > 0)?;
         self.unread.extend_from_slice(&buffer[..count]);
         Some(())
@@ -211,6 +285,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 /// The line and headers of a request.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
-    let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{method} {target} HTTP/1.1\r\nhost: registry.test\r\n{}\r\n", lines.concat())
+    let lines: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    format!(
+        "{method} {target} HTTP/1.1\r\nhost: registry.test\r\n{}\r\n",
+        lines.concat()
+    )
 }

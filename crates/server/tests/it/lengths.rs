@@ -31,8 +31,16 @@ async fn every_route_has_a_content_length() {
     ] {
         let got = server.get(&target).await;
         let headed = server.head(&target).await;
-        assert_eq!(got.header("content-length"), got.body.len().to_string(), "{target}");
-        assert_eq!(headed.header("content-length"), got.header("content-length"), "{target}");
+        assert_eq!(
+            got.header("content-length"),
+            got.body.len().to_string(),
+            "{target}"
+        );
+        assert_eq!(
+            headed.header("content-length"),
+            got.header("content-length"),
+            "{target}"
+        );
         assert_eq!(
             (headed.status, headed.header("content-type")),
             (got.status, got.header("content-type")),
@@ -47,14 +55,25 @@ async fn answers_without_content_say_so() {
     let server = Running::start().await;
     let blob = server.push_blob("a", b"blob").await;
     let started = server.call("POST", "/v2/a/blobs/uploads/", &[], b"").await;
-    assert_eq!((started.status, started.header("content-length")), (202, "0"));
+    assert_eq!(
+        (started.status, started.header("content-length")),
+        (202, "0")
+    );
     let location = started.header("location");
     let written = server.call("PATCH", location, &[], b"abc").await;
-    assert_eq!((written.status, written.header("content-length")), (202, "0"));
+    assert_eq!(
+        (written.status, written.header("content-length")),
+        (202, "0")
+    );
     let status = server.get(location).await;
     assert_eq!((status.status, status.header("content-length")), (204, ""));
-    let deleted = server.call("DELETE", &format!("/v2/a/blobs/{blob}"), &[], b"").await;
-    assert_eq!((deleted.status, deleted.header("content-length")), (202, "0"));
+    let deleted = server
+        .call("DELETE", &format!("/v2/a/blobs/{blob}"), &[], b"")
+        .await;
+    assert_eq!(
+        (deleted.status, deleted.header("content-length")),
+        (202, "0")
+    );
 }
 
 #[tokio::test]
@@ -63,9 +82,33 @@ async fn a_connection_serves_many_requests() {
     let mut connection = server.connect().await;
     for _ in 0..3 {
         assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
-        assert_eq!(connection.call("HEAD", "/v2/_catalog", &[], b"").await.status, 200);
-        assert_eq!(connection.call("POST", "/v2/a/blobs/uploads/", &[], b"").await.status, 202);
-        assert_eq!(connection.call("PUT", "/v2/a/manifests/v1", &[], b"no manifest").await.status, 400);
-        assert_eq!(connection.call("GET", "/v2/a/manifests/v1", &[], b"").await.status, 404);
+        assert_eq!(
+            connection
+                .call("HEAD", "/v2/_catalog", &[], b"")
+                .await
+                .status,
+            200
+        );
+        assert_eq!(
+            connection
+                .call("POST", "/v2/a/blobs/uploads/", &[], b"")
+                .await
+                .status,
+            202
+        );
+        assert_eq!(
+            connection
+                .call("PUT", "/v2/a/manifests/v1", &[], b"no manifest")
+                .await
+                .status,
+            400
+        );
+        assert_eq!(
+            connection
+                .call("GET", "/v2/a/manifests/v1", &[], b"")
+                .await
+                .status,
+            404
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! The server over loopback, spoken to byte by byte, and held against the contract of a registry.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests fail a test as the tests themselves do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail a test as the tests themselves do"
+)]
 
 mod blobs;
 mod bodies;

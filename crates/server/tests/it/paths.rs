@@ -8,7 +8,13 @@ use crate::harness::Running;
 async fn the_base_says_what_this_is() {
     let server = Running::start().await;
     let answer = server.get("/v2/").await;
-    assert_eq!((answer.status, answer.header("docker-distribution-api-version")), (200, "registry/2.0"));
+    assert_eq!(
+        (
+            answer.status,
+            answer.header("docker-distribution-api-version")
+        ),
+        (200, "registry/2.0")
+    );
     assert_eq!(answer.header("portolan-features"), "preconditions");
     assert_eq!(answer.json(), serde_json::json!({}));
 }
@@ -28,34 +34,67 @@ async fn tricks_are_refused() {
         "/v2/a%ff/manifests/latest",
     ] {
         let answer = server.get(target).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "NAME_INVALID"), "{target}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "NAME_INVALID"),
+            "{target}"
+        );
         let answer = server.call("PUT", target, &[], b"{}").await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "NAME_INVALID"), "{target}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "NAME_INVALID"),
+            "{target}"
+        );
     }
-    let digest = server.get("/v2/a/blobs/sha256:..%2F..%2Fetc%2Fpasswd").await;
-    assert_eq!((digest.status, digest.code().as_str()), (400, "DIGEST_INVALID"));
+    let digest = server
+        .get("/v2/a/blobs/sha256:..%2F..%2Fetc%2Fpasswd")
+        .await;
+    assert_eq!(
+        (digest.status, digest.code().as_str()),
+        (400, "DIGEST_INVALID")
+    );
 }
 
 #[tokio::test]
 async fn an_encoded_slash_is_part_of_the_name() {
     let server = Running::start().await;
     let digest = server.push_blob("team/app", b"blob").await;
-    assert_eq!(server.get(&format!("/v2/team%2Fapp/blobs/{digest}")).await.body, b"blob");
-    assert_eq!(server.get(&format!("/v2/team%2Fapp%2Fblobs%2F{digest}")).await.status, 404);
+    assert_eq!(
+        server
+            .get(&format!("/v2/team%2Fapp/blobs/{digest}"))
+            .await
+            .body,
+        b"blob"
+    );
+    assert_eq!(
+        server
+            .get(&format!("/v2/team%2Fapp%2Fblobs%2F{digest}"))
+            .await
+            .status,
+        404
+    );
 }
 
 #[tokio::test]
 async fn names_may_hold_the_words_of_the_paths() {
     let server = Running::start().await;
     let digest = server.push_blob("blobs/uploads/manifests", b"blob").await;
-    assert_eq!(server.get(&format!("/v2/blobs/uploads/manifests/blobs/{digest}")).await.body, b"blob");
+    assert_eq!(
+        server
+            .get(&format!("/v2/blobs/uploads/manifests/blobs/{digest}"))
+            .await
+            .body,
+        b"blob"
+    );
 }
 
 #[tokio::test]
 async fn a_raw_nul_is_no_request() {
     let server = Running::start().await;
     let mut connection = server.connect().await;
-    connection.send(b"GET /v2/a\0/manifests/latest HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    connection
+        .send(b"GET /v2/a\0/manifests/latest HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     assert_eq!(connection.answer("GET").await.status, 400);
 }
 
@@ -77,7 +116,11 @@ async fn unknown_paths_are_404_in_the_form_of_the_specification() {
     ] {
         for method in ["GET", "PUT", "OPTIONS"] {
             let answer = server.call(method, target, &[], b"").await;
-            assert_eq!((answer.status, answer.code().as_str()), (404, "UNSUPPORTED"), "{method} {target}");
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (404, "UNSUPPORTED"),
+                "{method} {target}"
+            );
         }
     }
 }
@@ -86,9 +129,17 @@ async fn unknown_paths_are_404_in_the_form_of_the_specification() {
 async fn a_tag_that_cannot_be_is_unknown_to_readers_and_malformed_to_writers() {
     let server = Running::start().await;
     let read = server.get("/v2/a/manifests/.hidden").await;
-    assert_eq!((read.status, read.code().as_str()), (404, "MANIFEST_UNKNOWN"));
-    let written = server.call("PUT", "/v2/a/manifests/.hidden", &[], b"{}").await;
-    assert_eq!((written.status, written.code().as_str()), (400, "MANIFEST_INVALID"));
+    assert_eq!(
+        (read.status, read.code().as_str()),
+        (404, "MANIFEST_UNKNOWN")
+    );
+    let written = server
+        .call("PUT", "/v2/a/manifests/.hidden", &[], b"{}")
+        .await;
+    assert_eq!(
+        (written.status, written.code().as_str()),
+        (400, "MANIFEST_INVALID")
+    );
 }
 
 #[tokio::test]
@@ -110,12 +161,21 @@ async fn other_methods_are_405_and_say_which_are_not() {
         ("/healthz".into(), "GET, HEAD"),
         ("/readyz".into(), "GET, HEAD"),
     ] {
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
+        ] {
             let answer = server.call(method, &target, &[], b"").await;
             let refused = answer.status == 405;
-            assert_eq!(refused, !allowed.split(", ").any(|one| one == method), "{method} {target}");
+            assert_eq!(
+                refused,
+                !allowed.split(", ").any(|one| one == method),
+                "{method} {target}"
+            );
             if refused && method != "HEAD" {
-                assert_eq!((answer.header("allow"), answer.code().as_str()), (allowed, "UNSUPPORTED"));
+                assert_eq!(
+                    (answer.header("allow"), answer.code().as_str()),
+                    (allowed, "UNSUPPORTED")
+                );
             }
         }
     }

@@ -15,10 +15,15 @@ pub(crate) fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<Str
 pub(crate) fn resolved<'a>(document: &'a Value, schema: &'a Value) -> Cow<'a, Value> {
     if let Some(reference) = schema["$ref"].as_str() {
         let found = document.pointer(reference.strip_prefix('#').unwrap());
-        return resolved(document, found.unwrap_or_else(|| panic!("{reference} leads nowhere")));
+        return resolved(
+            document,
+            found.unwrap_or_else(|| panic!("{reference} leads nowhere")),
+        );
     }
     match schema["allOf"].as_array() {
-        Some(parts) => Cow::Owned(parts.iter().fold(json!({}), |whole, part| joined(whole, &resolved(document, part)))),
+        Some(parts) => Cow::Owned(parts.iter().fold(json!({}), |whole, part| {
+            joined(whole, &resolved(document, part))
+        })),
         None => Cow::Borrowed(schema),
     }
 }
@@ -51,29 +56,49 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str, faults: &
             "minimum",
             "propertyNames",
         ];
-        assert!(known.contains(&keyword.as_str()), "the test does not know the keyword {keyword}");
+        assert!(
+            known.contains(&keyword.as_str()),
+            "the test does not know the keyword {keyword}"
+        );
     }
     if let Some(kinds) = schema["oneOf"].as_array() {
-        let fitting = kinds.iter().filter(|kind| self::faults(document, kind, value).is_empty()).count();
+        let fitting = kinds
+            .iter()
+            .filter(|kind| self::faults(document, kind, value).is_empty())
+            .count();
         if fitting != 1 {
             faults.push(format!("{place}: {fitting} schemas fit {value}"));
         }
         return;
     }
     if !types(schema).contains(&type_of(value)) {
-        faults.push(format!("{place}: {value} is not of type {}", schema["type"]));
+        faults.push(format!(
+            "{place}: {value} is not of type {}",
+            schema["type"]
+        ));
     }
-    if schema["enum"].as_array().is_some_and(|known| !known.contains(value)) {
+    if schema["enum"]
+        .as_array()
+        .is_some_and(|known| !known.contains(value))
+    {
         faults.push(format!("{place}: {value} is not one of {}", schema["enum"]));
     }
     for (position, item) in value.as_array().into_iter().flatten().enumerate() {
-        check(document, &schema["items"], item, &format!("{place}/{position}"), faults);
+        check(
+            document,
+            &schema["items"],
+            item,
+            &format!("{place}/{position}"),
+            faults,
+        );
     }
     members(document, schema, value, place, faults);
 }
 
 fn members(document: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
-    let Some(object) = value.as_object() else { return };
+    let Some(object) = value.as_object() else {
+        return;
+    };
     for required in schema["required"].as_array().into_iter().flatten() {
         if !object.contains_key(required.as_str().unwrap()) {
             faults.push(format!("{place}: {required} is missing"));
@@ -83,7 +108,9 @@ fn members(document: &Value, schema: &Value, value: &Value, place: &str, faults:
     for (key, member) in object {
         let place = format!("{place}/{key}");
         match (&schema["properties"][key], &schema["additionalProperties"]) {
-            (Value::Null, other @ Value::Object(_)) => check(document, other, member, &place, faults),
+            (Value::Null, other @ Value::Object(_)) => {
+                check(document, other, member, &place, faults)
+            }
             (Value::Null, _) if any => (),
             (Value::Null, _) => faults.push(format!("{place}: is not described")),
             (described, _) => check(document, described, member, &place, faults),
@@ -120,7 +147,14 @@ fn what_does_not_fit_is_found() {
     let reference = json!({"$ref": "#/a"});
     let count = |value: Value| faults(&document, &reference, &value).len();
     assert_eq!(count(json!({"x": 1, "y": "z", "l": ["s"]})), 0);
-    for wrong in ["{}", "[]", r#"{"x":"1"}"#, r#"{"x":1,"y":"w"}"#, r#"{"x":1,"l":[1]}"#, r#"{"x":1,"w":1}"#] {
+    for wrong in [
+        "{}",
+        "[]",
+        r#"{"x":"1"}"#,
+        r#"{"x":1,"y":"w"}"#,
+        r#"{"x":1,"l":[1]}"#,
+        r#"{"x":1,"w":1}"#,
+    ] {
         assert_eq!(count(serde_json::from_str(wrong).unwrap()), 1, "{wrong}");
     }
     let either = json!({"oneOf": [{"type": "null"}, {"$ref": "#/a"}]});

@@ -34,7 +34,10 @@ impl Secure {
     async fn start(change: impl FnOnce(&mut Settings)) -> Self {
         let key = rcgen::generate_simple_self_signed(["registry.test".into()]).unwrap();
         let files = TempDir::new().unwrap();
-        let tls = TlsFiles { certificate: files.path().join("cert.pem"), key: files.path().join("key.pem") };
+        let tls = TlsFiles {
+            certificate: files.path().join("cert.pem"),
+            key: files.path().join("key.pem"),
+        };
         std::fs::write(&tls.certificate, key.cert.pem()).unwrap();
         std::fs::write(&tls.key, key.signing_key.serialize_pem()).unwrap();
         let running = Running::with(|settings| {
@@ -42,7 +45,11 @@ impl Secure {
             change(settings);
         })
         .await;
-        Self { running, certificate: key.cert.der().clone(), _files: files }
+        Self {
+            running,
+            certificate: key.cert.der().clone(),
+            _files: files,
+        }
     }
 
     async fn connect(&self, protocols: &[&str]) -> TlsStream<TcpStream> {
@@ -53,16 +60,24 @@ impl Secure {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
         let stream = TcpStream::connect(self.running.address).await.unwrap();
         let name = ServerName::try_from("registry.test").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap()
     }
 
     async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
         let stream = self.connect(&["h2", "http/1.1"]).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         sender
     }
@@ -70,7 +85,11 @@ impl Secure {
 
 fn request(method: &str, target: &str, body: &[u8]) -> hyper::Request<Full<Bytes>> {
     let target = format!("https://registry.test{target}");
-    hyper::Request::builder().method(method).uri(target).body(Full::new(Bytes::copy_from_slice(body))).unwrap()
+    hyper::Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Full::new(Bytes::copy_from_slice(body)))
+        .unwrap()
 }
 
 #[tokio::test]
@@ -79,7 +98,13 @@ async fn http_1_over_tls() {
     for protocols in [&["http/1.1"][..], &[]] {
         let mut connection = Connection::new(server.connect(protocols).await);
         assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
-        assert_eq!(connection.call("GET", "/v2/_catalog", &[], b"").await.status, 200);
+        assert_eq!(
+            connection
+                .call("GET", "/v2/_catalog", &[], b"")
+                .await
+                .status,
+            200
+        );
     }
 }
 
@@ -89,23 +114,49 @@ async fn http_2_when_alpn_chose_it() {
     let mut client = server.http2().await;
     let content = vec![7; 5 << 20];
     let digest = Digest::sha256(&content);
-    let pushed = client.send_request(request("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), &content)).await;
+    let pushed = client
+        .send_request(request(
+            "POST",
+            &format!("/v2/a/blobs/uploads/?digest={digest}"),
+            &content,
+        ))
+        .await;
     assert_eq!(pushed.unwrap().status(), 201);
     let target = format!("/v2/a/blobs/{digest}");
-    let pulled = client.send_request(request("GET", &target, b"")).await.unwrap();
+    let pulled = client
+        .send_request(request("GET", &target, b""))
+        .await
+        .unwrap();
     assert_eq!(pulled.version(), http::Version::HTTP_2);
     assert_eq!(pulled.headers()["content-length"], "5242880");
-    assert_eq!(pulled.into_body().collect().await.unwrap().to_bytes(), content);
-    let headed = client.send_request(request("HEAD", &target, b"")).await.unwrap();
+    assert_eq!(
+        pulled.into_body().collect().await.unwrap().to_bytes(),
+        content
+    );
+    let headed = client
+        .send_request(request("HEAD", &target, b""))
+        .await
+        .unwrap();
     assert_eq!(headed.headers()["content-length"], "5242880");
     let fresh = request("GET", &target, b"");
     let (mut parts, body) = fresh.into_parts();
-    parts.headers.insert("if-none-match", format!("\"{digest}\"").parse().unwrap());
-    let unmodified = client.send_request(hyper::Request::from_parts(parts, body)).await.unwrap();
+    parts
+        .headers
+        .insert("if-none-match", format!("\"{digest}\"").parse().unwrap());
+    let unmodified = client
+        .send_request(hyper::Request::from_parts(parts, body))
+        .await
+        .unwrap();
     assert_eq!(unmodified.status(), 304);
-    let refused = client.send_request(request("PUT", "/v2/a/manifests/v1", &content)).await.unwrap();
+    let refused = client
+        .send_request(request("PUT", "/v2/a/manifests/v1", &content))
+        .await
+        .unwrap();
     assert_eq!(refused.status(), 413);
-    let unknown = client.send_request(request("GET", "/v2/UPPER/manifests/v1", b"")).await.unwrap();
+    let unknown = client
+        .send_request(request("GET", "/v2/UPPER/manifests/v1", b""))
+        .await
+        .unwrap();
     assert_eq!(unknown.status(), 400);
 }
 
@@ -122,7 +173,9 @@ async fn silence_after_the_handshake_ends_the_connection() {
     for protocols in [["h2"], ["http/1.1"]] {
         let mut stream = server.connect(&protocols).await;
         let mut received = Vec::new();
-        let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut received)).await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut received))
+            .await
+            .unwrap();
     }
 }
 
@@ -130,7 +183,9 @@ async fn silence_after_the_handshake_ends_the_connection() {
 async fn plain_http_to_a_tls_port_ends() {
     let server = Secure::start(|_| ()).await;
     let mut connection = server.running.connect().await;
-    connection.send("GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    connection
+        .send("GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     connection.closed().await;
 }
 
@@ -138,18 +193,43 @@ async fn plain_http_to_a_tls_port_ends() {
 async fn a_stopping_server_ends_http_2_connections() {
     let server = Secure::start(|_| ()).await;
     let mut client = server.http2().await;
-    assert_eq!(client.send_request(request("GET", "/v2/", b"")).await.unwrap().status(), 200);
+    assert_eq!(
+        client
+            .send_request(request("GET", "/v2/", b""))
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     server.running.stop().await.unwrap();
-    assert!(client.send_request(request("GET", "/v2/", b"")).await.is_err());
+    assert!(
+        client
+            .send_request(request("GET", "/v2/", b""))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn files_that_are_of_no_use_are_named() {
     let files = TempDir::new().unwrap();
-    let tls = TlsFiles { certificate: files.path().join("cert.pem"), key: files.path().join("key.pem") };
+    let tls = TlsFiles {
+        certificate: files.path().join("cert.pem"),
+        key: files.path().join("key.pem"),
+    };
     let bind = || async {
-        let settings = Settings { tls: Some(tls.clone()), ..Settings::default() };
-        let error = Server::bind(settings, Arc::new(MemoryRegistry::new()), ReadyCheck::always()).await.err().unwrap();
+        let settings = Settings {
+            tls: Some(tls.clone()),
+            ..Settings::default()
+        };
+        let error = Server::bind(
+            settings,
+            Arc::new(MemoryRegistry::new()),
+            ReadyCheck::always(),
+        )
+        .await
+        .err()
+        .unwrap();
         format!("{error}: {}", std::error::Error::source(&error).unwrap())
     };
     assert!(bind().await.contains("cert.pem"));

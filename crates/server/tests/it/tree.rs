@@ -17,26 +17,53 @@ const CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
 
 async fn push_index(server: &Running, reference: &str, index: &Index) {
     let headers = [("content-type", index.media_type().as_str().to_owned())];
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let pushed = server.call("PUT", &format!("/v2/team/app/manifests/{reference}"), &headers, &index.bytes()).await;
-    assert_eq!(pushed.status, 201, "{}", String::from_utf8_lossy(&pushed.body));
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let pushed = server
+        .call(
+            "PUT",
+            &format!("/v2/team/app/manifests/{reference}"),
+            &headers,
+            &index.bytes(),
+        )
+        .await;
+    assert_eq!(
+        pushed.status,
+        201,
+        "{}",
+        String::from_utf8_lossy(&pushed.body)
+    );
 }
 
 async fn push_children(server: &Running, images: &[&Image]) {
     for image in images {
-        server.push_image("team/app", image.digest().as_str(), image).await;
+        server
+            .push_image("team/app", image.digest().as_str(), image)
+            .await;
     }
 }
 
 async fn tree(server: &Running, reference: &str) -> Value {
-    let answer = server.get(&format!("/api/v1/repositories/team/app/tree/{reference}")).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{answer:?}");
+    let answer = server
+        .get(&format!("/api/v1/repositories/team/app/tree/{reference}"))
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json"),
+        "{answer:?}"
+    );
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     answer.json()
 }
 
 fn column<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
-    list.as_array().unwrap().iter().map(|item| item[key].as_str().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item[key].as_str().unwrap())
+        .collect()
 }
 
 /// A registry with a tree that has everything: mixed, nested, an image named twice, an attestation, a blob as a child
@@ -54,9 +81,15 @@ struct Everything {
 impl Everything {
     async fn start() -> Self {
         let server = Running::start().await;
-        let oci = image("oci").layers(["shared", "x"]).built_at("2026-11-01T00:00:00Z");
-        let docker = image("docker").docker().layers(["shared"]).built_for("linux/arm64");
-        let attestation = image("attestation").field("artifactType", json!("application/vnd.in-toto+json"));
+        let oci = image("oci")
+            .layers(["shared", "x"])
+            .built_at("2026-11-01T00:00:00Z");
+        let docker = image("docker")
+            .docker()
+            .layers(["shared"])
+            .built_for("linux/arm64");
+        let attestation =
+            image("attestation").field("artifactType", json!("application/vnd.in-toto+json"));
         let lost = image("lost").built_for("linux/s390x");
         push_children(&server, &[&oci, &docker, &attestation, &lost]).await;
         server.push_blob("team/app", b"cache").await;
@@ -73,7 +106,15 @@ impl Everything {
         push_index(&server, "v1", &root).await;
         let target = format!("/v2/team/app/manifests/{}?force=true", lost.digest());
         assert_eq!(server.call("DELETE", &target, &[], b"").await.status, 202);
-        Self { server, root, nested, oci, docker, attestation, lost }
+        Self {
+            server,
+            root,
+            nested,
+            oci,
+            docker,
+            attestation,
+            lost,
+        }
     }
 }
 
@@ -90,11 +131,25 @@ async fn each_document_stands_there_once() {
         all.attestation.digest().to_string(),
     ];
     assert_eq!(column(documents, "digest"), expected);
-    assert_eq!((&tree["reference"], &tree["digest"]), (&json!("v1"), &json!(all.root.digest())));
-    let depths: Vec<_> = documents.as_array().unwrap().iter().map(|document| &document["depth"]).collect();
+    assert_eq!(
+        (&tree["reference"], &tree["digest"]),
+        (&json!("v1"), &json!(all.root.digest()))
+    );
+    let depths: Vec<_> = documents
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|document| &document["depth"])
+        .collect();
     assert_eq!(depths, [0, 1, 1, 1, 1]);
-    assert_eq!(column(documents, "kind"), ["index", "manifest", "manifest", "index", "manifest"]);
-    assert_eq!(documents[0]["annotations"], json!({"com.example.key": "value"}));
+    assert_eq!(
+        column(documents, "kind"),
+        ["index", "manifest", "manifest", "index", "manifest"]
+    );
+    assert_eq!(
+        documents[0]["annotations"],
+        json!({"com.example.key": "value"})
+    );
     assert_eq!(documents[0]["size"], all.root.bytes().len());
     assert_eq!(documents[2]["mediaType"], MediaType::DOCKER_MANIFEST);
     assert_eq!(documents[4]["artifactType"], "application/vnd.in-toto+json");
@@ -105,16 +160,32 @@ async fn children_say_where_they_stand_and_how_they_are_stored() {
     let all = Everything::start().await;
     let tree = tree(&all.server, all.root.digest().as_str()).await;
     let children = &tree["documents"][0]["children"];
-    let pointers: Vec<_> = (0..6).map(|position| format!("/manifests/{position}")).collect();
+    let pointers: Vec<_> = (0..6)
+        .map(|position| format!("/manifests/{position}"))
+        .collect();
     assert_eq!(column(children, "pointer"), pointers);
-    let stored = ["manifest", "manifest", "manifest", "manifest", "blob", "absent"];
+    let stored = [
+        "manifest", "manifest", "manifest", "manifest", "blob", "absent",
+    ];
     assert_eq!(column(children, "stored"), stored);
-    assert_eq!(children[1]["platform"], json!({"os": "linux", "architecture": "arm64"}));
-    assert_eq!((&children[4]["mediaType"], &children[4]["size"]), (&json!(CACHE), &json!(5)));
+    assert_eq!(
+        children[1]["platform"],
+        json!({"os": "linux", "architecture": "arm64"})
+    );
+    assert_eq!(
+        (&children[4]["mediaType"], &children[4]["size"]),
+        (&json!(CACHE), &json!(5))
+    );
     assert_eq!(children[5]["digest"], json!(all.lost.digest()));
     let image = &tree["documents"][1];
-    assert_eq!(column(&image["children"], "kind"), ["config", "layer", "layer"]);
-    assert_eq!(column(&image["children"], "stored"), ["blob", "blob", "blob"]);
+    assert_eq!(
+        column(&image["children"], "kind"),
+        ["config", "layer", "layer"]
+    );
+    assert_eq!(
+        column(&image["children"], "stored"),
+        ["blob", "blob", "blob"]
+    );
     let config = json!({"platform": {"os": "linux", "architecture": "amd64"}, "created": "2026-11-01T00:00:00Z"});
     assert_eq!(image["config"], config);
 }
@@ -131,38 +202,71 @@ async fn findings_stand_with_their_documents_and_are_counted() {
     }
     assert_eq!(tree["findings"], json!(counts));
     let findings = tree["documents"][0]["findings"].as_array().unwrap();
-    let missing: Vec<_> = findings.iter().filter(|finding| finding["rule"] == "missing-child").collect();
-    assert_eq!((missing.len(), &missing[0]["pointer"]), (1, &json!("/manifests/5")));
+    let missing: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding["rule"] == "missing-child")
+        .collect();
+    assert_eq!(
+        (missing.len(), &missing[0]["pointer"]),
+        (1, &json!("/manifests/5"))
+    );
 }
 
 #[tokio::test]
 async fn totals_count_each_digest_once() {
     let all = Everything::start().await;
     let tree = tree(&all.server, "v1").await;
-    let documents =
-        [all.root.bytes(), all.nested.bytes(), all.oci.bytes(), all.docker.bytes(), all.attestation.bytes()];
-    let blobs = [all.oci.blobs(), all.docker.blobs(), all.attestation.blobs(), vec![Bytes::from("cache")]].concat();
+    let documents = [
+        all.root.bytes(),
+        all.nested.bytes(),
+        all.oci.bytes(),
+        all.docker.bytes(),
+        all.attestation.bytes(),
+    ];
+    let blobs = [
+        all.oci.blobs(),
+        all.docker.blobs(),
+        all.attestation.blobs(),
+        vec![Bytes::from("cache")],
+    ]
+    .concat();
     let sizes = |contents: &[Bytes]| -> BTreeMap<Digest, usize> {
-        contents.iter().map(|bytes| (Digest::sha256(bytes), bytes.len())).collect()
+        contents
+            .iter()
+            .map(|bytes| (Digest::sha256(bytes), bytes.len()))
+            .collect()
     };
     let (documents, blobs) = (sizes(&documents), sizes(&blobs));
     let bytes: usize = documents.values().chain(blobs.values()).sum();
-    assert_eq!(tree["totals"], json!({"documents": 5, "blobs": blobs.len(), "bytes": bytes}));
+    assert_eq!(
+        tree["totals"],
+        json!({"documents": 5, "blobs": blobs.len(), "bytes": bytes})
+    );
 }
 
 #[tokio::test]
 async fn referrers_stand_with_what_they_refer_to() {
     let all = Everything::start().await;
-    let signature = image("signature").field("artifactType", json!("application/vnd.example.signature"));
+    let signature =
+        image("signature").field("artifactType", json!("application/vnd.example.signature"));
     let signature = signature.subject(&all.docker.descriptor());
     push_children(&all.server, &[&signature]).await;
     let documents = &tree(&all.server, "v1").await["documents"];
-    assert_eq!((&documents[0]["referrers"], &documents[0]["moreReferrers"]), (&json!([]), &json!(false)));
+    assert_eq!(
+        (&documents[0]["referrers"], &documents[0]["moreReferrers"]),
+        (&json!([]), &json!(false))
+    );
     let referrer = &documents[2]["referrers"][0];
     assert_eq!(referrer["digest"], json!(signature.digest()));
-    assert_eq!(referrer["artifactType"], "application/vnd.example.signature");
+    assert_eq!(
+        referrer["artifactType"],
+        "application/vnd.example.signature"
+    );
     let own = tree(&all.server, signature.digest().as_str()).await;
-    assert_eq!(own["documents"][0]["subject"]["digest"], json!(all.docker.digest()));
+    assert_eq!(
+        own["documents"][0]["subject"]["digest"],
+        json!(all.docker.digest())
+    );
     assert_eq!(own["documents"].as_array().unwrap().len(), 1);
 }
 
@@ -178,7 +282,13 @@ async fn many_referrers_are_left_to_their_list() {
         push_index(&server, referrer.digest().as_str(), &referrer).await;
     }
     let document = &tree(&server, "v1").await["documents"][0];
-    assert_eq!((document["referrers"].as_array().unwrap().len(), &document["moreReferrers"]), (100, &json!(true)));
+    assert_eq!(
+        (
+            document["referrers"].as_array().unwrap().len(),
+            &document["moreReferrers"]
+        ),
+        (100, &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -188,36 +298,73 @@ async fn large_referrers_are_left_to_their_list() {
     let names: Vec<_> = (0..12).map(|number: u8| number.to_string()).collect();
     let images: Vec<_> = names.iter().map(|name| image(name)).collect();
     push_children(&server, &images.iter().collect::<Vec<_>>()).await;
-    let index = images.iter().fold(Index::oci(), |index, image| index.image(image, "linux/amd64"));
+    let index = images.iter().fold(Index::oci(), |index, image| {
+        index.image(image, "linux/amd64")
+    });
     push_index(&server, "v1", &index).await;
     for image in &images {
         let artifact_type = json!(format!("application/{}", "x".repeat(LARGE)));
-        let referrer = Index::oci().field("subject", json!(image.descriptor())).field("artifactType", artifact_type);
+        let referrer = Index::oci()
+            .field("subject", json!(image.descriptor()))
+            .field("artifactType", artifact_type);
         push_index(&server, referrer.digest().as_str(), &referrer).await;
     }
     let tree = tree(&server, "v1").await;
-    let shown = tree["documents"].as_array().unwrap().iter().filter(|document| document["moreReferrers"] == false);
-    assert_eq!(shown.count(), 1 + 8, "the index, and as many images as 8 MiB hold referrers of");
+    let shown = tree["documents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|document| document["moreReferrers"] == false);
+    assert_eq!(
+        shown.count(),
+        1 + 8,
+        "the index, and as many images as 8 MiB hold referrers of"
+    );
 }
 
 #[tokio::test]
 async fn many_findings_are_counted_and_shown_in_part() {
     let rule = PolicyRule::new("**", Preset::Sparse.into()).unwrap();
-    let server = Running::of(Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])), |_| ()).await;
-    let absent: Vec<_> = (0..500_u32).map(|number| json!({"digest": Digest::sha256(&number.to_be_bytes())})).collect();
+    let server = Running::of(
+        Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])),
+        |_| (),
+    )
+    .await;
+    let absent: Vec<_> = (0..500_u32)
+        .map(|number| json!({"digest": Digest::sha256(&number.to_be_bytes())}))
+        .collect();
     let mut root = Index::oci();
     for number in 0..50 {
-        let index = Index::oci().field("manifests", json!(absent)).field("number", json!(number));
+        let index = Index::oci()
+            .field("manifests", json!(absent))
+            .field("number", json!(number));
         push_index(&server, index.digest().as_str(), &index).await;
         root = root.nested(&index, None);
     }
     push_index(&server, "v1", &root).await;
     let tree = tree(&server, "v1").await;
     let documents = tree["documents"].as_array().unwrap();
-    let shown: usize = documents.iter().map(|document| document["findings"].as_array().unwrap().len()).sum();
-    let counted: u64 = tree["findings"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
-    assert!(shown > 10_000 && counted > 2 * shown as u64, "{shown} of {counted}");
-    assert_eq!((&documents[1]["moreFindings"], &documents[50]["moreFindings"]), (&json!(false), &json!(true)));
+    let shown: usize = documents
+        .iter()
+        .map(|document| document["findings"].as_array().unwrap().len())
+        .sum();
+    let counted: u64 = tree["findings"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    assert!(
+        shown > 10_000 && counted > 2 * shown as u64,
+        "{shown} of {counted}"
+    );
+    assert_eq!(
+        (
+            &documents[1]["moreFindings"],
+            &documents[50]["moreFindings"]
+        ),
+        (&json!(false), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -225,9 +372,18 @@ async fn what_mends_it_can_be_typed() {
     let all = Everything::start().await;
     let tree = tree(&all.server, "v1").await;
     let findings = tree["documents"][0]["findings"].as_array().unwrap();
-    let missing = findings.iter().find(|finding| finding["rule"] == "missing-child").unwrap();
-    let index = findings.iter().find(|finding| finding["rule"] == "index-mixed-families").unwrap();
-    assert_eq!(index["mend"], "portolan convert registry.test/team/app:v1 DST --to oci");
+    let missing = findings
+        .iter()
+        .find(|finding| finding["rule"] == "missing-child")
+        .unwrap();
+    let index = findings
+        .iter()
+        .find(|finding| finding["rule"] == "index-mixed-families")
+        .unwrap();
+    assert_eq!(
+        index["mend"],
+        "portolan convert registry.test/team/app:v1 DST --to oci"
+    );
     assert_eq!(missing["digest"], json!(all.lost.digest()));
 }
 
@@ -236,11 +392,16 @@ async fn a_tree_that_is_too_large_is_shown_in_part() {
     let server = Running::with(|settings| settings.limits.tree_documents = 3).await;
     let images: Vec<_> = ["a", "b", "c"].into_iter().map(image).collect();
     push_children(&server, &images.iter().collect::<Vec<_>>()).await;
-    let index = images.iter().fold(Index::oci(), |index, image| index.image(image, "linux/amd64"));
+    let index = images.iter().fold(Index::oci(), |index, image| {
+        index.image(image, "linux/amd64")
+    });
     push_index(&server, "v1", &index).await;
     let tree = tree(&server, "v1").await;
     assert_eq!(tree["documents"].as_array().unwrap().len(), 3);
-    assert!(column(&tree["documents"][0]["findings"], "rule").contains(&"tree-too-large"), "{tree}");
+    assert!(
+        column(&tree["documents"][0]["findings"], "rule").contains(&"tree-too-large"),
+        "{tree}"
+    );
     assert_eq!(tree["documents"][0]["children"][2]["stored"], "unknown");
 }
 
@@ -256,8 +417,14 @@ async fn a_tree_that_is_too_deep_is_shown_in_part() {
     let tree = tree(&server, index.digest().as_str()).await;
     assert_eq!(tree["documents"].as_array().unwrap().len(), 17);
     let deepest = &tree["documents"][16];
-    assert!(column(&deepest["findings"], "rule").contains(&"tree-too-deep"), "{deepest}");
-    assert_eq!((&deepest["depth"], &deepest["children"][0]["stored"]), (&json!(16), &json!("unknown")));
+    assert!(
+        column(&deepest["findings"], "rule").contains(&"tree-too-deep"),
+        "{deepest}"
+    );
+    assert_eq!(
+        (&deepest["depth"], &deepest["children"][0]["stored"]),
+        (&json!(16), &json!("unknown"))
+    );
 }
 
 #[tokio::test]
@@ -269,7 +436,14 @@ async fn trees_are_looked_at_by_few_at_a_time() {
     }
     let server = Running::with(|settings| settings.limits.trees = 0).await;
     let refused = server.get("/api/v1/repositories/team/app/tree/v1").await;
-    assert_eq!((refused.status, refused.code().as_str(), refused.header("retry-after")), (429, "TOOMANYREQUESTS", "5"));
+    assert_eq!(
+        (
+            refused.status,
+            refused.code().as_str(),
+            refused.header("retry-after")
+        ),
+        (429, "TOOMANYREQUESTS", "5")
+    );
     assert_eq!(server.get("/v2/").await.status, 200);
 }
 
@@ -278,14 +452,21 @@ async fn what_is_not_there_is_unknown() {
     let server = Running::start().await;
     for (target, expected) in [
         ("team/app/tree/v1".to_owned(), (404, "MANIFEST_UNKNOWN")),
-        (format!("team/app/tree/{}", Digest::sha256(b"")), (404, "MANIFEST_UNKNOWN")),
+        (
+            format!("team/app/tree/{}", Digest::sha256(b"")),
+            (404, "MANIFEST_UNKNOWN"),
+        ),
         ("team/app/tree/.hidden".into(), (404, "MANIFEST_UNKNOWN")),
         ("team/app/tree/sha256:abc".into(), (400, "DIGEST_INVALID")),
         ("UPPER/tree/v1".into(), (400, "NAME_INVALID")),
         ("team/app/tree".into(), (404, "UNSUPPORTED")),
     ] {
         let answer = server.get(&format!("/api/v1/repositories/{target}")).await;
-        assert_eq!((answer.status, answer.code().as_str()), expected, "{target}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            expected,
+            "{target}"
+        );
     }
 }
 
@@ -293,9 +474,15 @@ async fn what_is_not_there_is_unknown() {
 async fn names_may_be_written_with_encoded_slashes_and_hold_the_words_of_the_paths() {
     let server = Running::start().await;
     let index = Index::oci();
-    server.call("PUT", "/v2/a/tree/manifests/check", &[], &index.bytes()).await;
+    server
+        .call("PUT", "/v2/a/tree/manifests/check", &[], &index.bytes())
+        .await;
     for target in ["a/tree/tree/check", "a%2Ftree/tree/check"] {
         let answer = server.get(&format!("/api/v1/repositories/{target}")).await;
-        assert_eq!((answer.status, &answer.json()["digest"]), (200, &json!(index.digest())), "{target}");
+        assert_eq!(
+            (answer.status, &answer.json()["digest"]),
+            (200, &json!(index.digest())),
+            "{target}"
+        );
     }
 }

@@ -13,7 +13,10 @@ async fn start(server: &Running) -> String {
 }
 
 async fn patch(server: &Running, location: &str, range: Option<&str>, body: &[u8]) -> Answer {
-    let headers: Vec<_> = range.map(|range| ("content-range", range)).into_iter().collect();
+    let headers: Vec<_> = range
+        .map(|range| ("content-range", range))
+        .into_iter()
+        .collect();
     server.call("PATCH", location, &headers, body).await
 }
 
@@ -26,7 +29,11 @@ async fn an_empty_session_reads_as_one_byte() {
     let server = Running::start().await;
     let started = server.call("POST", START, &[], b"").await;
     assert_eq!((started.status, started.header("range")), (202, "0-0"));
-    assert!(started.header("location").starts_with("/v2/a/blobs/uploads/"));
+    assert!(
+        started
+            .header("location")
+            .starts_with("/v2/a/blobs/uploads/")
+    );
     let id = started.header("docker-upload-uuid");
     assert!(!id.is_empty() && started.header("location").ends_with(id));
     let status = server.get(started.header("location")).await;
@@ -42,10 +49,23 @@ async fn a_blob_in_one_stream() {
     assert_eq!((written.status, written.header("range")), (202, "0-5"));
     let written = patch(&server, written.header("location"), None, b"world").await;
     assert_eq!((written.status, written.header("range")), (202, "0-10"));
-    let closed = server.call("PUT", &closing(written.header("location"), b"hello world"), &[], b"").await;
+    let closed = server
+        .call(
+            "PUT",
+            &closing(written.header("location"), b"hello world"),
+            &[],
+            b"",
+        )
+        .await;
     assert_eq!(closed.status, 201);
-    assert_eq!(closed.header("docker-content-digest"), Digest::sha256(b"hello world").as_str());
-    assert_eq!(server.get(closed.header("location")).await.body, b"hello world");
+    assert_eq!(
+        closed.header("docker-content-digest"),
+        Digest::sha256(b"hello world").as_str()
+    );
+    assert_eq!(
+        server.get(closed.header("location")).await.body,
+        b"hello world"
+    );
     assert_eq!(server.get(&location).await.code(), "BLOB_UPLOAD_UNKNOWN");
 }
 
@@ -54,11 +74,24 @@ async fn a_blob_in_pieces_with_the_last_in_the_closing_put() {
     let server = Running::start().await;
     let location = start(&server).await;
     for (range, piece) in [("0-2", b"abc"), ("bytes 3-5/*", b"def")] {
-        assert_eq!(patch(&server, &location, Some(range), piece).await.status, 202);
+        assert_eq!(
+            patch(&server, &location, Some(range), piece).await.status,
+            202
+        );
     }
-    let closed = server.call("PUT", &closing(&location, b"abcdefghi"), &[("content-range", "6-8")], b"ghi").await;
+    let closed = server
+        .call(
+            "PUT",
+            &closing(&location, b"abcdefghi"),
+            &[("content-range", "6-8")],
+            b"ghi",
+        )
+        .await;
     assert_eq!(closed.status, 201);
-    assert_eq!(server.get(closed.header("location")).await.body, b"abcdefghi");
+    assert_eq!(
+        server.get(closed.header("location")).await.body,
+        b"abcdefghi"
+    );
 }
 
 #[tokio::test]
@@ -66,20 +99,38 @@ async fn pieces_out_of_order_leave_the_session_alive() {
     let server = Running::start().await;
     let location = start(&server).await;
     let early = patch(&server, &location, Some("3-5"), b"def").await;
-    assert_eq!((early.status, early.code().as_str(), early.header("range")), (416, "BLOB_UPLOAD_INVALID", "0-0"));
-    assert_eq!(patch(&server, &location, Some("0-2"), b"abc").await.status, 202);
+    assert_eq!(
+        (early.status, early.code().as_str(), early.header("range")),
+        (416, "BLOB_UPLOAD_INVALID", "0-0")
+    );
+    assert_eq!(
+        patch(&server, &location, Some("0-2"), b"abc").await.status,
+        202
+    );
     for (range, body) in [("4-6", b"xyz"), ("0-2", b"abc")] {
         let refused = patch(&server, &location, Some(range), body).await;
-        assert_eq!((refused.status, refused.header("range")), (416, "0-2"), "{range}");
+        assert_eq!(
+            (refused.status, refused.header("range")),
+            (416, "0-2"),
+            "{range}"
+        );
         assert_eq!(refused.header("location"), location);
     }
     let target = closing(&location, b"abcdef");
-    let refused = server.call("PUT", &target, &[("content-range", "7-9")], b"def").await;
+    let refused = server
+        .call("PUT", &target, &[("content-range", "7-9")], b"def")
+        .await;
     assert_eq!((refused.status, refused.header("range")), (416, "0-2"));
     let status = server.get(&target).await;
     assert_eq!((status.status, status.header("range")), (204, "0-2"));
     assert_eq!(status.header("location"), location);
-    assert_eq!(server.call("PUT", &target, &[("content-range", "3-5")], b"def").await.status, 201);
+    assert_eq!(
+        server
+            .call("PUT", &target, &[("content-range", "3-5")], b"def")
+            .await
+            .status,
+        201
+    );
 }
 
 #[tokio::test]
@@ -88,10 +139,17 @@ async fn a_content_range_that_cannot_be_is_400() {
     let location = start(&server).await;
     for range in ["oops", "2-0", "-3", "3-"] {
         let refused = patch(&server, &location, Some(range), b"abc").await;
-        assert_eq!((refused.status, refused.code().as_str()), (400, "BLOB_UPLOAD_INVALID"), "{range}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "BLOB_UPLOAD_INVALID"),
+            "{range}"
+        );
     }
     let refused = patch(&server, &location, Some("0-9"), b"abc").await;
-    assert_eq!((refused.status, refused.code().as_str()), (400, "SIZE_INVALID"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "SIZE_INVALID")
+    );
     assert_eq!(server.get(&location).await.header("range"), "0-0");
 }
 
@@ -101,21 +159,42 @@ async fn wrong_and_missing_digests_are_400() {
     let location = start(&server).await;
     patch(&server, &location, None, b"abc").await;
     for query in ["", "?digest=", "?digest=sha256:abc"] {
-        let refused = server.call("PUT", &format!("{location}{query}"), &[], b"").await;
-        assert_eq!((refused.status, refused.code().as_str()), (400, "DIGEST_INVALID"), "{query}");
+        let refused = server
+            .call("PUT", &format!("{location}{query}"), &[], b"")
+            .await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "DIGEST_INVALID"),
+            "{query}"
+        );
     }
-    let refused = server.call("PUT", &closing(&location, b"other"), &[], b"").await;
-    assert_eq!((refused.status, refused.code().as_str()), (400, "DIGEST_INVALID"));
-    let refused = server.call("POST", &closing(START, b"other"), &[], b"abc").await;
-    assert_eq!((refused.status, refused.code().as_str()), (400, "DIGEST_INVALID"));
+    let refused = server
+        .call("PUT", &closing(&location, b"other"), &[], b"")
+        .await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "DIGEST_INVALID")
+    );
+    let refused = server
+        .call("POST", &closing(START, b"other"), &[], b"abc")
+        .await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "DIGEST_INVALID")
+    );
 }
 
 #[tokio::test]
 async fn uploads_in_one_request_also_of_nothing() {
     let server = Running::start().await;
     for content in [b"hello".as_slice(), b""] {
-        let pushed = server.call("POST", &closing(START, content), &[], content).await;
-        assert_eq!((pushed.status, pushed.header("docker-content-digest")), (201, Digest::sha256(content).as_str()));
+        let pushed = server
+            .call("POST", &closing(START, content), &[], content)
+            .await;
+        assert_eq!(
+            (pushed.status, pushed.header("docker-content-digest")),
+            (201, Digest::sha256(content).as_str())
+        );
         assert_eq!(server.get(pushed.header("location")).await.body, content);
     }
 }
@@ -123,13 +202,41 @@ async fn uploads_in_one_request_also_of_nothing() {
 #[tokio::test]
 async fn algorithms_are_asked_for() {
     let server = Running::start().await;
-    let answer = server.call("POST", &format!("{START}?digest-algorithm=sha512"), &[], b"").await;
+    let answer = server
+        .call(
+            "POST",
+            &format!("{START}?digest-algorithm=sha512"),
+            &[],
+            b"",
+        )
+        .await;
     let digest = Digest::of(&Algorithm::Sha512, b"abc").unwrap();
-    let closed = server.call("PUT", &format!("{}?digest={digest}", answer.header("location")), &[], b"abc").await;
-    assert_eq!((closed.status, closed.header("docker-content-digest")), (201, digest.as_str()));
+    let closed = server
+        .call(
+            "PUT",
+            &format!("{}?digest={digest}", answer.header("location")),
+            &[],
+            b"abc",
+        )
+        .await;
+    assert_eq!(
+        (closed.status, closed.header("docker-content-digest")),
+        (201, digest.as_str())
+    );
     for algorithm in ["md5", "SHA256", ""] {
-        let refused = server.call("POST", &format!("{START}?digest-algorithm={algorithm}"), &[], b"").await;
-        assert_eq!((refused.status, refused.code().as_str()), (400, "DIGEST_INVALID"), "{algorithm}");
+        let refused = server
+            .call(
+                "POST",
+                &format!("{START}?digest-algorithm={algorithm}"),
+                &[],
+                b"",
+            )
+            .await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "DIGEST_INVALID"),
+            "{algorithm}"
+        );
     }
 }
 
@@ -137,9 +244,17 @@ async fn algorithms_are_asked_for() {
 async fn mounts_or_a_session() {
     let server = Running::start().await;
     let digest = server.push_blob("source", b"blob").await;
-    for query in [format!("mount={digest}&from=source"), format!("mount={digest}")] {
-        let mounted = server.call("POST", &format!("{START}?{query}"), &[], b"").await;
-        assert_eq!((mounted.status, mounted.header("docker-content-digest")), (201, digest.as_str()));
+    for query in [
+        format!("mount={digest}&from=source"),
+        format!("mount={digest}"),
+    ] {
+        let mounted = server
+            .call("POST", &format!("{START}?{query}"), &[], b"")
+            .await;
+        assert_eq!(
+            (mounted.status, mounted.header("docker-content-digest")),
+            (201, digest.as_str())
+        );
         assert_eq!(server.get(mounted.header("location")).await.body, b"blob");
     }
     for query in [
@@ -148,9 +263,13 @@ async fn mounts_or_a_session() {
         format!("mount={digest}&from=NOT-A-NAME"),
         "mount=sha256:abc".into(),
     ] {
-        let session = server.call("POST", &format!("{START}?{query}"), &[], b"").await;
+        let session = server
+            .call("POST", &format!("{START}?{query}"), &[], b"")
+            .await;
         assert_eq!(session.status, 202, "{query}");
-        let closed = server.call("PUT", &closing(session.header("location"), b"x"), &[], b"x").await;
+        let closed = server
+            .call("PUT", &closing(session.header("location"), b"x"), &[], b"x")
+            .await;
         assert_eq!(closed.status, 201);
     }
 }
@@ -160,9 +279,23 @@ async fn a_cancelled_session_is_gone() {
     let server = Running::start().await;
     let location = start(&server).await;
     assert_eq!(server.call("DELETE", &location, &[], b"").await.status, 204);
-    for (method, body) in [("GET", b"".as_slice()), ("PATCH", b"abc"), ("PUT", b"abc"), ("DELETE", b"")] {
-        let refused = server.call(method, &closing(&location, b"abc"), &[], body).await;
-        assert_eq!((refused.status, refused.code().as_str()), (404, "BLOB_UPLOAD_UNKNOWN"), "{method}");
+    for (method, body) in [
+        ("GET", b"".as_slice()),
+        ("PATCH", b"abc"),
+        ("PUT", b"abc"),
+        ("DELETE", b""),
+    ] {
+        let refused = server
+            .call(method, &closing(&location, b"abc"), &[], body)
+            .await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (404, "BLOB_UPLOAD_UNKNOWN"),
+            "{method}"
+        );
     }
-    assert_eq!(server.get("/v2/b/blobs/uploads/not*base64").await.status, 404);
+    assert_eq!(
+        server.get("/v2/b/blobs/uploads/not*base64").await.status,
+        404
+    );
 }

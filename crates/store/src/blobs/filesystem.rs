@@ -33,7 +33,12 @@ impl Filesystem {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let made = make_folder(folder).and_then(|()| sync_above(folder));
         made.map_err(|error| storage_error(error, "making the folder for blobs"))?;
-        Ok(Self { folders: Arc::new(Folders { above: folder.into(), synced: Mutex::default() }) })
+        Ok(Self {
+            folders: Arc::new(Folders {
+                above: folder.into(),
+                synced: Mutex::default(),
+            }),
+        })
     }
 
     fn path(&self, key: &ObjectKey) -> PathBuf {
@@ -54,7 +59,9 @@ impl Folders {
         if !synced.contains(&path) {
             fs::create_dir_all(&path)?;
             let above = File::open(&self.above)?;
-            above.sync_all().unwrap_or_else(|error| fatal("syncing the folder of all blobs", &error));
+            above
+                .sync_all()
+                .unwrap_or_else(|error| fatal("syncing the folder of all blobs", &error));
             synced.insert(path.clone());
         }
         drop(synced);
@@ -68,12 +75,19 @@ impl Objects for Filesystem {
         let (from, to) = (staged.path.clone(), self.path(key));
         let (folders, key) = (Arc::clone(&self.folders), key.clone());
         blocking(move || {
-            let file = File::open(&from).map_err(|error| storage_error(error, "opening an upload"))?;
+            let file =
+                File::open(&from).map_err(|error| storage_error(error, "opening an upload"))?;
             // Opened before there is anything to sync: a process without descriptors left is no failed sync.
-            let folder = folders.open(&key).map_err(|error| storage_error(error, "opening a folder for blobs"))?;
-            file.sync_all().unwrap_or_else(|error| fatal("syncing a blob", &error));
-            fs::rename(from, to).map_err(|error| storage_error(error, "moving an upload into place"))?;
-            folder.sync_all().unwrap_or_else(|error| fatal("syncing the folder of a blob", &error));
+            let folder = folders
+                .open(&key)
+                .map_err(|error| storage_error(error, "opening a folder for blobs"))?;
+            file.sync_all()
+                .unwrap_or_else(|error| fatal("syncing a blob", &error));
+            fs::rename(from, to)
+                .map_err(|error| storage_error(error, "moving an upload into place"))?;
+            folder
+                .sync_all()
+                .unwrap_or_else(|error| fatal("syncing the folder of a blob", &error));
             Ok(())
         })
         .await

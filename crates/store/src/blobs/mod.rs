@@ -53,7 +53,10 @@ impl FromStr for ObjectKey {
         if crate::is_random_id(text) {
             return Ok(Self(text.into()));
         }
-        Err(Error::new(portolan_registry::Kind::Internal, format!("{text:?} is no object key")))
+        Err(Error::new(
+            portolan_registry::Kind::Internal,
+            format!("{text:?} is no object key"),
+        ))
     }
 }
 

@@ -21,23 +21,39 @@ const PIECE: u64 = 256 * 1024;
 /// The bytes of a file within `range`.
 pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> {
     let file = open(path).await?;
-    let mut reader = Reader { file: Arc::new(file), range, cached: true };
+    let mut reader = Reader {
+        file: Arc::new(file),
+        range,
+        cached: true,
+    };
     let first = reader.next().await?.unwrap_or_default();
     if reader.range.is_empty() {
         return Ok(Body::Whole(first));
     }
-    let rest =
-        stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|piece| (piece, reader))) });
-    Ok(Body::stream(stream::once(std::future::ready(Ok(first))).chain(rest)))
+    let rest = stream::try_unfold(reader, |mut reader| async move {
+        Ok(reader.next().await?.map(|piece| (piece, reader)))
+    });
+    Ok(Body::stream(
+        stream::once(std::future::ready(Ok(first))).chain(rest),
+    ))
 }
 
 /// Opens without a change of thread where the path is in the kernel's cache.
 async fn open(path: PathBuf) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    match rustix::fs::openat2(rustix::fs::CWD, &path, flags, Mode::empty(), ResolveFlags::CACHED) {
+    match rustix::fs::openat2(
+        rustix::fs::CWD,
+        &path,
+        flags,
+        Mode::empty(),
+        ResolveFlags::CACHED,
+    ) {
         Ok(file) => Ok(file.into()),
         Err(_) => {
-            blocking(move || File::open(path).map_err(|error| Error::internal("opening a blob's file", error))).await
+            blocking(move || {
+                File::open(path).map_err(|error| Error::internal("opening a blob's file", error))
+            })
+            .await
         }
     }
 }
@@ -54,7 +70,8 @@ impl Reader {
         if self.range.is_empty() {
             return Ok(None);
         }
-        let length = usize::try_from(PIECE.min(self.range.end - self.range.start)).unwrap_or(usize::MAX);
+        let length =
+            usize::try_from(PIECE.min(self.range.end - self.range.start)).unwrap_or(usize::MAX);
         let piece = match self.read_cached(length)? {
             Some(piece) => piece,
             None => self.read_blocking(length).await?,
@@ -82,7 +99,10 @@ impl Reader {
                 self.cached = false;
                 Ok(None)
             }
-            Err(error) => Err(Error::internal("reading a blob's file", io::Error::from(error))),
+            Err(error) => Err(Error::internal(
+                "reading a blob's file",
+                io::Error::from(error),
+            )),
         }
     }
 
@@ -90,7 +110,8 @@ impl Reader {
         let (file, offset) = (Arc::clone(&self.file), self.range.start);
         blocking(move || {
             let mut buffer = vec![0; length];
-            file.read_exact_at(&mut buffer, offset).map_err(|error| Error::internal("reading a blob's file", error))?;
+            file.read_exact_at(&mut buffer, offset)
+                .map_err(|error| Error::internal("reading a blob's file", error))?;
             Ok(buffer)
         })
         .await
@@ -98,7 +119,10 @@ impl Reader {
 }
 
 fn truncated() -> Error {
-    Error::internal("reading a blob's file", io::Error::from(io::ErrorKind::UnexpectedEof))
+    Error::internal(
+        "reading a blob's file",
+        io::Error::from(io::ErrorKind::UnexpectedEof),
+    )
 }
 
 #[cfg(test)]
@@ -114,13 +138,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blob");
         for size in [100_000, 1_000_000] {
-            let content: Vec<u8> = (0..size).map(|position: u32| position.to_le_bytes()[1]).collect();
+            let content: Vec<u8> = (0..size)
+                .map(|position: u32| position.to_le_bytes()[1])
+                .collect();
             std::fs::write(&path, &content).unwrap();
             let file = File::open(&path).unwrap();
             file.sync_all().unwrap();
             fadvise(&file, 32_768, None, Advice::DontNeed).unwrap();
             let body = read_file(path.clone(), 0..u64::from(size)).await.unwrap();
-            assert!(body.collect(usize::MAX).await.unwrap() == content, "{size} bytes");
+            assert!(
+                body.collect(usize::MAX).await.unwrap() == content,
+                "{size} bytes"
+            );
         }
     }
 }

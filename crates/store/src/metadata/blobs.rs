@@ -32,7 +32,10 @@ pub(crate) struct BlobRow {
 
 impl BlobRow {
     fn read(mut row: Row) -> Result<Self> {
-        Ok(Self { size: row.size()?, key: row.parsed()? })
+        Ok(Self {
+            size: row.size()?,
+            key: row.parsed()?,
+        })
     }
 }
 
@@ -67,7 +70,10 @@ pub(crate) fn find_blob(
 }
 
 /// The blob's content, whichever repository it belongs to.
-pub(crate) fn find_blob_content(transaction: &mut dyn Transaction, digest: &Digest) -> Result<Option<BlobRow>> {
+pub(crate) fn find_blob_content(
+    transaction: &mut dyn Transaction,
+    digest: &Digest,
+) -> Result<Option<BlobRow>> {
     let rows = transaction.query(FIND_CONTENT, &[digest.as_str().into()])?;
     rows.into_iter().next().map(BlobRow::read).transpose()
 }
@@ -85,13 +91,30 @@ pub(crate) fn link_blob(
         _ => Linked::Known,
     };
     let repository_id = repository_id(transaction, repository, now)?;
-    transaction.execute(LINK, &[repository_id.into(), blob.digest.as_str().into(), now.into()])?;
+    transaction.execute(
+        LINK,
+        &[
+            repository_id.into(),
+            blob.digest.as_str().into(),
+            now.into(),
+        ],
+    )?;
     attach_blob(transaction, repository_id, &blob.digest)?;
     Ok(linked)
 }
 
-fn insert(transaction: &mut dyn Transaction, blob: &NewBlob, key: &ObjectKey, now: Timestamp) -> Result<bool> {
-    let parameters = [blob.digest.as_str().into(), blob.size.into(), key.as_str().into(), now.into()];
+fn insert(
+    transaction: &mut dyn Transaction,
+    blob: &NewBlob,
+    key: &ObjectKey,
+    now: Timestamp,
+) -> Result<bool> {
+    let parameters = [
+        blob.digest.as_str().into(),
+        blob.size.into(),
+        key.as_str().into(),
+        now.into(),
+    ];
     let inserted = transaction.execute(INSERT, &parameters)? == 1;
     if inserted {
         forget_doomed(transaction, key)?;
@@ -100,7 +123,10 @@ fn insert(transaction: &mut dyn Transaction, blob: &NewBlob, key: &ObjectKey, no
 }
 
 /// The repositories that serve a blob.
-pub(crate) fn source_repositories(transaction: &mut dyn Transaction, digest: &Digest) -> Result<Vec<RepositoryName>> {
+pub(crate) fn source_repositories(
+    transaction: &mut dyn Transaction,
+    digest: &Digest,
+) -> Result<Vec<RepositoryName>> {
     let rows = transaction.query(SOURCES, &[digest.as_str().into()])?;
     rows.into_iter().map(|mut row| row.parsed()).collect()
 }
@@ -112,7 +138,9 @@ pub(crate) fn remove_blob(
     digest: &Digest,
     now: Timestamp,
 ) -> Result<bool> {
-    let Some(repository_id) = find(transaction, repository)? else { return Ok(false) };
+    let Some(repository_id) = find(transaction, repository)? else {
+        return Ok(false);
+    };
     let parameters = [repository_id.into(), digest.as_str().into(), now.into()];
     Ok(transaction.execute(REMOVE, &parameters)? == 1)
 }

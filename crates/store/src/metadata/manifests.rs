@@ -22,7 +22,8 @@ const FIND_CHILD_BLOB: &str = "SELECT e.media_type, b.size, b.object_key FROM re
      JOIN blobs b ON b.digest = l.digest \
      WHERE r.name = ?1 AND e.child = ?2 AND e.kind = 'manifest' \
      AND e.withdrawn_at IS NULL AND p.deleted_at IS NULL AND l.deleted_at IS NULL ORDER BY e.parent, e.position";
-const HOLDS_MANIFEST: &str = "SELECT 1 FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
+const HOLDS_MANIFEST: &str =
+    "SELECT 1 FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
 const HELD: &str = "SELECT size, media_type FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL \
      UNION ALL SELECT b.size, NULL FROM repository_blobs l JOIN blobs b ON b.digest = l.digest \
      WHERE l.repository_id = ?1 AND l.digest = ?2 AND l.deleted_at IS NULL";
@@ -71,7 +72,10 @@ pub(crate) fn find_manifest_by_tag(
     repository: &RepositoryName,
     tag: &Tag,
 ) -> Result<Option<ManifestRow>> {
-    let rows = transaction.query(FIND_BY_TAG, &[repository.as_str().into(), tag.as_str().into()])?;
+    let rows = transaction.query(
+        FIND_BY_TAG,
+        &[repository.as_str().into(), tag.as_str().into()],
+    )?;
     rows.into_iter().next().map(ManifestRow::read).transpose()
 }
 
@@ -82,27 +86,53 @@ pub(crate) fn find_child_blob(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<(Option<MediaType>, BlobRow)>> {
-    let rows = transaction.query(FIND_CHILD_BLOB, &[repository.as_str().into(), digest.as_str().into()])?;
+    let rows = transaction.query(
+        FIND_CHILD_BLOB,
+        &[repository.as_str().into(), digest.as_str().into()],
+    )?;
     for mut row in rows {
         let media_type = row.optional_text()?.as_deref().map(MediaType::new);
-        if !media_type.as_ref().is_some_and(MediaType::is_known_manifest) {
-            return Ok(Some((media_type, BlobRow { size: row.size()?, key: row.parsed()? })));
+        if !media_type
+            .as_ref()
+            .is_some_and(MediaType::is_known_manifest)
+        {
+            return Ok(Some((
+                media_type,
+                BlobRow {
+                    size: row.size()?,
+                    key: row.parsed()?,
+                },
+            )));
         }
     }
     Ok(None)
 }
 
 /// Whether the repository holds a digest as a manifest.
-pub(crate) fn holds_manifest(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<bool> {
-    let rows = transaction.query(HOLDS_MANIFEST, &[repository_id.into(), digest.as_str().into()])?;
+pub(crate) fn holds_manifest(
+    transaction: &mut dyn Transaction,
+    repository_id: i64,
+    digest: &Digest,
+) -> Result<bool> {
+    let rows = transaction.query(
+        HOLDS_MANIFEST,
+        &[repository_id.into(), digest.as_str().into()],
+    )?;
     Ok(!rows.is_empty())
 }
 
 /// What the repository holds under a digest, as manifest or else as blob.
-pub(crate) fn held(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<Option<Held>> {
+pub(crate) fn held(
+    transaction: &mut dyn Transaction,
+    repository_id: i64,
+    digest: &Digest,
+) -> Result<Option<Held>> {
     let mut found: Option<Held> = None;
     for mut row in transaction.query(HELD, &[repository_id.into(), digest.as_str().into()])? {
-        let held = Held { size: row.size()?, media_type: row.optional_text()?.as_deref().map(MediaType::new) };
+        let held = Held {
+            size: row.size()?,
+            media_type: row.optional_text()?.as_deref().map(MediaType::new),
+        };
         if found.is_none() || held.media_type.is_some() {
             found = Some(held);
         }
@@ -118,7 +148,10 @@ pub(crate) fn store_manifest(
     now: Timestamp,
 ) -> Result<()> {
     let TakenIn { digest, manifest } = new;
-    transaction.execute(STORE_CONTENT, &[digest.as_str().into(), manifest.bytes().as_ref().into()])?;
+    transaction.execute(
+        STORE_CONTENT,
+        &[digest.as_str().into(), manifest.bytes().as_ref().into()],
+    )?;
     let artifact_type = manifest.artifact_type();
     let annotations = annotations(manifest);
     let parameters = [
@@ -127,7 +160,10 @@ pub(crate) fn store_manifest(
         manifest.media_type().as_str().into(),
         manifest.bytes().len().into(),
         artifact_type.as_ref().map(MediaType::as_str).into(),
-        manifest.subject().map(|subject| subject.digest.as_str()).into(),
+        manifest
+            .subject()
+            .map(|subject| subject.digest.as_str())
+            .into(),
         annotations.as_deref().into(),
         now.into(),
     ];
@@ -139,7 +175,10 @@ pub(crate) fn store_manifest(
 /// Annotations are kept apart only where a list of referrers will need them.
 fn annotations(manifest: &Manifest) -> Option<String> {
     manifest.subject()?;
-    let members: Map<String, Value> = manifest.annotations().map(|(key, value)| (key.into(), value.into())).collect();
+    let members: Map<String, Value> = manifest
+        .annotations()
+        .map(|(key, value)| (key.into(), value.into()))
+        .collect();
     (!members.is_empty()).then(|| Value::Object(members).to_string())
 }
 
@@ -150,5 +189,8 @@ pub(crate) fn remove_manifest(
     digest: &Digest,
     now: Timestamp,
 ) -> Result<bool> {
-    Ok(transaction.execute(REMOVE, &[repository_id.into(), digest.as_str().into(), now.into()])? == 1)
+    Ok(transaction.execute(
+        REMOVE,
+        &[repository_id.into(), digest.as_str().into(), now.into()],
+    )? == 1)
 }

@@ -20,11 +20,12 @@ use std::future::Future;
 use portolan_registry::Result;
 
 pub(crate) use blobs::{
-    BlobRow, Linked, NewBlob, find_blob, find_blob_content, link_blob, remove_blob, source_repositories,
+    BlobRow, Linked, NewBlob, find_blob, find_blob_content, link_blob, remove_blob,
+    source_repositories,
 };
 pub(crate) use manifests::{
-    ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag, held, holds_manifest, remove_manifest,
-    store_manifest,
+    ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag, held, holds_manifest,
+    remove_manifest, store_manifest,
 };
 pub(crate) use objects::{all_doomed, doom, forget_doomed};
 pub(crate) use references::{parents, withdraw};
@@ -134,7 +135,8 @@ impl Row {
     /// A text that was checked before it was stored, read as what it was.
     pub(crate) fn parsed<T: std::str::FromStr>(&mut self) -> Result<T> {
         let text = self.text()?;
-        text.parse().map_err(|_| unexpected("a well-formed value", Some(&Value::Text(text))))
+        text.parse()
+            .map_err(|_| unexpected("a well-formed value", Some(&Value::Text(text))))
     }
 }
 

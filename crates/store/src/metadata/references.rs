@@ -41,7 +41,11 @@ pub(super) fn set(
             child.kind.as_str().into(),
             descriptor.digest.as_str().into(),
             descriptor.size.map_or(Parameter::Null, Parameter::from),
-            descriptor.media_type.as_ref().map(portolan_model::MediaType::as_str).into(),
+            descriptor
+                .media_type
+                .as_ref()
+                .map(portolan_model::MediaType::as_str)
+                .into(),
         ];
         transaction.execute(INSERT, &parameters)?;
     }
@@ -49,14 +53,25 @@ pub(super) fn set(
 }
 
 /// Lets the edges that name a blob hold it, now that it is there.
-pub(super) fn attach_blob(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<()> {
+pub(super) fn attach_blob(
+    transaction: &mut dyn Transaction,
+    repository_id: i64,
+    digest: &Digest,
+) -> Result<()> {
     transaction.execute(ATTACH_BLOB, &[repository_id.into(), digest.as_str().into()])?;
     Ok(())
 }
 
 /// Lets the edges that name a manifest hold it, now that it is there.
-pub(super) fn attach_manifest(transaction: &mut dyn Transaction, repository_id: i64, digest: &Digest) -> Result<()> {
-    transaction.execute(ATTACH_MANIFEST, &[repository_id.into(), digest.as_str().into()])?;
+pub(super) fn attach_manifest(
+    transaction: &mut dyn Transaction,
+    repository_id: i64,
+    digest: &Digest,
+) -> Result<()> {
+    transaction.execute(
+        ATTACH_MANIFEST,
+        &[repository_id.into(), digest.as_str().into()],
+    )?;
     Ok(())
 }
 
@@ -67,7 +82,10 @@ pub(crate) fn withdraw(
     digest: &Digest,
     now: Timestamp,
 ) -> Result<()> {
-    transaction.execute(WITHDRAW, &[repository_id.into(), digest.as_str().into(), now.into()])?;
+    transaction.execute(
+        WITHDRAW,
+        &[repository_id.into(), digest.as_str().into(), now.into()],
+    )?;
     Ok(())
 }
 
@@ -77,7 +95,18 @@ pub(crate) fn parents(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<Vec<Parent>> {
-    let parameters = [repository.as_str().into(), digest.as_str().into(), Parent::MOST_TOLD.into()];
+    let parameters = [
+        repository.as_str().into(),
+        digest.as_str().into(),
+        Parent::MOST_TOLD.into(),
+    ];
     let rows = transaction.query(PARENTS, &parameters)?;
-    rows.into_iter().map(|mut row| Ok(Parent { digest: row.parsed()?, pointer: row.text()? })).collect()
+    rows.into_iter()
+        .map(|mut row| {
+            Ok(Parent {
+                digest: row.parsed()?,
+                pointer: row.text()?,
+            })
+        })
+        .collect()
 }

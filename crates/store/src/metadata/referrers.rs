@@ -50,7 +50,11 @@ pub(crate) fn list_referrers(
 }
 
 fn annotation_bytes(descriptor: &Descriptor) -> usize {
-    descriptor.annotations.iter().map(|(key, value)| key.len() + value.len()).sum()
+    descriptor
+        .annotations
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum()
 }
 
 fn descriptor(mut row: Row) -> Result<Descriptor> {
@@ -58,8 +62,9 @@ fn descriptor(mut row: Row) -> Result<Descriptor> {
     let mut descriptor = Descriptor::new(media_type, row.parsed()?, row.size()?);
     descriptor.artifact_type = row.optional_text()?.as_deref().map(MediaType::new);
     descriptor.annotations = match row.optional_text()? {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| portolan_registry::Error::internal("reading stored annotations", error))?,
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            portolan_registry::Error::internal("reading stored annotations", error)
+        })?,
         None => BTreeMap::new(),
     };
     Ok(descriptor)

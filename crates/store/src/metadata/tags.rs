@@ -15,7 +15,8 @@ const MOVE: &str = "UPDATE tags SET digest = ?3, updated_at = ?4 \
      WHERE repository_id = ?1 AND name = ?2 AND digest = ?5";
 const REMOVE: &str = "DELETE FROM tags WHERE repository_id = ?1 AND name = ?2";
 const ON_DIGEST: &str = "SELECT name FROM tags WHERE repository_id = ?1 AND digest = ?2";
-const LIST: &str = "SELECT name FROM tags WHERE repository_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+const LIST: &str =
+    "SELECT name FROM tags WHERE repository_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
 const RECORD: &str = "INSERT INTO tag_history \
      (repository_id, name, digest_before, digest_after, changed_at, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
@@ -36,7 +37,12 @@ pub(crate) fn set_tag(
 ) -> Result<Result<(), Option<Digest>>> {
     let tag = &update.tag;
     let before = find_tag(transaction, change.repository_id, tag)?;
-    let key = [change.repository_id.into(), tag.as_str().into(), digest.as_str().into(), change.now.into()];
+    let key = [
+        change.repository_id.into(),
+        tag.as_str().into(),
+        digest.as_str().into(),
+        change.now.into(),
+    ];
     // The condition is part of the statement, so that it also holds where transactions run side by side.
     let changed = match (&update.precondition, &before) {
         (Precondition::None, _) => transaction.execute(SET, &key)?,
@@ -44,7 +50,10 @@ pub(crate) fn set_tag(
         (_, None) => transaction.execute(CREATE, &key)?,
         (_, Some(before)) => {
             let [repository_id, name, digest, now] = key;
-            transaction.execute(MOVE, &[repository_id, name, digest, now, before.as_str().into()])?
+            transaction.execute(
+                MOVE,
+                &[repository_id, name, digest, now, before.as_str().into()],
+            )?
         }
     };
     if changed == 0 {
@@ -55,16 +64,29 @@ pub(crate) fn set_tag(
 }
 
 /// Removes a tag; answers whether it was there.
-pub(crate) fn remove_tag(transaction: &mut dyn Transaction, change: Change<'_>, tag: &Tag) -> Result<bool> {
-    let Some(before) = find_tag(transaction, change.repository_id, tag)? else { return Ok(false) };
+pub(crate) fn remove_tag(
+    transaction: &mut dyn Transaction,
+    change: Change<'_>,
+    tag: &Tag,
+) -> Result<bool> {
+    let Some(before) = find_tag(transaction, change.repository_id, tag)? else {
+        return Ok(false);
+    };
     transaction.execute(REMOVE, &[change.repository_id.into(), tag.as_str().into()])?;
     record(transaction, change, tag, Some(&before), None)?;
     Ok(true)
 }
 
 /// Removes each tag on a digest.
-pub(crate) fn remove_tags_on(transaction: &mut dyn Transaction, change: Change<'_>, digest: &Digest) -> Result<()> {
-    let rows = transaction.query(ON_DIGEST, &[change.repository_id.into(), digest.as_str().into()])?;
+pub(crate) fn remove_tags_on(
+    transaction: &mut dyn Transaction,
+    change: Change<'_>,
+    digest: &Digest,
+) -> Result<()> {
+    let rows = transaction.query(
+        ON_DIGEST,
+        &[change.repository_id.into(), digest.as_str().into()],
+    )?;
     for mut row in rows {
         remove_tag(transaction, change, &row.parsed()?)?;
     }
@@ -78,15 +100,27 @@ pub(crate) fn list_tags(
     after: &str,
     limit: usize,
 ) -> Result<Option<Vec<Tag>>> {
-    let Some(repository_id) = find(transaction, repository)? else { return Ok(None) };
+    let Some(repository_id) = find(transaction, repository)? else {
+        return Ok(None);
+    };
     let rows = transaction.query(LIST, &[repository_id.into(), after.into(), limit.into()])?;
-    rows.into_iter().map(|mut row| row.parsed()).collect::<Result<_>>().map(Some)
+    rows.into_iter()
+        .map(|mut row| row.parsed())
+        .collect::<Result<_>>()
+        .map(Some)
 }
 
 /// Where a tag points, if it is there.
-pub(crate) fn find_tag(transaction: &mut dyn Transaction, repository_id: i64, tag: &Tag) -> Result<Option<Digest>> {
+pub(crate) fn find_tag(
+    transaction: &mut dyn Transaction,
+    repository_id: i64,
+    tag: &Tag,
+) -> Result<Option<Digest>> {
     let rows = transaction.query(FIND, &[repository_id.into(), tag.as_str().into()])?;
-    rows.into_iter().next().map(|mut row| row.parsed()).transpose()
+    rows.into_iter()
+        .next()
+        .map(|mut row| row.parsed())
+        .transpose()
 }
 
 fn record(

@@ -74,11 +74,24 @@ mod sqlite {
         let folder = tempfile::tempdir().unwrap();
         let database = Sqlite::open(&folder.path().join("test.db")).unwrap();
         let all = |inner: &mut dyn Transaction| {
-            let mut transaction = Explaining { inner, plans: Vec::new() };
+            let mut transaction = Explaining {
+                inner,
+                plans: Vec::new(),
+            };
             let (digest, name, tag) = (image("a").digest(), name(), tag("v1"));
             let repository_id = store_image(&mut transaction, &image("a"))?;
-            let change = Change { repository_id, who: "somebody", now: 1 };
-            set_tag(&mut transaction, change, &TagUpdate::always(tag.clone()), &digest)?.unwrap();
+            let change = Change {
+                repository_id,
+                who: "somebody",
+                now: 1,
+            };
+            set_tag(
+                &mut transaction,
+                change,
+                &TagUpdate::always(tag.clone()),
+                &digest,
+            )?
+            .unwrap();
             find_blob(&mut transaction, &name, &digest)?;
             find_manifest(&mut transaction, &name, &digest)?;
             find_manifest_by_tag(&mut transaction, &name, &tag)?;
@@ -95,7 +108,11 @@ mod sqlite {
             Ok(transaction.plans)
         };
         for plan in database.write(all).await.unwrap() {
-            let whole = ["SCAN", "(repository_id=?)", "(repository_id=? AND digest>?)"];
+            let whole = [
+                "SCAN",
+                "(repository_id=?)",
+                "(repository_id=? AND digest>?)",
+            ];
             assert!(whole.iter().all(|whole| !plan.contains(whole)), "{plan}");
         }
     }
@@ -129,7 +146,10 @@ mod sqlite {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
         drop(Sqlite::open(&path).unwrap());
-        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 1000)
+            .unwrap();
         let error = Sqlite::open(&path).err().unwrap();
         assert!(error.message().contains("run the newer version"), "{error}");
     }
@@ -138,9 +158,19 @@ mod sqlite {
     async fn what_was_committed_is_there_after_opening_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
-        Sqlite::open(&path).unwrap().write(|transaction| repository_id(transaction, &name(), 0)).await.unwrap();
+        Sqlite::open(&path)
+            .unwrap()
+            .write(|transaction| repository_id(transaction, &name(), 0))
+            .await
+            .unwrap();
         let again = Sqlite::open(&path).unwrap();
-        assert!(again.read(|transaction| find_repository(transaction, &name())).await.unwrap().is_some());
+        assert!(
+            again
+                .read(|transaction| find_repository(transaction, &name()))
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
 }
 
@@ -153,16 +183,26 @@ fn refused() -> Error {
 }
 
 fn new_blob(content: &[u8]) -> NewBlob {
-    NewBlob { digest: Digest::sha256(content), size: content.len() as u64, key: Some(ObjectKey::random().unwrap()) }
+    NewBlob {
+        digest: Digest::sha256(content),
+        size: content.len() as u64,
+        key: Some(ObjectKey::random().unwrap()),
+    }
 }
 
 /// Stores an image with its blobs; answers the repository's id.
-fn store_image(transaction: &mut dyn Transaction, image: &portolan_model::fixtures::Image) -> Result<i64> {
+fn store_image(
+    transaction: &mut dyn Transaction,
+    image: &portolan_model::fixtures::Image,
+) -> Result<i64> {
     for content in image.blobs() {
         link_blob(transaction, &name(), &new_blob(&content), 1)?;
     }
     let id = repository_id(transaction, &name(), 1)?;
-    let new = TakenIn { digest: image.digest(), manifest: image.manifest() };
+    let new = TakenIn {
+        digest: image.digest(),
+        manifest: image.manifest(),
+    };
     store_manifest(transaction, id, &new, 1)?;
     Ok(id)
 }
@@ -174,7 +214,11 @@ async fn work_that_fails_leaves_its_group_alone<D: Database>(database: Arc<D>) {
             tokio::spawn(async move {
                 let work = move |transaction: &mut dyn Transaction| {
                     repository_id(transaction, &repository(&format!("r{number}")), 0)?;
-                    if number % 3 == 0 { Err(refused()) } else { Ok(number) }
+                    if number % 3 == 0 {
+                        Err(refused())
+                    } else {
+                        Ok(number)
+                    }
                 };
                 database.write(work).await
             })
@@ -186,9 +230,14 @@ async fn work_that_fails_leaves_its_group_alone<D: Database>(database: Arc<D>) {
     }
     assert_eq!(stored, 133);
     for number in 0..200 {
-        let find =
-            move |transaction: &mut dyn Transaction| find_repository(transaction, &repository(&format!("r{number}")));
-        assert_eq!(database.read(find).await.unwrap().is_some(), number % 3 != 0, "{number}");
+        let find = move |transaction: &mut dyn Transaction| {
+            find_repository(transaction, &repository(&format!("r{number}")))
+        };
+        assert_eq!(
+            database.read(find).await.unwrap().is_some(),
+            number % 3 != 0,
+            "{number}"
+        );
     }
 }
 
@@ -200,22 +249,43 @@ async fn work_is_done_even_if_nobody_waits<D: Database>(database: Arc<D>) {
         () = std::future::ready(()) => (),
     }
     database.write(|_| Ok(())).await.unwrap();
-    assert!(database.read(|transaction| find_repository(transaction, &name())).await.unwrap().is_some());
+    assert!(
+        database
+            .read(|transaction| find_repository(transaction, &name()))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 async fn a_held_blob_cannot_go<D: Database>(database: Arc<D>) {
-    database.write(|transaction| store_image(transaction, &image("a"))).await.unwrap();
+    database
+        .write(|transaction| store_image(transaction, &image("a")))
+        .await
+        .unwrap();
     for sql in ["DELETE FROM repository_blobs", "DELETE FROM blobs"] {
-        let error = database.write(move |transaction| transaction.execute(sql, &[])).await.unwrap_err();
+        let error = database
+            .write(move |transaction| transaction.execute(sql, &[]))
+            .await
+            .unwrap_err();
         assert_eq!(*error.kind(), Kind::Internal, "{sql}");
     }
     let layer = Digest::sha256(&image("a").blobs()[1]);
-    assert!(database.read(move |transaction| find_blob(transaction, &name(), &layer)).await.unwrap().is_some());
+    assert!(
+        database
+            .read(move |transaction| find_blob(transaction, &name(), &layer))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 async fn a_held_manifest_cannot_go<D: Database>(database: Arc<D>) {
     let index = Index::oci().image(&image("a"), "linux/amd64");
-    let new = TakenIn { digest: index.digest(), manifest: index.manifest() };
+    let new = TakenIn {
+        digest: index.digest(),
+        manifest: index.manifest(),
+    };
     let store = move |transaction: &mut dyn Transaction| {
         let id = store_image(transaction, &image("a"))?;
         store_manifest(transaction, id, &new, 1)
@@ -223,8 +293,14 @@ async fn a_held_manifest_cannot_go<D: Database>(database: Arc<D>) {
     database.write(store).await.unwrap();
     let child = image("a").digest();
     let delete = move |transaction: &mut dyn Transaction| {
-        transaction.execute("DELETE FROM manifest_references WHERE parent = ?1", &[child.as_str().into()])?;
-        transaction.execute("DELETE FROM manifests WHERE digest = ?1", &[child.as_str().into()])
+        transaction.execute(
+            "DELETE FROM manifest_references WHERE parent = ?1",
+            &[child.as_str().into()],
+        )?;
+        transaction.execute(
+            "DELETE FROM manifests WHERE digest = ?1",
+            &[child.as_str().into()],
+        )
     };
     assert!(database.write(delete).await.is_err());
 }
@@ -232,8 +308,17 @@ async fn a_held_manifest_cannot_go<D: Database>(database: Arc<D>) {
 async fn a_tag_cannot_point_to_nothing<D: Database>(database: Arc<D>) {
     let set = |transaction: &mut dyn Transaction| {
         let repository_id = repository_id(transaction, &name(), 0)?;
-        let change = Change { repository_id, who: "anonymous", now: 0 };
-        set_tag(transaction, change, &TagUpdate::always(tag("v1")), &Digest::sha256(b"nothing"))
+        let change = Change {
+            repository_id,
+            who: "anonymous",
+            now: 0,
+        };
+        set_tag(
+            transaction,
+            change,
+            &TagUpdate::always(tag("v1")),
+            &Digest::sha256(b"nothing"),
+        )
     };
     assert!(database.write(set).await.is_err());
 }
@@ -242,8 +327,16 @@ async fn each_change_of_a_tag_is_recorded<D: Database>(database: Arc<D>) {
     let change = |transaction: &mut dyn Transaction| {
         let repository_id = store_image(transaction, &image("a"))?;
         store_image(transaction, &image("b"))?;
-        let change = Change { repository_id, who: "somebody", now: 7 };
-        for digest in [image("a").digest(), image("b").digest(), image("b").digest()] {
+        let change = Change {
+            repository_id,
+            who: "somebody",
+            now: 7,
+        };
+        for digest in [
+            image("a").digest(),
+            image("b").digest(),
+            image("b").digest(),
+        ] {
             set_tag(transaction, change, &TagUpdate::always(tag("v1")), &digest)?.unwrap();
         }
         remove_tag(transaction, change, &tag("v1"))
@@ -252,25 +345,47 @@ async fn each_change_of_a_tag_is_recorded<D: Database>(database: Arc<D>) {
     let history = |transaction: &mut dyn Transaction| {
         let sql = "SELECT digest_before, digest_after, changed_by FROM tag_history ORDER BY id";
         let rows = transaction.query(sql, &[])?;
-        rows.into_iter().map(|mut row| Ok((row.optional_text()?, row.optional_text()?, row.text()?))).collect()
+        rows.into_iter()
+            .map(|mut row| Ok((row.optional_text()?, row.optional_text()?, row.text()?)))
+            .collect()
     };
-    let history: Vec<(Option<String>, Option<String>, String)> = database.read(history).await.unwrap();
-    let (a, b) = (Some(image("a").digest().to_string()), Some(image("b").digest().to_string()));
-    let changes = [(None, a.clone()), (a, b.clone()), (b.clone(), b.clone()), (b, None)];
-    assert_eq!(history, changes.map(|(before, after)| (before, after, "somebody".into())));
+    let history: Vec<(Option<String>, Option<String>, String)> =
+        database.read(history).await.unwrap();
+    let (a, b) = (
+        Some(image("a").digest().to_string()),
+        Some(image("b").digest().to_string()),
+    );
+    let changes = [
+        (None, a.clone()),
+        (a, b.clone()),
+        (b.clone(), b.clone()),
+        (b, None),
+    ];
+    assert_eq!(
+        history,
+        changes.map(|(before, after)| (before, after, "somebody".into()))
+    );
 }
 
 async fn what_comes_later_is_held_by_the_edges_that_wait_for_it<D: Database>(database: Arc<D>) {
     let image = image("a");
-    let new = TakenIn { digest: image.digest(), manifest: image.manifest() };
+    let new = TakenIn {
+        digest: image.digest(),
+        manifest: image.manifest(),
+    };
     let sparse = move |transaction: &mut dyn Transaction| {
         let id = repository_id(transaction, &name(), 1)?;
         store_manifest(transaction, id, &new, 1)
     };
     database.write(sparse).await.unwrap();
     let layer = image.blobs()[1].clone();
-    database.write(move |transaction| link_blob(transaction, &name(), &new_blob(&layer), 2)).await.unwrap();
-    let delete = |transaction: &mut dyn Transaction| transaction.execute("DELETE FROM repository_blobs", &[]);
+    database
+        .write(move |transaction| link_blob(transaction, &name(), &new_blob(&layer), 2))
+        .await
+        .unwrap();
+    let delete = |transaction: &mut dyn Transaction| {
+        transaction.execute("DELETE FROM repository_blobs", &[])
+    };
     assert!(database.write(delete).await.is_err());
 }
 
@@ -278,10 +393,15 @@ async fn a_key_is_doomed_until_a_blob_takes_it<D: Database>(database: Arc<D>) {
     let (taken, left) = (new_blob(b"taken"), ObjectKey::random().unwrap());
     let (key, spare) = (taken.key.clone().unwrap(), left.clone());
     database
-        .write(move |transaction| doom(transaction, &key, 0).and_then(|()| doom(transaction, &spare, 0)))
+        .write(move |transaction| {
+            doom(transaction, &key, 0).and_then(|()| doom(transaction, &spare, 0))
+        })
         .await
         .unwrap();
-    let linked = database.write(move |transaction| link_blob(transaction, &name(), &taken, 1)).await.unwrap();
+    let linked = database
+        .write(move |transaction| link_blob(transaction, &name(), &taken, 1))
+        .await
+        .unwrap();
     assert_eq!(linked, Linked::New);
     assert_eq!(database.read(all_doomed).await.unwrap(), [left]);
 }
@@ -291,8 +411,14 @@ async fn work_that_panics_is_undone<D: Database>(database: Arc<D>) {
         repository_id(transaction, &name(), 0)?;
         panic!("as the test wants it")
     };
-    assert_eq!(*database.write(panics).await.unwrap_err().kind(), Kind::Internal);
-    let found = database.write(|transaction| find_repository(transaction, &name())).await.unwrap();
+    assert_eq!(
+        *database.write(panics).await.unwrap_err().kind(),
+        Kind::Internal
+    );
+    let found = database
+        .write(|transaction| find_repository(transaction, &name()))
+        .await
+        .unwrap();
     assert_eq!(found, None);
 }
 
@@ -304,7 +430,9 @@ async fn referrers_with_long_annotations_are_read_a_page_at_a_time<D: Database>(
             let annotations = serde_json::json!({"a": "x".repeat(512 * 1024)});
             store_image(
                 transaction,
-                &image(&number.to_string()).subject(&descriptor).field("annotations", annotations),
+                &image(&number.to_string())
+                    .subject(&descriptor)
+                    .field("annotations", annotations),
             )?;
         }
         Ok(())
@@ -312,9 +440,13 @@ async fn referrers_with_long_annotations_are_read_a_page_at_a_time<D: Database>(
     database.write(store).await.unwrap();
     let mut listed = Vec::new();
     loop {
-        let (digest, after) = (digest.clone(), listed.last().map(ToString::to_string).unwrap_or_default());
-        let list =
-            move |transaction: &mut dyn Transaction| list_referrers(transaction, &name(), &digest, None, &after, 1000);
+        let (digest, after) = (
+            digest.clone(),
+            listed.last().map(ToString::to_string).unwrap_or_default(),
+        );
+        let list = move |transaction: &mut dyn Transaction| {
+            list_referrers(transaction, &name(), &digest, None, &after, 1000)
+        };
         let found = database.read(list).await.unwrap();
         assert!(found.len() <= 16, "{} at once", found.len());
         let page = portolan_registry::referrers_page(found, 999);

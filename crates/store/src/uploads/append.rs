@@ -29,7 +29,10 @@ pub(super) struct Progress {
 impl Progress {
     /// Progress of an upload that has no bytes, or `None` if its algorithm cannot be computed.
     pub(super) fn new(algorithm: &Algorithm) -> Option<Self> {
-        Some(Self { offset: 0, hasher: algorithm.hasher()? })
+        Some(Self {
+            offset: 0,
+            hasher: algorithm.hasher()?,
+        })
     }
 
     /// Hashes what the file has, so that nothing vouches for bytes that a power cut took.
@@ -54,14 +57,22 @@ impl Progress {
 
 /// Appends `body` to `file`. The progress is that of every byte that came, also before an error;
 /// it is `None` where only the file itself can tell.
-pub(super) async fn append(file: File, progress: Progress, mut body: Body) -> (Option<Progress>, Result<()>) {
+pub(super) async fn append(
+    file: File,
+    progress: Progress,
+    mut body: Body,
+) -> (Option<Progress>, Result<()>) {
     let mut sink = Sink { file, progress };
     let mut batch = gather(&mut body).await;
     loop {
         let Batch { pieces, end } = batch;
         let writing = spawn_blocking(move || sink.write(&pieces));
         // The next batch gathers while this one is written.
-        let next = if end.is_none() { Some(gather(&mut body).await) } else { None };
+        let next = if end.is_none() {
+            Some(gather(&mut body).await)
+        } else {
+            None
+        };
         let (back, written) = match writing.await {
             Ok(done) => done,
             Err(error) => return (None, Err(Error::internal("writing an upload", error))),
@@ -88,8 +99,18 @@ async fn gather(body: &mut Body) -> Batch {
                 length += piece.len();
                 pieces.push(piece);
             }
-            Some(Err(error)) => return Batch { pieces, end: Some(Err(error)) },
-            None => return Batch { pieces, end: Some(Ok(())) },
+            Some(Err(error)) => {
+                return Batch {
+                    pieces,
+                    end: Some(Err(error)),
+                };
+            }
+            None => {
+                return Batch {
+                    pieces,
+                    end: Some(Ok(())),
+                };
+            }
         }
     }
     Batch { pieces, end: None }

@@ -44,12 +44,16 @@ impl Files {
         fs::create_dir_all(folder).map_err(failed)?;
         for entry in fs::read_dir(folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let owned = Sidecar::read(&path.with_extension("json"))?.is_some() && path.with_extension("").exists();
+            let owned = Sidecar::read(&path.with_extension("json"))?.is_some()
+                && path.with_extension("").exists();
             if !owned {
                 fs::remove_file(&path).map_err(failed)?;
             }
         }
-        Ok(Self { folder: folder.into(), sessions: Mutex::default() })
+        Ok(Self {
+            folder: folder.into(),
+            sessions: Mutex::default(),
+        })
     }
 
     fn data(&self, id: &UploadId) -> PathBuf {
@@ -76,12 +80,18 @@ impl Files {
             Some(session) => session,
             None => self.recall(id).await?.ok_or_else(unknown)?,
         };
-        if session.sidecar.repository == *repository { Ok(session) } else { Err(unknown()) }
+        if session.sidecar.repository == *repository {
+            Ok(session)
+        } else {
+            Err(unknown())
+        }
     }
 
     async fn recall(&self, id: &UploadId) -> Result<Option<Arc<Session>>> {
         let (path, again) = (self.sidecar(id), self.sidecar(id));
-        let Some(sidecar) = blocking(move || Sidecar::read(&path)).await? else { return Ok(None) };
+        let Some(sidecar) = blocking(move || Sidecar::read(&path)).await? else {
+            return Ok(None);
+        };
         let progress = tokio::sync::Mutex::new(State::Unknown);
         let session = Arc::new(Session { sidecar, progress });
         let session = Arc::clone(self.sessions().entry(id.clone()).or_insert(session));
@@ -94,13 +104,18 @@ impl Files {
     }
 
     /// How far a session is, whose lock the caller holds as `state`.
-    async fn progress(&self, session: &Session, id: &UploadId, state: &mut State) -> Result<Progress> {
+    async fn progress(
+        &self,
+        session: &Session,
+        id: &UploadId,
+        state: &mut State,
+    ) -> Result<Progress> {
         match state {
             State::At(progress) => Ok(Progress::clone(progress)),
             State::Ended => Err(Error::upload_unknown(&session.sidecar.repository, id)),
             State::Unknown => {
-                let start =
-                    Progress::new(&session.sidecar.algorithm).ok_or_else(|| unsupported(&session.sidecar.algorithm))?;
+                let start = Progress::new(&session.sidecar.algorithm)
+                    .ok_or_else(|| unsupported(&session.sidecar.algorithm))?;
                 let path = self.data(id);
                 let progress = blocking(move || start.read_back(&path)).await?;
                 *state = State::At(progress.clone().into());
@@ -145,13 +160,23 @@ impl Files {
         removed
     }
 
-    async fn verified(&self, path: PathBuf, progress: Progress, digest: &Digest) -> Result<Finished> {
+    async fn verified(
+        &self,
+        path: PathBuf,
+        progress: Progress,
+        digest: &Digest,
+    ) -> Result<Finished> {
         let size = progress.offset;
         let computed = compute(path.clone(), progress, digest.algorithm()).await;
         let verified = match computed {
             Ok(None) => Err(Error::digest_unverifiable(digest)),
-            Ok(Some(computed)) if computed != *digest => Err(Error::digest_mismatch(digest, &computed)),
-            Ok(Some(_)) => Ok(Finished { staged: Staged { path: path.clone() }, size }),
+            Ok(Some(computed)) if computed != *digest => {
+                Err(Error::digest_mismatch(digest, &computed))
+            }
+            Ok(Some(_)) => Ok(Finished {
+                staged: Staged { path: path.clone() },
+                size,
+            }),
             Err(error) => Err(error),
         };
         if verified.is_err() {
@@ -166,16 +191,24 @@ impl Files {
             Some(session) => Some(session),
             None => self.recall(id).await?,
         };
-        let Some(session) = session else { return Ok(false) };
+        let Some(session) = session else {
+            return Ok(false);
+        };
         // A session whose lock is taken is at work.
-        let Ok(mut state) = session.progress.try_lock() else { return Ok(false) };
+        let Ok(mut state) = session.progress.try_lock() else {
+            return Ok(false);
+        };
         let path = self.data(id);
         let stands_still = blocking(move || Ok(is_idle(&path, idle))).await?;
         if !stands_still || matches!(*state, State::Ended) {
             return Ok(false);
         }
         self.end(id, &mut state).await?;
-        self.discard(Staged { path: self.data(id) }).await.map(|()| true)
+        self.discard(Staged {
+            path: self.data(id),
+        })
+        .await
+        .map(|()| true)
     }
 }
 
@@ -184,10 +217,16 @@ impl Uploads for Files {
     async fn start(&self, repository: &RepositoryName, algorithm: &Algorithm) -> Result<Upload> {
         let progress = Progress::new(algorithm).ok_or_else(|| unsupported(algorithm))?;
         let id = UploadId::random()?;
-        let sidecar = Sidecar { repository: repository.clone(), algorithm: algorithm.clone() };
+        let sidecar = Sidecar {
+            repository: repository.clone(),
+            algorithm: algorithm.clone(),
+        };
         let (data, noted, beside) = (self.data(&id), sidecar.clone(), self.sidecar(&id));
         blocking(move || create_session(&data, &noted, &beside)).await?;
-        let session = Session { sidecar, progress: tokio::sync::Mutex::new(State::At(progress.into())) };
+        let session = Session {
+            sidecar,
+            progress: tokio::sync::Mutex::new(State::At(progress.into())),
+        };
         self.sessions().insert(id.clone(), Arc::new(session));
         Ok(Upload { id, offset: 0 })
     }
@@ -196,7 +235,10 @@ impl Uploads for Files {
         let session = self.session(repository, id).await?;
         let mut state = session.progress.lock().await;
         let offset = self.progress(&session, id, &mut state).await?.offset;
-        Ok(Upload { id: id.clone(), offset })
+        Ok(Upload {
+            id: id.clone(),
+            offset,
+        })
     }
 
     async fn write(
@@ -209,7 +251,10 @@ impl Uploads for Files {
         let session = self.session(repository, id).await?;
         let mut state = session.progress.lock().await;
         let progress = self.append(&session, id, &mut state, offset, body).await?;
-        Ok(Upload { id: id.clone(), offset: progress.offset })
+        Ok(Upload {
+            id: id.clone(),
+            offset: progress.offset,
+        })
     }
 
     async fn finish(
@@ -234,11 +279,15 @@ impl Uploads for Files {
             return Err(Error::upload_unknown(repository, id));
         }
         self.end(id, &mut state).await?;
-        self.discard(Staged { path: self.data(id) }).await
+        self.discard(Staged {
+            path: self.data(id),
+        })
+        .await
     }
 
     async fn receive(&self, digest: &Digest, body: Body) -> Result<Finished> {
-        let progress = Progress::new(digest.algorithm()).ok_or_else(|| Error::digest_unverifiable(digest))?;
+        let progress =
+            Progress::new(digest.algorithm()).ok_or_else(|| Error::digest_unverifiable(digest))?;
         let path = self.data(&UploadId::random()?);
         let new = path.clone();
         let file = blocking(move || create(&new)).await?;
@@ -246,7 +295,9 @@ impl Uploads for Files {
             (Some(progress), Ok(())) => self.verified(path, progress, digest).await,
             (_, received) => {
                 self.discard(Staged { path }).await?;
-                Err(received.err().unwrap_or_else(|| Error::new(Kind::Internal, "an upload was lost")))
+                Err(received
+                    .err()
+                    .unwrap_or_else(|| Error::new(Kind::Internal, "an upload was lost")))
             }
         }
     }
@@ -267,18 +318,25 @@ impl Uploads for Files {
 }
 
 /// The digest of what was received, by `algorithm`; read back if that was not known before.
-async fn compute(path: PathBuf, progress: Progress, algorithm: &Algorithm) -> Result<Option<Digest>> {
+async fn compute(
+    path: PathBuf,
+    progress: Progress,
+    algorithm: &Algorithm,
+) -> Result<Option<Digest>> {
     if progress.hasher.algorithm() == *algorithm {
         return Ok(Some(progress.hasher.finish()));
     }
-    let Some(start) = Progress::new(algorithm) else { return Ok(None) };
+    let Some(start) = Progress::new(algorithm) else {
+        return Ok(None);
+    };
     blocking(move || Ok(Some(start.read_back(&path)?.hasher.finish()))).await
 }
 
 fn unsupported(algorithm: &Algorithm) -> Error {
     let message = format!("content cannot be verified by {algorithm}; sha256 and sha512 can");
-    Error::new(Kind::Unsupported, message)
-        .with_detail(serde_json::json!({"algorithm": algorithm.as_str(), "supported": ["sha256", "sha512"]}))
+    Error::new(Kind::Unsupported, message).with_detail(
+        serde_json::json!({"algorithm": algorithm.as_str(), "supported": ["sha256", "sha512"]}),
+    )
 }
 
 /// Makes both files or none.
@@ -295,12 +353,17 @@ fn create(path: &Path) -> Result<File> {
 }
 
 fn open_to_write(path: &Path) -> Result<File> {
-    OpenOptions::new().write(true).open(path).map_err(|error| storage_error(error, "opening an upload's file"))
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(|error| storage_error(error, "opening an upload's file"))
 }
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(storage_error(error, "removing an upload's file")),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(storage_error(error, "removing an upload's file"))
+        }
         _ => Ok(()),
     }
 }
@@ -320,7 +383,11 @@ fn list(folder: &Path) -> Result<Vec<UploadId>> {
 /// A file that cannot be looked at is left alone.
 fn is_idle(path: &Path, idle: Duration) -> bool {
     let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|age| age > idle))
+    changed.is_ok_and(|changed| {
+        SystemTime::now()
+            .duration_since(changed)
+            .is_ok_and(|age| age > idle)
+    })
 }
 
 #[cfg(test)]
@@ -332,8 +399,14 @@ mod tests {
     #[test]
     fn a_session_that_cannot_be_noted_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (data, beside) = (folder.path().join("data"), folder.path().join("none/data.json"));
-        let noted = Sidecar { repository: repository("a"), algorithm: Algorithm::Sha256 };
+        let (data, beside) = (
+            folder.path().join("data"),
+            folder.path().join("none/data.json"),
+        );
+        let noted = Sidecar {
+            repository: repository("a"),
+            algorithm: Algorithm::Sha256,
+        };
         assert!(create_session(&data, &noted, &beside).is_err());
         assert!(!data.exists());
     }

@@ -26,7 +26,10 @@ struct Written {
 impl Sidecar {
     /// Writes it without a sync: a session promises nothing that a power cut could break.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let written = Written { repository: self.repository.to_string(), algorithm: self.algorithm.to_string() };
+        let written = Written {
+            repository: self.repository.to_string(),
+            algorithm: self.algorithm.to_string(),
+        };
         let write = || fs::write(path, serde_json::to_vec(&written)?);
         write().map_err(|error| storage_error(error, "noting an upload"))
     }
@@ -35,11 +38,16 @@ impl Sidecar {
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|error| storage_error(error, "reading what is noted of an upload"))?,
+            read => {
+                read.map_err(|error| storage_error(error, "reading what is noted of an upload"))?
+            }
         };
         let written: Option<Written> = serde_json::from_slice(&bytes).ok();
         Ok(written.and_then(|written| {
-            Some(Self { repository: written.repository.parse().ok()?, algorithm: written.algorithm.parse().ok()? })
+            Some(Self {
+                repository: written.repository.parse().ok()?,
+                algorithm: written.algorithm.parse().ok()?,
+            })
         }))
     }
 }

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use portolan_model::{Digest, Manifest, RepositoryName};
 use portolan_registry::{
-    Admitted, Error, Held, Holdings, Judged, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome, Result, TakenIn, admit,
-    verified_digest,
+    Admitted, Error, Held, Holdings, Judged, Kind, MAX_MANIFEST_BYTES, PutManifest, PutOutcome,
+    Result, TakenIn, admit, verified_digest,
 };
 use serde_json::json;
 
 use crate::metadata::{
-    Change, Database, Timestamp, Transaction, find_blob, find_repository, find_tag, held, holds_manifest,
-    repository_id, set_tag, store_manifest,
+    Change, Database, Timestamp, Transaction, find_blob, find_repository, find_tag, held,
+    holds_manifest, repository_id, set_tag, store_manifest,
 };
 use crate::store::{Inner, now};
 
@@ -50,15 +50,27 @@ impl<D: Database> Inner<D> {
     ) -> Result<PutOutcome> {
         let digest = verified_digest(&bytes, options.digest.as_ref())?;
         let claimed = options.media_type.as_ref();
-        let manifest = Manifest::parse(bytes, claimed).map_err(|error| Error::manifest_unreadable(claimed, &error))?;
+        let manifest = Manifest::parse(bytes, claimed)
+            .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
         let new = TakenIn { digest, manifest };
-        let mut put = Put { repository, who, now: now(), new, options, at_hand: HashMap::new() };
+        let mut put = Put {
+            repository,
+            who,
+            now: now(),
+            new,
+            options,
+            at_hand: HashMap::new(),
+        };
         loop {
             let attempt = put.clone();
             let tried = if put.options.dry_run {
-                self.database.read(move |transaction| attempt.rehearse(transaction)).await?
+                self.database
+                    .read(move |transaction| attempt.rehearse(transaction))
+                    .await?
             } else {
-                self.database.write(move |transaction| attempt.run(transaction)).await?
+                self.database
+                    .write(move |transaction| attempt.run(transaction))
+                    .await?
             };
             match tried {
                 Tried::Done(outcome) => return Ok(outcome),
@@ -78,13 +90,18 @@ impl<D: Database> Inner<D> {
             let message = format!(
                 "its children were pushed as blobs and have more than {MAX_TAKEN_IN} bytes together; push them as manifests first"
             );
-            return Err(Error::new(Kind::ManifestInvalid, message).with_detail(json!({"limit": MAX_TAKEN_IN})));
+            return Err(Error::new(Kind::ManifestInvalid, message)
+                .with_detail(json!({"limit": MAX_TAKEN_IN})));
         }
         let (repository, wanted) = (put.repository.clone(), digest.clone());
-        let row = self.database.read(move |transaction| find_blob(transaction, &repository, &wanted)).await?;
+        let row = self
+            .database
+            .read(move |transaction| find_blob(transaction, &repository, &wanted))
+            .await?;
         if let Some(row) = row {
             let body = self.objects.read(&row.key, 0..row.size).await?;
-            put.at_hand.insert(digest, body.collect(MAX_MANIFEST_BYTES).await?);
+            put.at_hand
+                .insert(digest, body.collect(MAX_MANIFEST_BYTES).await?);
         }
         Ok(())
     }
@@ -124,21 +141,47 @@ impl Put {
     }
 
     /// Holds the manifest, and its children that were pushed as blobs, against the policy.
-    fn look(&self, transaction: &mut dyn Transaction, repository_id: Option<i64>) -> Result<Tried<Admitted>> {
+    fn look(
+        &self,
+        transaction: &mut dyn Transaction,
+        repository_id: Option<i64>,
+    ) -> Result<Tried<Admitted>> {
         let PutManifest { policy, known, .. } = &self.options;
-        let here = Here { transaction: RefCell::new(transaction), repository_id, put: self, wants: RefCell::default() };
+        let here = Here {
+            transaction: RefCell::new(transaction),
+            repository_id,
+            put: self,
+            wants: RefCell::default(),
+        };
         let admitted = admit(&self.new.manifest, policy, known, &here);
         let wants = here.wants.take();
-        if wants.is_empty() { admitted.map(Tried::Done) } else { Ok(Tried::Wants(wants)) }
+        if wants.is_empty() {
+            admitted.map(Tried::Done)
+        } else {
+            Ok(Tried::Wants(wants))
+        }
     }
 
     fn outcome(&self, findings: Vec<Judged>) -> PutOutcome {
-        let subject = self.new.manifest.subject().map(|subject| subject.digest.clone());
-        PutOutcome { digest: self.new.digest.clone(), subject, findings, normalised: None }
+        let subject = self
+            .new
+            .manifest
+            .subject()
+            .map(|subject| subject.digest.clone());
+        PutOutcome {
+            digest: self.new.digest.clone(),
+            subject,
+            findings,
+            normalised: None,
+        }
     }
 
     fn set_tags(&self, transaction: &mut dyn Transaction, repository_id: i64) -> Result<()> {
-        let change = Change { repository_id, who: &self.who, now: self.now };
+        let change = Change {
+            repository_id,
+            who: &self.who,
+            now: self.now,
+        };
         for update in &self.options.tags {
             if let Err(actual) = set_tag(transaction, change, update, &self.new.digest)? {
                 return Err(Error::precondition_failed(update, actual.as_ref()));
@@ -158,12 +201,16 @@ struct Here<'a> {
 
 impl Holdings for Here<'_> {
     fn held(&self, digest: &Digest) -> Result<Option<Held>> {
-        let Some(repository_id) = self.repository_id else { return Ok(None) };
+        let Some(repository_id) = self.repository_id else {
+            return Ok(None);
+        };
         held(&mut **self.transaction.borrow_mut(), repository_id, digest)
     }
 
     fn holds_manifest(&self, digest: &Digest) -> Result<bool> {
-        let Some(repository_id) = self.repository_id else { return Ok(false) };
+        let Some(repository_id) = self.repository_id else {
+            return Ok(false);
+        };
         holds_manifest(&mut **self.transaction.borrow_mut(), repository_id, digest)
     }
 

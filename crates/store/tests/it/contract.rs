@@ -8,7 +8,10 @@ use portolan_store::{Settings, Store};
 
 async fn fresh() -> Subject {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { folder: folder.path().to_owned(), upload_expiry: Duration::from_hours(1) };
+    let settings = Settings {
+        folder: folder.path().to_owned(),
+        upload_expiry: Duration::from_hours(1),
+    };
     Subject::new(Arc::new(Store::open(&settings).await.unwrap()), folder)
 }
 

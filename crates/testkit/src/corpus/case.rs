@@ -52,18 +52,34 @@ impl Case {
     /// A manifest is there, with all blobs that it names.
     #[must_use]
     pub(super) fn holds(self, name: &str, document: &impl Document) -> Self {
-        let held = self.manifest(name, Digest::sha256(&document.bytes()), &document.media_type(), document.bytes());
+        let held = self.manifest(
+            name,
+            Digest::sha256(&document.bytes()),
+            &document.media_type(),
+            document.bytes(),
+        );
         let blobs = document.blobs();
         let part = |position| match position {
             0 => format!("the config of {name}"),
             layer => format!("layer {} of {name}", layer - 1),
         };
-        blobs.into_iter().enumerate().fold(held, |case, (position, blob)| case.blob(&part(position), blob))
+        blobs
+            .into_iter()
+            .enumerate()
+            .fold(held, |case, (position, blob)| {
+                case.blob(&part(position), blob)
+            })
     }
 
     /// A manifest is there under a digest, of a type that need not be its own.
     #[must_use]
-    pub(super) fn manifest(self, name: &str, digest: Digest, media_type: &MediaType, bytes: Bytes) -> Self {
+    pub(super) fn manifest(
+        self,
+        name: &str,
+        digest: Digest,
+        media_type: &MediaType,
+        bytes: Bytes,
+    ) -> Self {
         self.store(name, digest, Some(media_type.clone()), bytes)
     }
 
@@ -95,7 +111,13 @@ impl Case {
         self.lacks(name, digest)
     }
 
-    fn store(mut self, name: &str, digest: Digest, media_type: Option<MediaType>, bytes: Bytes) -> Self {
+    fn store(
+        mut self,
+        name: &str,
+        digest: Digest,
+        media_type: Option<MediaType>,
+        bytes: Bytes,
+    ) -> Self {
         self.call(name, &digest);
         self.contents.put(digest, media_type, bytes);
         self
@@ -141,7 +163,9 @@ impl Case {
 
     /// Everything that is stored, the document first.
     pub fn stored(&self) -> impl Iterator<Item = (&Digest, &Stored)> {
-        self.names.iter().filter_map(|(digest, _)| Some((digest, self.contents.get(digest)?)))
+        self.names
+            .iter()
+            .filter_map(|(digest, _)| Some((digest, self.contents.get(digest)?)))
     }
 
     /// The document, parsed.
@@ -170,8 +194,9 @@ impl Case {
 
     /// A text in which symbolic names stand for digests.
     pub fn with_names(&self, text: &str) -> String {
-        let named =
-            |text: String, (digest, name): &(Digest, String)| text.replace(digest.as_str(), &format!("<{name}>"));
+        let named = |text: String, (digest, name): &(Digest, String)| {
+            text.replace(digest.as_str(), &format!("<{name}>"))
+        };
         self.names.iter().fold(text.to_owned(), named)
     }
 }

@@ -55,12 +55,20 @@ impl Contents {
         if self.unasked.contains(&want.digest) {
             return Answer::Unknown;
         }
-        let Some(Stored { media_type, bytes }) = self.stored.get(&want.digest) else { return Answer::Absent };
-        let held = Held { size: bytes.len() as u64, media_type: media_type.clone() };
+        let Some(Stored { media_type, bytes }) = self.stored.get(&want.digest) else {
+            return Answer::Absent;
+        };
+        let held = Held {
+            size: bytes.len() as u64,
+            media_type: media_type.clone(),
+        };
         match want.seek {
             Seek::Presence => Answer::Content(held, None),
             Seek::Config => Answer::Content(held, Some(bytes.clone())),
-            Seek::Manifest => match Manifest::parse(bytes.clone(), media_type.as_ref().or(want.media_type.as_ref())) {
+            Seek::Manifest => match Manifest::parse(
+                bytes.clone(),
+                media_type.as_ref().or(want.media_type.as_ref()),
+            ) {
                 Ok(manifest) => Answer::Manifest(manifest),
                 Err(error) => Answer::Unreadable(held, error.to_string()),
             },

@@ -35,7 +35,11 @@ pub(super) trait Document {
     fn edited(&self, from: &str, to: &str) -> Text {
         let text = String::from_utf8(self.bytes().to_vec()).expect("a document is text");
         assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
-        Text { media_type: self.media_type(), content: text.replace(from, to), blobs: self.blobs() }
+        Text {
+            media_type: self.media_type(),
+            content: text.replace(from, to),
+            blobs: self.blobs(),
+        }
     }
 }
 
@@ -73,7 +77,11 @@ pub(super) struct Text {
 impl Text {
     /// A document of any type.
     pub(super) fn new(media_type: &str, content: impl Into<String>) -> Self {
-        Self { media_type: media_type.into(), content: content.into(), blobs: Vec::new() }
+        Self {
+            media_type: media_type.into(),
+            content: content.into(),
+            blobs: Vec::new(),
+        }
     }
 }
 
@@ -100,5 +108,9 @@ pub(super) fn with(mut value: Value, key: &str, member: Value) -> Value {
 /// A descriptor with a platform.
 pub(super) fn on(descriptor: Value, platform: &str) -> Value {
     let (os, architecture) = platform.split_once('/').unwrap_or((platform, ""));
-    with(descriptor, "platform", json!({"os": os, "architecture": architecture}))
+    with(
+        descriptor,
+        "platform",
+        json!({"os": os, "architecture": architecture}),
+    )
 }

@@ -15,7 +15,8 @@ pub(super) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// OCI's layer compressed by zstd, which Docker has no type for.
 pub(super) const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 /// OCI's layer that need not be in a registry.
-pub(super) const OCI_NON_DISTRIBUTABLE: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+pub(super) const OCI_NON_DISTRIBUTABLE: &str =
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 /// Docker's layer that need not be in a registry.
 pub(super) const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 /// The config of a Docker plugin.

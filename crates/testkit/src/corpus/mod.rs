@@ -32,9 +32,19 @@ mod tests {
     #[test]
     fn everything_is_stored_under_its_own_digest() {
         for case in super::all() {
-            assert_eq!(&case.contents().get(case.root()).unwrap().bytes, case.document(), "{}", case.name());
+            assert_eq!(
+                &case.contents().get(case.root()).unwrap().bytes,
+                case.document(),
+                "{}",
+                case.name()
+            );
             for (digest, stored) in case.stored() {
-                assert_eq!(Digest::of(digest.algorithm(), &stored.bytes).as_ref(), Some(digest), "{}", case.name());
+                assert_eq!(
+                    Digest::of(digest.algorithm(), &stored.bytes).as_ref(),
+                    Some(digest),
+                    "{}",
+                    case.name()
+                );
             }
         }
     }

@@ -26,13 +26,28 @@ pub struct Target {
 
 /// Everything that is fuzzed.
 pub const TARGETS: [Target; 3] = [
-    Target { name: "manifest", run: manifest, seeds: manifest::seeds },
-    Target { name: "lint", run: lint, seeds: lint::seeds },
-    Target { name: "convert", run: convert, seeds: convert::seeds },
+    Target {
+        name: "manifest",
+        run: manifest,
+        seeds: manifest::seeds,
+    },
+    Target {
+        name: "lint",
+        run: lint,
+        seeds: lint::seeds,
+    },
+    Target {
+        name: "convert",
+        run: convert,
+        seeds: convert::seeds,
+    },
 ];
 
 /// A JSON pointer, which is cut off where it would be very long.
 fn assert_pointer(pointer: &str) {
-    assert!(pointer.is_empty() || pointer.starts_with('/') || pointer == "…", "{pointer} is no JSON pointer");
+    assert!(
+        pointer.is_empty() || pointer.starts_with('/') || pointer == "…",
+        "{pointer} is no JSON pointer"
+    );
     assert!(pointer.len() < 2000, "a pointer of {} bytes", pointer.len());
 }

@@ -14,5 +14,7 @@ pub(super) fn join(pieces: &[Vec<u8>]) -> Vec<u8> {
 
 /// The first byte of a piece, and the rest; a zero where there is none.
 pub(super) fn first(piece: &[u8]) -> (u8, &[u8]) {
-    piece.split_first().map_or((0, piece), |(first, rest)| (*first, rest))
+    piece
+        .split_first()
+        .map_or((0, piece), |(first, rest)| (*first, rest))
 }

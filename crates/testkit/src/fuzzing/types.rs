@@ -31,8 +31,13 @@ pub(super) fn of_letter(letter: u8) -> Option<MediaType> {
 
 /// The letter for a type; one that has none is written as a type that nobody knows.
 pub(super) fn letter(media_type: Option<&MediaType>) -> u8 {
-    let Some(media_type) = media_type else { return NONE };
+    let Some(media_type) = media_type else {
+        return NONE;
+    };
     let letters = b'A'..;
-    let known = TYPES.iter().zip(letters).find(|(known, _)| **known == media_type.as_str());
+    let known = TYPES
+        .iter()
+        .zip(letters)
+        .find(|(known, _)| **known == media_type.as_str());
     known.map_or(b'M', |(_, letter)| letter)
 }

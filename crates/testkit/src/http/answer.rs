@@ -25,9 +25,13 @@ pub(super) fn value<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Resul
 
 /// The same for a header that may be missing.
 pub(super) fn optional<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
     let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
-    parsed.map(Some).ok_or_else(|| wrong(format!("{name} of the answer cannot be read: {value:?}")))
+    parsed
+        .map(Some)
+        .ok_or_else(|| wrong(format!("{name} of the answer cannot be read: {value:?}")))
 }
 
 /// An answer that breaks the protocol.
@@ -38,8 +42,11 @@ pub(super) fn wrong(message: String) -> Error {
 /// The answer's body, as JSON.
 pub(super) async fn document<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T> {
     let bytes = Limited::new(response.into_body(), LIMIT).collect().await;
-    let bytes = bytes.map_err(|error| Error::internal("reading an answer", error))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| Error::internal("reading the JSON of an answer", error))
+    let bytes = bytes
+        .map_err(|error| Error::internal("reading an answer", error))?
+        .to_bytes();
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::internal("reading the JSON of an answer", error))
 }
 
 /// The error that an answer stands for.
@@ -52,7 +59,11 @@ pub(super) async fn refusal(response: Response<Incoming>) -> Error {
     let entry = ErrorBody::parse(&body).and_then(|body| body.errors.into_iter().next());
     let entry = entry.unwrap_or_else(|| ErrorEntry {
         code: "UNKNOWN".into(),
-        message: format!("{} without an error body: {}", head.status, String::from_utf8_lossy(&body)),
+        message: format!(
+            "{} without an error body: {}",
+            head.status,
+            String::from_utf8_lossy(&body)
+        ),
         detail: Value::Null,
     });
     let kind = kind(head.status, &head.headers, &entry);
@@ -66,7 +77,10 @@ fn kind(status: StatusCode, headers: &HeaderMap, entry: &ErrorEntry) -> Kind {
         (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Denied) => Kind::Referenced,
         (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid) => Kind::TooLarge,
         (StatusCode::TOO_MANY_REQUESTS, _) => {
-            let retry_after = optional(headers, &header::RETRY_AFTER).ok().flatten().unwrap_or_default();
+            let retry_after = optional(headers, &header::RETRY_AFTER)
+                .ok()
+                .flatten()
+                .unwrap_or_default();
             Kind::TooManyRequests { retry_after }
         }
         (StatusCode::REQUEST_TIMEOUT, _) => Kind::BodyTimeout,
@@ -96,8 +110,13 @@ fn by_code(code: &ErrorCode) -> Kind {
 /// Of a blob, the answer says the size; of a session, the detail says the offset, since the `Range`
 /// of an empty one looks like that of a single byte.
 fn out_of_range(headers: &HeaderMap, detail: &Value) -> Kind {
-    let range = headers.get(header::CONTENT_RANGE).and_then(|value| ContentRange::parse(value.to_str().ok()?));
-    match (range.and_then(|range| range.size), detail["received"].as_u64()) {
+    let range = headers
+        .get(header::CONTENT_RANGE)
+        .and_then(|value| ContentRange::parse(value.to_str().ok()?));
+    match (
+        range.and_then(|range| range.size),
+        detail["received"].as_u64(),
+    ) {
         (Some(size), _) => Kind::RangeUnsatisfiable { size },
         (None, Some(offset)) => Kind::OutOfOrder { offset },
         (None, None) => Kind::Internal,

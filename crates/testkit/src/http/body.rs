@@ -35,7 +35,10 @@ impl http_body::Body for Outgoing {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let piece = ready!(Pin::new(&mut self.body).poll_next(context)).transpose();
         let frame = piece.map(|piece| piece.map(Frame::data)).map_err(|error| {
             *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -49,12 +52,18 @@ impl http_body::Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.length().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.body
+            .length()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
 /// The body of an answer, piece by piece.
 pub(super) fn incoming(body: Incoming) -> Body {
-    let failed = |error| Error::new(Kind::BodyIncomplete, "the answer broke off").with_source(error);
-    Body::stream(body.into_data_stream().map(move |piece| piece.map_err(|error: hyper::Error| failed(error))))
+    let failed =
+        |error| Error::new(Kind::BodyIncomplete, "the answer broke off").with_source(error);
+    Body::stream(
+        body.into_data_stream()
+            .map(move |piece| piece.map_err(|error: hyper::Error| failed(error))),
+    )
 }

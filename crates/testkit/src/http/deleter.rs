@@ -12,7 +12,11 @@ use super::HttpRegistry;
 impl Deleter for HttpRegistry {
     async fn delete_tag(&self, _: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
         let reference = Reference::Tag(tag.clone());
-        self.delete(&Endpoint::Manifest(repository.clone(), reference), Deletion::Guarded).await
+        self.delete(
+            &Endpoint::Manifest(repository.clone(), reference),
+            Deletion::Guarded,
+        )
+        .await
     }
 
     async fn delete_manifest(
@@ -23,7 +27,8 @@ impl Deleter for HttpRegistry {
         deletion: Deletion,
     ) -> Result<()> {
         let reference = Reference::Digest(digest.clone());
-        self.delete(&Endpoint::Manifest(repository.clone(), reference), deletion).await
+        self.delete(&Endpoint::Manifest(repository.clone(), reference), deletion)
+            .await
     }
 
     async fn delete_blob(
@@ -33,7 +38,11 @@ impl Deleter for HttpRegistry {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.delete(&Endpoint::Blob(repository.clone(), digest.clone()), deletion).await
+        self.delete(
+            &Endpoint::Blob(repository.clone(), digest.clone()),
+            deletion,
+        )
+        .await
     }
 }
 
@@ -43,6 +52,8 @@ impl HttpRegistry {
             Deletion::Guarded => "",
             Deletion::Forced => "force=true",
         };
-        self.ask(self.request(Method::DELETE, endpoint, query), Body::empty()).await.map(drop)
+        self.ask(self.request(Method::DELETE, endpoint, query), Body::empty())
+            .await
+            .map(drop)
     }
 }

@@ -24,20 +24,36 @@ impl Lister for HttpRegistry {
             repositories: Vec<String>,
         }
         let (headers, catalog): (_, Catalog) = self.page(&Endpoint::Catalog, "", page).await?;
-        Ok(Page { items: parsed(&catalog.repositories)?, next: next(&headers)? })
+        Ok(Page {
+            items: parsed(&catalog.repositories)?,
+            next: next(&headers)?,
+        })
     }
 
-    async fn tags(&self, _: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+    async fn tags(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
         #[derive(Deserialize)]
         struct Tags {
             name: String,
             tags: Vec<String>,
         }
-        let (headers, tags): (_, Tags) = self.page(&Endpoint::Tags(repository.clone()), "", page).await?;
+        let (headers, tags): (_, Tags) = self
+            .page(&Endpoint::Tags(repository.clone()), "", page)
+            .await?;
         if tags.name != repository.as_str() {
-            return Err(wrong(format!("the tags of {repository} were asked for, these are of {}", tags.name)));
+            return Err(wrong(format!(
+                "the tags of {repository} were asked for, these are of {}",
+                tags.name
+            )));
         }
-        Ok(Page { items: parsed(&tags.tags)?, next: next(&headers)? })
+        Ok(Page {
+            items: parsed(&tags.tags)?,
+            next: next(&headers)?,
+        })
     }
 
     async fn referrers(
@@ -60,10 +76,18 @@ impl Lister for HttpRegistry {
         let filter = artifact_type.map(write_artifact_type).unwrap_or_default();
         let (headers, index): (_, Index) = self.page(&endpoint, &filter, page).await?;
         let applied: Option<String> = optional(&headers, &OCI_FILTERS_APPLIED)?;
-        if index.media_type != MediaType::OCI_INDEX || applied.as_deref() != artifact_type.map(|_| "artifactType") {
-            return Err(wrong(format!("no list of referrers: type {}, filter {applied:?}", index.media_type)));
+        if index.media_type != MediaType::OCI_INDEX
+            || applied.as_deref() != artifact_type.map(|_| "artifactType")
+        {
+            return Err(wrong(format!(
+                "no list of referrers: type {}, filter {applied:?}",
+                index.media_type
+            )));
         }
-        Ok(Page { items: index.manifests, next: next(&headers)? })
+        Ok(Page {
+            items: index.manifests,
+            next: next(&headers)?,
+        })
     }
 }
 
@@ -74,7 +98,11 @@ impl HttpRegistry {
         filter: &str,
         page: &PageRequest,
     ) -> Result<(HeaderMap, T)> {
-        let position = PageQuery { n: Some(page.limit), last: page.after.clone() }.to_string();
+        let position = PageQuery {
+            n: Some(page.limit),
+            last: page.after.clone(),
+        }
+        .to_string();
         let request = self.request(Method::GET, endpoint, &join(&[filter, &position]));
         let response = self.ask(request, Body::empty()).await?;
         Ok((response.headers().clone(), document(response).await?))
@@ -82,14 +110,23 @@ impl HttpRegistry {
 }
 
 fn parsed<T: std::str::FromStr>(texts: &[String]) -> Result<Vec<T>> {
-    let parse = |text: &String| text.parse().map_err(|_| wrong(format!("the list holds {text:?}")));
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|_| wrong(format!("the list holds {text:?}")))
+    };
     texts.iter().map(parse).collect()
 }
 
 /// The item that the next page begins behind, which the link to it gives as `last`.
 fn next(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(target) = link::next(headers) else { return Ok(None) };
+    let Some(target) = link::next(headers) else {
+        return Ok(None);
+    };
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let last = PageQuery::parse(query).ok().and_then(|page| page.last);
-    last.map(Some).ok_or_else(|| wrong(format!("the link to the next page does not say where it begins: {target}")))
+    last.map(Some).ok_or_else(|| {
+        wrong(format!(
+            "the link to the next page does not say where it begins: {target}"
+        ))
+    })
 }

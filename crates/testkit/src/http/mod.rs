@@ -46,13 +46,20 @@ impl HttpRegistry {
     }
 
     fn request_to(&self, method: Method, target: &str) -> Builder {
-        Request::builder().method(method).uri(target).header(header::HOST, self.address.to_string())
+        Request::builder()
+            .method(method)
+            .uri(target)
+            .header(header::HOST, self.address.to_string())
     }
 
     /// The answer to a request, if it is one of success.
     async fn ask(&self, request: Builder, body: Body) -> Result<Response<Incoming>> {
         let response = self.send(request, body).await?;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refusal(response).await)
+        }
     }
 
     /// The answer to a HEAD, if it is one of success; `None` for what is not there, since the answer
@@ -71,15 +78,20 @@ impl HttpRegistry {
         let request = request.body(Outgoing::new(body, Arc::clone(&broken)));
         let request = request.map_err(|error| Error::internal("building a request", error))?;
         let stream = TcpStream::connect(self.address).await;
-        let stream = stream.map_err(|error| Error::internal(format!("connecting to {}", self.address), error))?;
+        let stream = stream
+            .map_err(|error| Error::internal(format!("connecting to {}", self.address), error))?;
         let connected = handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = connected.map_err(|error| Error::internal("opening a connection", error))?;
+        let (mut sender, connection) =
+            connected.map_err(|error| Error::internal("opening a connection", error))?;
         // The connection is driven until the answer's body has been read or dropped; why it ends
         // is seen by whoever waits for that.
         tokio::spawn(connection);
-        sender.send_request(request).await.map_err(|error| match body::take(&broken) {
-            Some(broken) => broken,
-            None => Error::internal("sending a request", error),
-        })
+        sender
+            .send_request(request)
+            .await
+            .map_err(|error| match body::take(&broken) {
+                Some(broken) => broken,
+                None => Error::internal("sending a request", error),
+            })
     }
 }

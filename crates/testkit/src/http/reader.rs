@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use http::{HeaderMap, Method, header};
 use portolan_model::{ByteRange, Digest, MediaType, Reference, RepositoryName};
-use portolan_registry::{BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result};
+use portolan_registry::{
+    BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result,
+};
 use portolan_wire::Endpoint;
 use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
 use portolan_wire::range::{ContentRange, write_range};
@@ -21,7 +23,11 @@ impl Reader for HttpRegistry {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let mut request = self.request(Method::GET, &Endpoint::Blob(repository.clone(), digest.clone()), "");
+        let mut request = self.request(
+            Method::GET,
+            &Endpoint::Blob(repository.clone(), digest.clone()),
+            "",
+        );
         if let Some(range) = range {
             request = request.header(header::RANGE, write_range(range));
         }
@@ -32,15 +38,35 @@ impl Reader for HttpRegistry {
             Some(_) => part(&head.headers)?,
         };
         if range.end - range.start != length {
-            return Err(wrong(format!("Content-Length is {length}, the answer has the bytes {range:?}")));
+            return Err(wrong(format!(
+                "Content-Length is {length}, the answer has the bytes {range:?}"
+            )));
         }
-        Ok(BlobRead { size, range, body: incoming(body) })
+        Ok(BlobRead {
+            size,
+            range,
+            body: incoming(body),
+        })
     }
 
-    async fn head_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
-        let request = self.request(Method::HEAD, &Endpoint::Blob(repository.clone(), digest.clone()), "");
-        let response = self.ask_head(request).await?.ok_or_else(|| Error::blob_unknown(repository, digest))?;
-        Ok(BlobInfo { size: value(response.headers(), &header::CONTENT_LENGTH)? })
+    async fn head_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
+        let request = self.request(
+            Method::HEAD,
+            &Endpoint::Blob(repository.clone(), digest.clone()),
+            "",
+        );
+        let response = self
+            .ask_head(request)
+            .await?
+            .ok_or_else(|| Error::blob_unknown(repository, digest))?;
+        Ok(BlobInfo {
+            size: value(response.headers(), &header::CONTENT_LENGTH)?,
+        })
     }
 
     async fn get_manifest(
@@ -49,9 +75,16 @@ impl Reader for HttpRegistry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        let request = self.request(Method::GET, &Endpoint::Manifest(repository.clone(), reference.clone()), "");
+        let request = self.request(
+            Method::GET,
+            &Endpoint::Manifest(repository.clone(), reference.clone()),
+            "",
+        );
         let (head, body) = self.ask(request, Body::empty()).await?.into_parts();
-        Ok(ManifestRead { info: manifest_info(&head.headers)?, body: incoming(body) })
+        Ok(ManifestRead {
+            info: manifest_info(&head.headers)?,
+            body: incoming(body),
+        })
     }
 
     async fn head_manifest(
@@ -60,8 +93,15 @@ impl Reader for HttpRegistry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        let request = self.request(Method::HEAD, &Endpoint::Manifest(repository.clone(), reference.clone()), "");
-        let response = self.ask_head(request).await?.ok_or_else(|| Error::manifest_unknown(repository, reference))?;
+        let request = self.request(
+            Method::HEAD,
+            &Endpoint::Manifest(repository.clone(), reference.clone()),
+            "",
+        );
+        let response = self
+            .ask_head(request)
+            .await?
+            .ok_or_else(|| Error::manifest_unknown(repository, reference))?;
         manifest_info(response.headers())
     }
 }
@@ -69,8 +109,13 @@ impl Reader for HttpRegistry {
 fn part(headers: &HeaderMap) -> Result<(u64, std::ops::Range<u64>)> {
     let text: String = value(headers, &header::CONTENT_RANGE)?;
     match ContentRange::parse(&text) {
-        Some(ContentRange { part: Some(part), size: Some(size) }) => Ok((size, part)),
-        _ => Err(wrong(format!("Content-Range of the answer says too little: {text}"))),
+        Some(ContentRange {
+            part: Some(part),
+            size: Some(size),
+        }) => Ok((size, part)),
+        _ => Err(wrong(format!(
+            "Content-Range of the answer says too little: {text}"
+        ))),
     }
 }
 

@@ -6,7 +6,8 @@ use http::{Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use portolan_model::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use portolan_registry::{
-    Body, Context, Error, Kind, Mount, Precondition, PutManifest, PutOutcome, Result, Upload, UploadId, Writer,
+    Body, Context, Error, Kind, Mount, Precondition, PutManifest, PutOutcome, Result, Upload,
+    UploadId, Writer,
 };
 use portolan_wire::Endpoint;
 use portolan_wire::condition::TagCondition;
@@ -29,7 +30,10 @@ impl Writer for HttpRegistry {
         options: PutManifest,
     ) -> Result<PutOutcome> {
         if options.dry_run {
-            return Err(Error::new(Kind::Unsupported, "there are no dry runs over HTTP"));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "there are no dry runs over HTTP",
+            ));
         }
         let condition = condition(&options)?.to_header();
         let mut tags: Vec<Tag> = options.tags.into_iter().map(|update| update.tag).collect();
@@ -50,27 +54,60 @@ impl Writer for HttpRegistry {
         let digest = value(response.headers(), &DOCKER_CONTENT_DIGEST)?;
         let subject = optional(response.headers(), &OCI_SUBJECT)?;
         let normalised = optional(response.headers(), &PORTOLAN_NORMALISED)?;
-        Ok(PutOutcome { digest, subject, findings: Vec::new(), normalised })
+        Ok(PutOutcome {
+            digest,
+            subject,
+            findings: Vec::new(),
+            normalised,
+        })
     }
 
-    async fn put_blob(&self, _: &Context, repository: &RepositoryName, digest: &Digest, body: Body) -> Result<()> {
+    async fn put_blob(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Body,
+    ) -> Result<()> {
         let start = UploadStart::Whole(digest.clone());
-        let request = self.request(Method::POST, &Endpoint::Uploads(repository.clone()), &start.to_string());
+        let request = self.request(
+            Method::POST,
+            &Endpoint::Uploads(repository.clone()),
+            &start.to_string(),
+        );
         created(&self.ask(request, body).await?, digest)
     }
 
-    async fn start_upload(&self, _: &Context, repository: &RepositoryName, algorithm: &Algorithm) -> Result<Upload> {
+    async fn start_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
         let start = UploadStart::Session(algorithm.clone());
-        let request = self.request(Method::POST, &Endpoint::Uploads(repository.clone()), &start.to_string());
-        let response = self.ask(request, Body::empty()).await.map_err(|error| match error.kind() {
-            // On the wire an algorithm that is not offered looks like a digest that cannot be verified.
-            Kind::DigestInvalid => Error::new(Kind::Unsupported, error.message()).with_detail(error.detail().clone()),
-            _ => error,
-        })?;
+        let request = self.request(
+            Method::POST,
+            &Endpoint::Uploads(repository.clone()),
+            &start.to_string(),
+        );
+        let response =
+            self.ask(request, Body::empty())
+                .await
+                .map_err(|error| match error.kind() {
+                    // On the wire an algorithm that is not offered looks like a digest that cannot be verified.
+                    Kind::DigestInvalid => Error::new(Kind::Unsupported, error.message())
+                        .with_detail(error.detail().clone()),
+                    _ => error,
+                })?;
         session(&response)
     }
 
-    async fn upload_status(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         let request = self.request(Method::GET, &upload(repository, id), "");
         session(&self.ask(request, Body::empty()).await?)
     }
@@ -83,7 +120,9 @@ impl Writer for HttpRegistry {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        let range = self.piece(context, repository, id, offset, body.length()).await?;
+        let range = self
+            .piece(context, repository, id, offset, body.length())
+            .await?;
         let mut request = self.request(Method::PATCH, &upload(repository, id), "");
         if let Some(range) = range {
             request = request.header(header::CONTENT_RANGE, range.to_string());
@@ -100,7 +139,9 @@ impl Writer for HttpRegistry {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        let range = self.piece(context, repository, id, offset, body.length()).await?;
+        let range = self
+            .piece(context, repository, id, offset, body.length())
+            .await?;
         let location = closing_location(&upload(repository, id).to_path(), digest);
         let mut request = self.request_to(Method::PUT, &location);
         if let Some(range) = range {
@@ -109,7 +150,12 @@ impl Writer for HttpRegistry {
         created(&self.ask(request, body).await?, digest)
     }
 
-    async fn cancel_upload(&self, _: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         let request = self.request(Method::DELETE, &upload(repository, id), "");
         self.ask(request, Body::empty()).await.map(drop)
     }
@@ -121,8 +167,15 @@ impl Writer for HttpRegistry {
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Mount> {
-        let start = UploadStart::Mount { digest: digest.clone(), from: from.cloned() };
-        let request = self.request(Method::POST, &Endpoint::Uploads(repository.clone()), &start.to_string());
+        let start = UploadStart::Mount {
+            digest: digest.clone(),
+            from: from.cloned(),
+        };
+        let request = self.request(
+            Method::POST,
+            &Endpoint::Uploads(repository.clone()),
+            &start.to_string(),
+        );
         let response = self.ask(request, Body::empty()).await?;
         if response.status() == StatusCode::CREATED {
             return created(&response, digest).map(|()| Mount::Mounted);
@@ -162,9 +215,18 @@ fn upload(repository: &RepositoryName, id: &UploadId) -> Endpoint {
 
 /// HTTP has one condition for all tags of a request.
 fn condition(options: &PutManifest) -> Result<TagCondition> {
-    let Some(first) = options.tags.first() else { return Ok(TagCondition::None) };
-    if options.tags.iter().any(|update| update.precondition != first.precondition) {
-        return Err(Error::new(Kind::Unsupported, "one request sets one condition for all of its tags"));
+    let Some(first) = options.tags.first() else {
+        return Ok(TagCondition::None);
+    };
+    if options
+        .tags
+        .iter()
+        .any(|update| update.precondition != first.precondition)
+    {
+        return Err(Error::new(
+            Kind::Unsupported,
+            "one request sets one condition for all of its tags",
+        ));
     }
     Ok(match &first.precondition {
         Precondition::None => TagCondition::None,
@@ -177,19 +239,29 @@ fn condition(options: &PutManifest) -> Result<TagCondition> {
 /// The session of an answer. `0-0` is taken for an empty one: a session of a single byte says the same.
 fn session(response: &Response<Incoming>) -> Result<Upload> {
     let location: String = value(response.headers(), &header::LOCATION)?;
-    let path = location.split_once('?').map_or(location.as_str(), |(path, _)| path);
+    let path = location
+        .split_once('?')
+        .map_or(location.as_str(), |(path, _)| path);
     let Ok(Endpoint::Upload(_, id)) = Endpoint::parse(path) else {
-        return Err(wrong(format!("the location is no upload session: {location}")));
+        return Err(wrong(format!(
+            "the location is no upload session: {location}"
+        )));
     };
     let range: String = value(response.headers(), &header::RANGE)?;
-    let last = parse_upload_range(&range).ok_or_else(|| wrong(format!("Range cannot be read: {range}")))?;
-    Ok(Upload { id: UploadId::new(id), offset: if last == 0 { 0 } else { last + 1 } })
+    let last = parse_upload_range(&range)
+        .ok_or_else(|| wrong(format!("Range cannot be read: {range}")))?;
+    Ok(Upload {
+        id: UploadId::new(id),
+        offset: if last == 0 { 0 } else { last + 1 },
+    })
 }
 
 fn created(response: &Response<Incoming>, digest: &Digest) -> Result<()> {
     let named: Digest = value(response.headers(), &DOCKER_CONTENT_DIGEST)?;
     match response.status() {
         StatusCode::CREATED if named == *digest => Ok(()),
-        status => Err(wrong(format!("{digest} was to be stored, the answer is {status} and names {named}"))),
+        status => Err(wrong(format!(
+            "{digest} was to be stored, the answer is {status} and names {named}"
+        ))),
     }
 }

@@ -47,8 +47,17 @@ impl Passing {
         upstream: Option<Upstream>,
     ) -> Self {
         let length = body.size_hint().exact();
-        let fault = fault.filter(|_| length != Some(0)).map(|fault| fault.within(length));
-        Self { body, fault, passed, flushed: false, record: Arc::clone(record), _upstream: upstream }
+        let fault = fault
+            .filter(|_| length != Some(0))
+            .map(|fault| fault.within(length));
+        Self {
+            body,
+            fault,
+            passed,
+            flushed: false,
+            record: Arc::clone(record),
+            _upstream: upstream,
+        }
     }
 
     /// The length that a body has which is cut short as though that were all.
@@ -68,7 +77,9 @@ impl Passing {
             return Poll::Pending;
         }
         match fault {
-            BodyFault::Cut(_) => Poll::Ready(Some(Err(io::Error::other("the proxy cuts the connection")))),
+            BodyFault::Cut(_) => {
+                Poll::Ready(Some(Err(io::Error::other("the proxy cuts the connection"))))
+            }
             BodyFault::Truncate(_) => Poll::Ready(None),
             BodyFault::Stall(_) | BodyFault::Flip(_) => self.stall(context),
         }
@@ -87,10 +98,15 @@ impl Passing {
 
     /// What of a piece that begins at `begin` is passed on.
     fn piece(&self, begin: u64, piece: Bytes) -> Bytes {
-        let place = |position: u64| usize::try_from(position.saturating_sub(begin)).unwrap_or(usize::MAX);
+        let place =
+            |position: u64| usize::try_from(position.saturating_sub(begin)).unwrap_or(usize::MAX);
         match self.fault {
             None => piece,
-            Some(BodyFault::Flip(position)) if position < begin || place(position) >= piece.len() => piece,
+            Some(BodyFault::Flip(position))
+                if position < begin || place(position) >= piece.len() =>
+            {
+                piece
+            }
             Some(BodyFault::Flip(position)) => {
                 let mut bytes = piece.to_vec();
                 bytes[place(position)] ^= 1;
@@ -112,7 +128,9 @@ impl Body for Passing {
         if let Some(fault) = self.fault.filter(|fault| fault.end() == Some(passed)) {
             return self.end(fault, context);
         }
-        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else { return Poll::Ready(None) };
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
+            return Poll::Ready(None);
+        };
         let frame = frame.map_err(io::Error::other)?;
         Poll::Ready(Some(Ok(frame.map_data(|piece| {
             let piece = self.piece(passed, piece);
@@ -148,7 +166,9 @@ impl BodyFault {
     /// Where nothing more is passed on.
     fn end(self) -> Option<u64> {
         match self {
-            Self::Cut(position) | Self::Truncate(position) | Self::Stall(position) => Some(position),
+            Self::Cut(position) | Self::Truncate(position) | Self::Stall(position) => {
+                Some(position)
+            }
             Self::Flip(_) => None,
         }
     }

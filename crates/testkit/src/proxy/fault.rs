@@ -82,7 +82,9 @@ pub enum Class {
 impl Class {
     /// What a path is about, whatever the registry behind it would say of its parts.
     pub fn of(path: &str) -> Self {
-        let Some(rest) = path.strip_prefix("/v2/") else { return Self::Other };
+        let Some(rest) = path.strip_prefix("/v2/") else {
+            return Self::Other;
+        };
         let segments: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
         match segments[..] {
             [""] => Self::Base,
@@ -114,13 +116,20 @@ impl Requests {
 
     /// Those of one method about one class of things.
     pub fn of(method: Method, class: Class) -> Self {
-        Self { method: Some(method), class: Some(class), part: String::new() }
+        Self {
+            method: Some(method),
+            class: Some(class),
+            part: String::new(),
+        }
     }
 
     /// Those among them whose path holds this text.
     #[must_use]
     pub fn with(self, part: &str) -> Self {
-        Self { part: part.into(), ..self }
+        Self {
+            part: part.into(),
+            ..self
+        }
     }
 
     /// Whether a request is one of them.

@@ -42,18 +42,29 @@ impl Forward {
         let answer = service_fn(|request| self.answer(request));
         // A connection that breaks is what this is for.
         let _ = stream.set_nodelay(true);
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        let _ = http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), answer)
+            .await;
     }
 
     /// An error here breaks the connection.
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let fault = self.script.fault(&method, &path, !request.body().is_end_stream());
+        let fault = self
+            .script
+            .fault(&method, &path, !request.body().is_end_stream());
         let sent = self.record.take(method, &path, fault);
         let (mut on_request, mut on_response) = (None, None);
         match fault {
-            Some(Fault::Refuse { status, retry_after }) => {
-                request.into_body().collect().await.map_err(io::Error::other)?;
+            Some(Fault::Refuse {
+                status,
+                retry_after,
+            }) => {
+                request
+                    .into_body()
+                    .collect()
+                    .await
+                    .map_err(io::Error::other)?;
                 return Ok(refuse(status, retry_after));
             }
             Some(Fault::Delay(wait)) => sleep(wait).await,
@@ -70,24 +81,38 @@ impl Forward {
         Ok(answer)
     }
 
-    async fn pass(&self, mut request: Request<Passing>, fault: Option<BodyFault>) -> io::Result<Answer> {
+    async fn pass(
+        &self,
+        mut request: Request<Passing>,
+        fault: Option<BodyFault>,
+    ) -> io::Result<Answer> {
         if let Some(length) = request.body().truncated_length()
             && request.headers().contains_key(header::CONTENT_LENGTH)
         {
-            request.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            request
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length.into());
         }
         let stream = TcpStream::connect(self.upstream).await?;
         stream.set_nodelay(true)?;
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
         let upstream = Upstream(tokio::spawn(async move {
             // Why it ends is seen by whoever waits for the answer.
             let _ = connection.await;
         }));
-        let response = sender.send_request(request).await.map_err(io::Error::other)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(io::Error::other)?;
         let passed = Arc::default();
-        let mut answer = response.map(|body| Passing::new(body, fault, passed, &self.record, Some(upstream)));
+        let mut answer =
+            response.map(|body| Passing::new(body, fault, passed, &self.record, Some(upstream)));
         if let Some(length) = answer.body().truncated_length() {
-            answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            answer
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length.into());
         }
         Ok(answer.map(Passing::boxed))
     }
@@ -98,7 +123,9 @@ fn refuse(status: StatusCode, retry_after: Option<u32>) -> Answer {
     let mut answer = Response::new(Full::from(text).map_err(|never| match never {}).boxed());
     *answer.status_mut() = status;
     if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
 }

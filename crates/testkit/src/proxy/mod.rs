@@ -46,16 +46,28 @@ impl Proxy {
     /// # Errors
     /// Those of the system.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (script, record) = (Arc::new(Script::default()), Arc::new(Record::default()));
-        let forward = Forward { upstream, script: Arc::clone(&script), record: Arc::clone(&record) };
+        let forward = Forward {
+            upstream,
+            script: Arc::clone(&script),
+            record: Arc::clone(&record),
+        };
         let entered = runtime.enter();
         runtime.spawn(forward.listen(TcpListener::from_std(listener)?));
         drop(entered);
-        Ok(Self { address, script, record, runtime: Some(runtime) })
+        Ok(Self {
+            address,
+            script,
+            record,
+            runtime: Some(runtime),
+        })
     }
 
     /// Where it listens.
@@ -82,18 +94,27 @@ impl Proxy {
 
     /// How many requests of this kind were made so far.
     pub fn count(&self, requests: &Requests) -> usize {
-        self.seen().iter().filter(|seen| requests.include(&seen.method, &seen.path)).count()
+        self.seen()
+            .iter()
+            .filter(|seen| requests.include(&seen.method, &seen.path))
+            .count()
     }
 
     /// How often harm was done.
     pub fn spoilt(&self) -> usize {
-        self.seen().iter().filter(|seen| seen.fault.is_some()).count()
+        self.seen()
+            .iter()
+            .filter(|seen| seen.fault.is_some())
+            .count()
     }
 
     /// Bytes of the bodies of such requests that were passed on to the registry.
     pub fn sent(&self, requests: &Requests) -> u64 {
         let seen = self.seen();
-        seen.iter().filter(|seen| requests.include(&seen.method, &seen.path)).map(|seen| seen.sent).sum()
+        seen.iter()
+            .filter(|seen| requests.include(&seen.method, &seen.path))
+            .map(|seen| seen.sent)
+            .sum()
     }
 
     /// Waits until a body has come to where [`BodyFault::Stall`] stops it.

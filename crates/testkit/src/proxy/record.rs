@@ -34,14 +34,25 @@ impl Record {
     /// Takes a request down, and answers where to count the bytes of its body.
     pub(super) fn take(&self, method: Method, path: &str, fault: Option<Fault>) -> Arc<AtomicU64> {
         let sent = Arc::new(AtomicU64::new(0));
-        let seen = Seen { method, path: path.into(), fault, sent: 0 };
+        let seen = Seen {
+            method,
+            path: path.into(),
+            fault,
+            sent: 0,
+        };
         self.entries().push((seen, Arc::clone(&sent)));
         sent
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         let entries = self.entries();
-        entries.iter().map(|(seen, sent)| Seen { sent: sent.load(Ordering::Relaxed), ..seen.clone() }).collect()
+        entries
+            .iter()
+            .map(|(seen, sent)| Seen {
+                sent: sent.load(Ordering::Relaxed),
+                ..seen.clone()
+            })
+            .collect()
     }
 
     pub(super) fn clear(&self) {
@@ -56,9 +67,18 @@ impl Record {
     }
 
     pub(super) fn wait_for_stall(&self, patience: Duration) -> io::Result<()> {
-        let waited = self.stall.wait_timeout_while(self.stalled(), patience, |stalled| !*stalled);
+        let waited = self
+            .stall
+            .wait_timeout_while(self.stalled(), patience, |stalled| !*stalled);
         let (stalled, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if *stalled { Ok(()) } else { Err(io::Error::new(io::ErrorKind::TimedOut, "no body has come so far")) }
+        if *stalled {
+            Ok(())
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "no body has come so far",
+            ))
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<(Seen, Arc<AtomicU64>)>> {

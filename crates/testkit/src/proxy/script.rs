@@ -22,8 +22,20 @@ struct Rule {
 
 impl Script {
     pub(super) fn add(&self, requests: Requests, when: When, fault: Fault) {
-        let dice = Dice(if let When::OneIn { seed, .. } = when { seed } else { 0 });
-        self.rules(|rules| rules.push(Rule { requests, when, fault, number: 0, dice }));
+        let dice = Dice(if let When::OneIn { seed, .. } = when {
+            seed
+        } else {
+            0
+        });
+        self.rules(|rules| {
+            rules.push(Rule {
+                requests,
+                when,
+                fault,
+                number: 0,
+                dice,
+            })
+        });
     }
 
     pub(super) fn clear(&self) {
@@ -34,7 +46,9 @@ impl Script {
     pub(super) fn fault(&self, method: &Method, path: &str, has_body: bool) -> Option<Fault> {
         self.rules(|rules| {
             let possible = |rule: &Rule| has_body || !matches!(rule.fault, Fault::Request(_));
-            let concerned = rules.iter_mut().filter(|rule| rule.requests.include(method, path) && possible(rule));
+            let concerned = rules
+                .iter_mut()
+                .filter(|rule| rule.requests.include(method, path) && possible(rule));
             let faults: Vec<_> = concerned.filter_map(Rule::fault).collect();
             faults.first().copied()
         })

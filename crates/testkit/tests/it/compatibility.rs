@@ -15,7 +15,10 @@ fn judgements_are_as_reviewed() {
     }
     for case in corpus::all() {
         let observed = Observed::of(&case.tree());
-        let signs: Vec<_> = Target::all().iter().map(|target| sign(observed.judge(target).verdict)).collect();
+        let signs: Vec<_> = Target::all()
+            .iter()
+            .map(|target| sign(observed.judge(target).verdict))
+            .collect();
         writeln!(text, "{} {}", signs.join(" "), case.name()).unwrap();
     }
     snapshot::assert_same("judgements", "matrix", &text);

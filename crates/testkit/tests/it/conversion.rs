@@ -20,13 +20,20 @@ fn told(case: &Case) -> String {
     let tree = case.tree();
     let mut text = format!("{}\n", case.name());
     for (name, to) in [("oci", Format::Oci), ("docker", Format::Docker)] {
-        let conversion = Conversion { to: Some(to), ..Conversion::default() };
+        let conversion = Conversion {
+            to: Some(to),
+            ..Conversion::default()
+        };
         match corpus::convert(&tree, None, &conversion) {
             Ok(converted) if converted.documents.is_empty() && converted.remarks.is_empty() => {
                 writeln!(text, "  to {name}: nothing changes").unwrap();
             }
-            Ok(converted) => write!(text, "  to {name}:\n{}", changes(case, &tree, &converted)).unwrap(),
-            Err(error) => writeln!(text, "  to {name}: {}", case.with_names(&error.to_string())).unwrap(),
+            Ok(converted) => {
+                write!(text, "  to {name}:\n{}", changes(case, &tree, &converted)).unwrap()
+            }
+            Err(error) => {
+                writeln!(text, "  to {name}: {}", case.with_names(&error.to_string())).unwrap()
+            }
         }
     }
     text
@@ -36,13 +43,29 @@ fn changes(case: &Case, tree: &Tree, converted: &Converted) -> String {
     let mut text = String::new();
     for before in tree.documents() {
         if let Some(after) = converted.documents.get(&before.digest) {
-            let (name, after) = (case.with_names(before.digest.as_str()), after.manifest.media_type());
-            writeln!(text, "    {name}: {} -> {after}", before.manifest.media_type()).unwrap();
+            let (name, after) = (
+                case.with_names(before.digest.as_str()),
+                after.manifest.media_type(),
+            );
+            writeln!(
+                text,
+                "    {name}: {} -> {after}",
+                before.manifest.media_type()
+            )
+            .unwrap();
         }
     }
     for remark in &converted.remarks {
-        let (document, message) = (case.with_names(remark.document.as_str()), case.with_names(&remark.message));
-        writeln!(text, "    {}: {document} {}\n      {message}", remark.effect, remark.pointer).unwrap();
+        let (document, message) = (
+            case.with_names(remark.document.as_str()),
+            case.with_names(&remark.message),
+        );
+        writeln!(
+            text,
+            "    {}: {document} {}\n      {message}",
+            remark.effect, remark.pointer
+        )
+        .unwrap();
     }
     text
 }

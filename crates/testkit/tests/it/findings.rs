@@ -21,20 +21,39 @@ fn every_case_has_a_name_of_its_own() {
 fn every_rule_fires_where_it_should_and_nowhere_near() {
     let mut missing = Vec::new();
     let topics = snapshot::by_topic();
-    for rule in Rule::ALL.into_iter().filter(|rule| rule.reach() != Reach::Policy) {
+    for rule in Rule::ALL
+        .into_iter()
+        .filter(|rule| rule.reach() != Reach::Policy)
+    {
         let cases = topics.get(rule.id()).map(Vec::as_slice).unwrap_or_default();
-        let (fires, just_not): (Vec<_>, Vec<_>) = cases.iter().partition(|case| expects(case, rule));
-        assert!(!fires.is_empty() && !just_not.is_empty(), "{rule} needs cases of both kinds");
+        let (fires, just_not): (Vec<_>, Vec<_>) =
+            cases.iter().partition(|case| expects(case, rule));
+        assert!(
+            !fires.is_empty() && !just_not.is_empty(),
+            "{rule} needs cases of both kinds"
+        );
         let wrong = fires.iter().filter(|case| !found(&case.tree(), rule));
-        missing.extend(wrong.chain(just_not.iter().filter(|case| found(&case.tree(), rule))).map(|case| case.name()));
+        missing.extend(
+            wrong
+                .chain(just_not.iter().filter(|case| found(&case.tree(), rule)))
+                .map(|case| case.name()),
+        );
     }
     assert_eq!(missing, [""; 0]);
 }
 
 /// Whether the name says that the rule fires.
 fn expects(case: &Case, rule: Rule) -> bool {
-    let what = case.name().strip_prefix(rule.id()).and_then(|name| name.strip_prefix('/')).unwrap_or_default();
-    assert!(what.starts_with("fires") || what.starts_with("just-not"), "{}", case.name());
+    let what = case
+        .name()
+        .strip_prefix(rule.id())
+        .and_then(|name| name.strip_prefix('/'))
+        .unwrap_or_default();
+    assert!(
+        what.starts_with("fires") || what.starts_with("just-not"),
+        "{}",
+        case.name()
+    );
     what.starts_with("fires")
 }
 
@@ -53,10 +72,23 @@ fn findings_are_as_reviewed() {
 fn told(case: &Case) -> String {
     let mut text = format!("{}\n", case.name());
     for finding in case.tree().findings() {
-        let document = finding.document.as_ref().map_or("<the root>".into(), |digest| case.with_names(digest.as_str()));
-        let (rule, pointer, message) = (finding.rule, &finding.pointer, case.with_names(&finding.message));
+        let document = finding
+            .document
+            .as_ref()
+            .map_or("<the root>".into(), |digest| {
+                case.with_names(digest.as_str())
+            });
+        let (rule, pointer, message) = (
+            finding.rule,
+            &finding.pointer,
+            case.with_names(&finding.message),
+        );
         let severity = format!("{:?}", rule.severity()).to_lowercase();
-        writeln!(text, "  {severity} {rule}: {document} {pointer}\n    {message}").unwrap();
+        writeln!(
+            text,
+            "  {severity} {rule}: {document} {pointer}\n    {message}"
+        )
+        .unwrap();
     }
     text
 }

@@ -28,7 +28,12 @@ fn every_seed_holds() {
 fn everything_that_was_kept_holds() {
     for target in TARGETS {
         let inputs = inputs(&folder("corpus", &target));
-        assert!(inputs.len() > 60, "only {} inputs are kept for {}", inputs.len(), target.name);
+        assert!(
+            inputs.len() > 60,
+            "only {} inputs are kept for {}",
+            inputs.len(),
+            target.name
+        );
         assert_all_hold(&target, &inputs);
     }
 }
@@ -44,11 +49,15 @@ fn everything_that_once_failed_holds() {
 }
 
 fn folder(name: &str, target: &Target) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(name).join(target.name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz")
+        .join(name)
+        .join(target.name)
 }
 
 fn inputs(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 

@@ -9,8 +9,10 @@ use portolan_testkit::corpus::{self, Case};
 use crate::snapshot;
 
 /// What is not there cannot be converted.
-const UNMENDED: [&str; 2] =
-    ["index-mixed-families/fires-for-an-absent-child", "index-nested/fires-for-an-absent-index"];
+const UNMENDED: [&str; 2] = [
+    "index-mixed-families/fires-for-an-absent-child",
+    "index-nested/fires-for-an-absent-index",
+];
 
 #[test]
 fn a_conversion_that_is_said_to_mend_does() {
@@ -21,9 +23,12 @@ fn a_conversion_that_is_said_to_mend_does() {
         for case in cases {
             let tree = case.tree();
             let first = tree.findings().find(|finding| finding.rule == rule);
-            let Some(conversion) = first.and_then(|finding| conversion(finding.mend)) else { continue };
-            let mended =
-                corpus::convert(&case.tree(), None, &conversion).ok().map(|converted| looked_at(case, &converted));
+            let Some(conversion) = first.and_then(|finding| conversion(finding.mend)) else {
+                continue;
+            };
+            let mended = corpus::convert(&case.tree(), None, &conversion)
+                .ok()
+                .map(|converted| looked_at(case, &converted));
             if mended.is_none_or(|tree| found(&tree, rule)) {
                 left.push(case.name());
             }
@@ -39,9 +44,15 @@ fn what_a_policy_does_not_take_is_mended_for_it() {
         let policy = Policy::from(preset);
         for case in corpus::all().into_iter().filter(is_all_there) {
             let refused = policy.types(&case.manifest_of_root());
-            let Some(conversion) = refused.first().and_then(|finding| conversion(finding.mend)) else { continue };
+            let Some(conversion) = refused.first().and_then(|finding| conversion(finding.mend))
+            else {
+                continue;
+            };
             let converted = corpus::convert(&case.tree(), None, &conversion);
-            let tree = converted.as_ref().ok().map(|converted| looked_at(&case, converted));
+            let tree = converted
+                .as_ref()
+                .ok()
+                .map(|converted| looked_at(&case, converted));
             let taken = |document: &TreeDocument| policy.types(&document.manifest).is_empty();
             if tree.is_some_and(|tree| tree.documents().iter().all(taken)) {
                 mended += 1;
@@ -58,7 +69,10 @@ fn what_a_policy_does_not_take_is_mended_for_it() {
 /// Whether every document was read; what is not there cannot be converted.
 fn is_all_there(case: &Case) -> bool {
     let tree = case.tree();
-    let children = tree.documents().iter().flat_map(|document| document.manifest.children());
+    let children = tree
+        .documents()
+        .iter()
+        .flat_map(|document| document.manifest.children());
     let mut documents = children.filter(|child| {
         let media_type = child.descriptor.media_type.as_ref();
         child.kind == ChildKind::Manifest && media_type.is_some_and(MediaType::is_known_manifest)
@@ -68,11 +82,18 @@ fn is_all_there(case: &Case) -> bool {
 
 /// What a command of `portolan convert` or `portolan copy` does, if it is one alone.
 fn conversion(mend: &str) -> Option<Conversion> {
-    let is_one = mend.starts_with("portolan convert REF DST") || mend.starts_with("portolan copy REF DST");
+    let is_one =
+        mend.starts_with("portolan convert REF DST") || mend.starts_with("portolan copy REF DST");
     let is_one = is_one && !mend.contains("&&");
-    let to = [Format::Oci, Format::Docker].into_iter().find(|to| mend.contains(&format!("--to {to}").to_lowercase()));
+    let to = [Format::Oci, Format::Docker]
+        .into_iter()
+        .find(|to| mend.contains(&format!("--to {to}").to_lowercase()));
     let (flatten, drop_unknown) = (mend.contains("--flatten"), mend.contains("--drop-unknown"));
-    is_one.then_some(Conversion { to, flatten, drop_unknown })
+    is_one.then_some(Conversion {
+        to,
+        flatten,
+        drop_unknown,
+    })
 }
 
 fn found(tree: &Tree, rule: Rule) -> bool {
@@ -83,7 +104,11 @@ fn looked_at(case: &Case, converted: &Converted) -> Tree {
     let mut contents = case.contents().clone();
     for written in converted.documents.values() {
         let manifest = &written.manifest;
-        contents.put(written.digest.clone(), Some(manifest.media_type().clone()), manifest.bytes().clone());
+        contents.put(
+            written.digest.clone(),
+            Some(manifest.media_type().clone()),
+            manifest.bytes().clone(),
+        );
     }
     let root = contents.get(&converted.root).expect("the root is there");
     let manifest = Manifest::parse(root.bytes.clone(), root.media_type.as_ref()).unwrap();

@@ -28,7 +28,10 @@ fn quoted(page: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_snake_case(name: &str) -> bool {
-    name.contains('_') && name.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '_'))
+    name.contains('_')
+        && name
+            .chars()
+            .all(|character| matches!(character, 'a'..='z' | '0'..='9' | '_'))
 }
 
 #[test]
@@ -37,8 +40,9 @@ fn the_tests_and_keys_that_the_page_names_are_there() {
     let mut code = String::new();
     sources(&Path::new(ROOT).join("crates"), &mut code);
     let names: BTreeSet<_> = quoted(&page).filter(|text| is_snake_case(text)).collect();
-    let is_there =
-        |name: &str| code.contains(&format!("fn {name}(")) || configuration.contains(&format!("\n{name} = "));
+    let is_there = |name: &str| {
+        code.contains(&format!("fn {name}(")) || configuration.contains(&format!("\n{name} = "))
+    };
     let gone: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
     assert!(gone.is_empty() && names.len() > 10, "{gone:?} of {names:?}");
 }
@@ -46,8 +50,15 @@ fn the_tests_and_keys_that_the_page_names_are_there() {
 #[test]
 fn the_files_that_the_page_names_are_there() {
     let page = read("docs/media-types.md");
-    let named = page.split(|character: char| character.is_whitespace() || "()`,;".contains(character));
+    let named =
+        page.split(|character: char| character.is_whitespace() || "()`,;".contains(character));
     let files: BTreeSet<_> = named.filter(|word| word.starts_with("crates/")).collect();
-    let gone: Vec<_> = files.iter().filter(|file| !Path::new(ROOT).join(file).exists()).collect();
-    assert!(gone.is_empty() && !files.is_empty(), "{gone:?} of {files:?}");
+    let gone: Vec<_> = files
+        .iter()
+        .filter(|file| !Path::new(ROOT).join(file).exists())
+        .collect();
+    assert!(
+        gone.is_empty() && !files.is_empty(),
+        "{gone:?} of {files:?}"
+    );
 }

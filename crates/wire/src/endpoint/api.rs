@@ -34,13 +34,19 @@ impl ApiEndpoint {
     /// [`EndpointError::Unknown`], or with the code `NAME_INVALID` for a name, `DIGEST_INVALID` for
     /// a digest, `MANIFEST_INVALID` for a tag.
     pub fn parse(path: &str, method: &Method) -> Result<Self, EndpointError> {
-        let rest = path.strip_prefix("/api/v1/").ok_or(EndpointError::Unknown)?;
+        let rest = path
+            .strip_prefix("/api/v1/")
+            .ok_or(EndpointError::Unknown)?;
         let decoded = rest.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
         let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
         Ok(match segments[..] {
             ["openapi.json"] => Self::Description,
-            ["repositories", ref name @ .., "check"] if method == Method::POST => Self::Check(repository(name)?),
-            ["repositories", ref name @ .., "tree", text] => Self::Tree(repository(name)?, reference(text)?),
+            ["repositories", ref name @ .., "check"] if method == Method::POST => {
+                Self::Check(repository(name)?)
+            }
+            ["repositories", ref name @ .., "tree", text] => {
+                Self::Tree(repository(name)?, reference(text)?)
+            }
             ["repositories", ref name @ .., "check"] => Self::Check(repository(name)?),
             _ => return Err(EndpointError::Unknown),
         })
@@ -58,7 +64,9 @@ impl fmt::Display for ApiEndpoint {
         match self {
             Self::Description => formatter.write_str("/api/v1/openapi.json"),
             Self::Check(name) => write!(formatter, "/api/v1/repositories/{name}/check"),
-            Self::Tree(name, reference) => write!(formatter, "/api/v1/repositories/{name}/tree/{reference}"),
+            Self::Tree(name, reference) => {
+                write!(formatter, "/api/v1/repositories/{name}/tree/{reference}")
+            }
         }
     }
 }

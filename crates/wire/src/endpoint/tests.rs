@@ -27,12 +27,27 @@ fn every_endpoint() {
         ("/v2/".into(), Endpoint::Base),
         ("/v2/_catalog".into(), Endpoint::Catalog),
         ("/v2/a/b/tags/list".into(), Endpoint::Tags(name("a/b"))),
-        ("/v2/a/manifests/v1".into(), Endpoint::Manifest(name("a"), tag)),
-        (format!("/v2/a/manifests/{DIGEST}"), Endpoint::Manifest(name("a"), digest.clone().into())),
-        (format!("/v2/a/blobs/{DIGEST}"), Endpoint::Blob(name("a"), digest.clone())),
+        (
+            "/v2/a/manifests/v1".into(),
+            Endpoint::Manifest(name("a"), tag),
+        ),
+        (
+            format!("/v2/a/manifests/{DIGEST}"),
+            Endpoint::Manifest(name("a"), digest.clone().into()),
+        ),
+        (
+            format!("/v2/a/blobs/{DIGEST}"),
+            Endpoint::Blob(name("a"), digest.clone()),
+        ),
         ("/v2/a/blobs/uploads/".into(), Endpoint::Uploads(name("a"))),
-        ("/v2/a/blobs/uploads/L3Y-P2Jsb2I_".into(), Endpoint::Upload(name("a"), "/v>?blob?".into())),
-        (format!("/v2/a/referrers/{DIGEST}"), Endpoint::Referrers(name("a"), digest)),
+        (
+            "/v2/a/blobs/uploads/L3Y-P2Jsb2I_".into(),
+            Endpoint::Upload(name("a"), "/v>?blob?".into()),
+        ),
+        (
+            format!("/v2/a/referrers/{DIGEST}"),
+            Endpoint::Referrers(name("a"), digest),
+        ),
     ] {
         assert_eq!(Endpoint::parse(&path), Ok(endpoint.clone()), "{path}");
         assert_eq!(endpoint.to_path(), path);
@@ -43,24 +58,45 @@ fn every_endpoint() {
 fn names_may_hold_the_words_of_the_paths() {
     let tags = Endpoint::Tags(name("manifests/tags"));
     assert_eq!(Endpoint::parse("/v2/manifests/tags/tags/list"), Ok(tags));
-    let manifest = Endpoint::Manifest(name("a/blobs/uploads"), Reference::Tag("list".parse().unwrap()));
-    assert_eq!(Endpoint::parse("/v2/a/blobs/uploads/manifests/list"), Ok(manifest));
-    assert_eq!(Endpoint::parse("/v2/blobs/uploads/blobs/uploads"), Ok(Endpoint::Uploads(name("blobs/uploads"))));
+    let manifest = Endpoint::Manifest(
+        name("a/blobs/uploads"),
+        Reference::Tag("list".parse().unwrap()),
+    );
+    assert_eq!(
+        Endpoint::parse("/v2/a/blobs/uploads/manifests/list"),
+        Ok(manifest)
+    );
+    assert_eq!(
+        Endpoint::parse("/v2/blobs/uploads/blobs/uploads"),
+        Ok(Endpoint::Uploads(name("blobs/uploads")))
+    );
 }
 
 #[test]
 fn encoded_characters_are_those_they_stand_for() {
     let expected = Endpoint::parse(&format!("/v2/team/app/blobs/{DIGEST}"));
     assert!(expected.is_ok());
-    assert_eq!(Endpoint::parse(&format!("/v2/team%2Fapp/blobs/{}", DIGEST.replace(':', "%3A"))), expected);
-    assert_eq!(Endpoint::parse(&format!("/v2/te%61m/app/blobs/{DIGEST}")), expected);
+    assert_eq!(
+        Endpoint::parse(&format!(
+            "/v2/team%2Fapp/blobs/{}",
+            DIGEST.replace(':', "%3A")
+        )),
+        expected
+    );
+    assert_eq!(
+        Endpoint::parse(&format!("/v2/te%61m/app/blobs/{DIGEST}")),
+        expected
+    );
 }
 
 #[test]
 fn an_encoded_slash_does_not_split_the_path() {
     assert_eq!(code("/v2/a%2Fmanifests%2Flatest"), None);
     assert_eq!(code("/v2/a/manifests%2Flatest"), None);
-    assert_eq!(code("/v2/a/manifests/b%2Fc").as_deref(), Some("MANIFEST_INVALID"));
+    assert_eq!(
+        code("/v2/a/manifests/b%2Fc").as_deref(),
+        Some("MANIFEST_INVALID")
+    );
 }
 
 #[test]
@@ -87,7 +123,10 @@ fn tricks_are_malformed_names() {
     ] {
         assert_eq!(code(path).as_deref(), Some("NAME_INVALID"), "{path:?}");
     }
-    assert_eq!(code(&format!("/v2/{}/manifests/latest", "a".repeat(256))).as_deref(), Some("NAME_INVALID"));
+    assert_eq!(
+        code(&format!("/v2/{}/manifests/latest", "a".repeat(256))).as_deref(),
+        Some("NAME_INVALID")
+    );
 }
 
 #[test]
@@ -111,35 +150,58 @@ fn malformed_references_digests_and_uploads() {
 
 #[test]
 fn other_paths_are_unknown() {
-    for path in
-        ["", "/", "/v2", "/v1/", "/v2/a", "/v2/a/tags", "/v2/a/tags/list/", "/v2/_catalog/", "/v2/a/manifests/b/c"]
-    {
+    for path in [
+        "",
+        "/",
+        "/v2",
+        "/v1/",
+        "/v2/a",
+        "/v2/a/tags",
+        "/v2/a/tags/list/",
+        "/v2/_catalog/",
+        "/v2/a/manifests/b/c",
+    ] {
         assert_eq!(code(path), None, "{path:?}");
     }
 }
 
 #[test]
 fn errors_say_which_part_and_what_was_expected() {
-    let Err(EndpointError::Invalid(error)) = Endpoint::parse("/v2/A/manifests/latest") else { panic!("it is valid") };
+    let Err(EndpointError::Invalid(error)) = Endpoint::parse("/v2/A/manifests/latest") else {
+        panic!("it is valid")
+    };
     assert_eq!(error.detail["part"], "repository name");
     assert_eq!(error.detail["found"], "A");
-    assert!(error.detail["expected"].as_str().is_some_and(|expected| expected.contains("a-z")));
+    assert!(
+        error.detail["expected"]
+            .as_str()
+            .is_some_and(|expected| expected.contains("a-z"))
+    );
 }
 
 fn names() -> impl Strategy<Value = RepositoryName> {
-    let word =
-        prop_oneof!["blobs|manifests|uploads|tags|list|referrers|v2", "[a-z0-9]{1,4}((\\.|_|__|--)[a-z0-9]{1,4})?"];
+    let word = prop_oneof![
+        "blobs|manifests|uploads|tags|list|referrers|v2",
+        "[a-z0-9]{1,4}((\\.|_|__|--)[a-z0-9]{1,4})?"
+    ];
     proptest::collection::vec(word, 1..6).prop_map(|words| name(&words.join("/")))
 }
 
 fn digests() -> impl Strategy<Value = Digest> {
-    prop_oneof!["sha256:[0-9a-f]{64}", "sha512:[0-9a-f]{128}", "[a-z]{1,3}[+._-][a-z]{1,3}:[a-zA-Z0-9=_-]{1,40}"]
-        .prop_map(|text| text.parse().unwrap())
+    prop_oneof![
+        "sha256:[0-9a-f]{64}",
+        "sha512:[0-9a-f]{128}",
+        "[a-z]{1,3}[+._-][a-z]{1,3}:[a-zA-Z0-9=_-]{1,40}"
+    ]
+    .prop_map(|text| text.parse().unwrap())
 }
 
 fn tags() -> impl Strategy<Value = Tag> {
-    prop_oneof!["blobs|manifests|uploads|tags|list", "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"]
-        .prop_map(|text| text.parse().unwrap())
+    prop_oneof![
+        "blobs|manifests|uploads|tags|list",
+        "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+    ]
+    .prop_map(|text| text.parse().unwrap())
 }
 
 fn endpoints() -> impl Strategy<Value = Endpoint> {

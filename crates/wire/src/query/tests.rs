@@ -7,17 +7,30 @@ use super::*;
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn page(n: Option<usize>, last: Option<&str>) -> PageQuery {
-    PageQuery { n, last: last.map(Into::into) }
+    PageQuery {
+        n,
+        last: last.map(Into::into),
+    }
 }
 
 #[test]
 fn pages() {
     assert_eq!(PageQuery::parse(""), Ok(page(None, None)));
     assert_eq!(PageQuery::parse("n=0&last="), Ok(page(Some(0), None)));
-    assert_eq!(PageQuery::parse("x=1&last=team%2Fapp&n=10&n=11"), Ok(page(Some(10), Some("team/app"))));
-    assert_eq!(PageQuery::parse("n=99999999999999999999999"), Ok(page(Some(usize::MAX), None)));
+    assert_eq!(
+        PageQuery::parse("x=1&last=team%2Fapp&n=10&n=11"),
+        Ok(page(Some(10), Some("team/app")))
+    );
+    assert_eq!(
+        PageQuery::parse("n=99999999999999999999999"),
+        Ok(page(Some(usize::MAX), None))
+    );
     for bad in ["n=", "n", "n=-1", "n=+1", "n=ten", "n=1.0", "n=%20"] {
-        assert_eq!(PageQuery::parse(bad).map_err(|error| error.code), Err(ErrorCode::Unsupported), "{bad}");
+        assert_eq!(
+            PageQuery::parse(bad).map_err(|error| error.code),
+            Err(ErrorCode::Unsupported),
+            "{bad}"
+        );
     }
 }
 
@@ -26,23 +39,46 @@ fn uploads_begin() {
     let digest: Digest = DIGEST.parse().unwrap();
     let start = |query: &str| UploadStart::parse(query).map_err(|error| error.code);
     assert_eq!(start(""), Ok(UploadStart::Session(Algorithm::Sha256)));
-    assert_eq!(start("digest-algorithm=sha512"), Ok(UploadStart::Session(Algorithm::Sha512)));
-    assert_eq!(start("digest-algorithm=SHA%20512"), Err(ErrorCode::DigestInvalid));
-    assert_eq!(start(&format!("digest={DIGEST}")), Ok(UploadStart::Whole(digest.clone())));
+    assert_eq!(
+        start("digest-algorithm=sha512"),
+        Ok(UploadStart::Session(Algorithm::Sha512))
+    );
+    assert_eq!(
+        start("digest-algorithm=SHA%20512"),
+        Err(ErrorCode::DigestInvalid)
+    );
+    assert_eq!(
+        start(&format!("digest={DIGEST}")),
+        Ok(UploadStart::Whole(digest.clone()))
+    );
     assert_eq!(start("digest=sha256:abc"), Err(ErrorCode::DigestInvalid));
     let encoded = DIGEST.replace(':', "%3A");
     let mount = |from: Option<&str>| {
-        Ok(UploadStart::Mount { digest: digest.clone(), from: from.map(|from| from.parse().unwrap()) })
+        Ok(UploadStart::Mount {
+            digest: digest.clone(),
+            from: from.map(|from| from.parse().unwrap()),
+        })
     };
     assert_eq!(start(&format!("mount={encoded}")), mount(None));
     assert_eq!(start(&format!("from=&mount={encoded}")), mount(None));
-    assert_eq!(start(&format!("from=team%2Fapp&mount={encoded}&digest=x")), mount(Some("team/app")));
+    assert_eq!(
+        start(&format!("from=team%2Fapp&mount={encoded}&digest=x")),
+        mount(Some("team/app"))
+    );
 }
 
 #[test]
 fn a_mount_that_cannot_be_understood_is_a_session() {
-    for query in ["mount=sha256:abc", "mount=", &format!("mount={DIGEST}&from=UPPER")] {
-        assert_eq!(UploadStart::parse(query), Ok(UploadStart::Session(Algorithm::Sha256)), "{query}");
+    for query in [
+        "mount=sha256:abc",
+        "mount=",
+        &format!("mount={DIGEST}&from=UPPER"),
+    ] {
+        assert_eq!(
+            UploadStart::parse(query),
+            Ok(UploadStart::Session(Algorithm::Sha256)),
+            "{query}"
+        );
     }
 }
 
@@ -50,20 +86,43 @@ fn a_mount_that_cannot_be_understood_is_a_session() {
 fn uploads_end() {
     let digest: Digest = DIGEST.parse().unwrap();
     let location = closing_location("/v2/a/blobs/uploads/x?state=%2B", &digest);
-    assert_eq!(location, format!("/v2/a/blobs/uploads/x?state=%2B&digest={}", DIGEST.replace(':', "%3A")));
+    assert_eq!(
+        location,
+        format!(
+            "/v2/a/blobs/uploads/x?state=%2B&digest={}",
+            DIGEST.replace(':', "%3A")
+        )
+    );
     assert!(closing_location("/x", &digest).starts_with("/x?digest=sha256%3A"));
-    assert_eq!(closing_digest(&format!("state=%2B&digest={DIGEST}")), Ok(digest));
+    assert_eq!(
+        closing_digest(&format!("state=%2B&digest={DIGEST}")),
+        Ok(digest)
+    );
     for query in ["", "digest=", "digest=sha256:abc"] {
-        assert_eq!(closing_digest(query).map_err(|error| error.code), Err(ErrorCode::DigestInvalid), "{query}");
+        assert_eq!(
+            closing_digest(query).map_err(|error| error.code),
+            Err(ErrorCode::DigestInvalid),
+            "{query}"
+        );
     }
 }
 
 #[test]
 fn tags_are_repeated() {
-    let read: Vec<String> = tags("tag=b&x=y&tag=a").unwrap().iter().map(ToString::to_string).collect();
+    let read: Vec<String> = tags("tag=b&x=y&tag=a")
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(read, ["b", "a"]);
-    assert_eq!(tags("tag=a,b").map_err(|error| error.code), Err(ErrorCode::ManifestInvalid));
-    assert_eq!(tags("tag=").map_err(|error| error.code), Err(ErrorCode::ManifestInvalid));
+    assert_eq!(
+        tags("tag=a,b").map_err(|error| error.code),
+        Err(ErrorCode::ManifestInvalid)
+    );
+    assert_eq!(
+        tags("tag=").map_err(|error| error.code),
+        Err(ErrorCode::ManifestInvalid)
+    );
 }
 
 #[test]
@@ -72,7 +131,13 @@ fn a_reference_is_a_tag_or_a_digest() {
     assert_eq!(read("tag=a"), Ok(None));
     assert_eq!(read("reference=v1&tag=a"), Ok(Some("v1".parse().unwrap())));
     let digest = Digest::sha256(b"");
-    assert_eq!(read(&format!("reference={}", digest.as_str().replace(':', "%3A"))), Ok(Some(digest.into())));
+    assert_eq!(
+        read(&format!(
+            "reference={}",
+            digest.as_str().replace(':', "%3A")
+        )),
+        Ok(Some(digest.into()))
+    );
     assert_eq!(read("reference="), Err(ErrorCode::ManifestInvalid));
     assert_eq!(read("reference=sha256:abc"), Err(ErrorCode::DigestInvalid));
 }
@@ -87,7 +152,12 @@ fn one_artifact_type_is_a_filter() {
     ] {
         assert_eq!(artifact_type(query), Some(sbom.clone()), "{query}");
     }
-    for query in ["", "artifactType=", "artifactType=a/b,c/d", "artifactType=a/b&artifactType=c/d"] {
+    for query in [
+        "",
+        "artifactType=",
+        "artifactType=a/b,c/d",
+        "artifactType=a/b&artifactType=c/d",
+    ] {
         assert_eq!(artifact_type(query), None, "{query}");
     }
     assert_eq!(artifact_type(&write_artifact_type(&sbom)), Some(sbom));

@@ -10,18 +10,40 @@ fn one_part_of_a_blob() {
     assert_eq!(RangeRequest::parse("bytes=500-1499"), closed(500, 1499));
     assert_eq!(RangeRequest::parse("Bytes = 0 - 0 , "), closed(0, 0));
     assert_eq!(RangeRequest::parse("bytes=500-0"), closed(500, 0));
-    assert_eq!(RangeRequest::parse("bytes=500-"), RangeRequest::Part(ByteRange::From(500)));
-    assert_eq!(RangeRequest::parse("bytes=-500"), RangeRequest::Part(ByteRange::Last(500)));
-    assert_eq!(RangeRequest::parse("bytes=0-99999999999999999999"), closed(0, u64::MAX));
+    assert_eq!(
+        RangeRequest::parse("bytes=500-"),
+        RangeRequest::Part(ByteRange::From(500))
+    );
+    assert_eq!(
+        RangeRequest::parse("bytes=-500"),
+        RangeRequest::Part(ByteRange::Last(500))
+    );
+    assert_eq!(
+        RangeRequest::parse("bytes=0-99999999999999999999"),
+        closed(0, u64::MAX)
+    );
 }
 
 #[test]
 fn several_parts_and_none() {
     assert_eq!(RangeRequest::parse("bytes=0-1,5-6"), RangeRequest::Parts);
     assert_eq!(RangeRequest::parse("bytes=0-1, -6"), RangeRequest::Parts);
-    for ignored in ["", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=0-1,x", "items=0-1", "bytes=+1-2"]
-    {
-        assert_eq!(RangeRequest::parse(ignored), RangeRequest::Whole, "{ignored:?}");
+    for ignored in [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=0-1,x",
+        "items=0-1",
+        "bytes=+1-2",
+    ] {
+        assert_eq!(
+            RangeRequest::parse(ignored),
+            RangeRequest::Whole,
+            "{ignored:?}"
+        );
     }
 }
 
@@ -37,24 +59,75 @@ fn headers_that_contradict_are_ignored() {
 
 #[test]
 fn answers_about_blobs() {
-    let part = ContentRange { part: Some(500..1500), size: Some(2048) };
+    let part = ContentRange {
+        part: Some(500..1500),
+        size: Some(2048),
+    };
     assert_eq!(part.to_string(), "bytes 500-1499/2048");
-    assert_eq!(ContentRange { part: None, size: Some(10) }.to_string(), "bytes */10");
-    assert_eq!(ContentRange::parse("bytes 0-1/*"), Some(ContentRange { part: Some(0..2), size: None }));
-    for bad in ["bytes 0-1", "0-1/2", "bytes a-b/c", "bytes 5-1/9", "bytes 0-1/-1"] {
+    assert_eq!(
+        ContentRange {
+            part: None,
+            size: Some(10)
+        }
+        .to_string(),
+        "bytes */10"
+    );
+    assert_eq!(
+        ContentRange::parse("bytes 0-1/*"),
+        Some(ContentRange {
+            part: Some(0..2),
+            size: None
+        })
+    );
+    for bad in [
+        "bytes 0-1",
+        "0-1/2",
+        "bytes a-b/c",
+        "bytes 5-1/9",
+        "bytes 0-1/-1",
+    ] {
         assert_eq!(ContentRange::parse(bad), None, "{bad:?}");
     }
 }
 
 #[test]
 fn pieces_of_an_upload() {
-    let expected = Ok(PieceRange { first: 100, length: 50 });
-    for text in ["100-149", " 100-149 ", "bytes 100-149/*", "bytes 100-149/1000", "bytes=100-149"] {
+    let expected = Ok(PieceRange {
+        first: 100,
+        length: 50,
+    });
+    for text in [
+        "100-149",
+        " 100-149 ",
+        "bytes 100-149/*",
+        "bytes 100-149/1000",
+        "bytes=100-149",
+    ] {
         assert_eq!(PieceRange::parse(text), expected, "{text:?}");
     }
-    assert_eq!(PieceRange::parse("5-4"), Ok(PieceRange { first: 5, length: 0 }));
-    for bad in ["", "-", "5-", "-5", "5-3", "a-b", "0--1", "bytes */5", "0-18446744073709551615"] {
-        assert_eq!(PieceRange::parse(bad).map_err(|error| error.code), Err(ErrorCode::BlobUploadInvalid), "{bad:?}");
+    assert_eq!(
+        PieceRange::parse("5-4"),
+        Ok(PieceRange {
+            first: 5,
+            length: 0
+        })
+    );
+    for bad in [
+        "",
+        "-",
+        "5-",
+        "-5",
+        "5-3",
+        "a-b",
+        "0--1",
+        "bytes */5",
+        "0-18446744073709551615",
+    ] {
+        assert_eq!(
+            PieceRange::parse(bad).map_err(|error| error.code),
+            Err(ErrorCode::BlobUploadInvalid),
+            "{bad:?}"
+        );
     }
 }
 

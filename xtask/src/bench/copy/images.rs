@@ -30,7 +30,10 @@ pub(super) fn make(sizes: &Sizes) -> Vec<Index> {
     let mut indexes = Vec::new();
     for number in 0..sizes.copies {
         if number % FAMILY == 0 {
-            bases = PLATFORMS.iter().map(|_| layer(&mut random, sizes)).collect();
+            bases = PLATFORMS
+                .iter()
+                .map(|_| layer(&mut random, sizes))
+                .collect();
         }
         let images = bases.iter().map(|base| image(&mut random, base, sizes));
         indexes.push(Index::new(number, images.collect()));
@@ -59,8 +62,13 @@ impl Index {
             })
         });
         let manifests: Vec<_> = children.collect();
-        let document = serde_json::json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
-        Self { repository: format!("team-{number}/app"), images, document: Blob::new(document.to_string()) }
+        let document =
+            serde_json::json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
+        Self {
+            repository: format!("team-{number}/app"),
+            images,
+            document: Blob::new(document.to_string()),
+        }
     }
 
     /// What it is called behind a registry's host.
@@ -82,16 +90,30 @@ impl Index {
             push::manifest(connection, &self.repository, &digest, bytes).await?;
         }
         let body = Payload::whole(self.document.bytes.clone());
-        let answer = connection.send(Method::PUT, &self.target(), INDEX, body).await?;
-        ensure!(answer.status == StatusCode::CREATED, "{}: {}", self.name(), answer.status);
+        let answer = connection
+            .send(Method::PUT, &self.target(), INDEX, body)
+            .await?;
+        ensure!(
+            answer.status == StatusCode::CREATED,
+            "{}: {}",
+            self.name(),
+            answer.status
+        );
         Ok(())
     }
 }
 
 /// Number of all layers as the images name them, and their bytes where each counts once.
 pub(super) fn layers(indexes: &[Index]) -> (usize, u64) {
-    let layers = || indexes.iter().flat_map(|index| &index.images).flat_map(|image| &image.layers);
-    let distinct: BTreeMap<_, _> = layers().map(|layer| (&layer.digest, layer.bytes.len() as u64)).collect();
+    let layers = || {
+        indexes
+            .iter()
+            .flat_map(|index| &index.images)
+            .flat_map(|image| &image.layers)
+    };
+    let distinct: BTreeMap<_, _> = layers()
+        .map(|layer| (&layer.digest, layer.bytes.len() as u64))
+        .collect();
     (layers().count(), distinct.values().sum())
 }
 
@@ -102,7 +124,10 @@ mod tests {
     #[test]
     fn some_layers_are_shared() {
         let indexes = make(&Sizes::quick());
-        let bytes = indexes.iter().flat_map(|index| &index.images).flat_map(|image| &image.layers);
+        let bytes = indexes
+            .iter()
+            .flat_map(|index| &index.images)
+            .flat_map(|image| &image.layers);
         let all: u64 = bytes.map(|layer| layer.bytes.len() as u64).sum();
         let (count, distinct) = layers(&indexes);
         assert_eq!(count, indexes.len() * PLATFORMS.len() * 3);

@@ -32,11 +32,15 @@ type Results = BTreeMap<(Run, Program), Vec<Sample>>;
 
 /// Runs so many rounds below `folder` and answers a table.
 pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let source = Server::distribution(&folder.join("source"))?;
     let indexes = images::make(sizes);
     for index in &indexes {
-        runtime.block_on(index.push(&mut Connection::new(source.address()))).context("filling the source")?;
+        runtime
+            .block_on(index.push(&mut Connection::new(source.address())))
+            .context("filling the source")?;
     }
     let mut results = Results::new();
     let mut programs = Program::ALL;
@@ -45,7 +49,13 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Strin
         programs.rotate_left(1);
         for program in programs {
             let place = folder.join(format!("round-{round}"));
-            let copies = Copies { program, place: &place, source: &source, indexes: &indexes, runtime: &runtime };
+            let copies = Copies {
+                program,
+                place: &place,
+                source: &source,
+                indexes: &indexes,
+                runtime: &runtime,
+            };
             copies.run(&mut results).with_context(|| program.title())?;
             fs::remove_dir_all(&place)?;
             println!("        round {round}: {}", program.title());
@@ -73,9 +83,14 @@ impl Copies<'_> {
         let target = Server::portolan(&self.place.join("target"), "")?;
         let names: Vec<_> = self.indexes.iter().map(Index::name).collect();
         for run in [Run::First, Run::Again] {
-            let mut command = self.program.command(&home, &self.source.host(), &target.host(), &names)?;
+            let mut command =
+                self.program
+                    .command(&home, &self.source.host(), &target.host(), &names)?;
             let figures = sample(target.pid(), || programs::succeed(&mut command).map(|()| 1))?;
-            results.entry((run, self.program)).or_default().push(figures);
+            results
+                .entry((run, self.program))
+                .or_default()
+                .push(figures);
             self.check(&target)?;
         }
         Ok(())
@@ -86,7 +101,11 @@ impl Copies<'_> {
         let mut connection = Connection::new(target.address());
         for index in self.indexes {
             let held = self.runtime.block_on(connection.get(&index.target()))?;
-            ensure!(held.body == index.document.bytes, "{} is not what was copied", index.name());
+            ensure!(
+                held.body == index.document.bytes,
+                "{} is not what was copied",
+                index.name()
+            );
         }
         Ok(())
     }

@@ -45,14 +45,26 @@ impl Program {
     }
 
     /// What copies all `names` from one host to the other, with `home` for a home.
-    pub(super) fn command(self, home: &Path, source: &str, target: &str, names: &[String]) -> Result<Command> {
+    pub(super) fn command(
+        self,
+        home: &Path,
+        source: &str,
+        target: &str,
+        names: &[String],
+    ) -> Result<Command> {
         let mut command = match self {
             Self::Portolan => {
                 let list = home.join("images");
-                let lines: Vec<_> = names.iter().map(|name| format!("{source}/{name}")).collect();
+                let lines: Vec<_> = names
+                    .iter()
+                    .map(|name| format!("{source}/{name}"))
+                    .collect();
                 fs::write(&list, lines.join("\n"))?;
                 let mut command = Command::new(portolan_binary());
-                command.args(["copy", "--quiet", "--from"]).arg(list).arg(format!("{target}/"));
+                command
+                    .args(["copy", "--quiet", "--from"])
+                    .arg(list)
+                    .arg(format!("{target}/"));
                 command
             }
             Self::Skopeo => {
@@ -60,18 +72,34 @@ impl Program {
                             --dest-tls-verify=false";
                 let mut command = Command::new(UNSHARE.path());
                 fs::create_dir_all(BLOB_INFO_CACHE)?;
-                let script = format!("mount --bind \"$HOME\" {BLOB_INFO_CACHE}\n{}", each(copy, "docker://"));
-                command.args(["--mount", "sh", "-c", &script, source, target]).args(names);
+                let script = format!(
+                    "mount --bind \"$HOME\" {BLOB_INFO_CACHE}\n{}",
+                    each(copy, "docker://")
+                );
+                command
+                    .args(["--mount", "sh", "-c", &script, source, target])
+                    .args(names);
                 command
             }
             Self::Crane => {
                 let mut command = Command::new("sh");
-                command.args(["-c", &each(&format!("{} copy", CRANE.path().display()), ""), source, target]);
+                command.args([
+                    "-c",
+                    &each(&format!("{} copy", CRANE.path().display()), ""),
+                    source,
+                    target,
+                ]);
                 command.args(names);
                 command
             }
         };
-        let homes = ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+        let homes = [
+            "HOME",
+            "XDG_CACHE_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_STATE_HOME",
+        ];
         command.envs(homes.map(|name| (name, home)));
         Ok(command)
     }
@@ -87,9 +115,16 @@ fn each(copy: &str, transport: &str) -> String {
 
 /// Runs a command to its end; its words are shown only if it fails.
 pub(super) fn succeed(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {command:?}"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {command:?}"))?;
     if !output.status.success() {
-        bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

@@ -32,12 +32,18 @@ pub(super) fn write(results: &Results, indexes: &[Index], rounds: u32) -> String
 
 fn row(results: &Results, run: Run, program: Program) -> String {
     let figures = |program| results.get(&(run, program)).map(|samples| median(samples));
-    let (Some(ours), Some(theirs)) = (figures(Program::Portolan), figures(program)) else { return String::new() };
+    let (Some(ours), Some(theirs)) = (figures(Program::Portolan), figures(program)) else {
+        return String::new();
+    };
     let mut title = program.title().to_owned();
     if run == Run::Again {
         title.push_str("; again, with nothing to do");
     }
-    let Sample { wall, server, client } = theirs;
+    let Sample {
+        wall,
+        server,
+        client,
+    } = theirs;
     let mut row = format!("| {title} | {wall:.2} s | {client:.2} s | {server:.2} s |");
     if program == Program::Portolan {
         row.push_str(" | |\n");
@@ -58,7 +64,13 @@ mod tests {
 
     #[test]
     fn a_row_holds_the_ratio_and_the_verdict() {
-        let sample = |wall| vec![Sample { wall, server: 0.5, client: 1.5 }];
+        let sample = |wall| {
+            vec![Sample {
+                wall,
+                server: 0.5,
+                client: 1.5,
+            }]
+        };
         let results = Results::from([
             ((Run::First, Program::Portolan), sample(2.0)),
             ((Run::First, Program::Crane), sample(2.5)),
@@ -66,7 +78,13 @@ mod tests {
         ]);
         let row = |program| row(&results, Run::First, program);
         assert!(row(Program::Portolan).ends_with("one run | 2.00 s | 1.50 s | 0.50 s | | |\n"));
-        assert!(row(Program::Crane).ends_with("| 2.50 s | 1.50 s | 0.50 s | 0.800 | 0.800 wall met |\n"));
-        assert!(row(Program::Skopeo).ends_with("| 3.00 s | 1.50 s | 0.50 s | 0.667 | 0.500 wall missed |\n"));
+        assert!(
+            row(Program::Crane)
+                .ends_with("| 2.50 s | 1.50 s | 0.50 s | 0.800 | 0.800 wall met |\n")
+        );
+        assert!(
+            row(Program::Skopeo)
+                .ends_with("| 3.00 s | 1.50 s | 0.50 s | 0.667 | 0.500 wall missed |\n")
+        );
     }
 }

@@ -23,14 +23,29 @@ impl Peer for Containerd {
     }
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
-        let Task { operation, kind, from, to } = task;
+        let Task {
+            operation,
+            kind,
+            from,
+            to,
+        } = task;
         if *operation == Operation::Copy {
             return Truth::of(self.copy(from, to), || task.compare());
         }
         let name = from.to_string();
-        let pull = ["images", "pull", "--plain-http", "--snapshotter=native", "--platform", kind.platform, &name];
+        let pull = [
+            "images",
+            "pull",
+            "--plain-http",
+            "--snapshotter=native",
+            "--platform",
+            kind.platform,
+            &name,
+        ];
         let answer = run(&mut self.command(&pull)).map(drop);
-        Truth::of(answer, || layout::compare_oci(&self.content(), &task.one_image()?.whole()))
+        Truth::of(answer, || {
+            layout::compare_oci(&self.content(), &task.one_image()?.whole())
+        })
     }
 }
 

@@ -22,12 +22,22 @@ impl Peer for Crane {
     }
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
-        let Task { operation, kind, from, to } = task;
+        let Task {
+            operation,
+            kind,
+            from,
+            to,
+        } = task;
         if *operation == Operation::Copy {
             return Truth::of(self.copy(from, to), || task.compare());
         }
         let folder = self.path(&task.folder());
-        let answer = run(self.pull_command("oci", from, &folder).args(["--platform", kind.platform])).map(drop);
-        Truth::of(answer, || layout::compare_oci(&folder, &task.one_image()?.whole()))
+        let answer = run(self
+            .pull_command("oci", from, &folder)
+            .args(["--platform", kind.platform]))
+        .map(drop);
+        Truth::of(answer, || {
+            layout::compare_oci(&folder, &task.one_image()?.whole())
+        })
     }
 }

@@ -18,7 +18,9 @@ pub(super) struct Distribution {
 
 impl Distribution {
     pub(super) fn start(sandbox: &Sandbox) -> Result<Self> {
-        Ok(Self { server: Server::distribution(&sandbox.path("data"))? })
+        Ok(Self {
+            server: Server::distribution(&sandbox.path("data"))?,
+        })
     }
 }
 
@@ -36,7 +38,10 @@ impl Peer for Distribution {
     }
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
-        let to = &Place { host: self.server.host(), ..task.to.clone() };
+        let to = &Place {
+            host: self.server.host(),
+            ..task.to.clone()
+        };
         let kind = &as_clients_push(task.kind);
         let answer = Registry::new(&to.host)?.seed(kind, to).map_err(refusal);
         Truth::of(answer, || Task { kind, to, ..*task }.compare())
@@ -46,7 +51,10 @@ impl Peer for Distribution {
 /// Clients push a child whose type they do not know as a blob.
 fn as_clients_push(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
-    let children = kind.documents.iter_mut().filter(|document| document.digest != kind.top);
+    let children = kind
+        .documents
+        .iter_mut()
+        .filter(|document| document.digest != kind.top);
     for document in children.filter(|document| document.media_type == media::UNKNOWN) {
         document.role = Role::Blob;
     }
@@ -55,5 +63,9 @@ fn as_clients_push(kind: &Kind) -> Kind {
 
 /// What the server said, if it said anything.
 fn refusal(error: anyhow::Error) -> Failure {
-    if error.is::<Failure>() { Failure::Refused(format!("{error:#}")) } else { Failure::Broken(error) }
+    if error.is::<Failure>() {
+        Failure::Refused(format!("{error:#}"))
+    } else {
+        Failure::Broken(error)
+    }
 }

@@ -20,7 +20,9 @@ impl Peer for Docker {
     }
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
-        let pulled = Truth::of(self.pull_image(task.kind, task.from), || self.compare(task.kind, task.from));
+        let pulled = Truth::of(self.pull_image(task.kind, task.from), || {
+            self.compare(task.kind, task.from)
+        });
         // Else the next platform would be known by the digest of this one.
         self.forget(task.from)?;
         pulled

@@ -27,11 +27,15 @@ use distribution::Distribution;
 type Start = fn(Sandbox) -> Result<Box<dyn Peer>>;
 
 const PEERS: [(&str, Start); 7] = [
-    ("distribution", |sandbox| Ok(Box::new(Distribution::start(&sandbox)?))),
+    ("distribution", |sandbox| {
+        Ok(Box::new(Distribution::start(&sandbox)?))
+    }),
     ("skopeo", |sandbox| Ok(Box::new(Skopeo::new(sandbox)))),
     ("podman", |sandbox| Ok(Box::new(Podman::new(sandbox)))),
     ("docker", |sandbox| Ok(Box::new(Docker::start(sandbox)?))),
-    ("containerd", |sandbox| Ok(Box::new(Containerd::start(sandbox)?))),
+    ("containerd", |sandbox| {
+        Ok(Box::new(Containerd::start(sandbox)?))
+    }),
     ("crane", |sandbox| Ok(Box::new(Crane::new(sandbox)))),
     ("oras", |sandbox| Ok(Box::new(Oras::new(sandbox)))),
 ];
@@ -57,6 +61,8 @@ pub(super) const TOOLS: [Tool; 13] = [
 pub(super) fn start(folder: &Path, chosen: &[String]) -> Result<Vec<Box<dyn Peer>>> {
     let chosen = PEERS.iter().filter(|(name, _)| wanted(chosen, name));
     chosen
-        .map(|(name, start)| start(Sandbox::new(folder.join(name))?).with_context(|| format!("starting {name}")))
+        .map(|(name, start)| {
+            start(Sandbox::new(folder.join(name))?).with_context(|| format!("starting {name}"))
+        })
         .collect()
 }

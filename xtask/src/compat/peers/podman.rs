@@ -21,7 +21,17 @@ impl Peer for Podman {
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
         let mut id = String::new();
-        let answer = self.pull_image(&task.from.transport(), task.kind.platform).map(|pulled| id = pulled);
-        Truth::of(answer, || self.compare(&id, task.kind.image.as_ref().context("it took what is no image")?))
+        let answer = self
+            .pull_image(&task.from.transport(), task.kind.platform)
+            .map(|pulled| id = pulled);
+        Truth::of(answer, || {
+            self.compare(
+                &id,
+                task.kind
+                    .image
+                    .as_ref()
+                    .context("it took what is no image")?,
+            )
+        })
     }
 }

@@ -20,7 +20,11 @@ impl Peer for Skopeo {
     }
 
     fn attempt(&self, task: &Task) -> Result<Truth> {
-        let answer = self.copy(&["--all", "--preserve-digests"], &task.from.transport(), &task.to.transport());
+        let answer = self.copy(
+            &["--all", "--preserve-digests"],
+            &task.from.transport(),
+            &task.to.transport(),
+        );
         Truth::of(answer, || task.compare())
     }
 }

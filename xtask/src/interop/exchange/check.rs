@@ -24,14 +24,20 @@ pub(crate) fn compare(registry: &mut Registry, content: &Content, place: &Place)
 fn compare_image(registry: &mut Registry, config: &str, place: &Place) -> Result<()> {
     let children = registry.manifest(place, &place.tag)?.children();
     let (found, layers) = children.split_first().context("an image without config")?;
-    ensure!(found == config, "the image has the config {found}, not {config}");
+    ensure!(
+        found == config,
+        "the image has the config {found}, not {config}"
+    );
     let document: Value = serde_json::from_slice(&registry.blob(place, config)?.bytes)?;
     let mut unpacked = Vec::new();
     for layer in layers {
         unpacked.push(Value::from(diff_id(&registry.blob(place, layer)?.bytes)?));
     }
     let wanted = &document["rootfs"]["diff_ids"];
-    ensure!(*wanted == Value::from(unpacked.clone()), "the layers unpack to {unpacked:?}, not {wanted}");
+    ensure!(
+        *wanted == Value::from(unpacked.clone()),
+        "the layers unpack to {unpacked:?}, not {wanted}"
+    );
     Ok(())
 }
 
@@ -40,7 +46,10 @@ fn diff_id(layer: &[u8]) -> Result<String> {
     let mut file: File = tempfile::tempfile()?;
     file.write_all(layer)?;
     file.rewind()?;
-    let output = Command::new("gzip").args(["--decompress", "--force", "--stdout"]).stdin(file).output()?;
+    let output = Command::new("gzip")
+        .args(["--decompress", "--force", "--stdout"])
+        .stdin(file)
+        .output()?;
     ensure!(output.status.success(), "gzip ended with {}", output.status);
     Ok(Algorithm::Sha256.digest(&output.stdout))
 }
@@ -56,7 +65,12 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(tar).unwrap();
         file.rewind().unwrap();
-        let gzipped = Command::new("gzip").arg("--stdout").stdin(file).output().unwrap().stdout;
+        let gzipped = Command::new("gzip")
+            .arg("--stdout")
+            .stdin(file)
+            .output()
+            .unwrap()
+            .stdout;
         assert_ne!(gzipped, tar);
         assert_eq!(diff_id(tar).unwrap(), digest);
         assert_eq!(diff_id(&gzipped).unwrap(), digest);

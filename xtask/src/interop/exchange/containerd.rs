@@ -27,7 +27,11 @@ impl Keeper for Containerd {
     fn write(&self, kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
         let name = from.to_string();
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &name]))?;
-        let which = if saved.form == Form::OciArchive { "--all-platforms" } else { "--platform" };
+        let which = if saved.form == Form::OciArchive {
+            "--all-platforms"
+        } else {
+            "--platform"
+        };
         let platform = Some(kind.platform).filter(|_| saved.form == Form::DockerArchive);
         let mut command = self.command(&["images", "export", which]);
         run(command.args(platform).arg(&saved.path).arg(name)).map(drop)
@@ -35,7 +39,9 @@ impl Keeper for Containerd {
 
     fn read(&self, kind: &Kind, saved: &Saved, _to: &Place) -> Result<Taken, Failure> {
         self.forget_images()?;
-        run(self.command(&["images", "import", "--all-platforms", "--no-unpack"]).arg(&saved.path))?;
+        run(self
+            .command(&["images", "import", "--all-platforms", "--no-unpack"])
+            .arg(&saved.path))?;
         let digest = digest_in(&run(&mut self.command(&["images", "ls"]))?);
         if saved.form == Form::OciArchive {
             layout::compare_oci(&self.content(), &kind.whole())?;
@@ -49,12 +55,19 @@ impl Containerd {
     /// Content that no image holds is removed with the last that did, so that it has to be read again.
     fn forget_images(&self) -> Result<(), Failure> {
         let names = run(&mut self.command(&["images", "ls", "--quiet"]))?;
-        run(self.command(&["images", "rm", "--sync"]).args(names.lines())).map(drop)
+        run(self
+            .command(&["images", "rm", "--sync"])
+            .args(names.lines()))
+        .map(drop)
     }
 
     fn config_of(&self, manifest: &str) -> Result<String> {
         let path = layout::oci_path(&self.content(), manifest);
-        let manifest: Value = serde_json::from_slice(&fs::read(path).context("the stored manifest")?)?;
-        Ok(manifest["config"]["digest"].as_str().context("an image without config")?.to_owned())
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(path).context("the stored manifest")?)?;
+        Ok(manifest["config"]["digest"]
+            .as_str()
+            .context("an image without config")?
+            .to_owned())
     }
 }

@@ -19,7 +19,11 @@ impl Keeper for Crane {
     }
 
     fn write(&self, _kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
-        let format = if saved.form == Form::Oci { "oci" } else { "tarball" };
+        let format = if saved.form == Form::Oci {
+            "oci"
+        } else {
+            "tarball"
+        };
         run(&mut self.pull_command(format, from, &saved.path)).map(drop)
     }
 

@@ -67,7 +67,12 @@ impl Content {
     pub(crate) fn arrival(&self, kind: &Kind) -> Arrival {
         match self {
             Self::Manifest(digest) if *digest == kind.top => Arrival::Whole,
-            Self::Manifest(digest) if kind.image.as_ref().is_some_and(|image| image.manifest == *digest) => {
+            Self::Manifest(digest)
+                if kind
+                    .image
+                    .as_ref()
+                    .is_some_and(|image| image.manifest == *digest) =>
+            {
                 Arrival::OneImage
             }
             Self::Manifest(digest) | Self::Config(digest) => Arrival::Rewritten(digest.clone()),
@@ -95,20 +100,30 @@ impl Saved {
             Form::DockerArchive => self.stated_image(),
             Form::Oci | Form::OciArchive => self.stated_manifest(),
         }?;
-        let reference = name.map_or_else(|| self.reference(), |name| format!("{}:{name}", self.reference()));
+        let reference = name.map_or_else(
+            || self.reference(),
+            |name| format!("{}:{name}", self.reference()),
+        );
         Ok((content, reference))
     }
 
     fn stated_manifest(&self) -> Result<(Content, Option<String>)> {
         let index: Value = serde_json::from_slice(&self.entry("index.json")?)?;
         let first = &index["manifests"][0];
-        let digest = first["digest"].as_str().context("index.json names nothing")?;
-        Ok((Content::Manifest(digest.to_owned()), text(&first["annotations"][NAME])))
+        let digest = first["digest"]
+            .as_str()
+            .context("index.json names nothing")?;
+        Ok((
+            Content::Manifest(digest.to_owned()),
+            text(&first["annotations"][NAME]),
+        ))
     }
 
     fn stated_image(&self) -> Result<(Content, Option<String>)> {
         let images: Value = serde_json::from_slice(&self.entry("manifest.json")?)?;
-        let config = images[0]["Config"].as_str().context("manifest.json names nothing")?;
+        let config = images[0]["Config"]
+            .as_str()
+            .context("manifest.json names nothing")?;
         let digest = Algorithm::Sha256.digest(&self.entry(config)?);
         Ok((Content::Config(digest), text(&images[0]["RepoTags"][0])))
     }
@@ -119,7 +134,9 @@ impl Saved {
             return read(&self.path.join(name));
         }
         let mut tar = Command::new("tar");
-        tar.args(["--extract", "--to-stdout", "--file"]).arg(&self.path).arg(name);
+        tar.args(["--extract", "--to-stdout", "--file"])
+            .arg(&self.path)
+            .arg(name);
         let text = run(&mut tar).with_context(|| format!("{name} of {}", self.path.display()))?;
         Ok(text.into_bytes())
     }
@@ -139,25 +156,39 @@ mod tests {
     use super::*;
 
     fn kind(name: &str) -> Kind {
-        kinds::all().unwrap().into_iter().find(|kind| kind.name == name).unwrap()
+        kinds::all()
+            .unwrap()
+            .into_iter()
+            .find(|kind| kind.name == name)
+            .unwrap()
     }
 
     fn pack(folder: &Path, file: &Path, entries: &[&str]) {
         let mut tar = Command::new("tar");
-        tar.arg("--create").arg("--file").arg(file).arg("--directory").arg(folder);
+        tar.arg("--create")
+            .arg("--file")
+            .arg(file)
+            .arg("--directory")
+            .arg(folder);
         run(tar.args(entries)).unwrap();
     }
 
     #[test]
     fn a_layout_states_digest_and_name_in_a_folder_and_in_a_tar() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, file) = (folder.path().join("layout"), folder.path().join("layout.tar"));
+        let (path, file) = (
+            folder.path().join("layout"),
+            folder.path().join("layout.tar"),
+        );
         let index = kind("index-docker-child");
         layout::write_oci(&path, &index, "sea").unwrap();
         pack(&path, &file, &["index.json", "blobs"]);
         for (form, path) in [(Form::Oci, path), (Form::OciArchive, file)] {
             let saved = Saved { form, path };
-            assert_eq!(saved.stated().unwrap(), (Content::Manifest(index.top.clone()), saved.named(&index)));
+            assert_eq!(
+                saved.stated().unwrap(),
+                (Content::Manifest(index.top.clone()), saved.named(&index))
+            );
         }
     }
 
@@ -166,9 +197,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.tar");
         std::fs::write(folder.path().join("config"), "{}").unwrap();
-        std::fs::write(folder.path().join("manifest.json"), r#"[{"Config":"config","RepoTags":[]}]"#).unwrap();
+        std::fs::write(
+            folder.path().join("manifest.json"),
+            r#"[{"Config":"config","RepoTags":[]}]"#,
+        )
+        .unwrap();
         pack(folder.path(), &path, &["manifest.json", "config"]);
-        let saved = Saved { form: Form::DockerArchive, path };
+        let saved = Saved {
+            form: Form::DockerArchive,
+            path,
+        };
         let config = Content::Config(Algorithm::Sha256.digest(b"{}"));
         assert_eq!(saved.stated().unwrap(), (config, saved.reference()));
     }
@@ -177,8 +215,17 @@ mod tests {
     fn digests_tell_how_a_kind_came() {
         let index = kind("index-docker-child");
         let image = index.image.as_ref().unwrap();
-        assert_eq!(Content::Manifest(index.top.clone()).arrival(&index), Arrival::Whole);
-        assert_eq!(Content::Manifest(image.manifest.clone()).arrival(&index), Arrival::OneImage);
-        assert_eq!(Content::Config(image.config.clone()).arrival(&index), Arrival::Rewritten(image.config.clone()));
+        assert_eq!(
+            Content::Manifest(index.top.clone()).arrival(&index),
+            Arrival::Whole
+        );
+        assert_eq!(
+            Content::Manifest(image.manifest.clone()).arrival(&index),
+            Arrival::OneImage
+        );
+        assert_eq!(
+            Content::Config(image.config.clone()).arrival(&index),
+            Arrival::Rewritten(image.config.clone())
+        );
     }
 }

@@ -10,7 +10,11 @@ pub(crate) const DOCKER_NAMED: Expected = cannot(
 );
 
 /// Of umoci.
-pub(crate) const AMBIGUOUS: Expected =
-    cannot("tag is ambiguous", "An index stands for each of its images, and one image is wanted.");
-pub(crate) const DOCKER_UNPACKED: Expected =
-    cannot("descriptor does not point to ispec.MediaTypeImageManifest", "Only OCI images are unpacked.");
+pub(crate) const AMBIGUOUS: Expected = cannot(
+    "tag is ambiguous",
+    "An index stands for each of its images, and one image is wanted.",
+);
+pub(crate) const DOCKER_UNPACKED: Expected = cannot(
+    "descriptor does not point to ispec.MediaTypeImageManifest",
+    "Only OCI images are unpacked.",
+);

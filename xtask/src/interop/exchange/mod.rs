@@ -75,45 +75,95 @@ struct Trip<'a> {
 
 /// What is exchanged, out of what stands in the registry.
 pub(crate) fn subjects(seeded: &[Seeded]) -> Vec<Seeded> {
-    let chosen = seeded.iter().filter(|seed| KINDS.contains(&seed.kind.name)).cloned();
+    let chosen = seeded
+        .iter()
+        .filter(|seed| KINDS.contains(&seed.kind.name))
+        .cloned();
     seeded.iter().filter_map(real_image).chain(chosen).collect()
 }
 
 fn real_image(eleven: &Seeded) -> Option<Seeded> {
-    let kind = eleven.kind.only_image().filter(|kind| kind.name == KINDS[0])?;
+    let kind = eleven
+        .kind
+        .only_image()
+        .filter(|kind| kind.name == KINDS[0])?;
     // Under this tag it was pushed when it was built.
-    let place = Place { tag: "amd64".to_owned(), ..eleven.place.clone() };
-    Some(Seeded { kind: Kind { name: REAL_IMAGE, ..kind }, place, error: eleven.error.clone() })
+    let place = Place {
+        tag: "amd64".to_owned(),
+        ..eleven.place.clone()
+    };
+    Some(Seeded {
+        kind: Kind {
+            name: REAL_IMAGE,
+            ..kind
+        },
+        place,
+        error: eleven.error.clone(),
+    })
 }
 
 impl Exchange<'_> {
     /// Runs all of a tool's cells, one after another.
     pub(crate) fn run(&self, subjects: &[Seeded], registry: &mut Registry) -> Vec<Cell> {
         let mut cells = Vec::new();
-        for (way, forms) in [(Way::Read, self.keeper.reads()), (Way::Write, self.keeper.writes())] {
+        for (way, forms) in [
+            (Way::Read, self.keeper.reads()),
+            (Way::Write, self.keeper.writes()),
+        ] {
             for form in forms {
-                cells.extend(subjects.iter().map(|subject| self.run_cell(way, *form, subject, registry)));
+                cells.extend(
+                    subjects
+                        .iter()
+                        .map(|subject| self.run_cell(way, *form, subject, registry)),
+                );
             }
         }
         cells
     }
 
     fn run_cell(&self, way: Way, form: Form, subject: &Seeded, registry: &mut Registry) -> Cell {
-        let Seeded { kind, place: from, .. } = subject;
+        let Seeded {
+            kind, place: from, ..
+        } = subject;
         let (name, way_name, form_name) = (self.name, way.name(), form.name());
-        let path = self.folder.join(format!("{way_name}-{form_name}-{}", kind.name));
+        let path = self
+            .folder
+            .join(format!("{way_name}-{form_name}-{}", kind.name));
         let repository = format!("open/exchange/{name}/{way_name}/{form_name}/{}", kind.name);
-        let to = Place { repository, tag: "sea".to_owned(), ..from.clone() };
-        let trip = Trip { kind, from, saved: Saved { form, path }, to };
+        let to = Place {
+            repository,
+            tag: "sea".to_owned(),
+            ..from.clone()
+        };
+        let trip = Trip {
+            kind,
+            from,
+            saved: Saved { form, path },
+            to,
+        };
         let result = match way {
             Way::Read => self.read(&trip, registry),
             Way::Write => self.write(&trip, registry),
         };
         let outcome = judge(expected(name, way, form, kind.name), result);
-        Cell { client: name, direction: way_name, kind: format!("{form_name}:{}", kind.name), outcome }
+        Cell {
+            client: name,
+            direction: way_name,
+            kind: format!("{form_name}:{}", kind.name),
+            outcome,
+        }
     }
 
-    fn read(&self, Trip { kind, from, saved, to }: &Trip, registry: &mut Registry) -> Result<Arrival, Failure> {
+    fn read(
+        &self,
+        Trip {
+            kind,
+            from,
+            saved,
+            to,
+        }: &Trip,
+        registry: &mut Registry,
+    ) -> Result<Arrival, Failure> {
         self.copy(&from.to_string(), &saved.named(kind))?;
         let wanted = saved.form.content(kind)?;
         match self.keeper.read(kind, saved, to)? {
@@ -128,7 +178,16 @@ impl Exchange<'_> {
         }
     }
 
-    fn write(&self, Trip { kind, from, saved, to }: &Trip, registry: &mut Registry) -> Result<Arrival, Failure> {
+    fn write(
+        &self,
+        Trip {
+            kind,
+            from,
+            saved,
+            to,
+        }: &Trip,
+        registry: &mut Registry,
+    ) -> Result<Arrival, Failure> {
         self.keeper.write(kind, from, saved)?;
         let (stated, reference) = saved.stated()?;
         self.copy(&reference, &to.to_string())?;
@@ -137,7 +196,9 @@ impl Exchange<'_> {
     }
 
     fn copy(&self, source: &str, destination: &str) -> Result<(), Failure> {
-        self.portolan.copy(&[], source, destination).map_err(|failure| ours(source, destination, &failure))
+        self.portolan
+            .copy(&[], source, destination)
+            .map_err(|failure| ours(source, destination, &failure))
     }
 }
 
@@ -156,19 +217,52 @@ mod tests {
     fn what_portolan_refuses_is_no_limit_of_the_tool() {
         let expected = expected(Umoci::NAME, Way::Read, Form::Oci, KINDS[0]);
         let refused = || Failure::Refused("tag is ambiguous: sea".to_owned());
-        assert!(matches!(judge(expected, Err(refused())), Outcome::Cannot(..)));
-        assert!(matches!(judge(expected, Err(ours("a", "b", &refused()))), Outcome::Failed(_)));
+        assert!(matches!(
+            judge(expected, Err(refused())),
+            Outcome::Cannot(..)
+        ));
+        assert!(matches!(
+            judge(expected, Err(ours("a", "b", &refused()))),
+            Outcome::Failed(_)
+        ));
     }
 
     #[test]
     fn the_real_image_stands_where_it_was_built() {
-        let find = |name| kinds::all().unwrap().into_iter().find(|kind| kind.name == name).unwrap();
-        let place = Place { host: "h".to_owned(), repository: "open/r".to_owned(), tag: "sea".to_owned() };
-        let eleven = Kind { name: KINDS[0], ..find("oci-index") };
+        let find = |name| {
+            kinds::all()
+                .unwrap()
+                .into_iter()
+                .find(|kind| kind.name == name)
+                .unwrap()
+        };
+        let place = Place {
+            host: "h".to_owned(),
+            repository: "open/r".to_owned(),
+            tag: "sea".to_owned(),
+        };
+        let eleven = Kind {
+            name: KINDS[0],
+            ..find("oci-index")
+        };
         let seeds = [eleven, find("docker-image"), find("zero-layers")];
-        let subjects = subjects(&seeds.map(|kind| Seeded { kind, place: place.clone(), error: None }));
-        let names: Vec<_> = subjects.iter().map(|subject| (subject.kind.name, subject.place.tag.as_str())).collect();
-        assert_eq!(names, [(REAL_IMAGE, "amd64"), (KINDS[0], "sea"), ("docker-image", "sea")]);
+        let subjects = subjects(&seeds.map(|kind| Seeded {
+            kind,
+            place: place.clone(),
+            error: None,
+        }));
+        let names: Vec<_> = subjects
+            .iter()
+            .map(|subject| (subject.kind.name, subject.place.tag.as_str()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                (REAL_IMAGE, "amd64"),
+                (KINDS[0], "sea"),
+                ("docker-image", "sea")
+            ]
+        );
         assert!(subjects[0].kind.is_single_image());
     }
 }

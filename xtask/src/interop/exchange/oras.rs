@@ -17,11 +17,22 @@ impl Keeper for Oras {
     }
 
     fn write(&self, _kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
-        self.copy(&["--from-plain-http", &from.to_string(), "--to-oci-layout", &layout(saved, from)]).map(drop)
+        self.copy(&[
+            "--from-plain-http",
+            &from.to_string(),
+            "--to-oci-layout",
+            &layout(saved, from),
+        ])
+        .map(drop)
     }
 
     fn read(&self, _kind: &Kind, saved: &Saved, to: &Place) -> Result<Taken, Failure> {
-        self.copy(&["--from-oci-layout", &layout(saved, to), "--to-plain-http", &to.to_string()])?;
+        self.copy(&[
+            "--from-oci-layout",
+            &layout(saved, to),
+            "--to-plain-http",
+            &to.to_string(),
+        ])?;
         Ok(Taken::Pushed)
     }
 }

@@ -19,7 +19,9 @@ impl Keeper for Podman {
 
     fn write(&self, kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
         if kind.is_list() && saved.form != Form::DockerArchive {
-            return self.push_list(kind, &from.transport(), &saved.named(kind)).map(drop);
+            return self
+                .push_list(kind, &from.transport(), &saved.named(kind))
+                .map(drop);
         }
         let id = self.pull_image(&from.transport(), kind.platform)?;
         self.save(&id, kind, saved)
@@ -35,16 +37,24 @@ impl Keeper for Podman {
             return Ok(Taken::Stored(Content::Config(id.to_owned())));
         }
         let manifest = self.manifest(id.trim_start_matches("sha256:"))?;
-        Ok(Taken::Stored(Content::Manifest(Algorithm::Sha256.digest(&manifest))))
+        Ok(Taken::Stored(Content::Manifest(
+            Algorithm::Sha256.digest(&manifest),
+        )))
     }
 }
 
 impl Podman {
     fn save(&self, id: &str, kind: &Kind, saved: &Saved) -> Result<(), Failure> {
         if self.name() == "buildah" {
-            return self.push_from_storage(&["push", "--quiet"], id, &saved.named(kind)).map(drop);
+            return self
+                .push_from_storage(&["push", "--quiet"], id, &saved.named(kind))
+                .map(drop);
         }
-        let format = if saved.form == Form::Oci { "oci-dir" } else { saved.form.name() };
+        let format = if saved.form == Form::Oci {
+            "oci-dir"
+        } else {
+            saved.form.name()
+        };
         let mut command = self.command(&["save", "--quiet", "--format", format, "--output"])?;
         run(command.arg(&saved.path).arg(id)).map(drop)
     }
@@ -53,6 +63,9 @@ impl Podman {
         if self.name() == "buildah" || saved.form == Form::Oci {
             return self.pull_image(&saved.named(kind), kind.platform).map(drop);
         }
-        run(self.command(&["load", "--quiet", "--input"])?.arg(&saved.path)).map(drop)
+        run(self
+            .command(&["load", "--quiet", "--input"])?
+            .arg(&saved.path))
+        .map(drop)
     }
 }

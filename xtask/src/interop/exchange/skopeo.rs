@@ -27,5 +27,9 @@ impl Keeper for Skopeo {
 }
 
 fn which(form: Form) -> &'static [&'static str] {
-    if form == Form::DockerArchive { &[] } else { &["--all"] }
+    if form == Form::DockerArchive {
+        &[]
+    } else {
+        &["--all"]
+    }
 }

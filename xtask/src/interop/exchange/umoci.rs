@@ -36,11 +36,25 @@ impl Umoci {
     /// Unpacks the layers of a kind's image over each other.
     fn fill(&self, root: &Path, kind: &Kind) -> Result<(), Failure> {
         let image = kind.only_image().context("a kind without an image")?;
-        let manifest = image.document(&image.top).context("an image that is not here")?;
+        let manifest = image
+            .document(&image.top)
+            .context("an image that is not here")?;
         let file = self.sandbox.path("layer");
         for digest in manifest.children().iter().skip(1) {
-            fs::write(&file, &image.document(digest).context("a layer that is not here")?.bytes).context("a layer")?;
-            run(Command::new("tar").arg("--extract").arg("--file").arg(&file).arg("--directory").arg(root))?;
+            fs::write(
+                &file,
+                &image
+                    .document(digest)
+                    .context("a layer that is not here")?
+                    .bytes,
+            )
+            .context("a layer")?;
+            run(Command::new("tar")
+                .arg("--extract")
+                .arg("--file")
+                .arg(&file)
+                .arg("--directory")
+                .arg(root))?;
         }
         Ok(())
     }
@@ -80,7 +94,11 @@ fn image(saved: &Saved) -> String {
 fn unpacked_from(bundle: &Path) -> Result<String> {
     let file = fs::read(bundle.join("umoci.json")).context("what umoci wrote of the bundle")?;
     let state: Value = serde_json::from_slice(&file)?;
-    let walk = state["from_descriptor_path"]["descriptor_walk"].as_array().context("no walk in umoci.json")?;
-    let digest = walk.last().and_then(|descriptor| descriptor["digest"].as_str());
+    let walk = state["from_descriptor_path"]["descriptor_walk"]
+        .as_array()
+        .context("no walk in umoci.json")?;
+    let digest = walk
+        .last()
+        .and_then(|descriptor| descriptor["digest"].as_str());
     Ok(digest.context("no digest in umoci.json")?.to_owned())
 }

@@ -17,20 +17,35 @@ struct Refusal<'a> {
 /// All sections; a client without a limit has none.
 pub(crate) fn sections(cells: &[&Cell], scrub: &Scrub) -> String {
     let clients = unique(cells.iter().map(|cell| cell.client));
-    clients.into_iter().map(|client| section(client, &refusals(cells, client), scrub)).collect()
+    clients
+        .into_iter()
+        .map(|client| section(client, &refusals(cells, client), scrub))
+        .collect()
 }
 
 fn refusals<'a>(cells: &[&'a Cell], client: &str) -> Vec<Refusal<'a>> {
     let cells = cells.iter().filter(|cell| cell.client == client);
     cells
-        .filter_map(|Cell { kind, direction, outcome, .. }| {
-            let (limit, message) = match outcome {
-                Outcome::Cannot(limit, message) => (*limit, Some(message.as_str())),
-                Outcome::Feigned(limit, _) => (*limit, None),
-                _ => return None,
-            };
-            Some(Refusal { kind, direction, limit, message })
-        })
+        .filter_map(
+            |Cell {
+                 kind,
+                 direction,
+                 outcome,
+                 ..
+             }| {
+                let (limit, message) = match outcome {
+                    Outcome::Cannot(limit, message) => (*limit, Some(message.as_str())),
+                    Outcome::Feigned(limit, _) => (*limit, None),
+                    _ => return None,
+                };
+                Some(Refusal {
+                    kind,
+                    direction,
+                    limit,
+                    message,
+                })
+            },
+        )
         .collect()
 }
 
@@ -39,8 +54,15 @@ fn section(client: &str, refusals: &[Refusal], scrub: &Scrub) -> String {
     if reasons.is_empty() {
         return String::new();
     }
-    let of = |reason: &str| refusals.iter().filter(|refusal| refusal.limit.reason == reason).collect::<Vec<_>>();
-    let items = reasons.into_iter().map(|reason| item(reason, &of(reason), client, scrub));
+    let of = |reason: &str| {
+        refusals
+            .iter()
+            .filter(|refusal| refusal.limit.reason == reason)
+            .collect::<Vec<_>>()
+    };
+    let items = reasons
+        .into_iter()
+        .map(|reason| item(reason, &of(reason), client, scrub));
     format!("\n### {client}\n{}", items.collect::<String>())
 }
 
@@ -51,33 +73,59 @@ fn item(reason: &str, refusals: &[&Refusal], client: &str, scrub: &Scrub) -> Str
         Some(direction) => format!(" The {direction} ends with status 0 all the same."),
         None => String::new(),
     };
-    format!("- {reason} {}.{remark}\n{}", places(refusals), quotes(refusals, client, scrub))
+    format!(
+        "- {reason} {}.{remark}\n{}",
+        places(refusals),
+        quotes(refusals, client, scrub)
+    )
 }
 
 /// For example: Pull and push of `a`, `b`; push of `c`.
 fn places(refusals: &[&Refusal]) -> String {
     let directions = |kind: &str| {
         let of = refusals.iter().filter(|refusal| refusal.kind == kind);
-        of.map(|refusal| refusal.direction).collect::<Vec<_>>().join(" and ")
+        of.map(|refusal| refusal.direction)
+            .collect::<Vec<_>>()
+            .join(" and ")
     };
     let kinds = unique(refusals.iter().map(|refusal| refusal.kind));
     let ways = unique(kinds.iter().map(|kind| directions(kind)));
     let places = ways.iter().map(|way| {
         let kinds = kinds.iter().filter(|kind| directions(kind) == *way);
-        format!("{way} of {}", kinds.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "))
+        format!(
+            "{way} of {}",
+            kinds
+                .map(|kind| format!("`{kind}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
     });
     capitalised(&places.collect::<Vec<_>>().join("; "))
 }
 
 fn capitalised(text: &str) -> String {
     let mut signs = text.chars();
-    signs.next().into_iter().flat_map(char::to_uppercase).chain(signs.as_str().chars()).collect()
+    signs
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(signs.as_str().chars())
+        .collect()
 }
 
 /// One message for each of the words that a limit is known by.
 fn quotes(refusals: &[&Refusal], client: &str, scrub: &Scrub) -> String {
     let limits = unique(refusals.iter().map(|refusal| refusal.limit.words));
-    let first = |words: &str| refusals.iter().find(|refusal| refusal.limit.words == words)?.message;
-    let messages = limits.into_iter().filter_map(|words| Some(tidy(first(words)?, words, client, scrub)));
-    messages.fold(String::new(), |text, message| text + &format!("  ```text\n  {message}\n  ```\n"))
+    let first = |words: &str| {
+        refusals
+            .iter()
+            .find(|refusal| refusal.limit.words == words)?
+            .message
+    };
+    let messages = limits
+        .into_iter()
+        .filter_map(|words| Some(tidy(first(words)?, words, client, scrub)));
+    messages.fold(String::new(), |text, message| {
+        text + &format!("  ```text\n  {message}\n  ```\n")
+    })
 }

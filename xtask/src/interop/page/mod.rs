@@ -115,7 +115,10 @@ fn text([matrix, exchange]: [&[Cell]; 2], [clients, tools]: &[String; 2], scrub:
 
 fn own_sentence(own: &[&Cell]) -> String {
     let clients = unique(own.iter().map(|cell| cell.client));
-    let Some((last, others)) = clients.split_last().filter(|(_, others)| !others.is_empty()) else {
+    let Some((last, others)) = clients
+        .split_last()
+        .filter(|(_, others)| !others.is_empty())
+    else {
         return String::new();
     };
     let clients = format!("{} and {last}", others.join(", "));

@@ -144,8 +144,15 @@ pub(crate) fn tables() -> Result<[String; 2]> {
 
 fn table(head: &[&str], programs: &[Program]) -> Result<String> {
     let row = |program: &Program| {
-        let Program { name, takes, gives, .. } = program;
-        Ok(vec![(*name).to_owned(), version(program)?, (*takes).to_owned(), (*gives).to_owned()])
+        let Program {
+            name, takes, gives, ..
+        } = program;
+        Ok(vec![
+            (*name).to_owned(),
+            version(program)?,
+            (*takes).to_owned(),
+            (*gives).to_owned(),
+        ])
     };
     let rows = programs.iter().map(row).collect::<Result<Vec<_>>>()?;
     Ok(markdown(head, &rows))
@@ -157,16 +164,27 @@ fn version(program: &Program) -> Result<String> {
         .arg(program.ask_version)
         .output()
         .with_context(|| format!("starting {}", path.display()))?;
-    ensure!(output.status.success(), "{} {} ended with {}", path.display(), program.ask_version, output.status);
+    ensure!(
+        output.status.success(),
+        "{} {} ended with {}",
+        path.display(),
+        program.ask_version,
+        output.status
+    );
     let said = String::from_utf8_lossy(&output.stdout);
-    let version = version_in(&said).with_context(|| format!("{} named no version: {said}", path.display()))?;
+    let version = version_in(&said)
+        .with_context(|| format!("{} named no version: {said}", path.display()))?;
     Ok(version.to_owned())
 }
 
 /// The first word that is a number with a point in it.
 fn version_in(said: &str) -> Option<&str> {
-    let words = said.split_whitespace().map(|word| word.trim_start_matches('v').trim_end_matches(','));
-    words.into_iter().find(|word| word.starts_with(|sign: char| sign.is_ascii_digit()) && word.contains('.'))
+    let words = said
+        .split_whitespace()
+        .map(|word| word.trim_start_matches('v').trim_end_matches(','));
+    words
+        .into_iter()
+        .find(|word| word.starts_with(|sign: char| sign.is_ascii_digit()) && word.contains('.'))
 }
 
 #[cfg(test)]
@@ -176,15 +194,26 @@ mod tests {
 
     #[test]
     fn every_client_is_described() {
-        assert!(CLIENTS.iter().map(|program| program.name).eq(STARTED.iter().map(|(name, _)| *name)));
+        assert!(
+            CLIENTS
+                .iter()
+                .map(|program| program.name)
+                .eq(STARTED.iter().map(|(name, _)| *name))
+        );
     }
 
     #[test]
     fn versions_are_found() {
         for (said, version) in [
             ("skopeo version 1.9.3", "1.9.3"),
-            ("Docker version 20.10.24+dfsg1, build 5d6db84", "20.10.24+dfsg1"),
-            ("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1", "1.6.20~ds1"),
+            (
+                "Docker version 20.10.24+dfsg1, build 5d6db84",
+                "20.10.24+dfsg1",
+            ),
+            (
+                "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1",
+                "1.6.20~ds1",
+            ),
             ("v0.22.1", "0.22.1"),
             ("Version:    1.3.6\nGo version: go1.26.8", "1.3.6"),
         ] {

@@ -9,8 +9,12 @@ use serde::Serialize;
 pub(super) const PLAIN_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 /// Types of layers that `docker load` takes.
-const LAYERS: [&str; 4] =
-    [PLAIN_LAYER, MediaType::DOCKER_LAYER_GZIP, "application/vnd.oci.image.layer.v1.tar", MediaType::OCI_LAYER_GZIP];
+const LAYERS: [&str; 4] = [
+    PLAIN_LAYER,
+    MediaType::DOCKER_LAYER_GZIP,
+    "application/vnd.oci.image.layer.v1.tar",
+    MediaType::OCI_LAYER_GZIP,
+];
 
 const CONFIGS: [&str; 2] = [MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG];
 
@@ -26,16 +30,30 @@ struct Document<'a> {
 
 /// A Docker manifest (version 2, schema 2).
 pub(super) fn bytes(config: &Descriptor, layers: &[Descriptor]) -> Result<Bytes> {
-    let document = Document { schema_version: 2, media_type: MediaType::DOCKER_MANIFEST, config, layers };
-    let bytes = serde_json::to_vec(&document).map_err(|error| Error::internal("making a manifest", error))?;
+    let document = Document {
+        schema_version: 2,
+        media_type: MediaType::DOCKER_MANIFEST,
+        config,
+        layers,
+    };
+    let bytes = serde_json::to_vec(&document)
+        .map_err(|error| Error::internal("making a manifest", error))?;
     Ok(bytes.into())
 }
 
 /// The digests of the config and of the layers, in order.
 pub(super) fn parts(manifest: &Manifest) -> (Option<Digest>, Vec<Digest>) {
-    let of = |kind| manifest.children().iter().filter(move |child| child.kind == kind);
+    let of = |kind| {
+        manifest
+            .children()
+            .iter()
+            .filter(move |child| child.kind == kind)
+    };
     let digest = |child: &Child| child.descriptor.digest.clone();
-    (of(ChildKind::Config).map(digest).next(), of(ChildKind::Layer).map(digest).collect())
+    (
+        of(ChildKind::Config).map(digest).next(),
+        of(ChildKind::Layer).map(digest).collect(),
+    )
 }
 
 /// Says why a docker-archive cannot hold a manifest.
@@ -49,7 +67,9 @@ pub(crate) fn accepts(manifest: &Manifest) -> Result<()> {
         ));
     }
     if media_type.role() != Role::Manifest || manifest.shape() != Shape::Image {
-        return refused(format!("a docker-archive holds images, and this is {media_type}; write an oci-archive"));
+        return refused(format!(
+            "a docker-archive holds images, and this is {media_type}; write an oci-archive"
+        ));
     }
     for child in manifest.children() {
         let types: &[&str] = match child.kind {
@@ -57,7 +77,11 @@ pub(crate) fn accepts(manifest: &Manifest) -> Result<()> {
             ChildKind::Layer => &LAYERS,
             _ => continue,
         };
-        let media_type = child.descriptor.media_type.as_ref().map_or("no type", MediaType::as_str);
+        let media_type = child
+            .descriptor
+            .media_type
+            .as_ref()
+            .map_or("no type", MediaType::as_str);
         if !types.contains(&media_type) {
             return refused(format!(
                 "docker load takes images with layers that are tars, plain or with gzip, and {} of this one is of type \

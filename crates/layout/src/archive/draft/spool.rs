@@ -24,7 +24,10 @@ pub(super) struct Spools {
 
 impl Spools {
     pub(super) fn new(folder: &Path, tar: Tar) -> Self {
-        Self { folder: folder.to_owned(), tar }
+        Self {
+            folder: folder.to_owned(),
+            tar,
+        }
     }
 
     /// Takes `body`, the first that a session has, to the end of the tar. It is an entry of its own
@@ -36,13 +39,18 @@ impl Spools {
         };
         let incoming = Incoming::new(Arc::clone(self.tar.file()), begin, &Algorithm::Sha256);
         let (incoming, received) = incoming.take(body).await;
-        let Some(incoming) = incoming else { return (None, received) };
+        let Some(incoming) = incoming else {
+            return (None, received);
+        };
         let digest = incoming.digest();
         let sealed = received.and_then(|()| {
-            let digest = digest.ok_or_else(|| Error::new(Kind::Internal, "an upload was not hashed"))?;
+            let digest =
+                digest.ok_or_else(|| Error::new(Kind::Internal, "an upload was not hashed"))?;
             tail.seal(&blob_name(&digest), incoming.length)
         });
-        let Err(error) = sealed else { return (Some(incoming), Ok(())) };
+        let Err(error) = sealed else {
+            return (Some(incoming), Ok(()));
+        };
         // What has come is the session's, and the tar is as it was.
         let spooled = self.spool(incoming).await;
         tail.cut().await;

@@ -50,7 +50,10 @@ impl<F: Format> Storage for Arc<Draft<F>> {
     }
 
     fn accept_deletions(&self) -> Result<()> {
-        let message = format!("nothing can be removed from {}; copy what is to stay to another archive", self.what());
+        let message = format!(
+            "nothing can be removed from {}; copy what is to stay to another archive",
+            self.what()
+        );
         Err(Error::new(Kind::Unsupported, message))
     }
 
@@ -84,10 +87,17 @@ impl<F: Format> Storage for Arc<Draft<F>> {
         let mut tail = self.tar.tail().await;
         self.check_open()?;
         let name = blob_name(digest);
-        let incoming = Incoming::new(Arc::clone(self.tar.file()), tail.begin(&name)?, digest.algorithm());
+        let incoming = Incoming::new(
+            Arc::clone(self.tar.file()),
+            tail.begin(&name)?,
+            digest.algorithm(),
+        );
         let kept = match incoming.take(body).await {
             (Some(incoming), Ok(())) => incoming.verify(digest).map(|()| incoming.length),
-            (_, received) => received.and(Err(Error::new(Kind::Internal, "content on its way was lost"))),
+            (_, received) => received.and(Err(Error::new(
+                Kind::Internal,
+                "content on its way was lost",
+            ))),
         };
         match kept {
             Ok(length) if !self.holds(digest) => {
@@ -129,7 +139,10 @@ impl<F: Format> Storage for Arc<Draft<F>> {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        let incoming = self.sessions.finish(repository, id, offset, body, digest).await?;
+        let incoming = self
+            .sessions
+            .finish(repository, id, offset, body, digest)
+            .await?;
         let (draft, digest) = (Arc::clone(self), digest.clone());
         blocking(move || draft.keep(&incoming, &digest)).await
     }

@@ -5,10 +5,10 @@ use super::{Fact, Feature, PULLS_AND_COPIES, Role, Target};
 const MEASURED: &str = "measured with containerd 1.6.20 (docs/clients.md, cargo xtask compat)";
 const HERE: &str = "measured with containerd 1.6.20 (cargo xtask compat)";
 const STORE: &str = "containerd/containerd: content/local/writer.go (\"failed size validation\")";
-const SHAPES: &str = "https://github.com/containerd/containerd/security/advisories/GHSA-5j5w-g665-5m35";
+const SHAPES: &str =
+    "https://github.com/containerd/containerd/security/advisories/GHSA-5j5w-g665-5m35";
 
-const UNPACKED: &str =
-    "\"failed to get stream processor: no processor for media-type: unknown\": it is fetched, and not unpacked.";
+const UNPACKED: &str = "\"failed to get stream processor: no processor for media-type: unknown\": it is fetched, and not unpacked.";
 
 pub(super) const CONTAINERD: Target = Target {
     id: "containerd",

@@ -9,7 +9,8 @@ const PODMAN_HERE: &str = "measured with podman 4.3.1 (cargo xtask compat)";
 const SKOPEO_HERE: &str = "measured with skopeo 1.9.3 (cargo xtask compat)";
 const ZSTD: &str = "https://github.com/containers/image/pull/2906";
 const SHAPES: &str = "containers/image: manifest/common.go, since 5.17 (CVE-2021-41190)";
-const SHA512: &str = "measured with skopeo 1.9.3 and podman 4.3.1 (docs/clients.md, cargo xtask compat)";
+const SHA512: &str =
+    "measured with skopeo 1.9.3 and podman 4.3.1 (docs/clients.md, cargo xtask compat)";
 
 const WRITES_ANEW: &str = "skopeo copy --all writes the index anew with what is right, so that its digest changes; with --preserve-digests: \"Manifest list must be converted … but we cannot modify it\".";
 
@@ -19,8 +20,17 @@ pub(super) const CONTAINERS_IMAGE: Target = Target {
     version: "skopeo 1.9.3, podman 4.3.1",
     role: Role::Client,
     operations: PULLS_AND_COPIES,
-    aliases: &["containers/image", "skopeo", "podman", "buildah", "cri-o", "crio"],
-    notes: &["podman and buildah write an index anew when they push it, so that its digest changes."],
+    aliases: &[
+        "containers/image",
+        "skopeo",
+        "podman",
+        "buildah",
+        "cri-o",
+        "crio",
+    ],
+    notes: &[
+        "podman and buildah write an index anew when they push it, so that its digest changes.",
+    ],
     facts: &[PULL, COPY],
 };
 

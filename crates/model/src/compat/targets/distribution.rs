@@ -13,7 +13,12 @@ pub(super) const DISTRIBUTION_2_8: Target = Target {
     version: "2.8.2",
     role: Role::Registry,
     operations: PUSHED_TO,
-    aliases: &["registry-2", "registry:2", "docker-registry", "distribution-2"],
+    aliases: &[
+        "registry-2",
+        "registry:2",
+        "docker-registry",
+        "distribution-2",
+    ],
     notes: &[
         "GET of an index by tag with Accept: */* is 404.",
         "It deletes no tag by its name, and its list of tags ignores n.",

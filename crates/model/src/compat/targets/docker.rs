@@ -4,12 +4,11 @@ use super::{Fact, Feature, PULLS, Role, Target};
 
 const MEASURED: &str = "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat)";
 const HERE: &str = "measured with Docker Engine 20.10.24 (cargo xtask compat)";
-const HERE_AND_OLDER: &str = "measured with Docker Engine 20.10.24 (cargo xtask compat), and not known to have changed";
-const OLDER: &str =
-    "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat), and not known to have changed";
+const HERE_AND_OLDER: &str =
+    "measured with Docker Engine 20.10.24 (cargo xtask compat), and not known to have changed";
+const OLDER: &str = "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat), and not known to have changed";
 const SHAPES: &str = "https://github.com/moby/moby/security/advisories/GHSA-xmmx-7jpf-fx42";
-const PUSHES: &str =
-    "docker push sends the image for one platform; docker manifest makes lists whose children are Docker images alone.";
+const PUSHES: &str = "docker push sends the image for one platform; docker manifest makes lists whose children are Docker images alone.";
 
 const ZSTD: &str = "\"failed to register layer: … unexpected EOF\": it knows no zstd.";
 
@@ -20,7 +19,10 @@ pub(super) const DOCKER: Target = Target {
     role: Role::Client,
     operations: PULLS,
     aliases: &["moby", "docker-engine", "dockerd"],
-    notes: &["Children of unknown types are passed over, and nested indexes are followed.", PUSHES],
+    notes: &[
+        "Children of unknown types are passed over, and nested indexes are followed.",
+        PUSHES,
+    ],
     facts: &[ALWAYS],
 };
 

@@ -9,7 +9,9 @@ pub(super) const GCR: Target = Target {
     role: Role::Registry,
     operations: PUSHED_TO,
     aliases: &["gcr.io"],
-    notes: &["What it says today was not looked at: it is closed, and Artifact Registry answers under its name."],
+    notes: &[
+        "What it says today was not looked at: it is closed, and Artifact Registry answers under its name.",
+    ],
     facts: &[FACTS],
 };
 

@@ -11,7 +11,9 @@ pub(super) const HARBOR: Target = Target {
     role: Role::Registry,
     operations: PUSHED_TO,
     aliases: &["goharbor"],
-    notes: &["Its proxy cache may answer an index with fewer children, and then under another digest."],
+    notes: &[
+        "Its proxy cache may answer an index with fewer children, and then under another digest.",
+    ],
     facts: &[FACTS],
 };
 

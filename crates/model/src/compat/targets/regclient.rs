@@ -16,9 +16,24 @@ pub(super) const REGCLIENT: Target = Target {
 };
 
 const FACTS: &[Fact] = &[
-    Fact::copied(Feature::UnknownChild, "It is tried as a manifest, then as a blob.").from(COPY),
-    Fact::uncopied(Feature::UnknownTop, "A manifest of a type that it does not know is an error.")
-        .from("regclient/regclient: types/manifest/manifest.go"),
-    Fact::uncopied(Feature::MissingChild, "Every child is copied, and one of them is nowhere.").from(COPY),
-    Fact::uncopied(Feature::MissingContent, "Every config and layer is copied, and one of them is nowhere.").from(COPY),
+    Fact::copied(
+        Feature::UnknownChild,
+        "It is tried as a manifest, then as a blob.",
+    )
+    .from(COPY),
+    Fact::uncopied(
+        Feature::UnknownTop,
+        "A manifest of a type that it does not know is an error.",
+    )
+    .from("regclient/regclient: types/manifest/manifest.go"),
+    Fact::uncopied(
+        Feature::MissingChild,
+        "Every child is copied, and one of them is nowhere.",
+    )
+    .from(COPY),
+    Fact::uncopied(
+        Feature::MissingContent,
+        "Every config and layer is copied, and one of them is nowhere.",
+    )
+    .from(COPY),
 ];

@@ -35,7 +35,12 @@ impl Shelf {
         self.put(Digest::sha256(bytes), bytes.clone(), None)
     }
 
-    pub(super) fn put(mut self, digest: Digest, bytes: Bytes, media_type: Option<MediaType>) -> Self {
+    pub(super) fn put(
+        mut self,
+        digest: Digest,
+        bytes: Bytes,
+        media_type: Option<MediaType>,
+    ) -> Self {
         self.0.insert(digest, (bytes, media_type));
         self
     }
@@ -61,13 +66,18 @@ impl Shelf {
     }
 
     fn answer(&self, want: &Want) -> Answer {
-        let Some((bytes, media_type)) = self.0.get(&want.digest) else { return Answer::Absent };
+        let Some((bytes, media_type)) = self.0.get(&want.digest) else {
+            return Answer::Absent;
+        };
         match media_type {
             Some(_) if want.seek == Seek::Manifest => {
                 Answer::Manifest(Manifest::parse(bytes.clone(), media_type.as_ref()).unwrap())
             }
             _ => {
-                let held = Held { size: bytes.len() as u64, media_type: media_type.clone() };
+                let held = Held {
+                    size: bytes.len() as u64,
+                    media_type: media_type.clone(),
+                };
                 Answer::Content(held, (want.seek == Seek::Config).then(|| bytes.clone()))
             }
         }

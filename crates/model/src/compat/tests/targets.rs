@@ -19,20 +19,33 @@ fn by(target: &str, tree: &Tree) -> Judgement {
 /// The targets at which a tree fails.
 fn failing(tree: &Tree) -> Vec<&'static str> {
     let fails = |target: &&Target| judge(tree, target).verdict == Verdict::Fails;
-    Target::all().iter().filter(fails).map(|target| target.id).collect()
+    Target::all()
+        .iter()
+        .filter(fails)
+        .map(|target| target.id)
+        .collect()
 }
 
 fn shelf() -> Shelf {
-    Shelf::default().image(&image("a")).image(&docker()).blob(&blob("x"))
+    Shelf::default()
+        .image(&image("a"))
+        .image(&docker())
+        .blob(&blob("x"))
 }
 
 fn mixed() -> Tree {
-    shelf().tree_of(&Index::oci().image(&image("a"), "linux/amd64").image(&docker(), "linux/arm/v7"))
+    shelf().tree_of(
+        &Index::oci()
+            .image(&image("a"), "linux/amd64")
+            .image(&docker(), "linux/arm/v7"),
+    )
 }
 
 fn nested() -> Tree {
     let inner = Index::oci().image(&image("a"), "linux/amd64");
-    shelf().index(&inner).tree_of(&Index::oci().nested(&inner, Some("linux/amd64")))
+    shelf()
+        .index(&inner)
+        .tree_of(&Index::oci().nested(&inner, Some("linux/amd64")))
 }
 
 fn unknown() -> Tree {
@@ -45,14 +58,23 @@ fn cache() -> Tree {
 }
 
 fn sparse() -> Tree {
-    shelf().tree_of(&Index::oci().image(&image("a"), "linux/amd64").image(&image("gone"), "linux/arm64"))
+    shelf().tree_of(
+        &Index::oci()
+            .image(&image("a"), "linux/amd64")
+            .image(&image("gone"), "linux/arm64"),
+    )
 }
 
 #[test]
 fn a_plain_index_works_everywhere() {
     let tree = shelf().tree_of(&Index::oci().image(&image("a"), "linux/amd64"));
     for target in Target::all() {
-        assert_eq!(judge(&tree, target).verdict, Verdict::Works, "{}", target.id);
+        assert_eq!(
+            judge(&tree, target).verdict,
+            Verdict::Works,
+            "{}",
+            target.id
+        );
     }
 }
 
@@ -60,27 +82,46 @@ fn a_plain_index_works_everywhere() {
 fn a_mixed_index_fails_where_it_was_seen_to_fail() {
     assert_eq!(failing(&mixed()), ["quay-before-2026-05", "gcr", "zot"]);
     let judgement = by("gcr.io", &mixed());
-    let [reason] = judgement.reasons.as_slice() else { panic!("{judgement:?}") };
-    assert!(reason.fact.says.contains("Image index child manifest not supported"));
+    let [reason] = judgement.reasons.as_slice() else {
+        panic!("{judgement:?}")
+    };
+    assert!(
+        reason
+            .fact
+            .says
+            .contains("Image index child manifest not supported")
+    );
     assert_eq!(reason.causes[0].digest, docker().digest());
     assert_eq!(reason.fact.mend(), "portolan convert REF DST --to oci");
 }
 
 #[test]
 fn a_nested_index_fails_at_gitea_and_below_podman() {
-    assert_eq!(failing(&nested()), ["gitea", "containers-image", "docker-20.10"]);
+    assert_eq!(
+        failing(&nested()),
+        ["gitea", "containers-image", "docker-20.10"]
+    );
     let podman = by("podman", &nested());
     assert_eq!(
-        (podman.verdict_of(Operation::Pull), podman.verdict_of(Operation::Copy)),
+        (
+            podman.verdict_of(Operation::Pull),
+            podman.verdict_of(Operation::Copy)
+        ),
         (Verdict::Fails, Verdict::Fails)
     );
 }
 
 #[test]
 fn an_unknown_child_hinders_registries_and_whoever_copies_all() {
-    assert_eq!(failing(&unknown()), ["quay", "quay-before-2026-05", "harbor", "gitlab", "gitea"]);
+    assert_eq!(
+        failing(&unknown()),
+        ["quay", "quay-before-2026-05", "harbor", "gitlab", "gitea"]
+    );
     let podman = by("podman", &unknown());
-    assert_eq!((podman.verdict, podman.verdict_of(Operation::Pull)), (Verdict::Remark, Verdict::Works));
+    assert_eq!(
+        (podman.verdict, podman.verdict_of(Operation::Pull)),
+        (Verdict::Remark, Verdict::Works)
+    );
     assert_eq!(podman.verdict_of(Operation::Copy), Verdict::Fails);
     assert_eq!(by("crane", &unknown()).verdict, Verdict::Remark);
     assert_eq!(by("containerd", &unknown()).verdict, Verdict::Works);
@@ -89,7 +130,14 @@ fn an_unknown_child_hinders_registries_and_whoever_copies_all() {
 #[test]
 fn a_cache_fails_where_children_have_to_be_manifests() {
     let failing = failing(&cache());
-    for target in ["quay", "gcr", "harbor", "gitea", "containers-image", "docker-20.10"] {
+    for target in [
+        "quay",
+        "gcr",
+        "harbor",
+        "gitea",
+        "containers-image",
+        "docker-20.10",
+    ] {
         assert!(failing.contains(&target), "{target}: {failing:?}");
     }
     assert_eq!(by("distribution-2.8", &cache()).verdict, Verdict::Remark);
@@ -98,17 +146,26 @@ fn a_cache_fails_where_children_have_to_be_manifests() {
 #[test]
 fn a_sparse_index_can_be_pulled_in_part() {
     let podman = by("podman", &sparse());
-    let pulling = |platform: &str| podman.verdict_of_pulling(&platform.parse::<Platform>().unwrap());
-    assert_eq!((pulling("linux/amd64"), pulling("linux/arm64")), (Verdict::Works, Verdict::Fails));
+    let pulling =
+        |platform: &str| podman.verdict_of_pulling(&platform.parse::<Platform>().unwrap());
+    assert_eq!(
+        (pulling("linux/amd64"), pulling("linux/arm64")),
+        (Verdict::Works, Verdict::Fails)
+    );
     assert_eq!(podman.verdict, Verdict::Fails);
 }
 
 #[test]
 fn docker_layers_and_oci_layers() {
-    let tree = Shelf::default().tree_of_image(&docker().layer_of_type(MediaType::OCI_LAYER_GZIP, "o"));
+    let tree =
+        Shelf::default().tree_of_image(&docker().layer_of_type(MediaType::OCI_LAYER_GZIP, "o"));
     assert_eq!(failing(&tree), ["zot", "containers-image"]);
-    let tree = Shelf::default().tree_of_image(&image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "o"));
-    assert_eq!((failing(&tree), by("podman", &tree).verdict), (vec![], Verdict::Remark));
+    let tree = Shelf::default()
+        .tree_of_image(&image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "o"));
+    assert_eq!(
+        (failing(&tree), by("podman", &tree).verdict),
+        (vec![], Verdict::Remark)
+    );
 }
 
 #[test]
@@ -116,7 +173,16 @@ fn a_docker_list_of_the_rest() {
     let tree = shelf().tree_of(&Index::docker().image(&image("a"), "linux/amd64"));
     assert_eq!(failing(&tree), ["quay", "quay-before-2026-05", "zot"]);
     let tree = shelf().tree_of(&Index::docker().without_platform(&docker()));
-    assert_eq!(failing(&tree), ["quay", "quay-before-2026-05", "zot", "containers-image", "docker-20.10"]);
+    assert_eq!(
+        failing(&tree),
+        [
+            "quay",
+            "quay-before-2026-05",
+            "zot",
+            "containers-image",
+            "docker-20.10"
+        ]
+    );
 }
 
 #[test]
@@ -128,13 +194,30 @@ fn a_subject_that_is_nowhere_stops_oras() {
 
 #[test]
 fn a_custom_type_and_two_shapes() {
-    let custom = Shelf::default().manifest(blob("x"), &MediaType::new("application/vnd.example.chart.v1+json"));
+    let custom = Shelf::default().manifest(
+        blob("x"),
+        &MediaType::new("application/vnd.example.chart.v1+json"),
+    );
     let custom = custom.tree(&crate::Digest::sha256(&blob("x")));
-    let works: Vec<_> =
-        Target::all().iter().filter(|target| judge(&custom, target).verdict == Verdict::Works).collect();
-    assert_eq!(works.iter().map(|target| target.id).collect::<Vec<_>>(), ["gcr", "oras"]);
+    let works: Vec<_> = Target::all()
+        .iter()
+        .filter(|target| judge(&custom, target).verdict == Verdict::Works)
+        .collect();
+    assert_eq!(
+        works.iter().map(|target| target.id).collect::<Vec<_>>(),
+        ["gcr", "oras"]
+    );
     let two = Shelf::default().tree_of_image(&image("a").field("manifests", json!([])));
-    assert_eq!(failing(&two), ["distribution-2.8", "containers-image", "containerd", "docker", "docker-20.10"]);
+    assert_eq!(
+        failing(&two),
+        [
+            "distribution-2.8",
+            "containers-image",
+            "containerd",
+            "docker",
+            "docker-20.10"
+        ]
+    );
 }
 
 #[test]
@@ -145,14 +228,27 @@ fn what_mends_it_depends_on_what_it_is_and_where() {
     };
     let mend = |tree: &Tree, feature: Feature| {
         let reasons = by("quay", tree).reasons;
-        reasons.into_iter().find(|reason| reason.fact.feature == feature).unwrap().mend
+        reasons
+            .into_iter()
+            .find(|reason| reason.fact.feature == feature)
+            .unwrap()
+            .mend
     };
     let unknown = shelf().tree_of(&index("application/vnd.example.chart.v1+json"));
-    assert_eq!(mend(&unknown, Feature::UnknownChild), "portolan copy REF DST --drop-unknown");
+    assert_eq!(
+        mend(&unknown, Feature::UnknownChild),
+        "portolan copy REF DST --drop-unknown"
+    );
     let withdrawn = index(MediaType::OCI_ARTIFACT);
     let remove = "portolan index remove REF DIGEST";
-    assert_eq!(mend(&shelf().tree_of(&withdrawn), Feature::UnknownChild), remove, "known, and so not dropped");
-    let nested = shelf().index(&withdrawn).tree_of(&Index::oci().nested(&withdrawn, None));
+    assert_eq!(
+        mend(&shelf().tree_of(&withdrawn), Feature::UnknownChild),
+        remove,
+        "known, and so not dropped"
+    );
+    let nested = shelf()
+        .index(&withdrawn)
+        .tree_of(&Index::oci().nested(&withdrawn, None));
     let remove = "portolan convert REF DST --flatten && portolan index remove DST DIGEST";
     assert_eq!(mend(&nested, Feature::UnknownChild), remove);
 }
@@ -161,8 +257,16 @@ fn what_mends_it_depends_on_what_it_is_and_where() {
 fn failures_come_first() {
     let reasons = by("podman", &unknown()).reasons;
     let outcomes: Vec<_> = reasons.iter().map(|reason| reason.fact.outcome).collect();
-    assert!(outcomes.is_sorted_by(|one, other| one >= other), "{outcomes:?}");
-    assert!(by("zot", &mixed()).reasons.iter().any(|reason| reason.fact.feature == Feature::DockerType));
+    assert!(
+        outcomes.is_sorted_by(|one, other| one >= other),
+        "{outcomes:?}"
+    );
+    assert!(
+        by("zot", &mixed())
+            .reasons
+            .iter()
+            .any(|reason| reason.fact.feature == Feature::DockerType)
+    );
 }
 
 #[test]

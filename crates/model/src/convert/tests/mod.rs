@@ -17,7 +17,10 @@ const UNKNOWN: &str = "application/vnd.example.unknown.v1+json";
 const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
 fn to(format: Format) -> Conversion {
-    Conversion { to: Some(format), ..Conversion::default() }
+    Conversion {
+        to: Some(format),
+        ..Conversion::default()
+    }
 }
 
 /// Documents by digest, and the platforms of configs that were read.
@@ -30,7 +33,10 @@ struct Store {
 impl Store {
     fn of(images: &[&Image], indexes: &[&Index]) -> Self {
         let mut store = Self::default();
-        let manifests = images.iter().map(|image| image.manifest()).chain(indexes.iter().map(|index| index.manifest()));
+        let manifests = images
+            .iter()
+            .map(|image| image.manifest())
+            .chain(indexes.iter().map(|index| index.manifest()));
         for manifest in manifests {
             store.add(manifest);
         }
@@ -43,16 +49,26 @@ impl Store {
         digest
     }
 
-    fn try_convert(&self, root: &Digest, conversion: Conversion) -> Result<Converted, ConvertError> {
+    fn try_convert(
+        &self,
+        root: &Digest,
+        conversion: Conversion,
+    ) -> Result<Converted, ConvertError> {
         let platform = |digest: &Digest| self.platforms.get(digest).cloned();
-        convert(root, |digest| self.documents.get(digest), platform, &conversion)
+        convert(
+            root,
+            |digest| self.documents.get(digest),
+            platform,
+            &conversion,
+        )
     }
 
     /// Converts, and adds what was written anew.
     fn convert(&mut self, root: &Digest, conversion: Conversion) -> Converted {
         let converted = self.try_convert(root, conversion).unwrap();
         for written in converted.documents.values() {
-            self.documents.insert(written.digest.clone(), written.manifest.clone());
+            self.documents
+                .insert(written.digest.clone(), written.manifest.clone());
         }
         converted
     }
@@ -68,7 +84,10 @@ impl Store {
             if let Some((digest, manifest)) = self.documents.get_key_value(&digest)
                 && found.insert(digest, manifest).is_none()
             {
-                let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+                let children = manifest
+                    .children()
+                    .iter()
+                    .filter(|child| child.kind == ChildKind::Manifest);
                 pending.extend(children.map(|child| child.descriptor.digest.clone()));
             }
         }
@@ -78,10 +97,20 @@ impl Store {
 
 /// What is remarked with an effect, as `POINTER: MESSAGE`.
 fn remarks(converted: &Converted, effect: Effect) -> Vec<String> {
-    let chosen = converted.remarks.iter().filter(|remark| remark.effect == effect);
-    chosen.map(|remark| format!("{}: {}", remark.pointer, remark.message)).collect()
+    let chosen = converted
+        .remarks
+        .iter()
+        .filter(|remark| remark.effect == effect);
+    chosen
+        .map(|remark| format!("{}: {}", remark.pointer, remark.message))
+        .collect()
 }
 
 fn types(index: &Value) -> Vec<&str> {
-    index["manifests"].as_array().unwrap().iter().map(|child| child["mediaType"].as_str().unwrap()).collect()
+    index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|child| child["mediaType"].as_str().unwrap())
+        .collect()
 }

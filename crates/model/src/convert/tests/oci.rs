@@ -10,37 +10,66 @@ use crate::fixtures::{blob, image, sha512};
 #[test]
 fn a_docker_child_of_an_oci_index_becomes_oci() {
     let (oci, docker) = (image("a"), image("b").docker());
-    let index = Index::oci().image(&oci, "linux/amd64").image(&docker, "linux/arm/v7").field("zzz", json!({"b": [1]}));
+    let index = Index::oci()
+        .image(&oci, "linux/amd64")
+        .image(&docker, "linux/arm/v7")
+        .field("zzz", json!({"b": [1]}));
     let mut store = Store::of(&[&oci, &docker], &[&index]);
     let converted = store.convert(&index.digest(), to(Format::Oci));
     assert_eq!(converted.remarks, []);
     let [old, new] = [index.digest(), converted.root].map(|digest| store.value(&digest));
     assert_eq!(types(&new), [MediaType::OCI_MANIFEST; 2]);
-    assert_eq!((&new["manifests"][0], &new["zzz"]), (&old["manifests"][0], &old["zzz"]));
-    assert_eq!(new["manifests"][1]["platform"], old["manifests"][1]["platform"]);
+    assert_eq!(
+        (&new["manifests"][0], &new["zzz"]),
+        (&old["manifests"][0], &old["zzz"])
+    );
+    assert_eq!(
+        new["manifests"][1]["platform"],
+        old["manifests"][1]["platform"]
+    );
 
     let child = converted.documents[&docker.digest()].clone();
     assert_eq!(new["manifests"][1]["digest"], json!(child.digest));
-    assert_eq!(new["manifests"][1]["size"], json!(child.manifest.bytes().len()));
+    assert_eq!(
+        new["manifests"][1]["size"],
+        json!(child.manifest.bytes().len())
+    );
     let [old, new] = [docker.digest(), child.digest].map(|digest| store.value(&digest));
     assert_eq!(
         (&new["mediaType"], &new["config"]["mediaType"]),
-        (&json!(MediaType::OCI_MANIFEST), &json!(MediaType::OCI_CONFIG))
+        (
+            &json!(MediaType::OCI_MANIFEST),
+            &json!(MediaType::OCI_CONFIG)
+        )
     );
     assert_eq!(new["layers"][0]["mediaType"], MediaType::OCI_LAYER_GZIP);
-    for part in ["/config/digest", "/config/size", "/layers/0/digest", "/layers/0/size"] {
+    for part in [
+        "/config/digest",
+        "/config/size",
+        "/layers/0/digest",
+        "/layers/0/size",
+    ] {
         assert_eq!(new.pointer(part), old.pointer(part));
     }
 }
 
 #[test]
 fn a_consistent_tree_stays_byte_for_byte_also_without_its_own_type() {
-    let text =
-        format!("{{ \"schemaVersion\": 2,\n \"config\": {{}}, \"manifests\": [{}] }}", json!(image("a").descriptor()));
+    let text = format!(
+        "{{ \"schemaVersion\": 2,\n \"config\": {{}}, \"manifests\": [{}] }}",
+        json!(image("a").descriptor())
+    );
     let mut store = Store::of(&[&image("a")], &[]);
     let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
     let converted = store.convert(&root, to(Format::Oci));
-    assert_eq!((converted.root, converted.documents.len(), converted.remarks.len()), (root, 0, 0));
+    assert_eq!(
+        (
+            converted.root,
+            converted.documents.len(),
+            converted.remarks.len()
+        ),
+        (root, 0, 0)
+    );
 }
 
 #[test]
@@ -50,36 +79,66 @@ fn what_is_written_anew_says_its_type_and_keeps_its_order() {
         "{{\"layers\":[],\"a\":1.50e3,\"b\":123456789012345678901234567890,\"config\":{config},\"schemaVersion\":2,\"a\":2}}"
     );
     let mut store = Store::default();
-    let root = store.add(Manifest::parse(text.clone().into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap());
+    let root = store
+        .add(Manifest::parse(text.clone().into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap());
     let converted = store.convert(&root, to(Format::Oci));
     let expected = text.replace(MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG);
-    let expected =
-        expected.replace("\"a\":2}", "\"a\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}");
-    assert_eq!(store.documents[&converted.root].bytes(), expected.as_bytes());
+    let expected = expected.replace(
+        "\"a\":2}",
+        "\"a\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}",
+    );
+    assert_eq!(
+        store.documents[&converted.root].bytes(),
+        expected.as_bytes()
+    );
 }
 
 #[test]
 fn a_type_that_is_said_wrongly_is_mended() {
     let wrong = image("a").field("mediaType", json!(MediaType::DOCKER_MANIFEST));
-    let index = Index::oci().child_of_type(MediaType::DOCKER_MANIFEST, &wrong.bytes(), Some("linux/amd64"));
+    let index = Index::oci().child_of_type(
+        MediaType::DOCKER_MANIFEST,
+        &wrong.bytes(),
+        Some("linux/amd64"),
+    );
     let mut store = Store::of(&[&wrong], &[&index]);
     let converted = store.convert(&index.digest(), to(Format::Oci));
     let new = &converted.documents[&wrong.digest()];
-    assert_eq!(store.value(&new.digest)["mediaType"], MediaType::OCI_MANIFEST);
-    assert_eq!(types(&store.value(&converted.root)), [MediaType::OCI_MANIFEST]);
+    assert_eq!(
+        store.value(&new.digest)["mediaType"],
+        MediaType::OCI_MANIFEST
+    );
+    assert_eq!(
+        types(&store.value(&converted.root)),
+        [MediaType::OCI_MANIFEST]
+    );
 }
 
 #[test]
 fn what_has_no_name_in_oci_keeps_its_own() {
     let plugin = "application/vnd.docker.plugin.v1+json";
     let config = json!({"mediaType": plugin, "digest": Digest::sha256(b"c"), "size": 1});
-    let image = image("a").docker().field("config", config).layer_of_type("application/vnd.example.layer", "x");
+    let image = image("a")
+        .docker()
+        .field("config", config)
+        .layer_of_type("application/vnd.example.layer", "x");
     let mut store = Store::of(&[&image], &[]);
     let converted = store.convert(&image.digest(), to(Format::Oci));
     let new = store.value(&converted.root);
-    assert_eq!((&new["mediaType"], &new["config"]["mediaType"]), (&json!(MediaType::OCI_MANIFEST), &json!(plugin)));
-    assert_eq!(new["layers"][1]["mediaType"], "application/vnd.example.layer");
-    assert_eq!(remarks(&converted, Effect::Left), [format!("/config: OCI has no type for {plugin}, which stays")]);
+    assert_eq!(
+        (&new["mediaType"], &new["config"]["mediaType"]),
+        (&json!(MediaType::OCI_MANIFEST), &json!(plugin))
+    );
+    assert_eq!(
+        new["layers"][1]["mediaType"],
+        "application/vnd.example.layer"
+    );
+    assert_eq!(
+        remarks(&converted, Effect::Left),
+        [format!(
+            "/config: OCI has no type for {plugin}, which stays"
+        )]
+    );
 }
 
 #[test]
@@ -102,27 +161,66 @@ fn what_stands_twice_has_one_type_then() {
     let converted = store.convert(&root, to(Format::Oci));
     let text = String::from_utf8(store.documents[&converted.root].bytes().to_vec()).unwrap();
     assert!(!text.contains("vnd.docker."), "{text}");
-    assert_eq!((text.matches("\"config\"").count(), text.matches("\"layers\"").count()), (2, 2), "nothing is lost");
+    assert_eq!(
+        (
+            text.matches("\"config\"").count(),
+            text.matches("\"layers\"").count()
+        ),
+        (2, 2),
+        "nothing is lost"
+    );
     assert_eq!(converted.remarks, []);
-    assert_eq!(store.convert(&converted.root, to(Format::Oci)).root, converted.root);
+    assert_eq!(
+        store.convert(&converted.root, to(Format::Oci)).root,
+        converted.root
+    );
 }
 
 #[test]
 fn children_that_stand_twice_are_converted_twice() {
     let [a, b] = ["a", "b"].map(|name| image(name).docker());
     let inner = Index::oci().image(&b, "linux/amd64");
-    let index = |child: Value| Index::oci().child(child).manifest().document().get("manifests").unwrap().to_string();
-    let (first, last) = (index(json!(a.descriptor())), index(json!(inner.descriptor())));
+    let index = |child: Value| {
+        Index::oci()
+            .child(child)
+            .manifest()
+            .document()
+            .get("manifests")
+            .unwrap()
+            .to_string()
+    };
+    let (first, last) = (
+        index(json!(a.descriptor())),
+        index(json!(inner.descriptor())),
+    );
     let text = format!("{{\"schemaVersion\":2,\"manifests\":{first},\"manifests\":{last}}}");
     let mut store = Store::of(&[&a, &b], &[&inner]);
     let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
-    let written = |store: &Store, digest: &Digest| String::from_utf8(store.documents[digest].bytes().to_vec()).unwrap();
+    let written = |store: &Store, digest: &Digest| {
+        String::from_utf8(store.documents[digest].bytes().to_vec()).unwrap()
+    };
     let converted = store.convert(&root, to(Format::Oci));
     let text = written(&store, &converted.root);
-    assert!(!text.contains("vnd.docker.") && text.matches("\"manifests\"").count() == 2, "{text}");
-    let flat = store.convert(&root, Conversion { flatten: true, ..to(Format::Oci) });
-    assert_eq!(types(&store.value(&flat.root)), [MediaType::OCI_MANIFEST; 2], "both in one list");
-    assert_eq!(written(&store, &flat.root).matches("\"manifests\"").count(), 1);
+    assert!(
+        !text.contains("vnd.docker.") && text.matches("\"manifests\"").count() == 2,
+        "{text}"
+    );
+    let flat = store.convert(
+        &root,
+        Conversion {
+            flatten: true,
+            ..to(Format::Oci)
+        },
+    );
+    assert_eq!(
+        types(&store.value(&flat.root)),
+        [MediaType::OCI_MANIFEST; 2],
+        "both in one list"
+    );
+    assert_eq!(
+        written(&store, &flat.root).matches("\"manifests\"").count(),
+        1
+    );
 }
 
 #[test]
@@ -132,25 +230,42 @@ fn a_type_that_only_begins_as_docker_s_is_not_docker_s() {
     let image = image("model").field("config", config);
     let mut store = Store::of(&[&image], &[]);
     let converted = store.convert(&image.digest(), to(Format::Oci));
-    assert_eq!((converted.root, converted.remarks), (image.digest(), Vec::new()));
-    let error = store.try_convert(&image.digest(), to(Format::Docker)).unwrap_err();
+    assert_eq!(
+        (converted.root, converted.remarks),
+        (image.digest(), Vec::new())
+    );
+    let error = store
+        .try_convert(&image.digest(), to(Format::Docker))
+        .unwrap_err();
     assert!(error.to_string().contains(model), "{error}");
 }
 
 #[test]
 fn withdrawn_artifact_manifests_are_dropped_with_the_unknown() {
-    let artifact = json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": "a/b", "blobs": []}).to_string();
-    let index = Index::oci().image(&image("a"), "linux/amd64").child_of_type(
-        MediaType::OCI_ARTIFACT,
-        artifact.as_bytes(),
-        None,
-    );
+    let artifact =
+        json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": "a/b", "blobs": []})
+            .to_string();
+    let index = Index::oci()
+        .image(&image("a"), "linux/amd64")
+        .child_of_type(MediaType::OCI_ARTIFACT, artifact.as_bytes(), None);
     let mut store = Store::of(&[&image("a")], &[&index]);
     store.add(Manifest::parse(artifact.into(), Some(&MediaType::OCI_ARTIFACT.into())).unwrap());
-    let converted = store.convert(&index.digest(), Conversion { drop_unknown: true, ..to(Format::Oci) });
-    assert_eq!(types(&store.value(&converted.root)), [MediaType::OCI_MANIFEST]);
+    let converted = store.convert(
+        &index.digest(),
+        Conversion {
+            drop_unknown: true,
+            ..to(Format::Oci)
+        },
+    );
+    assert_eq!(
+        types(&store.value(&converted.root)),
+        [MediaType::OCI_MANIFEST]
+    );
     assert!(remarks(&converted, Effect::Dropped)[0].contains("withdrawn"));
-    assert_eq!(store.convert(&index.digest(), to(Format::Oci)).root, index.digest());
+    assert_eq!(
+        store.convert(&index.digest(), to(Format::Oci)).root,
+        index.digest()
+    );
 }
 
 #[test]
@@ -158,27 +273,46 @@ fn attestations_name_what_their_image_became() {
     let docker = image("a").docker();
     let mut attestation = json!(image("attestation").descriptor());
     attestation["annotations"] = json!({"vnd.docker.reference.digest": docker.digest(), "b": "c"});
-    let index = Index::oci().image(&docker, "linux/amd64").child(attestation);
+    let index = Index::oci()
+        .image(&docker, "linux/amd64")
+        .child(attestation);
     let mut store = Store::of(&[&docker, &image("attestation")], &[&index]);
     let converted = store.convert(&index.digest(), to(Format::Oci));
     let new = converted.documents[&docker.digest()].digest.clone();
     let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
-    assert_eq!(annotations, &json!({"vnd.docker.reference.digest": new, "b": "c"}));
+    assert_eq!(
+        annotations,
+        &json!({"vnd.docker.reference.digest": new, "b": "c"})
+    );
     let left = remarks(&converted, Effect::Left);
-    assert!(left.len() == 1 && left[0].starts_with("/manifests/1: "), "{left:?}");
-    assert!(left[0].contains(&format!("states the old digest {}", docker.digest())), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].starts_with("/manifests/1: "),
+        "{left:?}"
+    );
+    assert!(
+        left[0].contains(&format!("states the old digest {}", docker.digest())),
+        "{left:?}"
+    );
 }
 
 #[test]
 fn a_subject_in_the_tree_is_followed_wherever_it_stands() {
     let docker = image("a").docker();
     let signature = image("signature").subject(&docker.descriptor());
-    let index = Index::oci().image(&signature, "unknown/unknown").image(&docker, "linux/amd64");
+    let index = Index::oci()
+        .image(&signature, "unknown/unknown")
+        .image(&docker, "linux/amd64");
     let mut store = Store::of(&[&docker, &signature], &[&index]);
     let converted = store.convert(&index.digest(), to(Format::Oci));
-    let (image, signature) = (&converted.documents[&docker.digest()], &converted.documents[&signature.digest()]);
+    let (image, signature) = (
+        &converted.documents[&docker.digest()],
+        &converted.documents[&signature.digest()],
+    );
     let subject = &store.value(&signature.digest)["subject"];
-    assert_eq!((&subject["digest"], &subject["mediaType"]), (&json!(image.digest), &json!(MediaType::OCI_MANIFEST)));
+    assert_eq!(
+        (&subject["digest"], &subject["mediaType"]),
+        (&json!(image.digest), &json!(MediaType::OCI_MANIFEST))
+    );
 }
 
 #[test]
@@ -189,7 +323,9 @@ fn the_algorithm_of_a_digest_stays() {
     child["data"] = json!("e30=");
     let index = Index::oci().image(&docker, "linux/amd64").child(child);
     let mut store = Store::of(&[&docker], &[&index]);
-    store.documents.insert(sha512(&docker.bytes()), docker.manifest());
+    store
+        .documents
+        .insert(sha512(&docker.bytes()), docker.manifest());
     let converted = store.convert(&index.digest(), to(Format::Oci));
     let children = store.value(&converted.root)["manifests"].clone();
     let bytes = converted.documents[&docker.digest()].manifest.bytes();
@@ -197,7 +333,11 @@ fn the_algorithm_of_a_digest_stays() {
         (&children[0]["digest"], &children[1]["digest"]),
         (&json!(Digest::sha256(bytes)), &json!(sha512(bytes)))
     );
-    assert_eq!(children[1]["data"], json!(STANDARD.encode(bytes)), "what is embedded is what is named");
+    assert_eq!(
+        children[1]["data"],
+        json!(STANDARD.encode(bytes)),
+        "what is embedded is what is named"
+    );
 }
 
 #[test]
@@ -208,11 +348,20 @@ fn what_is_not_there_or_unknown_stays_and_is_named() {
         .child_of_type(UNKNOWN, &blob("x"), None);
     let mut store = Store::of(&[], &[&index]);
     let converted = store.convert(&index.digest(), to(Format::Oci));
-    assert_eq!((converted.root.clone(), converted.documents.len()), (index.digest(), 0));
+    assert_eq!(
+        (converted.root.clone(), converted.documents.len()),
+        (index.digest(), 0)
+    );
     let left = remarks(&converted, Effect::Left);
     assert_eq!(left.len(), 2, "{left:?}");
-    assert!(left[0].starts_with("/manifests/0") && left[0].contains("(linux/amd64) stays as it is"), "{left:?}");
-    assert!(left[1].starts_with("/manifests/2") && left[1].contains(UNKNOWN), "{left:?}");
+    assert!(
+        left[0].starts_with("/manifests/0") && left[0].contains("(linux/amd64) stays as it is"),
+        "{left:?}"
+    );
+    assert!(
+        left[1].starts_with("/manifests/2") && left[1].contains(UNKNOWN),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -223,23 +372,57 @@ fn what_is_unknown_is_dropped_on_request() {
         .child_of_type(MediaType::OCI_LAYER_GZIP, &blob("cache"), None)
         .child(json!("no descriptor"));
     let mut store = Store::of(&[&image("a")], &[&index]);
-    let converted = store.convert(&index.digest(), Conversion { drop_unknown: true, ..Conversion::default() });
+    let converted = store.convert(
+        &index.digest(),
+        Conversion {
+            drop_unknown: true,
+            ..Conversion::default()
+        },
+    );
     let children = store.value(&converted.root)["manifests"].clone();
-    assert_eq!(children, json!([store.value(&index.digest())["manifests"][0], "no descriptor"]));
+    assert_eq!(
+        children,
+        json!([
+            store.value(&index.digest())["manifests"][0],
+            "no descriptor"
+        ])
+    );
     assert_eq!(remarks(&converted, Effect::Dropped).len(), 2);
-    assert_eq!(store.try_convert(&index.digest(), Conversion::default()).unwrap().root, index.digest());
+    assert_eq!(
+        store
+            .try_convert(&index.digest(), Conversion::default())
+            .unwrap()
+            .root,
+        index.digest()
+    );
 }
 
 #[test]
 fn a_root_that_cannot_be_is_an_error() {
     let mut store = Store::default();
-    let gone = store.try_convert(&Digest::sha256(b"gone"), to(Format::Oci)).unwrap_err();
+    let gone = store
+        .try_convert(&Digest::sha256(b"gone"), to(Format::Oci))
+        .unwrap_err();
     assert!(matches!(gone, ConvertError::Absent(_)), "{gone}");
     let unknown = store.add(Manifest::parse(blob("x"), Some(&UNKNOWN.into())).unwrap());
     let error = store.try_convert(&unknown, to(Format::Oci)).unwrap_err();
-    assert!(error.to_string().contains(&format!("nobody here knows the type {UNKNOWN}")), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("nobody here knows the type {UNKNOWN}")),
+        "{error}"
+    );
     assert_eq!(
-        store.try_convert(&unknown, Conversion { flatten: true, ..Conversion::default() }).unwrap().root,
+        store
+            .try_convert(
+                &unknown,
+                Conversion {
+                    flatten: true,
+                    ..Conversion::default()
+                }
+            )
+            .unwrap()
+            .root,
         unknown
     );
 }
@@ -254,7 +437,16 @@ fn depth_costs_no_stack() {
         index = Index::oci().nested(&index, None);
     }
     let root = store.add(index.manifest());
-    assert_eq!(store.convert(&root, to(Format::Oci)).documents.len(), 10_002);
-    let flat = store.convert(&root, Conversion { flatten: true, ..to(Format::Oci) });
+    assert_eq!(
+        store.convert(&root, to(Format::Oci)).documents.len(),
+        10_002
+    );
+    let flat = store.convert(
+        &root,
+        Conversion {
+            flatten: true,
+            ..to(Format::Oci)
+        },
+    );
     assert_eq!(types(&store.value(&flat.root)), [MediaType::OCI_MANIFEST]);
 }

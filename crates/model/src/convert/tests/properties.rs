@@ -12,10 +12,19 @@ use crate::fixtures::{blob, image};
 /// A tree of indexes in the making: each child is an image, something unknown, or another tree.
 #[derive(Clone, Debug)]
 enum Node {
-    Image { name: u8, docker: bool, layer: usize },
+    Image {
+        name: u8,
+        docker: bool,
+        layer: usize,
+    },
     Unknown(u8),
     Absent(u8),
-    Index { docker: bool, spaced: bool, twice: bool, children: Vec<(Self, Option<u8>)> },
+    Index {
+        docker: bool,
+        spaced: bool,
+        twice: bool,
+        children: Vec<(Self, Option<u8>)>,
+    },
 }
 
 const LAYERS: [&str; 6] = [
@@ -40,8 +49,19 @@ fn trees() -> impl Strategy<Value = Node> {
 
 fn index(child: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
     let children = prop::collection::vec((child, prop::option::of(0_u8..3)), 0..5);
-    let index = |(docker, spaced, twice, children)| Node::Index { docker, spaced, twice, children };
-    (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1), children).prop_map(index)
+    let index = |(docker, spaced, twice, children)| Node::Index {
+        docker,
+        spaced,
+        twice,
+        children,
+    };
+    (
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.1),
+        children,
+    )
+        .prop_map(index)
 }
 
 impl Node {
@@ -49,8 +69,17 @@ impl Node {
     fn store(&self, store: &mut Store) -> (MediaType, Vec<u8>) {
         let manifest = match self {
             Self::Unknown(name) => return (UNKNOWN.into(), blob(&name.to_string()).to_vec()),
-            Self::Absent(name) => return (MediaType::DOCKER_MANIFEST.into(), blob(&name.to_string()).to_vec()),
-            Self::Image { name, docker, layer } => {
+            Self::Absent(name) => {
+                return (
+                    MediaType::DOCKER_MANIFEST.into(),
+                    blob(&name.to_string()).to_vec(),
+                );
+            }
+            Self::Image {
+                name,
+                docker,
+                layer,
+            } => {
                 let image = image(&name.to_string()).layer_of_type(LAYERS[*layer], "layer");
                 if *docker {
                     image.docker().manifest()
@@ -58,16 +87,33 @@ impl Node {
                     image.field("annotations", json!({"a": "b"})).manifest()
                 }
             }
-            Self::Index { docker, spaced, twice, children } => {
-                let mut index = if *docker { Index::docker() } else { Index::oci() };
+            Self::Index {
+                docker,
+                spaced,
+                twice,
+                children,
+            } => {
+                let mut index = if *docker {
+                    Index::docker()
+                } else {
+                    Index::oci()
+                };
                 for (child, platform) in children {
                     let (media_type, bytes) = child.store(store);
                     let platform = platform.map(|platform| format!("linux/{platform}"));
                     index = index.child_of_type(media_type.as_str(), &bytes, platform.as_deref());
                 }
                 let text = serde_json::from_slice::<Value>(&index.bytes()).unwrap();
-                let text = if *spaced { format!("{text:#}") } else { text.to_string() };
-                let text = if *twice { with_first_children_before(&text) } else { text };
+                let text = if *spaced {
+                    format!("{text:#}")
+                } else {
+                    text.to_string()
+                };
+                let text = if *twice {
+                    with_first_children_before(&text)
+                } else {
+                    text
+                };
                 Manifest::parse(text.into(), Some(&index.media_type())).unwrap()
             }
         };
@@ -79,13 +125,28 @@ impl Node {
 
 /// The index with another list of children, of which most readers see nothing.
 fn with_first_children_before(index: &str) -> String {
-    let children = serde_json::from_str::<Value>(index).unwrap()["manifests"].as_array().unwrap().clone();
-    format!("{{\"manifests\":{},{}", json!(children[..children.len().min(2)]), &index[1..])
+    let children = serde_json::from_str::<Value>(index).unwrap()["manifests"]
+        .as_array()
+        .unwrap()
+        .clone();
+    format!(
+        "{{\"manifests\":{},{}",
+        json!(children[..children.len().min(2)]),
+        &index[1..]
+    )
 }
 
 fn conversions() -> impl Strategy<Value = Conversion> {
-    let to = prop_oneof![Just(None), Just(Some(Format::Oci)), Just(Some(Format::Docker))];
-    (to, any::<bool>(), any::<bool>()).prop_map(|(to, flatten, drop_unknown)| Conversion { to, flatten, drop_unknown })
+    let to = prop_oneof![
+        Just(None),
+        Just(Some(Format::Oci)),
+        Just(Some(Format::Docker))
+    ];
+    (to, any::<bool>(), any::<bool>()).prop_map(|(to, flatten, drop_unknown)| Conversion {
+        to,
+        flatten,
+        drop_unknown,
+    })
 }
 
 fn stored(node: &Node) -> (Store, Digest) {
@@ -97,29 +158,51 @@ fn stored(node: &Node) -> (Store, Digest) {
 /// The configs and layers of all images in a tree.
 fn contents(store: &Store, root: &Digest) -> HashSet<Digest> {
     let documents = store.reachable(root);
-    let parts = documents.iter().flat_map(|(_, manifest)| manifest.children());
-    parts.filter(|part| part.kind != ChildKind::Manifest).map(|part| part.descriptor.digest.clone()).collect()
+    let parts = documents
+        .iter()
+        .flat_map(|(_, manifest)| manifest.children());
+    parts
+        .filter(|part| part.kind != ChildKind::Manifest)
+        .map(|part| part.descriptor.digest.clone())
+        .collect()
 }
 
 /// The children in a tree that nobody has.
 fn absent(store: &Store, root: &Digest) -> HashSet<Digest> {
     let documents = store.reachable(root);
-    let children = documents.iter().flat_map(|(_, manifest)| manifest.children());
-    let children = children.filter(|child| child.kind == ChildKind::Manifest).map(|child| &child.descriptor.digest);
-    children.filter(|digest| !store.documents.contains_key(digest)).cloned().collect()
+    let children = documents
+        .iter()
+        .flat_map(|(_, manifest)| manifest.children());
+    let children = children
+        .filter(|child| child.kind == ChildKind::Manifest)
+        .map(|child| &child.descriptor.digest);
+    children
+        .filter(|digest| !store.documents.contains_key(digest))
+        .cloned()
+        .collect()
 }
 
 /// Every document says what it is: bytes, digest, size and type agree wherever it is named.
 fn assert_whole(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
     for (digest, manifest) in store.reachable(root) {
         assert_eq!(*digest, Digest::sha256(manifest.bytes()));
-        for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
+        for child in manifest
+            .children()
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest)
+        {
             match store.documents.get(&child.descriptor.digest) {
                 Some(document) => {
                     assert_eq!(child.descriptor.size, Some(document.bytes().len() as u64));
-                    assert_eq!(child.descriptor.media_type.as_ref(), Some(document.media_type()));
+                    assert_eq!(
+                        child.descriptor.media_type.as_ref(),
+                        Some(document.media_type())
+                    );
                 }
-                None => assert!(absent_before.contains(&child.descriptor.digest), "it was there before"),
+                None => assert!(
+                    absent_before.contains(&child.descriptor.digest),
+                    "it was there before"
+                ),
             }
         }
     }
@@ -128,15 +211,26 @@ fn assert_whole(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
 /// The documents of the other format that are left have a remark about them.
 fn assert_named(store: &Store, converted: &Converted, to: Format) {
     for (_, manifest) in store.reachable(&converted.root) {
-        for child in manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest) {
+        for child in manifest
+            .children()
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest)
+        {
             let media_type = child.descriptor.media_type.as_ref().unwrap();
-            let foreign =
-                matches!(media_type.role(), Role::Manifest | Role::Index) && media_type.family() != to.family();
+            let foreign = matches!(media_type.role(), Role::Manifest | Role::Index)
+                && media_type.family() != to.family();
             let digest = child.descriptor.digest.as_str();
             let named = || {
-                converted.remarks.iter().any(|remark| remark.effect == Effect::Left && remark.message.contains(digest))
+                converted
+                    .remarks
+                    .iter()
+                    .any(|remark| remark.effect == Effect::Left && remark.message.contains(digest))
             };
-            assert!(!foreign || named(), "{digest} is {media_type}: {:?}", converted.remarks);
+            assert!(
+                !foreign || named(),
+                "{digest} is {media_type}: {:?}",
+                converted.remarks
+            );
         }
     }
 }

@@ -10,7 +10,15 @@ use crate::{Family, Json, Manifest, MediaType};
 const SHOWN: usize = 80;
 
 /// The fields of a document, those of the other shape too, which `two-shapes` is about.
-const DOCUMENT: [&str; 7] = ["schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "history"];
+const DOCUMENT: [&str; 7] = [
+    "schemaVersion",
+    "mediaType",
+    "config",
+    "layers",
+    "manifests",
+    "fsLayers",
+    "history",
+];
 
 /// The fields of a document that OCI alone has.
 const OCI_DOCUMENT: [&str; 3] = ["artifactType", "subject", "annotations"];
@@ -20,7 +28,14 @@ const DESCRIPTOR: [&str; 5] = ["mediaType", "digest", "size", "urls", "platform"
 /// The fields of a descriptor that OCI alone has.
 const OCI_DESCRIPTOR: [&str; 3] = ["annotations", "data", "artifactType"];
 
-const PLATFORM: [&str; 6] = ["architecture", "os", "os.version", "os.features", "variant", "features"];
+const PLATFORM: [&str; 6] = [
+    "architecture",
+    "os",
+    "os.version",
+    "os.features",
+    "variant",
+    "features",
+];
 
 pub(super) fn note(manifest: &Manifest, notes: &mut Notes) {
     let (document, media_type) = (manifest.document(), manifest.media_type());
@@ -30,7 +45,13 @@ pub(super) fn note(manifest: &Manifest, notes: &mut Notes) {
     }
     missing_media_type(document, media_type, notes);
     let docker = media_type.family() == Family::Docker;
-    Fields { docker, withdrawn, seen: HashSet::new(), notes }.document(document);
+    Fields {
+        docker,
+        withdrawn,
+        seen: HashSet::new(),
+        notes,
+    }
+    .document(document);
 }
 
 /// The withdrawn artifact manifest has none.
@@ -41,16 +62,25 @@ fn schema_version(document: &Json, notes: &mut Notes) {
         Some(other) => format!("it is {}", other.kind()),
         None => "it is missing".into(),
     };
-    let pointer = if document.get("schemaVersion").is_some() { "/schemaVersion" } else { "" };
-    notes.add(Rule::SchemaVersion, |rule| Finding::new(rule, pointer, format!("schemaVersion must be 2, {found}")));
+    let pointer = if document.get("schemaVersion").is_some() {
+        "/schemaVersion"
+    } else {
+        ""
+    };
+    notes.add(Rule::SchemaVersion, |rule| {
+        Finding::new(rule, pointer, format!("schemaVersion must be 2, {found}"))
+    });
 }
 
 fn missing_media_type(document: &Json, media_type: &MediaType, notes: &mut Notes) {
     let own = document.get("mediaType");
     if own.is_none_or(|value| value.as_str() == Some("")) {
         let pointer = if own.is_some() { "/mediaType" } else { "" };
-        let message = format!("the document has no mediaType; it was sent or described as {media_type}");
-        notes.add(Rule::MissingMediaType, |rule| Finding::new(rule, pointer, message));
+        let message =
+            format!("the document has no mediaType; it was sent or described as {media_type}");
+        notes.add(Rule::MissingMediaType, |rule| {
+            Finding::new(rule, pointer, message)
+        });
     }
 }
 
@@ -104,7 +134,8 @@ impl<'a> Fields<'a> {
             match key.as_str() {
                 "config" | "subject" => self.descriptor(&path, value),
                 "layers" | "manifests" | "blobs" => {
-                    for (position, item) in value.as_array().unwrap_or_default().iter().enumerate() {
+                    for (position, item) in value.as_array().unwrap_or_default().iter().enumerate()
+                    {
                         self.descriptor(&Path::Item(&path, position), item);
                     }
                 }
@@ -124,12 +155,19 @@ impl<'a> Fields<'a> {
 
     fn object(&mut self, path: &Path<'_>, object: &'a Json, kind: Object) {
         for (key, _) in object.as_object().unwrap_or_default() {
-            let Some(rule) = self.rule(kind, key) else { continue };
+            let Some(rule) = self.rule(kind, key) else {
+                continue;
+            };
             if self.seen.insert((kind, key)) {
-                let of_whom = if self.docker { "Docker's format" } else { "the specification" };
+                let of_whom = if self.docker {
+                    "Docker's format"
+                } else {
+                    "the specification"
+                };
                 let shown: String = key.chars().take(SHOWN).collect();
                 self.notes.add(rule, |rule| {
-                    let message = format!("{of_whom} knows no field {shown:?} of {}", kind.as_str());
+                    let message =
+                        format!("{of_whom} knows no field {shown:?} of {}", kind.as_str());
                     Finding::new(rule, Path::Member(path, key).pointer(), message)
                 });
             }

@@ -28,7 +28,9 @@ pub(super) fn notes(manifest: &Manifest, is_artifact: impl Fn(&Digest) -> bool) 
             platforms::note(manifest, is_artifact, &mut notes);
         }
         Role::Manifest => image::note(manifest, &mut notes),
-        Role::Schema1 | Role::ForeignLayer | Role::Other => index::unknown_document(manifest, &mut notes),
+        Role::Schema1 | Role::ForeignLayer | Role::Other => {
+            index::unknown_document(manifest, &mut notes)
+        }
     }
     if manifest.media_type().is_known_manifest() {
         fields::note(manifest, &mut notes);
@@ -61,5 +63,8 @@ fn kind_name(media_type: &MediaType) -> String {
 
 /// Whether one is OCI's and the other Docker's.
 fn are_of_two_families(one: &MediaType, other: &MediaType) -> bool {
-    matches!((one.family(), other.family()), (Family::Oci, Family::Docker) | (Family::Docker, Family::Oci))
+    matches!(
+        (one.family(), other.family()),
+        (Family::Oci, Family::Docker) | (Family::Docker, Family::Oci)
+    )
 }

@@ -26,7 +26,8 @@ fn many(count: usize) -> (Index, Vec<Image>) {
         .collect();
     let mut index = Index::oci();
     for (number, image) in images.iter().enumerate() {
-        let platform = json!({"os": "linux", "architecture": "amd64", "variant": number.to_string()});
+        let platform =
+            json!({"os": "linux", "architecture": "amd64", "variant": number.to_string()});
         let mut child = json!(image.descriptor());
         child["platform"] = platform;
         index = index.child(child);
@@ -41,7 +42,10 @@ fn ten_thousand_children_are_judged_at_once() {
     let began = Instant::now();
     let tree = world.lint();
     let elapsed = began.elapsed();
-    assert_eq!((tree.documents().len(), tree.findings().next()), (10_001, None));
+    assert_eq!(
+        (tree.documents().len(), tree.findings().next()),
+        (10_001, None)
+    );
     assert!(elapsed < BOUND, "{elapsed:?}");
 }
 
@@ -51,10 +55,19 @@ fn ten_thousand_children_are_judged_at_once() {
 #[ignore = "a measurement, which needs the optimised build"]
 fn ten_thousand_children_within_200_ms() {
     let (index, images) = many(10_000);
-    let held = |bytes: &Bytes| Held { size: bytes.len() as u64, media_type: None };
-    let manifests: Vec<_> = images.iter().map(|image| Answer::Manifest(image.manifest())).collect();
-    let blobs: Vec<_> =
-        images.iter().flat_map(Image::blobs).map(|blob| Answer::Content(held(&blob), Some(blob))).collect();
+    let held = |bytes: &Bytes| Held {
+        size: bytes.len() as u64,
+        media_type: None,
+    };
+    let manifests: Vec<_> = images
+        .iter()
+        .map(|image| Answer::Manifest(image.manifest()))
+        .collect();
+    let blobs: Vec<_> = images
+        .iter()
+        .flat_map(Image::blobs)
+        .map(|blob| Answer::Content(held(&blob), Some(blob)))
+        .collect();
     let answers = [manifests, blobs].concat();
     let run = || {
         let (root, answers) = (index.manifest(), answers.clone());
@@ -66,13 +79,20 @@ fn ten_thousand_children_within_200_ms() {
         }
         let tree = lint.finish();
         let elapsed = began.elapsed();
-        assert_eq!((tree.documents().len(), tree.findings().next()), (10_001, None));
+        assert_eq!(
+            (tree.documents().len(), tree.findings().next()),
+            (10_001, None)
+        );
         elapsed
     };
     // As often as it takes, since a machine may be busy with something else.
     let runs: Vec<_> = (0..20).map(|_| run()).collect();
     println!("10,000 children: {runs:?}");
-    assert!(runs.iter().any(|elapsed| *elapsed < Duration::from_millis(200)), "{runs:?}");
+    assert!(
+        runs.iter()
+            .any(|elapsed| *elapsed < Duration::from_millis(200)),
+        "{runs:?}"
+    );
 }
 
 fn named_often(child: &str, times: usize) -> Bytes {
@@ -86,19 +106,39 @@ fn named_often(child: &str, times: usize) -> Bytes {
 
 #[test]
 fn one_child_named_often_is_read_once() {
-    let image = image("a").layers([]).field("layers", json!(vec![describe(MediaType::OCI_LAYER_GZIP, b"x"); 20_000]));
+    let image = image("a").layers([]).field(
+        "layers",
+        json!(vec![describe(MediaType::OCI_LAYER_GZIP, b"x"); 20_000]),
+    );
     let mut child = json!(image.descriptor());
     child["platform"] = json!({"os": "linux", "architecture": "arm64"});
-    let world = World::of(named_often(&child.to_string(), 20_000), MediaType::OCI_INDEX).with_image(&image);
+    let world = World::of(
+        named_often(&child.to_string(), 20_000),
+        MediaType::OCI_INDEX,
+    )
+    .with_image(&image);
     let began = Instant::now();
     let tree = world.lint();
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(tree.documents().len(), 2);
     let findings = &tree.documents()[0].findings;
-    let unplaced = findings.iter().filter(|finding| finding.rule == Rule::DuplicatePlatform).map(Finding::count);
-    assert_eq!((unplaced.sum::<usize>(), findings.len() < 1100), (19_999, true));
-    for rule in [Rule::MissingMediaType, Rule::DuplicatePlatform, Rule::PlatformMismatch] {
-        assert!(tree.findings().any(|finding| finding.rule == rule), "{rule}");
+    let unplaced = findings
+        .iter()
+        .filter(|finding| finding.rule == Rule::DuplicatePlatform)
+        .map(Finding::count);
+    assert_eq!(
+        (unplaced.sum::<usize>(), findings.len() < 1100),
+        (19_999, true)
+    );
+    for rule in [
+        Rule::MissingMediaType,
+        Rule::DuplicatePlatform,
+        Rule::PlatformMismatch,
+    ] {
+        assert!(
+            tree.findings().any(|finding| finding.rule == rule),
+            "{rule}"
+        );
     }
 }
 
@@ -116,7 +156,10 @@ fn many_ways_to_the_same_documents_are_gone_once() {
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(tree.documents().len(), 17);
     assert_eq!(tree.documents().last().unwrap().depth, 16);
-    assert!(tree.findings().all(|finding| finding.rule != Rule::TreeTooDeep));
+    assert!(
+        tree.findings()
+            .all(|finding| finding.rule != Rule::TreeTooDeep)
+    );
 }
 
 #[test]
@@ -129,9 +172,15 @@ fn a_long_chain_ends_at_the_limit() {
     let world = chain.iter().fold(world, World::with_index);
     assert_eq!(world.lint().documents().len(), 3001);
     let tree = world.within(16, 100).lint();
-    let found: Vec<_> = tree.findings().filter(|finding| finding.rule == Rule::TreeTooDeep).collect();
+    let found: Vec<_> = tree
+        .findings()
+        .filter(|finding| finding.rule == Rule::TreeTooDeep)
+        .collect();
     assert_eq!((tree.documents().len(), found.len()), (17, 1));
-    assert_eq!(found[0].document.as_ref(), Some(&tree.documents()[16].digest));
+    assert_eq!(
+        found[0].document.as_ref(),
+        Some(&tree.documents()[16].digest)
+    );
 }
 
 #[test]
@@ -139,17 +188,26 @@ fn findings_beyond_all_bounds_are_counted() {
     let (mut index, mut contents) = (Index::oci(), Vec::new());
     for number in 0..120 {
         let twice = r#","a":1"#.repeat(901);
-        let content = Bytes::from(format!(r#"{{"schemaVersion":2,"layers":[{number}]{twice}}}"#));
+        let content = Bytes::from(format!(
+            r#"{{"schemaVersion":2,"layers":[{number}]{twice}}}"#
+        ));
         index = index.child_of_type(MediaType::OCI_MANIFEST, &content, None);
         contents.push(content);
     }
     let with = |world: World, content| world.with(content, MediaType::OCI_MANIFEST);
     let tree = contents.iter().fold(World::from(index), with).lint();
     let twice = |findings: &mut dyn Iterator<Item = &Finding>| {
-        findings.filter(|finding| finding.rule == Rule::DuplicateKey).map(Finding::count).sum::<usize>()
+        findings
+            .filter(|finding| finding.rule == Rule::DuplicateKey)
+            .map(Finding::count)
+            .sum::<usize>()
     };
     assert_eq!(twice(&mut tree.findings()), 120 * 900);
-    assert!(tree.findings().count() < 100_000 + 120 * 10, "{}", tree.findings().count());
+    assert!(
+        tree.findings().count() < 100_000 + 120 * 10,
+        "{}",
+        tree.findings().count()
+    );
 }
 
 /// An index of manifests that are short to write and take much memory, and those.
@@ -176,9 +234,21 @@ fn documents_beyond_all_bounds_are_not_kept_and_then_none_is_asked_for() {
     }
     let tree = lint.finish();
     assert!((6..12).contains(&asked), "{asked}");
-    assert_eq!(tree.documents().len(), 1 + asked - 1, "the last one that was had is not kept");
-    assert_eq!(tree.findings().filter(|finding| finding.rule == Rule::TreeTooLarge).count(), 12 - asked + 1);
-    assert!(tree.findings().all(|finding| finding.rule != Rule::MissingChild));
+    assert_eq!(
+        tree.documents().len(),
+        1 + asked - 1,
+        "the last one that was had is not kept"
+    );
+    assert_eq!(
+        tree.findings()
+            .filter(|finding| finding.rule == Rule::TreeTooLarge)
+            .count(),
+        12 - asked + 1
+    );
+    assert!(
+        tree.findings()
+            .all(|finding| finding.rule != Rule::MissingChild)
+    );
 }
 
 #[test]
@@ -188,12 +258,17 @@ fn configs_beyond_all_bounds_are_not_read_and_that_is_told() {
     let config = Bytes::from(vec![b' '; 4 << 20]);
     let mut read = 0;
     while let Some(want) = lint.next_want() {
-        let held = Held { size: config.len() as u64, media_type: None };
+        let held = Held {
+            size: config.len() as u64,
+            media_type: None,
+        };
         let image = images.iter().find(|image| image.digest() == want.digest);
         lint.supply(
             &want,
             match want.seek {
-                Seek::Manifest => image.map_or(Answer::Absent, |image| Answer::Manifest(image.manifest())),
+                Seek::Manifest => {
+                    image.map_or(Answer::Absent, |image| Answer::Manifest(image.manifest()))
+                }
                 Seek::Presence => Answer::Content(held, None),
                 Seek::Config => {
                     read += 1;
@@ -204,9 +279,15 @@ fn configs_beyond_all_bounds_are_not_read_and_that_is_told() {
     }
     assert_eq!(read, 64);
     let tree = lint.finish();
-    let told: Vec<_> = tree.findings().filter(|finding| finding.rule == Rule::TreeTooLarge).collect();
+    let told: Vec<_> = tree
+        .findings()
+        .filter(|finding| finding.rule == Rule::TreeTooLarge)
+        .collect();
     assert_eq!((told.len(), told[0].pointer.as_str()), (36, "/config"));
-    assert_eq!(told[0].message, "the config was not read: at most 256 MiB of configs are");
+    assert_eq!(
+        told[0].message,
+        "the config was not read: at most 256 MiB of configs are"
+    );
 }
 
 /// A value like those of manifests, right and wrong.
@@ -241,7 +322,12 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(|items| json!(items)),
             proptest::collection::vec((key.clone(), inner), 0..8).prop_map(|members| {
-                serde_json::Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+                serde_json::Value::Object(
+                    members
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect(),
+                )
             }),
         ]
     })
@@ -249,10 +335,22 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 
 /// Answers the wants one after the other as `choose` says, whatever they were, and comes to an end.
 fn answered(root: Manifest, others: &[Manifest], mut choose: impl FnMut() -> u8) -> Tree {
-    let held = || Held { size: 3, media_type: None };
-    let mut lint = Lint::new(Digest::sha256(b"root"), root, Limits { depth: 3, documents: 6 });
+    let held = || Held {
+        size: 3,
+        media_type: None,
+    };
+    let mut lint = Lint::new(
+        Digest::sha256(b"root"),
+        root,
+        Limits {
+            depth: 3,
+            documents: 6,
+        },
+    );
     for _ in 0..100_000 {
-        let Some(want) = lint.next_want() else { return lint.finish() };
+        let Some(want) = lint.next_want() else {
+            return lint.finish();
+        };
         let chosen = choose();
         lint.supply(
             &want,
@@ -264,7 +362,9 @@ fn answered(root: Manifest, others: &[Manifest], mut choose: impl FnMut() -> u8)
                 4 => Answer::Content(held(), None),
                 _ => others
                     .get(usize::from(chosen) % others.len().max(1))
-                    .map_or(Answer::Absent, |manifest| Answer::Manifest(manifest.clone())),
+                    .map_or(Answer::Absent, |manifest| {
+                        Answer::Manifest(manifest.clone())
+                    }),
             },
         );
     }

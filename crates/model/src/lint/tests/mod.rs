@@ -18,8 +18,18 @@ struct Case {
     passes: World,
 }
 
-fn case(rule: Rule, pointer: &'static str, fires: impl Into<World>, passes: impl Into<World>) -> Case {
-    Case { rule, pointer, fires: fires.into(), passes: passes.into() }
+fn case(
+    rule: Rule,
+    pointer: &'static str,
+    fires: impl Into<World>,
+    passes: impl Into<World>,
+) -> Case {
+    Case {
+        rule,
+        pointer,
+        fires: fires.into(),
+        passes: passes.into(),
+    }
 }
 
 fn cases() -> impl Iterator<Item = Case> {
@@ -28,7 +38,13 @@ fn cases() -> impl Iterator<Item = Case> {
 
 #[test]
 fn each_case_fires_its_rule_and_what_is_beside_it_does_not() {
-    for Case { rule, pointer, fires, passes } in cases() {
+    for Case {
+        rule,
+        pointer,
+        fires,
+        passes,
+    } in cases()
+    {
         assert_eq!(fires.pointers(rule), [pointer], "{rule} fires");
         assert_eq!(passes.pointers(rule), [""; 0], "{rule} does not fire");
     }
@@ -37,6 +53,8 @@ fn each_case_fires_its_rule_and_what_is_beside_it_does_not() {
 #[test]
 fn no_rule_is_without_cases() {
     let covered: BTreeSet<_> = cases().map(|case| case.rule).collect();
-    let judged = Rule::ALL.into_iter().filter(|rule| rule.reach() != Reach::Policy);
+    let judged = Rule::ALL
+        .into_iter()
+        .filter(|rule| rule.reach() != Reach::Policy);
     assert_eq!(covered, judged.collect(), "only policies judge the others");
 }

@@ -20,17 +20,26 @@ pub(super) struct World {
 impl World {
     pub(super) fn of(bytes: impl Into<Bytes>, media_type: &str) -> Self {
         let (bytes, media_type) = (bytes.into(), MediaType::new(media_type));
-        Self { bytes, media_type, limits: Limits::default(), contents: HashMap::new() }
+        Self {
+            bytes,
+            media_type,
+            limits: Limits::default(),
+            contents: HashMap::new(),
+        }
     }
 
     pub(super) fn with_blob(mut self, bytes: &Bytes) -> Self {
-        self.contents.insert(Digest::sha256(bytes), (bytes.clone(), None));
+        self.contents
+            .insert(Digest::sha256(bytes), (bytes.clone(), None));
         self
     }
 
     /// With a manifest, stored as this type.
     pub(super) fn with(mut self, bytes: &Bytes, media_type: impl Into<MediaType>) -> Self {
-        self.contents.insert(Digest::sha256(bytes), (bytes.clone(), Some(media_type.into())));
+        self.contents.insert(
+            Digest::sha256(bytes),
+            (bytes.clone(), Some(media_type.into())),
+        );
         self
     }
 
@@ -49,7 +58,10 @@ impl World {
     }
 
     pub(super) fn within(self, depth: usize, documents: usize) -> Self {
-        Self { limits: Limits { depth, documents }, ..self }
+        Self {
+            limits: Limits { depth, documents },
+            ..self
+        }
     }
 
     pub(super) fn lint(&self) -> Tree {
@@ -63,11 +75,18 @@ impl World {
 
     /// Where in which document a rule finds something.
     pub(super) fn pointers(&self, rule: Rule) -> Vec<String> {
-        self.findings(rule).into_iter().map(|finding| finding.pointer).collect()
+        self.findings(rule)
+            .into_iter()
+            .map(|finding| finding.pointer)
+            .collect()
     }
 
     pub(super) fn findings(&self, rule: Rule) -> Vec<Finding> {
-        self.lint().findings().filter(|finding| finding.rule == rule).cloned().collect()
+        self.lint()
+            .findings()
+            .filter(|finding| finding.rule == rule)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn message(&self, rule: Rule) -> String {
@@ -75,13 +94,20 @@ impl World {
     }
 
     fn answer(&self, want: &Want) -> Answer {
-        let Some((bytes, media_type)) = self.contents.get(&want.digest) else { return Answer::Absent };
-        let held = Held { size: bytes.len() as u64, media_type: media_type.clone() };
+        let Some((bytes, media_type)) = self.contents.get(&want.digest) else {
+            return Answer::Absent;
+        };
+        let held = Held {
+            size: bytes.len() as u64,
+            media_type: media_type.clone(),
+        };
         match (want.seek, media_type) {
-            (Seek::Manifest, Some(media_type)) => match Manifest::parse(bytes.clone(), Some(media_type)) {
-                Ok(manifest) => Answer::Manifest(manifest),
-                Err(error) => Answer::Unreadable(held, error.to_string()),
-            },
+            (Seek::Manifest, Some(media_type)) => {
+                match Manifest::parse(bytes.clone(), Some(media_type)) {
+                    Ok(manifest) => Answer::Manifest(manifest),
+                    Err(error) => Answer::Unreadable(held, error.to_string()),
+                }
+            }
             _ => Answer::Content(held, Some(bytes.clone())),
         }
     }

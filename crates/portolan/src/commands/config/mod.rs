@@ -30,7 +30,9 @@ Examples:
         json: bool,
     },
     /// Print the configuration that results from the file, the environment and the defaults.
-    #[command(after_help = "Examples:\n  PORTOLAN_SERVER__LISTEN=127.0.0.1:5001 portolan config show")]
+    #[command(
+        after_help = "Examples:\n  PORTOLAN_SERVER__LISTEN=127.0.0.1:5001 portolan config show"
+    )]
     Show {
         #[command(flatten)]
         source: Source,
@@ -49,7 +51,11 @@ pub(crate) struct Source {
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Check { source, repository, json } => check(&load(source)?, repository.as_ref(), *json),
+        Command::Check {
+            source,
+            repository,
+            json,
+        } => check(&load(source)?, repository.as_ref(), *json),
         Command::Show { source, json } => show(&load(source)?, *json),
     }
 }
@@ -58,19 +64,34 @@ fn load(source: &Source) -> Result<Configuration, Failure> {
     config::load(source.config.as_deref()).map_err(Failure::usage)
 }
 
-fn check(configuration: &Configuration, repository: Option<&RepositoryName>, json: bool) -> Result<(), Failure> {
+fn check(
+    configuration: &Configuration,
+    repository: Option<&RepositoryName>,
+    json: bool,
+) -> Result<(), Failure> {
     configuration.check().map_err(Failure::usage)?;
     match repository {
         Some(repository) => {
             let explained = policies::explain(configuration, repository).map_err(Failure::usage)?;
-            if json { output::json(&explained) } else { output::text(&explained.to_string()) }
+            if json {
+                output::json(&explained)
+            } else {
+                output::text(&explained.to_string())
+            }
         }
         None if json => output::json(&policies::list(configuration)),
-        None => output::text(&format!("The configuration is right.\n{}", policies::list(configuration))),
+        None => output::text(&format!(
+            "The configuration is right.\n{}",
+            policies::list(configuration)
+        )),
     }
 }
 
 fn show(configuration: &Configuration, json: bool) -> Result<(), Failure> {
-    let text = if json { configuration.to_json() } else { configuration.to_toml() }?;
+    let text = if json {
+        configuration.to_json()
+    } else {
+        configuration.to_toml()
+    }?;
     output::line(text.trim_end())
 }

@@ -43,7 +43,9 @@ struct Differing {
 }
 
 pub(super) fn list(configuration: &Configuration) -> List<'_> {
-    List { policies: &configuration.policy }
+    List {
+        policies: &configuration.policy,
+    }
 }
 
 pub(super) fn explain<'a>(
@@ -51,11 +53,17 @@ pub(super) fn explain<'a>(
     repository: &'a RepositoryName,
 ) -> Result<Explained<'a>, ConfigError> {
     let rules = configuration.policies()?;
-    let matching =
-        rules.iter().zip(&configuration.policy).enumerate().filter(|(_, (rule, _))| rule.matches(repository));
+    let matching = rules
+        .iter()
+        .zip(&configuration.policy)
+        .enumerate()
+        .filter(|(_, (rule, _))| rule.matches(repository));
     let (mut entries, mut policy, open) = (Vec::new(), Policy::default(), Policy::default());
     for (position, (rule, says)) in matching {
-        entries.push(Entry { entry: position + 1, says });
+        entries.push(Entry {
+            entry: position + 1,
+            says,
+        });
         policy = rule.policy().clone();
     }
     let differing = Rule::ALL.into_iter().filter_map(|rule| {
@@ -78,9 +86,17 @@ impl fmt::Display for List<'_> {
         let mut table = Table::new(["ENTRY", "REPOSITORIES", "PRESET", "BESIDES"]);
         for (position, entry) in self.policies.iter().enumerate() {
             let besides = besides(entry).join(", ");
-            table.row([(position + 1).to_string(), entry.repositories.clone(), preset(entry), besides]);
+            table.row([
+                (position + 1).to_string(),
+                entry.repositories.clone(),
+                preset(entry),
+                besides,
+            ]);
         }
-        write!(formatter, "\n{table}\nThe last entry that matches a repository counts, as a whole. ")?;
+        write!(
+            formatter,
+            "\n{table}\nThe last entry that matches a repository counts, as a whole. "
+        )?;
         writeln!(formatter, "A repository that none matches is open.")
     }
 }
@@ -88,29 +104,57 @@ impl fmt::Display for List<'_> {
 /// What an entry says besides its preset.
 fn besides(entry: &PolicyEntry) -> Vec<String> {
     let mut besides = Vec::new();
-    besides.extend(entry.manifest_types.as_ref().map(|types| format!("manifest_types = {types:?}")));
-    besides.extend(entry.normalise.map(|Normalise::Oci| "normalise = oci".to_owned()));
+    besides.extend(
+        entry
+            .manifest_types
+            .as_ref()
+            .map(|types| format!("manifest_types = {types:?}")),
+    );
+    besides.extend(
+        entry
+            .normalise
+            .map(|Normalise::Oci| "normalise = oci".to_owned()),
+    );
     if entry.deletion != Deletions::default() {
         besides.push(format!("deletion = {}", text(&entry.deletion)));
     }
-    besides.extend(entry.rules.iter().map(|(id, verdict)| format!("{id} = {}", text(verdict))));
+    besides.extend(
+        entry
+            .rules
+            .iter()
+            .map(|(id, verdict)| format!("{id} = {}", text(verdict))),
+    );
     besides
 }
 
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut field = |name: &str, value: &str| writeln!(formatter, "{:17}{value}", format!("{name}:"));
+        let mut field =
+            |name: &str, value: &str| writeln!(formatter, "{:17}{value}", format!("{name}:"));
         field("Repository", self.repository.as_str())?;
-        let places: Vec<_> =
-            self.matching.iter().map(|Entry { entry, says }| format!("{entry} ({:?})", says.repositories)).collect();
+        let places: Vec<_> = self
+            .matching
+            .iter()
+            .map(|Entry { entry, says }| format!("{entry} ({:?})", says.repositories))
+            .collect();
         match self.matching.last() {
             None => field("Policy", "open, since no entry of [[policy]] matches it")?,
             Some(Entry { entry, says }) => {
-                let why = if places.len() == 1 { "the only one" } else { "the last one" };
-                field("Policy", &format!("entry {entry} of [[policy]], {why} that matches it"))?;
+                let why = if places.len() == 1 {
+                    "the only one"
+                } else {
+                    "the last one"
+                };
+                field(
+                    "Policy",
+                    &format!("entry {entry} of [[policy]], {why} that matches it"),
+                )?;
                 field("Matching", &places.join(", "))?;
                 field("Preset", &preset(says))?;
-                let types = says.manifest_types.as_ref().map_or("all".into(), |types| types.join(", "));
+                let types = says
+                    .manifest_types
+                    .as_ref()
+                    .map_or("all".into(), |types| types.join(", "));
                 field("Manifest types", &types)?;
                 let tags = match says.normalise {
                     Some(Normalise::Oci) => "set to what was pushed, converted to OCI's types",
@@ -120,7 +164,11 @@ impl fmt::Display for Explained<'_> {
                 field("Deletion", &text(&says.deletion))?;
             }
         }
-        let reach = if self.reads_tree { "the whole tree below it" } else { "what it names itself" };
+        let reach = if self.reads_tree {
+            "the whole tree below it"
+        } else {
+            "what it names itself"
+        };
         field("A push reads", reach)?;
         write!(formatter, "\n{}", self.verdicts()?)
     }
@@ -136,7 +184,10 @@ impl Explained<'_> {
             table.row([(*id).to_owned(), text(verdict), text(open)]);
         }
         let mut written = String::new();
-        write!(written, "{table}\nEvery other rule has its verdict of the preset open.\n")?;
+        write!(
+            written,
+            "{table}\nEvery other rule has its verdict of the preset open.\n"
+        )?;
         Ok(written)
     }
 }
@@ -147,5 +198,8 @@ fn preset(entry: &PolicyEntry) -> String {
 
 /// What the configuration calls something.
 fn text(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

@@ -21,13 +21,26 @@ pub(in crate::commands) struct Conversion {
 impl Conversion {
     /// What is asked for, if anything is.
     pub(in crate::commands) fn asked_for(&self) -> Option<convert::Conversion> {
-        let Self { to, flatten, drop_unknown } = *self;
-        let conversion = convert::Conversion { to, flatten, drop_unknown };
+        let Self {
+            to,
+            flatten,
+            drop_unknown,
+        } = *self;
+        let conversion = convert::Conversion {
+            to,
+            flatten,
+            drop_unknown,
+        };
         (conversion != convert::Conversion::default()).then_some(conversion)
     }
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(["oci", "docker"])
-        .map(|text| if text.eq_ignore_ascii_case("docker") { Format::Docker } else { Format::Oci })
+    PossibleValuesParser::new(["oci", "docker"]).map(|text| {
+        if text.eq_ignore_ascii_case("docker") {
+            Format::Docker
+        } else {
+            Format::Oci
+        }
+    })
 }

@@ -47,5 +47,9 @@ fn this_machine() -> Platform {
         "powerpc64" => "ppc64le",
         other => other,
     };
-    Platform { os: "linux".into(), architecture: architecture.into(), ..Platform::default() }
+    Platform {
+        os: "linux".into(),
+        architecture: architecture.into(),
+        ..Platform::default()
+    }
 }

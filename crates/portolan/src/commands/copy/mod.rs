@@ -45,7 +45,10 @@ Examples:
   portolan copy docker.io/library/memcached:1.6-alpine quay.io/team/memcached:1.6 --to oci
   portolan copy --from images.txt 127.0.0.1:5000 --dry-run --json"
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// What to copy, and at last where to.
     #[arg(value_name = "SRC|DST", required_unless_present = "from")]
@@ -105,7 +108,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         jobs: arguments.jobs,
         dry_run: arguments.dry_run,
         resume: arguments.resume,
-        style: if arguments.json { Style::Json } else { Style::Digest },
+        style: if arguments.json {
+            Style::Json
+        } else {
+            Style::Digest
+        },
         connection: &arguments.options,
     };
     wait_for(task.carry_out(&arguments.references, arguments.from.as_deref()))
@@ -116,7 +123,11 @@ impl Task<'_> {
     pub(super) async fn carry_out(self, references: &[String], from: Option<&Path>) -> Outcome {
         let pairs = pairs::of(references, from)?;
         let run = Arc::new(Run::new(&self)?);
-        let report = Report { style: self.style, several: pairs.len() > 1, talk: Arc::clone(run.talk()) };
+        let report = Report {
+            style: self.style,
+            several: pairs.len() > 1,
+            talk: Arc::clone(run.talk()),
+        };
         let mut copied = copy_all(&run, pairs, &report).await;
         run.end(&mut copied, &report).await;
         report.print(&copied)?;
@@ -145,6 +156,9 @@ async fn copy_all(run: &Arc<Run>, pairs: Vec<Pair>, report: &Report) -> Vec<Copi
 /// The failure of the whole, if any copy failed.
 fn failed(copied: Vec<Copied>) -> Outcome {
     let all = copied.len();
-    let failures = copied.into_iter().filter_map(|copy| Some((copy.name(), copy.result.err()?))).collect();
+    let failures = copied
+        .into_iter()
+        .filter_map(|copy| Some((copy.name(), copy.result.err()?)))
+        .collect();
     Failure::of_several("copies", all, failures)
 }

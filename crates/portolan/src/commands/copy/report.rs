@@ -73,15 +73,20 @@ impl Report {
         match &copied.result {
             Ok(Done::CarriedOut(done)) => self.tell_done(&name, done),
             // Of a single copy this is what the command ends with.
-            Err(failure) if self.several => self.talk.say(format_args!("{name}: failed: {failure}")),
+            Err(failure) if self.several => {
+                self.talk.say(format_args!("{name}: failed: {failure}"))
+            }
             Ok(Done::Planned(_)) | Err(_) => (),
         }
     }
 
     fn tell_done(&self, name: &str, done: &CarriedOut) {
-        self.talk.say(format_args!("{name}: {}", told(&done.outcome.tally)));
+        self.talk
+            .say(format_args!("{name}: {}", told(&done.outcome.tally)));
         for digest in &done.outcome.absent {
-            self.talk.say(format_args!("  the source does not have the blob {digest}; it is left out"));
+            self.talk.say(format_args!(
+                "  the source does not have the blob {digest}; it is left out"
+            ));
         }
         for remark in &done.remarks {
             self.talk.say(format_args!("  {remark}"));
@@ -96,7 +101,9 @@ impl Report {
     /// Prints what was done, or is to be done.
     pub(super) fn print(&self, copied: &[Copied]) -> failure::Outcome {
         if self.style == Style::Json {
-            return output::json(&Copies { copies: copied.iter().map(entry).collect() });
+            return output::json(&Copies {
+                copies: copied.iter().map(entry).collect(),
+            });
         }
         let mut data = Data::new();
         for copy in copied {
@@ -122,10 +129,20 @@ impl Report {
         }
         let mut table = Table::new(["WHAT", "PLATFORM", "OLD", "NEW"]);
         for document in rewritten {
-            let is_index = document.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::Index);
+            let is_index = document
+                .media_type
+                .as_ref()
+                .is_some_and(|media_type| media_type.role() == Role::Index);
             table.row([
-                if is_index { "index".into() } else { "manifest".into() },
-                document.platform.as_ref().map_or_else(|| "-".into(), ToString::to_string),
+                if is_index {
+                    "index".into()
+                } else {
+                    "manifest".into()
+                },
+                document
+                    .platform
+                    .as_ref()
+                    .map_or_else(|| "-".into(), ToString::to_string),
                 document.old.to_string(),
                 document.new.to_string(),
             ]);
@@ -141,7 +158,12 @@ pub(super) fn losses(name: &str, losses: &[Remark]) -> Option<String> {
     }
     let mut lines = vec![format!("{name}: not everything can be converted")];
     lines.extend(losses.iter().take(TOLD_LOSSES).map(|loss| {
-        let Remark { document, pointer, effect, message } = loss;
+        let Remark {
+            document,
+            pointer,
+            effect,
+            message,
+        } = loss;
         format!("  {effect}: {} {pointer}: {message}", short(document))
     }));
     if let Some(more @ 1..) = losses.len().checked_sub(TOLD_LOSSES) {
@@ -162,28 +184,61 @@ fn entry(copied: &Copied) -> Entry<'_> {
         error: None,
     };
     match &copied.result {
-        Ok(Done::Planned(plan)) => Entry { plan: Some(plan), ..entry },
+        Ok(Done::Planned(plan)) => Entry {
+            plan: Some(plan),
+            ..entry
+        },
         Ok(Done::CarriedOut(done)) => {
-            let CarriedOut { outcome, rewritten, losses, remarks, .. } = &**done;
-            Entry { outcome: Some(outcome), rewritten, losses, remarks, ..entry }
+            let CarriedOut {
+                outcome,
+                rewritten,
+                losses,
+                remarks,
+                ..
+            } = &**done;
+            Entry {
+                outcome: Some(outcome),
+                rewritten,
+                losses,
+                remarks,
+                ..entry
+            }
         }
-        Err(failure) => Entry { error: Some(entry_error(failure)), ..entry },
+        Err(failure) => Entry {
+            error: Some(entry_error(failure)),
+            ..entry
+        },
     }
 }
 
 fn entry_error(failure: &Failure) -> EntryError {
-    EntryError { status: failure.status as u8, message: failure.to_string(), detail: failure.detail() }
+    EntryError {
+        status: failure.status as u8,
+        message: failure.to_string(),
+        detail: failure.detail(),
+    }
 }
 
 fn told(tally: &Tally) -> String {
-    let Tally { copied, copied_bytes, mounted, there, manifests, .. } = *tally;
+    let Tally {
+        copied,
+        copied_bytes,
+        mounted,
+        there,
+        manifests,
+        ..
+    } = *tally;
     if copied + mounted + manifests == 0 {
         return "all there already".into();
     }
     let blobs = match (copied, mounted, there) {
         (0, 0, 0) => "no blobs".into(),
         (0, 0, there) => format!("{} all there", count(there, "blob")),
-        _ => format!("{} ({}), {mounted} mounted, {there} there", count(copied, "blob"), size(copied_bytes)),
+        _ => format!(
+            "{} ({}), {mounted} mounted, {there} there",
+            count(copied, "blob"),
+            size(copied_bytes)
+        ),
     };
     format!("{blobs}; {}", count(manifests, "manifest"))
 }
@@ -197,7 +252,10 @@ fn planned(name: &str, plan: &Plan) -> String {
             "blob".into(),
             short(&blob.digest).into(),
             blob.size.map(size).unwrap_or_default(),
-            blob.media_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+            blob.media_type
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         ]);
     }
     for document in &plan.manifests {
@@ -206,7 +264,11 @@ fn planned(name: &str, plan: &Plan) -> String {
             format!("manifest{}", tags(document)),
             short(&document.digest).into(),
             size(document.size),
-            document.media_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+            document
+                .media_type
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         ]);
     }
     if plan.is_nothing() {
@@ -218,7 +280,11 @@ fn planned(name: &str, plan: &Plan) -> String {
 }
 
 fn tags(document: &PlannedDocument) -> String {
-    if document.tags.is_empty() { String::new() } else { format!(" ({})", document.tags.join(", ")) }
+    if document.tags.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", document.tags.join(", "))
+    }
 }
 
 fn action(action: &Action) -> String {
@@ -240,10 +306,21 @@ mod tests {
     #[test]
     fn many_losses_are_counted() {
         let document = Digest::sha256(b"a");
-        let loss = Remark { document, pointer: "/subject".into(), effect: Effect::Lost, message: "it goes".into() };
+        let loss = Remark {
+            document,
+            pointer: "/subject".into(),
+            effect: Effect::Lost,
+            message: "it goes".into(),
+        };
         let told = |number: usize| losses("a -> b", &vec![loss.clone(); number]);
         assert_eq!(told(0), None);
-        assert_eq!(told(TOLD_LOSSES).unwrap().lines().last(), Some("  lost: ca978112ca1b /subject: it goes"));
-        assert_eq!(told(TOLD_LOSSES + 3).unwrap().lines().last(), Some("  and 3 more, which --json shows"));
+        assert_eq!(
+            told(TOLD_LOSSES).unwrap().lines().last(),
+            Some("  lost: ca978112ca1b /subject: it goes")
+        );
+        assert_eq!(
+            told(TOLD_LOSSES + 3).unwrap().lines().last(),
+            Some("  and 3 more, which --json shows")
+        );
     }
 }

@@ -6,7 +6,8 @@ use portolan_model::convert::{ConvertError, Remark};
 use portolan_model::lint::mend_with_names;
 use portolan_model::{Digest, Platform, Reference};
 use portolan_registry::copy::{
-    Copier, NoSessions, Observer, Options, Outcome, Place, Plan, Request, Rewritten, Sessions, TooDeep,
+    Copier, NoSessions, Observer, Options, Outcome, Place, Plan, Request, Rewritten, Sessions,
+    TooDeep,
 };
 use portolan_registry::{Error, Kind, Precondition, TagUpdate};
 
@@ -72,8 +73,18 @@ impl Run {
             Some(folder) => Arc::new(Uploads::new(folder, task.resume)),
             None => Arc::new(NoSessions),
         };
-        let (copier, progress) = (Copier::new(jobs, sessions), Progress::new(Arc::clone(places.talk())));
-        Ok(Self { places, copier, progress, options: task.options.clone(), jobs, dry: task.dry_run })
+        let (copier, progress) = (
+            Copier::new(jobs, sessions),
+            Progress::new(Arc::clone(places.talk())),
+        );
+        Ok(Self {
+            places,
+            copier,
+            progress,
+            options: task.options.clone(),
+            jobs,
+            dry: task.dry_run,
+        })
     }
 
     pub(super) fn jobs(&self) -> usize {
@@ -90,7 +101,9 @@ impl Run {
             let pair = pair.clone();
             async move { self.pair(&pair).await }
         });
-        let result = task.await.unwrap_or_else(|error| Err(Error::internal("copying", error).into()));
+        let result = task
+            .await
+            .unwrap_or_else(|error| Err(Error::internal("copying", error).into()));
         Copied { pair, result }
     }
 
@@ -112,7 +125,9 @@ impl Run {
             return self.attempt(pair, &source, &target, None).await;
         }
         // What is changed in its place is set only if nobody has moved the tag meanwhile.
-        let digest = documents::head(&source.place, &source.reference).await?.digest;
+        let digest = documents::head(&source.place, &source.reference)
+            .await?
+            .digest;
         source.reference = digest.clone().into();
         self.attempt(pair, &source, &target, Some(&digest)).await
     }
@@ -125,17 +140,41 @@ impl Run {
         before: Option<&Digest>,
     ) -> failure::Outcome<Done> {
         let (reference, platforms) = self.chosen(pair, source).await?;
-        let precondition = before.map_or(Precondition::None, |digest| Precondition::At(vec![digest.clone()]));
-        let tags = target.tag.clone().map(|tag| TagUpdate { tag, precondition }).into_iter().collect();
-        let request = Request { source: source.place.clone(), reference, target: target.place.clone(), tags };
+        let precondition = before.map_or(Precondition::None, |digest| {
+            Precondition::At(vec![digest.clone()])
+        });
+        let tags = target
+            .tag
+            .clone()
+            .map(|tag| TagUpdate { tag, precondition })
+            .into_iter()
+            .collect();
+        let request = Request {
+            source: source.place.clone(),
+            reference,
+            target: target.place.clone(),
+            tags,
+        };
         let recheck = self.options.recheck || pair.target.is_folder();
-        let options = Options { platforms, recheck, referrers: self.referrers(pair), ..self.options.clone() };
+        let options = Options {
+            platforms,
+            recheck,
+            referrers: self.referrers(pair),
+            ..self.options.clone()
+        };
         let plan = match self.copier.plan(&request, &options).await {
             Ok(plan) => plan,
             Err(error) => return Err(explained(pair, source, error).await),
         };
-        if let Some(digest) = target.digest.as_ref().filter(|digest| **digest != plan.digest) {
-            let message = format!("what is copied is {}, and not {digest}, as the target says", plan.digest);
+        if let Some(digest) = target
+            .digest
+            .as_ref()
+            .filter(|digest| **digest != plan.digest)
+        {
+            let message = format!(
+                "what is copied is {}, and not {digest}, as the target says",
+                plan.digest
+            );
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
         if let Some(losses) = losses(&pair.name(), &plan.losses) {
@@ -146,8 +185,20 @@ impl Run {
         }
         match self.carry_out(&plan, target, before).await {
             Ok(outcome) => {
-                let Plan { target, rewritten, losses, remarks, .. } = plan;
-                Ok(Done::CarriedOut(Box::new(CarriedOut { target, outcome, rewritten, losses, remarks })))
+                let Plan {
+                    target,
+                    rewritten,
+                    losses,
+                    remarks,
+                    ..
+                } = plan;
+                Ok(Done::CarriedOut(Box::new(CarriedOut {
+                    target,
+                    outcome,
+                    rewritten,
+                    losses,
+                    remarks,
+                })))
             }
             Err(error) => Err(explained(pair, source, error).await),
         }
@@ -163,17 +214,33 @@ impl Run {
     ) -> portolan_registry::Result<Outcome> {
         let observer: Arc<dyn Observer> = self.progress.watch(plan);
         let carried_out = self.copier.carry_out(plan, &observer).await;
-        let (Some(before), Some(tag)) = (before, &target.tag) else { return carried_out };
-        if !carried_out.as_ref().is_err_and(|error| *error.kind() == Kind::Unsupported) {
+        let (Some(before), Some(tag)) = (before, &target.tag) else {
+            return carried_out;
+        };
+        if !carried_out
+            .as_ref()
+            .is_err_and(|error| *error.kind() == Kind::Unsupported)
+        {
             return carried_out;
         }
-        let Place { registry, context, repository, name } = &target.place;
-        let now = registry.head_manifest(context, repository, &tag.clone().into()).await?.digest;
+        let Place {
+            registry,
+            context,
+            repository,
+            name,
+        } = &target.place;
+        let now = registry
+            .head_manifest(context, repository, &tag.clone().into())
+            .await?
+            .digest;
         if now != *before {
             let message = format!("{name}:{tag} was at {before}, and was moved to {now} meanwhile");
             return Err(Error::new(Kind::PreconditionFailed, message));
         }
-        let outcome = self.copier.carry_out(&plan.clone().without_conditions(), &observer).await?;
+        let outcome = self
+            .copier
+            .carry_out(&plan.clone().without_conditions(), &observer)
+            .await?;
         self.talk().insist(format_args!(
             "{name}:{tag}: this registry cannot make sure that the tag has not moved; it was at {before} just before"
         ));
@@ -195,15 +262,25 @@ impl Run {
         if pair.target.host().is_none() {
             // No folder is made for what is not there.
             let info = documents::head(&source.place, &source.reference).await;
-            source.reference = info.map_err(|failure| pair.source.advised(failure))?.digest.into();
+            source.reference = info
+                .map_err(|failure| pair.source.advised(failure))?
+                .digest
+                .into();
         }
-        let target =
-            if self.dry { self.places.imagined(&pair.target).await? } else { self.places.target(&pair.target).await? };
+        let target = if self.dry {
+            self.places.imagined(&pair.target).await?
+        } else {
+            self.places.target(&pair.target).await?
+        };
         Ok((source, target))
     }
 
     /// What is copied, and which platforms of it.
-    async fn chosen(&self, pair: &Pair, source: &Source) -> failure::Outcome<(Reference, Vec<Platform>)> {
+    async fn chosen(
+        &self,
+        pair: &Pair,
+        source: &Source,
+    ) -> failure::Outcome<(Reference, Vec<Platform>)> {
         let platforms = &self.options.platforms;
         if pair.target.is_docker_archive() {
             return Ok((image::of(source, platforms, self.talk()).await?, Vec::new()));
@@ -215,9 +292,16 @@ impl Run {
 /// The failure with what to do about it: log in at whichever side it was, or choose another tag.
 async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
     let failure = Failure::from(error);
-    if failure.error.chain().any(|cause| cause.is::<ConvertError>() || cause.is::<TooDeep>()) {
+    if failure
+        .error
+        .chain()
+        .any(|cause| cause.is::<ConvertError>() || cause.is::<TooDeep>())
+    {
         // No side has refused anything: something was asked for that cannot be.
-        return Failure { status: Status::Usage, ..failure };
+        return Failure {
+            status: Status::Usage,
+            ..failure
+        };
     }
     let failure = match refusing(pair, &failure.to_string()) {
         Some(location) => location.advised(failure),
@@ -230,11 +314,16 @@ async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
 fn mended(pair: &Pair, failure: Failure) -> Failure {
     let detail = failure.detail();
     let first = &detail["findings"][0];
-    match first["mend"].as_str().filter(|mend| mend.starts_with("portolan ")) {
+    match first["mend"]
+        .as_str()
+        .filter(|mend| mend.starts_with("portolan "))
+    {
         Some(mend) => {
             let source = pair.source.to_string();
-            failure
-                .with_hint(format!("mend it with: {}", mend_with_names(mend, Some(&source), first["digest"].as_str())))
+            failure.with_hint(format!(
+                "mend it with: {}",
+                mend_with_names(mend, Some(&source), first["digest"].as_str())
+            ))
         }
         None => failure,
     }
@@ -243,9 +332,11 @@ fn mended(pair: &Pair, failure: Failure) -> Failure {
 /// The side whose registry speaks in an error that names both.
 fn refusing<'a>(pair: &'a Pair, error: &str) -> Option<&'a Location> {
     let speaks = |location: &&Location| {
-        location
-            .host()
-            .is_some_and(|host| ["says", "answers"].iter().any(|verb| error.contains(&format!("{host} {verb}"))))
+        location.host().is_some_and(|host| {
+            ["says", "answers"]
+                .iter()
+                .any(|verb| error.contains(&format!("{host} {verb}")))
+        })
     };
     [&pair.source, &pair.target].into_iter().find(speaks)
 }
@@ -256,7 +347,10 @@ mod tests {
 
     #[test]
     fn who_refuses_is_who_speaks() {
-        let pair = Pair { source: "quay.io/a:1".parse().unwrap(), target: "ghcr.io/a:1".parse().unwrap() };
+        let pair = Pair {
+            source: "quay.io/a:1".parse().unwrap(),
+            target: "ghcr.io/a:1".parse().unwrap(),
+        };
         let copying = "copying the blob from quay.io/a to ghcr.io/a";
         for (said, host) in [
             ("quay.io says DENIED: no", Some("quay.io")),

@@ -51,7 +51,10 @@ impl Uploads {
 
     /// Replaces the session of a blob, one process at a time, so that nobody reads half of the file.
     fn replace(&self, target: &str, digest: &Digest, session: Option<Session>) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
         let _lock = lock(&self.folder.join("uploads.lock"))?;
         let mut kept = self.read()?;
         let before = kept.uploads.len();
@@ -77,7 +80,12 @@ impl Uploads {
 
 /// Held until the file is dropped.
 fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -91,12 +99,19 @@ impl Session {
 impl Sessions for Uploads {
     fn find(&self, target: &str, digest: &Digest) -> Option<UploadId> {
         let kept = self.read().ok().filter(|_| self.resume)?;
-        let found = kept.uploads.into_iter().find(|session| session.is(target, digest))?;
+        let found = kept
+            .uploads
+            .into_iter()
+            .find(|session| session.is(target, digest))?;
         Some(UploadId::new(found.upload))
     }
 
     fn keep(&self, target: &str, digest: &Digest, id: &UploadId) {
-        let session = Session { target: target.into(), digest: digest.to_string(), upload: id.to_string() };
+        let session = Session {
+            target: target.into(),
+            digest: digest.to_string(),
+            upload: id.to_string(),
+        };
         self.replace_or_tell(target, digest, Some(session));
     }
 
@@ -125,11 +140,17 @@ mod tests {
         first.keep("quay.io/a", &digest("x"), &UploadId::new("two"));
         assert_eq!(first.find("quay.io/a", &digest("x")), None);
         let next = Uploads::new(path.clone(), true);
-        assert_eq!(next.find("quay.io/a", &digest("x")), Some(UploadId::new("two")));
+        assert_eq!(
+            next.find("quay.io/a", &digest("x")),
+            Some(UploadId::new("two"))
+        );
         assert_eq!(next.find("quay.io/b", &digest("x")), None);
         next.forget("quay.io/a", &digest("x"));
         assert_eq!(next.find("quay.io/a", &digest("x")), None);
-        let mode = fs::metadata(path.join("uploads.json")).unwrap().permissions().mode();
+        let mode = fs::metadata(path.join("uploads.json"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -140,12 +161,20 @@ mod tests {
         thread::scope(|scope| {
             for name in &names {
                 scope.spawn(|| {
-                    Uploads::new(folder.path().into(), false).keep(name, &digest(name), &UploadId::new(name.as_str()));
+                    Uploads::new(folder.path().into(), false).keep(
+                        name,
+                        &digest(name),
+                        &UploadId::new(name.as_str()),
+                    );
                 });
             }
         });
         let kept = Uploads::new(folder.path().into(), true);
-        assert!(names.iter().all(|name| kept.find(name, &digest(name)).is_some()));
+        assert!(
+            names
+                .iter()
+                .all(|name| kept.find(name, &digest(name)).is_some())
+        );
     }
 
     #[test]

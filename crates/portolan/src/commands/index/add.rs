@@ -46,8 +46,12 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
     });
     let edit = edit.await?;
     for child in replaced.take() {
-        let platform = child.platform.map_or_else(String::new, |platform| format!(" ({platform})"));
-        places.talk().say(format_args!("replaced {}{platform}", short(&child.digest)));
+        let platform = child
+            .platform
+            .map_or_else(String::new, |platform| format!(" ({platform})"));
+        places
+            .talk()
+            .say(format_args!("replaced {}{platform}", short(&child.digest)));
     }
     editor.report(&edit)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let places = arguments.options.places()?;
     let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
-    let edit = editor.edit(|current| edit::annotate(current, arguments.child.as_ref(), &arguments.annotations)).await?;
+    let edit = editor
+        .edit(|current| edit::annotate(current, arguments.child.as_ref(), &arguments.annotations))
+        .await?;
     editor.report(&edit)
 }

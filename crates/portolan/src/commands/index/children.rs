@@ -27,7 +27,10 @@ pub(super) async fn bring(
     let bringer = Bringer {
         target,
         talk: places.talk(),
-        options: Options { conversion, ..Options::default() },
+        options: Options {
+            conversion,
+            ..Options::default()
+        },
         copier: Copier::new(JOBS, Arc::new(NoSessions)),
         progress: Progress::new(Arc::clone(places.talk())),
     };
@@ -52,7 +55,8 @@ struct Bringer<'a> {
 impl Bringer<'_> {
     async fn bring(&self, source: &Source) -> Outcome<Descriptor> {
         let document = documents::read(&source.place, &source.reference).await?;
-        let here = source.place.shares_registry_with(self.target) && source.place.repository == self.target.repository;
+        let here = source.place.shares_registry_with(self.target)
+            && source.place.repository == self.target.repository;
         if here && self.options.conversion.is_none() {
             return describe(&source.place, &document).await;
         }
@@ -77,9 +81,14 @@ impl Bringer<'_> {
         };
         let plan = self.copier.plan(&request, &self.options).await?;
         for loss in &plan.losses {
-            self.talk.say(format_args!("{} {}: {}", plan.source, loss.pointer, loss.message));
+            self.talk.say(format_args!(
+                "{} {}: {}",
+                plan.source, loss.pointer, loss.message
+            ));
         }
-        self.copier.carry_out(&plan, &self.progress.watch(&plan)).await?;
+        self.copier
+            .carry_out(&plan, &self.progress.watch(&plan))
+            .await?;
         Ok(plan)
     }
 }
@@ -91,11 +100,18 @@ async fn describe(place: &Place, document: &Document) -> Outcome<Descriptor> {
         Role::Manifest => image_config::read(place, &manifest).await?,
         _ => None,
     };
-    let artifact_type = manifest.document().get("artifactType").and_then(Json::as_str);
+    let artifact_type = manifest
+        .document()
+        .get("artifactType")
+        .and_then(Json::as_str);
     let size = document.bytes.len() as u64;
     Ok(Descriptor {
         platform: config.and_then(|config| config.platform),
         artifact_type: artifact_type.map(MediaType::new),
-        ..Descriptor::new(manifest.media_type().clone(), document.info.digest.clone(), size)
+        ..Descriptor::new(
+            manifest.media_type().clone(),
+            document.info.digest.clone(),
+            size,
+        )
     })
 }

@@ -47,14 +47,19 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let places = arguments.options.places()?;
     let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
-    let (format, media_type) =
-        if arguments.docker { (Format::Docker, MediaType::DOCKER_LIST) } else { (Format::Oci, MediaType::OCI_INDEX) };
+    let (format, media_type) = if arguments.docker {
+        (Format::Docker, MediaType::DOCKER_LIST)
+    } else {
+        (Format::Oci, MediaType::OCI_INDEX)
+    };
     let conversion = arguments.consistent.then(|| Conversion {
         to: Some(format),
         drop_unknown: arguments.docker,
         ..Conversion::default()
     });
     let children = children::bring(&places, &editor.place, &arguments.children, conversion).await?;
-    let edit = editor.edit(|_| Ok(edit::create(media_type, &children, &arguments.annotations))).await?;
+    let edit = editor
+        .edit(|_| Ok(edit::create(media_type, &children, &arguments.annotations)))
+        .await?;
     editor.report(&edit)
 }

@@ -65,7 +65,13 @@ impl<'a> Editor<'a> {
             return Err(Failure::usage(anyhow::Error::msg(message)));
         }
         let (place, tag) = places.tag(location).await?;
-        Ok(Self { places, location, place, tag, json })
+        Ok(Self {
+            places,
+            location,
+            place,
+            tag,
+            json,
+        })
     }
 
     /// Changes the index, and puts an archive that it is in into its place.

@@ -25,7 +25,10 @@ Examples:
   portolan inspect alpine:3.20 --tree
   portolan inspect alpine:3.20 --platform linux/arm64 --config
   portolan inspect oci:images:alpine --raw | sha256sum")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// What to look at.
     #[arg(value_name = "REF")]
@@ -53,7 +56,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
     let places = arguments.options.places()?;
     let source = places.source(location).await?;
-    show(arguments, &source).await.map_err(|failure| location.advised(failure))
+    show(arguments, &source)
+        .await
+        .map_err(|failure| location.advised(failure))
 }
 
 async fn show(arguments: &Arguments, source: &Source) -> Outcome {
@@ -65,13 +70,23 @@ async fn show(arguments: &Arguments, source: &Source) -> Outcome {
     match arguments {
         Arguments { raw: true, .. } => output::bytes(&document.bytes),
         Arguments { config: true, .. } => print_config(source, &document).await,
-        Arguments { tree: true, json, .. } => {
+        Arguments {
+            tree: true, json, ..
+        } => {
             let tree = Tree::of(&source.place, &document).await?;
-            if *json { output::json(&tree) } else { output::text(&tree.drawn(&name)) }
+            if *json {
+                output::json(&tree)
+            } else {
+                output::text(&tree.drawn(&name))
+            }
         }
         Arguments { json, .. } => {
             let summary = Summary::of(&source.place, name, &document).await?;
-            if *json { output::json(&summary) } else { output::text(&text::written(&summary)) }
+            if *json {
+                output::json(&summary)
+            } else {
+                output::text(&text::written(&summary))
+            }
         }
     }
 }
@@ -82,9 +97,14 @@ async fn print_config(source: &Source, document: &Document) -> Outcome {
         Some(config) => output::bytes(&image_config::bytes(&source.place, config).await?),
         None if document.info.media_type.role() == Role::Index => {
             let platforms = documents::platforms(&manifest);
-            let message = format!("an index has no config; choose one of its images with --platform: {platforms}");
+            let message = format!(
+                "an index has no config; choose one of its images with --platform: {platforms}"
+            );
             Err(Failure::usage(anyhow::Error::msg(message)))
         }
-        None => Err(Failure::not_found(format!("{} has no config", document.info.digest))),
+        None => Err(Failure::not_found(format!(
+            "{} has no config",
+            document.info.digest
+        ))),
     }
 }

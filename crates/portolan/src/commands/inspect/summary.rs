@@ -91,8 +91,15 @@ impl Summary {
     pub(super) async fn of(place: &Place, reference: String, document: &Document) -> Outcome<Self> {
         let manifest = document.manifest()?;
         let is_index = manifest.media_type().role() == Role::Index;
-        let children = if is_index { Some(children(place, &manifest).await?) } else { None };
-        let artifact_type = manifest.document().get("artifactType").and_then(portolan_model::Json::as_str);
+        let children = if is_index {
+            Some(children(place, &manifest).await?)
+        } else {
+            None
+        };
+        let artifact_type = manifest
+            .document()
+            .get("artifactType")
+            .and_then(portolan_model::Json::as_str);
         Ok(Self {
             reference,
             kind: documents::kind(&manifest),
@@ -101,27 +108,49 @@ impl Summary {
             size: document.bytes.len() as u64,
             artifact_type: artifact_type.map(MediaType::new),
             subject: manifest.subject().map(|subject| subject.digest.clone()),
-            annotations: manifest.annotations().map(|(key, value)| (key.into(), value.into())).collect(),
+            annotations: manifest
+                .annotations()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
             children,
-            image: if is_index { None } else { Some(image(place, &manifest).await?) },
+            image: if is_index {
+                None
+            } else {
+                Some(image(place, &manifest).await?)
+            },
             // A registry that fails at this alone is worth a summary without it.
-            referrers: place.referrers(&document.info.digest, None).await.ok().map(|all| all.len()),
+            referrers: place
+                .referrers(&document.info.digest, None)
+                .await
+                .ok()
+                .map(|all| all.len()),
             findings: Counts::of(&lint::document(&manifest)),
         })
     }
 }
 
 async fn children(place: &Place, index: &Manifest) -> Outcome<Vec<Child>> {
-    let children = index.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+    let children = index
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
     let children = children.map(|listed| child(place, &listed.descriptor));
-    stream::iter(children.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
+    stream::iter(children.collect::<Vec<_>>())
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 async fn child(place: &Place, descriptor: &Descriptor) -> Outcome<Child> {
     let document = documents::read_if_there(place, &descriptor.digest.clone().into()).await?;
     let there = document.is_some() || documents::has_blob(place, &descriptor.digest).await?;
-    let is_image = descriptor.media_type.as_ref().is_some_and(|media_type| media_type.role() == Role::Manifest);
-    let manifest = document.filter(|_| is_image).and_then(|document| document.manifest().ok());
+    let is_image = descriptor
+        .media_type
+        .as_ref()
+        .is_some_and(|media_type| media_type.role() == Role::Manifest);
+    let manifest = document
+        .filter(|_| is_image)
+        .and_then(|document| document.manifest().ok());
     Ok(Child {
         digest: descriptor.digest.clone(),
         media_type: descriptor.media_type.clone(),
@@ -135,20 +164,39 @@ async fn child(place: &Place, descriptor: &Descriptor) -> Outcome<Child> {
 
 async fn image(place: &Place, manifest: &Manifest) -> Outcome<Image> {
     let config = image_config::descriptor(manifest).map(Part::of);
-    let says = image_config::read(place, manifest).await?.unwrap_or_default();
-    let layers = manifest.children().iter().filter(|child| matches!(child.kind, ChildKind::Layer | ChildKind::Blob));
+    let says = image_config::read(place, manifest)
+        .await?
+        .unwrap_or_default();
+    let layers = manifest
+        .children()
+        .iter()
+        .filter(|child| matches!(child.kind, ChildKind::Layer | ChildKind::Blob));
     let layers = layers.map(|child| Part::of(&child.descriptor)).collect();
-    Ok(Image { config, says, layers, content_size: content_size(manifest) })
+    Ok(Image {
+        config,
+        says,
+        layers,
+        content_size: content_size(manifest),
+    })
 }
 
 /// The size of everything that a manifest names.
 fn content_size(manifest: &Manifest) -> u64 {
-    let parts = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
-    parts.filter_map(|child| child.descriptor.size).fold(0, u64::saturating_add)
+    let parts = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind != ChildKind::Other);
+    parts
+        .filter_map(|child| child.descriptor.size)
+        .fold(0, u64::saturating_add)
 }
 
 impl Part {
     fn of(descriptor: &Descriptor) -> Self {
-        Self { digest: descriptor.digest.clone(), media_type: descriptor.media_type.clone(), size: descriptor.size }
+        Self {
+            digest: descriptor.digest.clone(),
+            media_type: descriptor.media_type.clone(),
+            size: descriptor.size,
+        }
     }
 }

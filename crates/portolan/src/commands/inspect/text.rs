@@ -19,7 +19,13 @@ pub(super) fn written(summary: &Summary) -> String {
     }
     text.optional("Referrers", summary.referrers.filter(|count| *count > 0));
     if !summary.findings.is_zero() {
-        text.field("Findings", format!("{}, see portolan lint {}", summary.findings, summary.reference));
+        text.field(
+            "Findings",
+            format!(
+                "{}, see portolan lint {}",
+                summary.findings, summary.reference
+            ),
+        );
     }
     for (key, value) in &summary.annotations {
         text.field("Annotation", format!("{key}={value}"));
@@ -78,7 +84,12 @@ impl Text {
         for layer in &image.layers {
             table.row(part("layer", layer));
         }
-        table.row(["in all".into(), size(image.content_size), String::new(), String::new()]);
+        table.row([
+            "in all".into(),
+            size(image.content_size),
+            String::new(),
+            String::new(),
+        ]);
         let _ = write!(self.0, "\n{table}");
     }
 
@@ -86,10 +97,17 @@ impl Text {
         let mut table = Table::new(["PLATFORM", "SIZE", "DIGEST", "MEDIA TYPE"]);
         for child in children {
             table.row([
-                child.platform.as_ref().map_or_else(|| "-".into(), ToString::to_string),
+                child
+                    .platform
+                    .as_ref()
+                    .map_or_else(|| "-".into(), ToString::to_string),
                 child_size(child),
                 child.digest.to_string(),
-                child.media_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+                child
+                    .media_type
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
             ]);
         }
         let _ = write!(self.0, "\n{table}");
@@ -97,8 +115,17 @@ impl Text {
 }
 
 fn part(name: &str, part: &Part) -> [String; 4] {
-    let media_type = part.media_type.as_ref().map(ToString::to_string).unwrap_or_default();
-    [name.into(), part.size.map(size).unwrap_or_default(), part.digest.to_string(), media_type]
+    let media_type = part
+        .media_type
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    [
+        name.into(),
+        part.size.map(size).unwrap_or_default(),
+        part.digest.to_string(),
+        media_type,
+    ]
 }
 
 /// An image is as large as its layers; of anything else the size is that of the document.
@@ -106,5 +133,9 @@ fn child_size(child: &Child) -> String {
     if !child.there {
         return "absent".into();
     }
-    child.content_size.or(child.size).map(size).unwrap_or_default()
+    child
+        .content_size
+        .or(child.size)
+        .map(size)
+        .unwrap_or_default()
 }

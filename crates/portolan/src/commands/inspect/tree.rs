@@ -63,11 +63,22 @@ enum State {
 impl Tree {
     pub(super) async fn of(place: &Place, document: &Document) -> Outcome<Self> {
         let manifest = document.manifest()?;
-        let root = Descriptor::new(manifest.media_type().clone(), document.info.digest.clone(), document.info.size);
+        let root = Descriptor::new(
+            manifest.media_type().clone(),
+            document.info.digest.clone(),
+            document.info.size,
+        );
         let below = Below::read(place, &root.digest, manifest).await?;
-        let mut drawing = Drawing { below: &below, seen: HashSet::new(), total_size: 0 };
+        let mut drawing = Drawing {
+            below: &below,
+            seen: HashSet::new(),
+            total_size: 0,
+        };
         let root = drawing.node(&root, ChildKind::Manifest, 0);
-        Ok(Self { root, total_size: drawing.total_size })
+        Ok(Self {
+            root,
+            total_size: drawing.total_size,
+        })
     }
 
     /// The tree in lines, `name` at its root.
@@ -93,13 +104,19 @@ enum Found {
 impl Below {
     /// Reads level by level, each document once.
     async fn read(place: &Place, digest: &Digest, root: Manifest) -> Outcome<Self> {
-        let mut below = Self { manifests: HashMap::new(), absent: HashSet::new() };
+        let mut below = Self {
+            manifests: HashMap::new(),
+            absent: HashSet::new(),
+        };
         let mut asked = HashSet::from([digest.clone()]);
         let mut level = children(&root);
         below.manifests.insert(digest.clone(), root);
         for _ in 0..MAX_DEPTH {
             level.retain(|child| asked.insert(child.digest.clone()));
-            let reads = level.drain(..).map(|child| find(place, child)).collect::<Vec<_>>();
+            let reads = level
+                .drain(..)
+                .map(|child| find(place, child))
+                .collect::<Vec<_>>();
             let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
             for (digest, found) in found {
                 match found {
@@ -117,7 +134,10 @@ impl Below {
 }
 
 fn children(manifest: &Manifest) -> Vec<Descriptor> {
-    let children = manifest.children().iter().filter(|child| child.kind == ChildKind::Manifest);
+    let children = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind == ChildKind::Manifest);
     children.map(|child| child.descriptor.clone()).collect()
 }
 
@@ -125,7 +145,9 @@ fn children(manifest: &Manifest) -> Vec<Descriptor> {
 async fn find(place: &Place, child: Descriptor) -> Outcome<(Digest, Found)> {
     let digest = child.digest;
     let found = match documents::read_if_there(place, &digest.clone().into()).await? {
-        Some(document) => document.manifest().map_or(Found::Blob, |manifest| Found::Manifest(Box::new(manifest))),
+        Some(document) => document
+            .manifest()
+            .map_or(Found::Blob, |manifest| Found::Manifest(Box::new(manifest))),
         None if documents::has_blob(place, &digest).await? => Found::Blob,
         None => Found::Absent,
     };
@@ -141,15 +163,25 @@ struct Drawing<'a> {
 impl Drawing<'_> {
     fn node(&mut self, descriptor: &Descriptor, kind: ChildKind, depth: usize) -> Node {
         let below = self.below;
-        let manifest = below.manifests.get(&descriptor.digest).filter(|_| kind == ChildKind::Manifest);
+        let manifest = below
+            .manifests
+            .get(&descriptor.digest)
+            .filter(|_| kind == ChildKind::Manifest);
         let state = self.state(descriptor, depth);
         if state == State::There {
-            self.total_size = self.total_size.saturating_add(descriptor.size.unwrap_or_default());
+            self.total_size = self
+                .total_size
+                .saturating_add(descriptor.size.unwrap_or_default());
         }
         let children = match manifest {
             Some(manifest) if state == State::There => {
-                let parts = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
-                parts.map(|child| self.node(&child.descriptor, child.kind, depth + 1)).collect()
+                let parts = manifest
+                    .children()
+                    .iter()
+                    .filter(|child| child.kind != ChildKind::Other);
+                parts
+                    .map(|child| self.node(&child.descriptor, child.kind, depth + 1))
+                    .collect()
             }
             _ => Vec::new(),
         };
@@ -201,8 +233,11 @@ impl Node {
 
     fn draw_children(&self, indent: &str, text: &mut String) {
         for (position, child) in self.children.iter().enumerate() {
-            let (branch, continued) =
-                if position + 1 == self.children.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+            let (branch, continued) = if position + 1 == self.children.len() {
+                ("└── ", "    ")
+            } else {
+                ("├── ", "│   ")
+            };
             // Writing to a string does not fail.
             let _ = writeln!(text, "{indent}{branch}{}", child.line());
             child.draw_children(&format!("{indent}{continued}"), text);

@@ -36,10 +36,21 @@ impl Counts {
 /// Those that there are, the gravest first.
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = [(self.errors, "error"), (self.warnings, "warning"), (self.infos, "info")];
-        let told: Vec<_> =
-            all.into_iter().filter(|(number, _)| *number > 0).map(|(number, thing)| count(number, thing)).collect();
-        formatter.write_str(&if told.is_empty() { "no findings".into() } else { told.join(", ") })
+        let all = [
+            (self.errors, "error"),
+            (self.warnings, "warning"),
+            (self.infos, "info"),
+        ];
+        let told: Vec<_> = all
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, thing)| count(number, thing))
+            .collect();
+        formatter.write_str(&if told.is_empty() {
+            "no findings".into()
+        } else {
+            told.join(", ")
+        })
     }
 }
 
@@ -51,14 +62,18 @@ mod tests {
 
     #[test]
     fn the_gravest_are_told_first() {
-        let findings = [Rule::IndexNested, Rule::SizeMismatch, Rule::IndexEmpty].map(|rule| Finding::new(rule, "", ""));
+        let findings = [Rule::IndexNested, Rule::SizeMismatch, Rule::IndexEmpty]
+            .map(|rule| Finding::new(rule, "", ""));
         assert_eq!(Counts::of(&findings).to_string(), "1 error, 2 infos");
         assert_eq!(Counts::default().to_string(), "no findings");
     }
 
     #[test]
     fn what_is_not_told_one_by_one_is_counted() {
-        let finding = Finding { further: 9000, ..Finding::new(Rule::IndexMixedFamilies, "/manifests/999", "mixed") };
+        let finding = Finding {
+            further: 9000,
+            ..Finding::new(Rule::IndexMixedFamilies, "/manifests/999", "mixed")
+        };
         assert_eq!(Counts::of([&finding]).to_string(), "9001 warnings");
     }
 }

@@ -32,7 +32,11 @@ pub(super) fn told(location: &Location, tree: &Tree, mender: &Mender) -> String 
             heading(document, name, &mut text);
         }
         if documents.len() > MOST_PLACES {
-            let _ = writeln!(text, "and {} more", count(documents.len() - MOST_PLACES, "document"));
+            let _ = writeln!(
+                text,
+                "and {} more",
+                count(documents.len() - MOST_PLACES, "document")
+            );
         }
         if let Some((_, first)) = documents.first() {
             for findings in by_rule(&first.findings) {
@@ -42,13 +46,25 @@ pub(super) fn told(location: &Location, tree: &Tree, mender: &Mender) -> String 
         text.push('\n');
     }
     if groups.len() > MOST_GROUPS {
-        let untold: Vec<_> = groups.iter().skip(MOST_GROUPS).flatten().map(|(_, document)| document).collect();
+        let untold: Vec<_> = groups
+            .iter()
+            .skip(MOST_GROUPS)
+            .flatten()
+            .map(|(_, document)| document)
+            .collect();
         let counts = Counts::of(untold.iter().flat_map(|document| &document.findings));
         let documents = count(untold.len(), "document");
-        let _ = writeln!(text, "and {documents} with {counts}, which portolan lint --json tells\n");
+        let _ = writeln!(
+            text,
+            "and {documents} with {counts}, which portolan lint --json tells\n"
+        );
     }
     let counts = Counts::of(tree.findings());
-    let _ = writeln!(text, "{counts} in {}", count(tree.documents().len(), "document"));
+    let _ = writeln!(
+        text,
+        "{counts} in {}",
+        count(tree.documents().len(), "document")
+    );
     text
 }
 
@@ -56,8 +72,14 @@ pub(super) fn told(location: &Location, tree: &Tree, mender: &Mender) -> String 
 fn alike(documents: &[TreeDocument]) -> Vec<Vec<(usize, &TreeDocument)>> {
     let mut groups: Vec<Vec<_>> = Vec::new();
     let mut known: HashMap<Vec<Said<'_>>, usize> = HashMap::new();
-    for (position, document) in documents.iter().enumerate().filter(|(_, document)| !document.findings.is_empty()) {
-        let group = *known.entry(document.findings.iter().map(said).collect()).or_insert(groups.len());
+    for (position, document) in documents
+        .iter()
+        .enumerate()
+        .filter(|(_, document)| !document.findings.is_empty())
+    {
+        let group = *known
+            .entry(document.findings.iter().map(said).collect())
+            .or_insert(groups.len());
         match groups.get_mut(group) {
             Some(documents) => documents.push((position, document)),
             None => groups.push(vec![(position, document)]),
@@ -70,8 +92,17 @@ fn alike(documents: &[TreeDocument]) -> Vec<Vec<(usize, &TreeDocument)>> {
 type Said<'a> = (Rule, &'a str, &'a str, &'a str, Option<&'a Digest>);
 
 fn said(finding: &Finding) -> Said<'_> {
-    let named = finding.digest.as_ref().filter(|_| finding.mend.contains("DIGEST"));
-    (finding.rule, &finding.pointer, &finding.message, finding.mend, named)
+    let named = finding
+        .digest
+        .as_ref()
+        .filter(|_| finding.mend.contains("DIGEST"));
+    (
+        finding.rule,
+        &finding.pointer,
+        &finding.message,
+        finding.mend,
+        named,
+    )
 }
 
 /// One line for those who asked for something else.
@@ -87,15 +118,25 @@ fn heading(document: &TreeDocument, name: Option<String>, text: &mut String) {
     let name = name.map_or_else(String::new, |name| format!("{name}  "));
     let algorithm = document.digest.algorithm();
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{name}{kind}  {algorithm}:{}", short(&document.digest));
+    let _ = writeln!(
+        text,
+        "{name}{kind}  {algorithm}:{}",
+        short(&document.digest)
+    );
 }
 
 fn rule(findings: &[&Finding], mender: &Mender, text: &mut String) {
-    let Some(first) = findings.first() else { return };
+    let Some(first) = findings.first() else {
+        return;
+    };
     let rule = first.rule;
     let _ = writeln!(text, "  {}  {rule}", severity(rule.severity()));
     for finding in findings.iter().take(MOST_PLACES) {
-        let place = if finding.pointer.is_empty() { String::new() } else { format!("{}: ", finding.pointer) };
+        let place = if finding.pointer.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", finding.pointer)
+        };
         let _ = writeln!(text, "    {place}{}", finding.message);
     }
     let all: usize = findings.iter().map(|finding| finding.count()).sum();
@@ -121,7 +162,10 @@ fn severity(severity: Severity) -> &'static str {
 fn by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
-        match groups.iter_mut().find(|group| group[0].rule == finding.rule) {
+        match groups
+            .iter_mut()
+            .find(|group| group[0].rule == finding.rule)
+        {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),
         }
@@ -133,10 +177,15 @@ fn by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
 /// What each document is for, as far as an index says.
 fn platforms(tree: &Tree) -> HashMap<&Digest, &Platform> {
     let mut platforms = HashMap::new();
-    let children = tree.documents().iter().flat_map(|document| document.manifest.children());
+    let children = tree
+        .documents()
+        .iter()
+        .flat_map(|document| document.manifest.children());
     for child in children.filter(|child| child.kind == ChildKind::Manifest) {
         if let Some(platform) = &child.descriptor.platform {
-            platforms.entry(&child.descriptor.digest).or_insert(platform);
+            platforms
+                .entry(&child.descriptor.digest)
+                .or_insert(platform);
         }
     }
     platforms
@@ -154,8 +203,13 @@ mod tests {
     fn told_of(index: &Index, images: &[Image]) -> String {
         let mut lint = Lint::new(index.digest(), index.manifest(), Limits::default());
         while let Some(want) = lint.next_want() {
-            let found = images.iter().find(|image| want.seek == Seek::Manifest && image.digest() == want.digest);
-            lint.supply(&want, found.map_or(Answer::Unknown, |image| Answer::Manifest(image.manifest())));
+            let found = images
+                .iter()
+                .find(|image| want.seek == Seek::Manifest && image.digest() == want.digest);
+            lint.supply(
+                &want,
+                found.map_or(Answer::Unknown, |image| Answer::Manifest(image.manifest())),
+            );
         }
         let location = "oci:images:app".parse().unwrap();
         told(&location, &lint.finish(), &Mender::new(&location))
@@ -164,7 +218,9 @@ mod tests {
     /// An index for as many platforms, and the images, of which this is said.
     fn siblings(number: usize, image_of: impl Fn(usize) -> Image) -> (Index, Vec<Image>) {
         let images: Vec<_> = (0..number).map(image_of).collect();
-        let place = |index: Index, (number, image): (usize, &Image)| index.image(image, &format!("linux/arch{number}"));
+        let place = |index: Index, (number, image): (usize, &Image)| {
+            index.image(image, &format!("linux/arch{number}"))
+        };
         (images.iter().enumerate().fold(Index::oci(), place), images)
     }
 
@@ -172,19 +228,29 @@ mod tests {
     fn what_is_beyond_the_bound_is_counted() {
         let (index, _) = siblings(1200, |number| image(&number.to_string()).docker());
         let text = told_of(&index, &[]);
-        assert!(text.contains("    and 1190 more\n") && text.ends_with("1200 warnings in 1 document\n"), "{text}");
+        assert!(
+            text.contains("    and 1190 more\n") && text.ends_with("1200 warnings in 1 document\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_same_about_siblings_is_told_once() {
-        let (index, images) = siblings(30, |number| image(&number.to_string()).field("x", json!(number)));
+        let (index, images) = siblings(30, |number| {
+            image(&number.to_string()).field("x", json!(number))
+        });
         let text = told_of(&index, &images);
         assert_eq!(text.matches("unknown-field").count(), 1, "{text}");
         assert!(
-            text.starts_with("linux/arch0  ") && text.contains("linux/arch9  ") && !text.contains("arch10"),
+            text.starts_with("linux/arch0  ")
+                && text.contains("linux/arch9  ")
+                && !text.contains("arch10"),
             "{text}"
         );
-        assert!(text.contains("\nand 20 documents more\n  info     unknown-field\n    /x: "), "{text}");
+        assert!(
+            text.contains("\nand 20 documents more\n  info     unknown-field\n    /x: "),
+            "{text}"
+        );
         assert!(text.ends_with("30 infos in 31 documents\n"), "{text}");
     }
 
@@ -194,7 +260,10 @@ mod tests {
         let (index, images) = siblings(MOST_GROUPS + 3, different);
         let text = told_of(&index, &images);
         assert_eq!(text.matches("unknown-field").count(), MOST_GROUPS, "{text}");
-        assert!(text.contains("and 3 documents with 3 infos, which portolan lint --json tells\n"), "{text}");
+        assert!(
+            text.contains("and 3 documents with 3 infos, which portolan lint --json tells\n"),
+            "{text}"
+        );
         assert!(text.ends_with("103 infos in 104 documents\n"), "{text}");
     }
 }

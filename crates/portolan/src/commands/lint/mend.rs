@@ -13,12 +13,18 @@ pub(super) struct Mender {
 
 impl Mender {
     pub(super) fn new(location: &Location) -> Self {
-        Self { reference: location.to_string() }
+        Self {
+            reference: location.to_string(),
+        }
     }
 
     /// The command with the names of what it is about, each once, as many of them as are told; where the mended image goes
     /// is left to whoever types it.
-    pub(super) fn command<'a>(&self, template: &str, digests: impl IntoIterator<Item = &'a Digest>) -> String {
+    pub(super) fn command<'a>(
+        &self,
+        template: &str,
+        digests: impl IntoIterator<Item = &'a Digest>,
+    ) -> String {
         let mut named: Vec<&str> = Vec::new();
         for digest in digests.into_iter().take(MOST_PLACES).map(Digest::as_str) {
             if !named.contains(&digest) {
@@ -30,7 +36,10 @@ impl Mender {
     }
 
     /// What mends findings: one command for all that are mended alike.
-    pub(super) fn commands<'a>(&self, findings: impl IntoIterator<Item = &'a Finding>) -> Vec<String> {
+    pub(super) fn commands<'a>(
+        &self,
+        findings: impl IntoIterator<Item = &'a Finding>,
+    ) -> Vec<String> {
         let mut alike: Vec<(&str, Vec<&Digest>)> = Vec::new();
         for Finding { mend, digest, .. } in findings {
             match alike.iter_mut().find(|(known, _)| known == mend) {
@@ -38,7 +47,10 @@ impl Mender {
                 None => alike.push((mend, digest.iter().collect())),
             }
         }
-        alike.into_iter().map(|(mend, digests)| self.command(mend, digests)).collect()
+        alike
+            .into_iter()
+            .map(|(mend, digests)| self.command(mend, digests))
+            .collect()
     }
 }
 
@@ -56,7 +68,10 @@ mod tests {
             digest: Some(digest.clone()),
             ..Finding::new(Rule::UnreadableChild, "/manifests/0", "it cannot be read")
         };
-        let other = Finding { mend: "push again", ..finding(&digests[0]) };
+        let other = Finding {
+            mend: "push again",
+            ..finding(&digests[0])
+        };
         let findings: Vec<_> = digests.iter().map(finding).chain([other]).collect();
         let [one, two, _] = &digests;
         let removed = format!("portolan index remove 'oci:my images:app' {one} {two}");

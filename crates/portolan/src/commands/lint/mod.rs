@@ -46,7 +46,12 @@ pub(crate) struct Arguments {
     #[arg(value_name = "REF", required_unless_present = "rules")]
     reference: Option<Location>,
     /// Say what these registries and clients do with it, instead of the findings; `all` is all that are known.
-    #[arg(long = "for", value_name = "TARGET,…", value_delimiter = ',', conflicts_with = "rules")]
+    #[arg(
+        long = "for",
+        value_name = "TARGET,…",
+        value_delimiter = ',',
+        conflicts_with = "rules"
+    )]
     targets: Vec<Wanted>,
     /// Say what a registry with this policy would answer to a push, instead of the findings: a preset (open, sparse,
     /// oci-only, docker-only), or a server's configuration, whose entries are matched with the repository of REF.
@@ -63,22 +68,36 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let Some(location) = &arguments.reference else { return rules::show(arguments.json) };
+    let Some(location) = &arguments.reference else {
+        return rules::show(arguments.json);
+    };
     let places = arguments.options.places()?;
     let source = places.source(location).await?;
-    let tree = read(&source).await.map_err(|failure| location.advised(failure))?;
+    let tree = read(&source)
+        .await
+        .map_err(|failure| location.advised(failure))?;
     let mender = Mender::new(location);
     if let Some(choice) = &arguments.policy {
         let answer = choice.answer(location, &source, &tree)?;
-        if arguments.json { output::json(&answer.report(&mender)) } else { output::text(&answer.text(&mender)) }?;
+        if arguments.json {
+            output::json(&answer.report(&mender))
+        } else {
+            output::text(&answer.text(&mender))
+        }?;
         return answer.ended();
     }
     let observed = Observed::of(&tree);
-    let judged: Vec<_> =
-        wanted::targets(&arguments.targets).into_iter().map(|target| (target, observed.judge(target))).collect();
+    let judged: Vec<_> = wanted::targets(&arguments.targets)
+        .into_iter()
+        .map(|target| (target, observed.judge(target)))
+        .collect();
     match arguments {
-        Arguments { json: true, .. } => output::json(&Report::new(location, &tree, &judged, &mender)),
-        Arguments { targets, .. } if targets.is_empty() => output::text(&findings::told(location, &tree, &mender)),
+        Arguments { json: true, .. } => {
+            output::json(&Report::new(location, &tree, &judged, &mender))
+        }
+        Arguments { targets, .. } if targets.is_empty() => {
+            output::text(&findings::told(location, &tree, &mender))
+        }
         Arguments { targets, .. } => {
             let text = targets::told(&judged, wanted::are_all(targets), location, &mender);
             output::text(&(text + &findings::mentioned(location, &tree)))
@@ -100,15 +119,21 @@ async fn read(source: &Source) -> Outcome<Tree> {
 
 /// What has been said ends with a status of its own if it is grave.
 fn ended(tree: &Tree, judged: &[(&Target, Judgement)]) -> Outcome {
-    let failing =
-        judged.iter().filter(|(_, judgement)| judgement.verdict == Verdict::Fails).map(|(target, _)| target.id);
+    let failing = judged
+        .iter()
+        .filter(|(_, judgement)| judgement.verdict == Verdict::Fails)
+        .map(|(target, _)| target.id);
     let failing: Vec<_> = failing.collect();
     let errors = Counts::of(tree.findings()).errors;
     let message = match (errors, failing.as_slice()) {
         (0, []) => return Ok(()),
         (0, failing) => format!("it fails at {}", failing.join(", ")),
         (errors, []) => output::count(errors, "error"),
-        (errors, failing) => format!("{}, and it fails at {}", output::count(errors, "error"), failing.join(", ")),
+        (errors, failing) => format!(
+            "{}, and it fails at {}",
+            output::count(errors, "error"),
+            failing.join(", ")
+        ),
     };
     Err(Failure::new(Status::Findings, anyhow!(message)))
 }

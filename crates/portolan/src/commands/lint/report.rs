@@ -1,6 +1,8 @@
 //! Findings and targets as JSON.
 
-use portolan_model::compat::{Cause, Feature, Judgement, Operation, Outcome, Reason, Target, Verdict};
+use portolan_model::compat::{
+    Cause, Feature, Judgement, Operation, Outcome, Reason, Target, Verdict,
+};
 use portolan_model::lint::Tree;
 use portolan_model::{Digest, Finding, MediaType};
 use serde::Serialize;
@@ -65,8 +67,14 @@ impl<'a> Report<'a> {
             media_type: top.map(|document| document.manifest.media_type()),
             documents: tree.documents().len(),
             counts: Counts::of(tree.findings()),
-            findings: tree.findings().map(|finding| mended(finding, mender)).collect(),
-            targets: judged.iter().map(|(target, judgement)| Entry::new(target, judgement, mender)).collect(),
+            findings: tree
+                .findings()
+                .map(|finding| mended(finding, mender))
+                .collect(),
+            targets: judged
+                .iter()
+                .map(|(target, judgement)| Entry::new(target, judgement, mender))
+                .collect(),
         }
     }
 }
@@ -80,15 +88,32 @@ fn mended(finding: &Finding, mender: &Mender) -> Value {
 
 impl<'a> Entry<'a> {
     fn new(target: &Target, judgement: &'a Judgement, mender: &Mender) -> Self {
-        let Target { id, name, version, .. } = *target;
-        let reasons = judgement.reasons.iter().map(|reason| Why::new(reason, mender)).collect();
-        Self { target: id, name, version, verdict: judgement.verdict, reasons }
+        let Target {
+            id, name, version, ..
+        } = *target;
+        let reasons = judgement
+            .reasons
+            .iter()
+            .map(|reason| Why::new(reason, mender))
+            .collect();
+        Self {
+            target: id,
+            name,
+            version,
+            verdict: judgement.verdict,
+            reasons,
+        }
     }
 }
 
 impl<'a> Why<'a> {
     fn new(reason: &'a Reason, mender: &Mender) -> Self {
-        let Reason { fact, count, causes, mend } = reason;
+        let Reason {
+            fact,
+            count,
+            causes,
+            mend,
+        } = reason;
         let mend = mender.command(mend, causes.iter().map(|cause| &cause.digest));
         Self {
             operation: fact.operation,

@@ -23,13 +23,23 @@ struct Entry {
 
 impl Entry {
     fn of(rule: Rule) -> Self {
-        Self { rule, severity: rule.severity(), section: rule.section(), summary: rule.summary(), mend: rule.mend() }
+        Self {
+            rule,
+            severity: rule.severity(),
+            section: rule.section(),
+            summary: rule.summary(),
+            mend: rule.mend(),
+        }
     }
 }
 
 pub(super) fn show(json: bool) -> Outcome {
     let rules = Rule::ALL.into_iter().map(Entry::of).collect();
-    if json { output::json(&Rules { rules }) } else { output::text(&table().to_string()) }
+    if json {
+        output::json(&Rules { rules })
+    } else {
+        output::text(&table().to_string())
+    }
 }
 
 fn table() -> Table {

@@ -20,14 +20,19 @@ impl FromStr for Wanted {
         if text.eq_ignore_ascii_case("all") {
             return Ok(Self::All);
         }
-        Target::find(text).map(Self::Target).ok_or_else(|| unknown(text))
+        Target::find(text)
+            .map(Self::Target)
+            .ok_or_else(|| unknown(text))
     }
 }
 
 fn unknown(text: &str) -> String {
     let ids: Vec<_> = Target::all().iter().map(|target| target.id).collect();
-    let nearest = Target::all().iter().flat_map(|target| target.aliases.iter().copied().chain([target.id]));
-    let nearest = nearest.max_by(|one, other| similarity(text, one).total_cmp(&similarity(text, other)));
+    let nearest = Target::all()
+        .iter()
+        .flat_map(|target| target.aliases.iter().copied().chain([target.id]));
+    let nearest =
+        nearest.max_by(|one, other| similarity(text, one).total_cmp(&similarity(text, other)));
     format!(
         "nothing is known here about \"{text}\"; did you mean \"{}\"? Known are all, {}",
         nearest.unwrap_or_default(),
@@ -70,14 +75,24 @@ mod tests {
         let wanted = ["podman", "quay", "skopeo"].map(|text| text.parse().unwrap());
         let ids: Vec<_> = targets(&wanted).iter().map(|target| target.id).collect();
         assert_eq!(ids, ["containers-image", "quay"]);
-        assert_eq!(targets(&[Wanted::All, "quay".parse().unwrap()]).len(), Target::all().len());
+        assert_eq!(
+            targets(&[Wanted::All, "quay".parse().unwrap()]).len(),
+            Target::all().len()
+        );
     }
 
     #[test]
     fn what_was_probably_meant_is_told() {
-        for (text, meant) in [("quai", "quay"), ("Podmann", "podman"), ("harbour", "harbor")] {
+        for (text, meant) in [
+            ("quai", "quay"),
+            ("Podmann", "podman"),
+            ("harbour", "harbor"),
+        ] {
             let error = text.parse::<Wanted>().unwrap_err();
-            assert!(error.contains(&format!("did you mean \"{meant}\"?")) && error.contains("gitea"), "{error}");
+            assert!(
+                error.contains(&format!("did you mean \"{meant}\"?")) && error.contains("gitea"),
+                "{error}"
+            );
         }
     }
 }

@@ -31,8 +31,15 @@ fn the_reference_is_current() {
 fn each_command_shows_examples() {
     fn check(command: &Command) {
         command.get_subcommands().for_each(check);
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(command.has_subcommands() || help.starts_with("Examples:\n  "), "{}", command.get_name());
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(
+            command.has_subcommands() || help.starts_with("Examples:\n  "),
+            "{}",
+            command.get_name()
+        );
     }
     check(&super::definition());
 }
@@ -47,27 +54,46 @@ fn commands(command: &Command, parents: &str, text: &mut String) {
         }
         return;
     }
-    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let about = command
+        .get_long_about()
+        .or(command.get_about())
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let usage = command.clone().bin_name(&name).render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage: ").replace("\n       ", "\n");
-    let _ = write!(text, "\n## `{name}`\n{}\n\n```\n{usage}\n```\n", sentence(&about));
+    let usage = usage
+        .trim_start_matches("Usage: ")
+        .replace("\n       ", "\n");
+    let _ = write!(
+        text,
+        "\n## `{name}`\n{}\n\n```\n{usage}\n```\n",
+        sentence(&about)
+    );
     arguments(command, text);
     if let Some(examples) = command.get_after_help().map(ToString::to_string) {
-        let examples = examples.trim_start_matches("Examples:\n").replace("\n  ", "\n");
+        let examples = examples
+            .trim_start_matches("Examples:\n")
+            .replace("\n  ", "\n");
         let _ = write!(text, "\nExamples:\n```\n{}\n```\n", examples.trim());
     }
 }
 
 fn arguments(command: &Command, text: &mut String) {
     let connects = command.get_arguments().any(is_of_connection);
-    let own: Vec<_> =
-        command.get_arguments().filter(|argument| !is_of_connection(argument) && !is_help(argument)).collect();
+    let own: Vec<_> = command
+        .get_arguments()
+        .filter(|argument| !is_of_connection(argument) && !is_help(argument))
+        .collect();
     if !own.is_empty() {
         text.push_str("\n| argument | what it says |\n| --- | --- |\n");
     }
     for argument in own {
-        let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-        let default = default(argument).map_or_else(String::new, |default| format!(" By default `{default}`."));
+        let help = argument
+            .get_long_help()
+            .or(argument.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let default = default(argument)
+            .map_or_else(String::new, |default| format!(" By default `{default}`."));
         let _ = writeln!(
             text,
             "| `{}` | {}{default} |",
@@ -90,11 +116,19 @@ fn is_help(argument: &Arg) -> bool {
 
 fn called(argument: &Arg) -> String {
     let values = argument.get_value_names().unwrap_or_default().join(" ");
-    let value = if argument.get_action().takes_values() { values } else { String::new() };
+    let value = if argument.get_action().takes_values() {
+        values
+    } else {
+        String::new()
+    };
     let long = argument.get_long().map(|long| format!("--{long}"));
     let short = argument.get_short().map(|short| format!("-{short}"));
     let names: Vec<_> = short.into_iter().chain(long).collect();
-    let many = if matches!(argument.get_action(), ArgAction::Append) { "…" } else { "" };
+    let many = if matches!(argument.get_action(), ArgAction::Append) {
+        "…"
+    } else {
+        ""
+    };
     let value = value.replace('|', "\\|");
     match names.join(", ") {
         names if names.is_empty() => format!("{value}{many}"),
@@ -105,11 +139,20 @@ fn called(argument: &Arg) -> String {
 
 fn default(argument: &Arg) -> Option<String> {
     let values = argument.get_default_values();
-    (argument.get_action().takes_values() && !values.is_empty())
-        .then(|| values.iter().map(|value| value.to_string_lossy()).collect::<Vec<_>>().join(","))
+    (argument.get_action().takes_values() && !values.is_empty()).then(|| {
+        values
+            .iter()
+            .map(|value| value.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(",")
+    })
 }
 
 /// The help of the command line leaves out the full stop.
 fn sentence(text: &str) -> String {
-    if text.ends_with(['.', ']']) { text.into() } else { format!("{text}.") }
+    if text.ends_with(['.', ']']) {
+        text.into()
+    } else {
+        format!("{text}.")
+    }
 }

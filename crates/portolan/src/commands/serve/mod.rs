@@ -39,9 +39,13 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let configuration = configure(arguments).map_err(Failure::usage)?;
-    crate::logging::start(crate::logging::filter(&configuration.telemetry.log).map_err(Failure::usage)?);
+    crate::logging::start(
+        crate::logging::filter(&configuration.telemetry.log).map_err(Failure::usage)?,
+    );
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(serve(arguments, configuration)).map_err(|error| Failure::new(Status::Failed, error))
+    runtime
+        .block_on(serve(arguments, configuration))
+        .map_err(|error| Failure::new(Status::Failed, error))
 }
 
 fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError> {
@@ -63,7 +67,11 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
     let policies = PolicyRules::from(configuration.policies()?);
     let server = compose::server(&configuration, policies.clone()).await?;
     let scheme = if server.is_tls() { "https" } else { "http" };
-    announce(stdout(), &format!("{scheme}://{}", server.local_addr()), &configuration);
+    announce(
+        stdout(),
+        &format!("{scheme}://{}", server.local_addr()),
+        &configuration,
+    );
     tokio::select! {
         () = server.run(stop) => (),
         () = reload::whenever(asked_again, &configuration, &policies, || configure(arguments)) => (),
@@ -100,6 +108,9 @@ fn stop_requested() -> anyhow::Result<impl Future<Output = ()> + Send + 'static>
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal, "stopping: no new connections, requests under way may finish");
+        tracing::info!(
+            signal,
+            "stopping: no new connections, requests under way may finish"
+        );
     })
 }

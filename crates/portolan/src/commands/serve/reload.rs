@@ -36,7 +36,10 @@ pub(super) async fn whenever(
 fn tell_what_waits(started_with: &Configuration, configuration: &Configuration) {
     match started_with.changed_for_the_next_start(configuration) {
         Ok(keys) if keys.is_empty() => (),
-        Ok(keys) => tracing::warn!(keys = keys.join(", "), "these keys have changed and count after a restart"),
+        Ok(keys) => tracing::warn!(
+            keys = keys.join(", "),
+            "these keys have changed and count after a restart"
+        ),
         Err(error) => tracing::error!(%error, "it is not known which keys have changed"),
     }
 }

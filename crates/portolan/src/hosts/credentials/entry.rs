@@ -18,18 +18,23 @@ pub(super) fn read(entry: &Json) -> Result<Option<Credential>> {
         return decode(encoded).map(Some);
     }
     let (username, password) = (text(entry, "username")?, text(entry, "password")?);
-    Ok(username.zip(password).map(|(username, password)| basic(username, password)))
+    Ok(username
+        .zip(password)
+        .map(|(username, password)| basic(username, password)))
 }
 
 /// The entry of a credential.
 pub(super) fn write(credential: &Credential) -> Result<Json> {
     let (key, value) = match credential {
         Credential::Basic { username, .. } if username.contains(':') => {
-            bail!("the name {username:?} has a colon, which neither HTTP nor docker's files can tell from the password")
+            bail!(
+                "the name {username:?} has a colon, which neither HTTP nor docker's files can tell from the password"
+            )
         }
-        Credential::Basic { username, password } => {
-            ("auth", STANDARD.encode(format!("{username}:{}", password.reveal())))
-        }
+        Credential::Basic { username, password } => (
+            "auth",
+            STANDARD.encode(format!("{username}:{}", password.reveal())),
+        ),
         Credential::RefreshToken(token) => ("identitytoken", token.reveal().to_owned()),
         Credential::BearerToken(token) => ("registrytoken", token.reveal().to_owned()),
     };
@@ -37,14 +42,23 @@ pub(super) fn write(credential: &Credential) -> Result<Json> {
 }
 
 fn decode(encoded: &str) -> Result<Credential> {
-    let decoded = STANDARD_PAD_INDIFFERENT.decode(encoded).context("auth is not base64")?;
-    let decoded = String::from_utf8(decoded).ok().context("auth is not UTF-8 once it is decoded")?;
-    let (username, password) = decoded.split_once(':').context("auth has no colon once it is decoded")?;
+    let decoded = STANDARD_PAD_INDIFFERENT
+        .decode(encoded)
+        .context("auth is not base64")?;
+    let decoded = String::from_utf8(decoded)
+        .ok()
+        .context("auth is not UTF-8 once it is decoded")?;
+    let (username, password) = decoded
+        .split_once(':')
+        .context("auth has no colon once it is decoded")?;
     Ok(basic(username, password))
 }
 
 fn basic(username: &str, password: &str) -> Credential {
-    Credential::Basic { username: username.into(), password: Secret::new(password) }
+    Credential::Basic {
+        username: username.into(),
+        password: Secret::new(password),
+    }
 }
 
 /// The text of a field; an empty one says nothing.
@@ -71,12 +85,23 @@ mod tests {
             (r#"{"auth":"bWU6cGE6c3M="}"#, basic("me", "pa:ss")),
             (r#"{"auth":"bWU6cGE6c3M"}"#, basic("me", "pa:ss")),
             (r#"{"username":"me","password":"x"}"#, basic("me", "x")),
-            (r#"{"auth":"bWU6eA==","identitytoken":"t"}"#, Credential::RefreshToken(secret("t"))),
-            (r#"{"auth":"bWU6eA==","identitytoken":"t","registrytoken":"r"}"#, Credential::BearerToken(secret("r"))),
+            (
+                r#"{"auth":"bWU6eA==","identitytoken":"t"}"#,
+                Credential::RefreshToken(secret("t")),
+            ),
+            (
+                r#"{"auth":"bWU6eA==","identitytoken":"t","registrytoken":"r"}"#,
+                Credential::BearerToken(secret("r")),
+            ),
         ] {
             assert_eq!(entry(text).unwrap(), Some(credential), "{text}");
         }
-        for text in ["{}", r#"{"auth":""}"#, r#"{"auth":null,"email":"a@b"}"#, r#"{"username":"me"}"#] {
+        for text in [
+            "{}",
+            r#"{"auth":""}"#,
+            r#"{"auth":null,"email":"a@b"}"#,
+            r#"{"username":"me"}"#,
+        ] {
             assert_eq!(entry(text).unwrap(), None, "{text}");
         }
     }
@@ -87,7 +112,10 @@ mod tests {
             (r#"{"auth":"%"}"#, "auth is not base64"),
             (r#"{"auth":"bWU="}"#, "auth has no colon once it is decoded"),
             (r#"{"auth":"/w=="}"#, "auth is not UTF-8 once it is decoded"),
-            (r#"{"identitytoken":7}"#, "identitytoken is a number, not a string"),
+            (
+                r#"{"identitytoken":7}"#,
+                "identitytoken is a number, not a string",
+            ),
         ] {
             assert_eq!(entry(text).unwrap_err().to_string(), message);
         }
@@ -96,10 +124,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let secret = Secret::new("s:1");
-        for credential in
-            [basic("me", "pa:ss"), Credential::RefreshToken(secret.clone()), Credential::BearerToken(secret)]
-        {
-            assert_eq!(read(&write(&credential).unwrap()).unwrap(), Some(credential));
+        for credential in [
+            basic("me", "pa:ss"),
+            Credential::RefreshToken(secret.clone()),
+            Credential::BearerToken(secret),
+        ] {
+            assert_eq!(
+                read(&write(&credential).unwrap()).unwrap(),
+                Some(credential)
+            );
         }
         assert!(write(&basic("a:b", "c")).is_err());
     }

@@ -39,18 +39,30 @@ impl AuthFile {
             Ok(bytes) if !bytes.trim_ascii().is_empty() => bytes,
             Ok(_) => b"{}".to_vec(),
             Err(error) if error.kind() == ErrorKind::NotFound => b"{}".to_vec(),
-            Err(error) => return Err(error).with_context(|| format!("reading credentials from {path}")),
+            Err(error) => {
+                return Err(error).with_context(|| format!("reading credentials from {path}"));
+            }
         };
         match Json::parse(&bytes).with_context(|| format!("reading credentials from {path}"))? {
-            Json::Object(members) => Ok(Self { place: place.clone(), members }),
-            other => bail!("{path} is {}, not an object of JSON with credentials", other.kind()),
+            Json::Object(members) => Ok(Self {
+                place: place.clone(),
+                members,
+            }),
+            other => bail!(
+                "{path} is {}, not an object of JSON with credentials",
+                other.kind()
+            ),
         }
     }
 
     /// Has `change` change the file, and answers whether it did, as `change` says. Nobody else who
     /// does it this way reads or writes the file meanwhile, so that no change is lost.
-    pub(super) fn update(place: &AuthPath, change: impl FnOnce(&mut Self) -> Result<bool>) -> Result<bool> {
-        let _lock = lock(&place.path).with_context(|| format!("locking {}", place.path.display()))?;
+    pub(super) fn update(
+        place: &AuthPath,
+        change: impl FnOnce(&mut Self) -> Result<bool>,
+    ) -> Result<bool> {
+        let _lock =
+            lock(&place.path).with_context(|| format!("locking {}", place.path.display()))?;
         let mut file = Self::read(place)?;
         let changed = change(&mut file)?;
         if changed {
@@ -73,7 +85,11 @@ impl AuthFile {
             return Ok(None);
         }
         let helpers = self.object("credHelpers")?;
-        match helpers.iter().rev().find(|(name, _)| key::covers(name, host, None).is_some()) {
+        match helpers
+            .iter()
+            .rev()
+            .find(|(name, _)| key::covers(name, host, None).is_some())
+        {
             Some((name, helper)) => self.text(&format!("credHelpers/{name}"), helper),
             None => Ok(None),
         }
@@ -88,14 +104,21 @@ impl AuthFile {
     }
 
     /// The credential that the file itself has: that of the longest key that covers the repository.
-    pub(super) fn credential(&self, host: &str, repository: Option<&RepositoryName>) -> Result<Option<Credential>> {
+    pub(super) fn credential(
+        &self,
+        host: &str,
+        repository: Option<&RepositoryName>,
+    ) -> Result<Option<Credential>> {
         let mut covering: Vec<(usize, &str, &Json)> = Vec::new();
         for (name, entry) in self.entries()? {
-            covering.extend(key::covers(name, host, repository).map(|length| (length, name.as_str(), entry)));
+            covering.extend(
+                key::covers(name, host, repository).map(|length| (length, name.as_str(), entry)),
+            );
         }
         covering.sort_by_key(|(length, ..)| Reverse(*length));
         for (_, name, entry) in covering {
-            let credential = entry::read(entry).with_context(|| format!("{}: auths/{name}", self.path().display()))?;
+            let credential = entry::read(entry)
+                .with_context(|| format!("{}: auths/{name}", self.path().display()))?;
             if credential.is_some() {
                 return Ok(credential);
             }
@@ -137,7 +160,8 @@ impl AuthFile {
     /// the other, never half of it; where the path is a link, what it points to is replaced.
     fn write(&self) -> Result<()> {
         let path = followed(self.path());
-        self.replace(&path).with_context(|| format!("writing credentials to {}", path.display()))
+        self.replace(&path)
+            .with_context(|| format!("writing credentials to {}", path.display()))
     }
 
     fn replace(&self, path: &Path) -> Result<()> {
@@ -146,7 +170,10 @@ impl AuthFile {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let members = Json::Object(self.members.clone());
         let mut text = Vec::new();
-        members.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"\t")))?;
+        members.serialize(&mut Serializer::with_formatter(
+            &mut text,
+            PrettyFormatter::with_indent(b"\t"),
+        ))?;
         text.push(b'\n');
         file.write_all(&text)?;
         file.as_file().sync_all()?;
@@ -155,7 +182,11 @@ impl AuthFile {
     }
 
     fn entries(&self) -> Result<&[(String, Json)]> {
-        if self.place.bare { Ok(&self.members) } else { self.object("auths") }
+        if self.place.bare {
+            Ok(&self.members)
+        } else {
+            self.object("auths")
+        }
     }
 
     fn set_entries(&mut self, entries: Members) {
@@ -164,7 +195,12 @@ impl AuthFile {
             return;
         }
         let entries = Json::Object(entries);
-        match self.members.iter_mut().rev().find(|(name, _)| name == "auths") {
+        match self
+            .members
+            .iter_mut()
+            .rev()
+            .find(|(name, _)| name == "auths")
+        {
             Some((_, member)) => *member = entries,
             None => self.members.push(("auths".into(), entries)),
         }
@@ -175,7 +211,11 @@ impl AuthFile {
         match find(&self.members, name) {
             None | Some(Json::Null) => Ok(&[]),
             Some(Json::Object(members)) => Ok(members),
-            Some(other) => bail!("{}: {name} is {}, not an object", self.path().display(), other.kind()),
+            Some(other) => bail!(
+                "{}: {name} is {}, not an object",
+                self.path().display(),
+                other.kind()
+            ),
         }
     }
 
@@ -183,7 +223,11 @@ impl AuthFile {
         match value {
             Json::Null => Ok(None),
             Json::String(text) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            other => bail!("{}: {place} is {}, not a string", self.path().display(), other.kind()),
+            other => bail!(
+                "{}: {place} is {}, not a string",
+                self.path().display(),
+                other.kind()
+            ),
         }
     }
 }
@@ -194,7 +238,12 @@ fn lock(path: &Path) -> Result<File> {
     let path = followed(path);
     let name = path.file_name().context("it is no file in a folder")?;
     let lock = made_folder(&path)?.join(format!(".{}.portolan-lock", name.display()));
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(lock)?;
     file.lock()?;
     Ok(file)
 }
@@ -202,12 +251,19 @@ fn lock(path: &Path) -> Result<File> {
 /// The folder that a file lies in, made if it is not there.
 fn made_folder(path: &Path) -> Result<&Path> {
     let folder = path.parent().context("it is no file in a folder")?;
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     Ok(folder)
 }
 
 fn find<'a>(members: &'a Members, name: &str) -> Option<&'a Json> {
-    members.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value)
+    members
+        .iter()
+        .rev()
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value)
 }
 
 fn is_of_host(name: &str, host: &str) -> bool {

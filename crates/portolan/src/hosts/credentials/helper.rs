@@ -46,29 +46,50 @@ struct Kept {
 impl Helpers {
     /// Helpers that are in the folders of `search_path` and may take as long as `patience`.
     pub(super) fn new(search_path: OsString, patience: Duration) -> Self {
-        Self { search_path, patience, answers: Mutex::default() }
+        Self {
+            search_path,
+            patience,
+            answers: Mutex::default(),
+        }
     }
 
     /// The credential that a helper has for `server`.
     pub(super) async fn get(&self, helper: &str, server: &str) -> Result<Option<Credential>> {
         let answer = self.answer(helper, server);
         let credential = answer.get_or_try_init(|| async {
-            let Some(output) = self.run(helper, "get", server).await? else { return Ok(None) };
-            read(&output).with_context(|| format!("reading what docker-credential-{helper} knows of {server}"))
+            let Some(output) = self.run(helper, "get", server).await? else {
+                return Ok(None);
+            };
+            read(&output).with_context(|| {
+                format!("reading what docker-credential-{helper} knows of {server}")
+            })
         });
         credential.await.cloned()
     }
 
     /// Gives a helper a credential to keep.
-    pub(super) async fn store(&self, helper: &str, server: &str, credential: &Credential) -> Result<()> {
+    pub(super) async fn store(
+        &self,
+        helper: &str,
+        server: &str,
+        credential: &Credential,
+    ) -> Result<()> {
         let (username, secret) = match credential {
             Credential::Basic { username, password } => (username.as_str(), password),
             Credential::RefreshToken(token) => (TOKEN, token),
-            Credential::BearerToken(_) => bail!("docker-credential-{helper} cannot keep a token without a name"),
+            Credential::BearerToken(_) => {
+                bail!("docker-credential-{helper} cannot keep a token without a name")
+            }
         };
-        let kept = Kept { server: server.into(), username: username.into(), secret: secret.reveal().into() };
+        let kept = Kept {
+            server: server.into(),
+            username: username.into(),
+            secret: secret.reveal().into(),
+        };
         let kept = serde_json::to_string(&kept).context("writing a credential as JSON")?;
-        self.run(helper, "store", &kept).await?.with_context(|| format!("docker-credential-{helper} keeps nothing"))?;
+        self.run(helper, "store", &kept)
+            .await?
+            .with_context(|| format!("docker-credential-{helper} keeps nothing"))?;
         self.forget(helper, server);
         Ok(())
     }
@@ -86,15 +107,25 @@ impl Helpers {
     }
 
     fn forget(&self, helper: &str, server: &str) {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(&(helper.into(), server.into()));
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(helper.into(), server.into()));
     }
 
     /// What a helper writes to its standard output; `None` if it does not know the server.
     async fn run(&self, helper: &str, verb: &str, input: &str) -> Result<Option<Vec<u8>>> {
         let program = self.program(helper)?;
         let mut command = Command::new(&program);
-        command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        command
+            .arg(verb)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
         let stdin = child.stdin.take();
         let conversation = async {
             if let Some(mut stdin) = stdin {
@@ -103,18 +134,34 @@ impl Helpers {
             }
             child.wait_with_output().await
         };
-        let output = tokio::time::timeout(self.patience, conversation).await.ok().with_context(|| {
-            format!("{} {verb} has not answered within {} s", program.display(), self.patience.as_secs())
-        })?;
+        let output = tokio::time::timeout(self.patience, conversation)
+            .await
+            .ok()
+            .with_context(|| {
+                format!(
+                    "{} {verb} has not answered within {} s",
+                    program.display(),
+                    self.patience.as_secs()
+                )
+            })?;
         let output = output.with_context(|| format!("waiting for {}", program.display()))?;
         if output.status.success() {
             return Ok(Some(output.stdout));
         }
-        let said = String::from_utf8_lossy(if output.stdout.is_empty() { &output.stderr } else { &output.stdout });
+        let said = String::from_utf8_lossy(if output.stdout.is_empty() {
+            &output.stderr
+        } else {
+            &output.stdout
+        });
         if said.contains(NOT_FOUND) {
             return Ok(None);
         }
-        bail!("{} {verb}: {}: {}", program.display(), output.status, said.trim())
+        bail!(
+            "{} {verb}: {}: {}",
+            program.display(),
+            output.status,
+            said.trim()
+        )
     }
 
     fn program(&self, helper: &str) -> Result<PathBuf> {
@@ -133,8 +180,12 @@ impl Helpers {
 
 /// Reads a helper's answer. What it says is a secret, so no error repeats it.
 fn read(output: &[u8]) -> Result<Option<Credential>> {
-    let kept = serde_json::from_slice(output).ok().context("it is no JSON with Username and Secret")?;
-    let Kept { username, secret, .. } = kept;
+    let kept = serde_json::from_slice(output)
+        .ok()
+        .context("it is no JSON with Username and Secret")?;
+    let Kept {
+        username, secret, ..
+    } = kept;
     if username.is_empty() && secret.is_empty() {
         return Ok(None);
     }
@@ -142,6 +193,9 @@ fn read(output: &[u8]) -> Result<Option<Credential>> {
     Ok(Some(if username == TOKEN {
         Credential::RefreshToken(secret)
     } else {
-        Credential::Basic { username, password: secret }
+        Credential::Basic {
+            username,
+            password: secret,
+        }
     }))
 }

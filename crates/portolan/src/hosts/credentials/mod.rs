@@ -68,14 +68,26 @@ impl CredentialStore {
     /// Those of the files that `environment` names.
     pub(crate) fn new(environment: &Environment) -> Self {
         let containers = |folder: &PathBuf| folder.join("containers/auth.json");
-        let docker = environment.docker_config.as_ref().map(|folder| folder.join("config.json"));
+        let docker = environment
+            .docker_config
+            .as_ref()
+            .map(|folder| folder.join("config.json"));
         let whole = [
-            environment.auth_file.clone().or_else(|| environment.runtime_auth_file.clone()),
+            environment
+                .auth_file
+                .clone()
+                .or_else(|| environment.runtime_auth_file.clone()),
             environment.config_home.as_ref().map(containers),
             docker.clone(),
         ];
-        let bare = environment.home.as_ref().map(|home| AuthPath { path: home.join(".dockercfg"), bare: true });
-        let whole = whole.into_iter().flatten().map(|path| AuthPath { path, bare: false });
+        let bare = environment.home.as_ref().map(|home| AuthPath {
+            path: home.join(".dockercfg"),
+            bare: true,
+        });
+        let whole = whole
+            .into_iter()
+            .flatten()
+            .map(|path| AuthPath { path, bare: false });
         Self {
             paths: whole.chain(bare).collect(),
             target: environment.auth_file.clone().or(docker),
@@ -87,7 +99,11 @@ impl CredentialStore {
     ///
     /// # Errors
     /// A file that cannot be read or makes no sense, a helper that fails; both are named.
-    pub(crate) async fn find(&self, host: &str, repository: Option<&RepositoryName>) -> Result<Option<Credential>> {
+    pub(crate) async fn find(
+        &self,
+        host: &str,
+        repository: Option<&RepositoryName>,
+    ) -> Result<Option<Credential>> {
         for path in &self.paths {
             let file = AuthFile::read(path)?;
             if let Some(credential) = self.find_in(&file, host, repository).await? {
@@ -107,10 +123,15 @@ impl CredentialStore {
     pub(crate) async fn save(&self, host: &str, credential: &Credential) -> Result<Keeper> {
         let file = self.file_for(host)?;
         let Some(helper) = helper_for(&file, host)? else {
-            AuthFile::update(file.place(), |file| file.set(host, credential).map(|()| true))?;
+            AuthFile::update(file.place(), |file| {
+                file.set(host, credential).map(|()| true)
+            })?;
             return Ok(Keeper::File(file.path().to_owned()));
         };
-        self.helpers.store(&helper, key::written(host), credential).await.with_context(|| named_by(&file))?;
+        self.helpers
+            .store(&helper, key::written(host), credential)
+            .await
+            .with_context(|| named_by(&file))?;
         forget(&file, host)?;
         Ok(Keeper::Helper(helper))
     }
@@ -125,7 +146,10 @@ impl CredentialStore {
         for path in &self.paths {
             let file = AuthFile::read(path)?;
             if let Some(helper) = helper_for(&file, host)?
-                && self.erase_in(&helper, host).await.with_context(|| named_by(&file))?
+                && self
+                    .erase_in(&helper, host)
+                    .await
+                    .with_context(|| named_by(&file))?
             {
                 erased.push(Keeper::Helper(helper));
             }
@@ -185,7 +209,10 @@ impl CredentialStore {
                 return Ok(file);
             }
         }
-        AuthFile::read(&AuthPath { path: target.clone(), bare: false })
+        AuthFile::read(&AuthPath {
+            path: target.clone(),
+            bare: false,
+        })
     }
 }
 
@@ -197,7 +224,9 @@ impl Credentials for CredentialStore {
         repository: Option<&RepositoryName>,
     ) -> portolan_registry::Result<Option<Credential>> {
         let found = self.find(host, repository).await;
-        found.map_err(|error| Error::internal(format!("looking for the credentials of {host}"), error))
+        found.map_err(|error| {
+            Error::internal(format!("looking for the credentials of {host}"), error)
+        })
     }
 }
 
@@ -217,5 +246,8 @@ fn forget(file: &AuthFile, host: &str) -> Result<bool> {
 }
 
 fn named_by(file: &AuthFile) -> String {
-    format!("asking the credential helper that {} names", file.path().display())
+    format!(
+        "asking the credential helper that {} names",
+        file.path().display()
+    )
 }

@@ -70,13 +70,20 @@ esac
     /// writing while a test beside it forks could not be started.
     fn with_program(self, name: &str, script: &str) -> Self {
         let home = self.with("script", script).with("bin/README", "");
-        let copied = Command::new("install").arg(home.path("script")).arg(home.path("bin").join(name)).status();
+        let copied = Command::new("install")
+            .arg(home.path("script"))
+            .arg(home.path("bin").join(name))
+            .status();
         assert!(copied.unwrap().success());
         home
     }
 
     fn calls(&self) -> String {
-        fs::read_to_string(self.path("calls")).unwrap_or_default().replace('\n', " ").trim().to_owned()
+        fs::read_to_string(self.path("calls"))
+            .unwrap_or_default()
+            .replace('\n', " ")
+            .trim()
+            .to_owned()
     }
 
     fn environment(&self) -> Environment {
@@ -93,7 +100,10 @@ esac
 }
 
 fn basic(username: &str, password: &str) -> Credential {
-    Credential::Basic { username: username.into(), password: Secret::new(password) }
+    Credential::Basic {
+        username: username.into(),
+        password: Secret::new(password),
+    }
 }
 
 fn auths(entries: &[(&str, &str)]) -> Value {
@@ -101,12 +111,22 @@ fn auths(entries: &[(&str, &str)]) -> Value {
 }
 
 fn bare(entries: &[(&str, &str)]) -> Value {
-    entries.iter().map(|(key, name)| ((*key).to_owned(), json!({"username": name, "password": "x"}))).collect()
+    entries
+        .iter()
+        .map(|(key, name)| {
+            (
+                (*key).to_owned(),
+                json!({"username": name, "password": "x"}),
+            )
+        })
+        .collect()
 }
 
 /// The name that is found for a host, or for `HOST/REPOSITORY`.
 async fn name_for(store: &CredentialStore, place: &str) -> Option<String> {
-    let (host, name) = place.split_once('/').map_or((place, None), |(host, name)| (host, Some(repository(name))));
+    let (host, name) = place
+        .split_once('/')
+        .map_or((place, None), |(host, name)| (host, Some(repository(name))));
     match store.find(host, name.as_ref()).await.unwrap()? {
         Credential::Basic { username, .. } => Some(username),
         other => panic!("{other:?}"),
@@ -114,32 +134,56 @@ async fn name_for(store: &CredentialStore, place: &str) -> Option<String> {
 }
 
 async fn refused(home: &Home) -> String {
-    format!("{:#}", home.store().find("quay.io", None).await.unwrap_err())
+    format!(
+        "{:#}",
+        home.store().find("quay.io", None).await.unwrap_err()
+    )
 }
 
 #[tokio::test]
 async fn files_are_read_in_their_order() {
     let home = Home::new();
     assert_eq!(name_for(&home.store(), "quay.io").await, None);
-    let home = home.with_json("home/.dockercfg", &bare(&[("https://quay.io/v1/", "oldest")]));
+    let home = home.with_json(
+        "home/.dockercfg",
+        &bare(&[("https://quay.io/v1/", "oldest")]),
+    );
     assert_eq!(name_for(&home.store(), "quay.io").await.unwrap(), "oldest");
     let home = home.with_json(CONFIG_JSON, &auths(&[("quay.io", "docker")]));
     assert_eq!(name_for(&home.store(), "quay.io").await.unwrap(), "docker");
-    let home = home.with_json("home/.config/containers/auth.json", &auths(&[("quay.io", "configured")]));
-    assert_eq!(name_for(&home.store(), "quay.io").await.unwrap(), "configured");
+    let home = home.with_json(
+        "home/.config/containers/auth.json",
+        &auths(&[("quay.io", "configured")]),
+    );
+    assert_eq!(
+        name_for(&home.store(), "quay.io").await.unwrap(),
+        "configured"
+    );
     let home = home.with_json(AUTH_JSON, &auths(&[("quay.io", "session")]));
     assert_eq!(name_for(&home.store(), "quay.io").await.unwrap(), "session");
 
     let home = home.with_json("mine.json", &auths(&[("gcr.io", "mine")]));
-    let environment = Environment { auth_file: Some(home.path("mine.json")), ..home.environment() };
+    let environment = Environment {
+        auth_file: Some(home.path("mine.json")),
+        ..home.environment()
+    };
     let store = CredentialStore::new(&environment);
     assert_eq!(name_for(&store, "gcr.io").await.unwrap(), "mine");
-    assert_eq!(name_for(&store, "quay.io").await.unwrap(), "configured", "the session's file is replaced by it");
+    assert_eq!(
+        name_for(&store, "quay.io").await.unwrap(),
+        "configured",
+        "the session's file is replaced by it"
+    );
 }
 
 #[tokio::test]
 async fn the_longest_key_decides() {
-    let entries = [("quay.io", "all"), ("quay.io/team", "team"), ("quay.io/team/app", "app"), ("gcr.io/x", "x")];
+    let entries = [
+        ("quay.io", "all"),
+        ("quay.io/team", "team"),
+        ("quay.io/team/app", "app"),
+        ("gcr.io/x", "x"),
+    ];
     let home = Home::new().with_json(AUTH_JSON, &auths(&entries));
     let store = home.store();
     for (place, name) in [
@@ -150,7 +194,11 @@ async fn the_longest_key_decides() {
         ("quay.io/team/app/cache", "app"),
         ("gcr.io/x", "x"),
     ] {
-        assert_eq!(name_for(&store, place).await.as_deref(), Some(name), "{place}");
+        assert_eq!(
+            name_for(&store, place).await.as_deref(),
+            Some(name),
+            "{place}"
+        );
     }
     assert_eq!(name_for(&store, "gcr.io").await, None);
     assert_eq!(name_for(&store, "quay.io:5000").await, None);
@@ -162,7 +210,9 @@ async fn an_entry_without_credential_says_nothing() {
         .with_json(AUTH_JSON, &json!({"auths": {"quay.io": {}}}))
         .with_json(CONFIG_JSON, &auths(&[("quay.io", "docker")]));
     assert_eq!(name_for(&home.store(), "quay.io").await.unwrap(), "docker");
-    let home = Home::new().with(AUTH_JSON, "\n").with(CONFIG_JSON, "{\"auths\": null}");
+    let home = Home::new()
+        .with(AUTH_JSON, "\n")
+        .with(CONFIG_JSON, "{\"auths\": null}");
     assert_eq!(name_for(&home.store(), "quay.io").await, None);
 }
 
@@ -173,17 +223,35 @@ async fn what_is_wrong_with_a_file_is_said_with_its_name() {
         ("{\"auths\":", "line 1 column 9"),
         ("[]", "is an array, not an object"),
         ("{\"auths\": []}", "auths is an array, not an object"),
-        ("{\"credHelpers\": 1}", "credHelpers is a number, not an object"),
-        ("{\"credHelpers\": {\"quay.io\": 1}}", "credHelpers/quay.io is a number, not a string"),
-        ("{\"credsStore\": true}", "credsStore is a boolean, not a string"),
-        ("{\"auths\": {\"https://quay.io\": {\"auth\": \"?\"}}}", "auths/https://quay.io: auth is not base64"),
+        (
+            "{\"credHelpers\": 1}",
+            "credHelpers is a number, not an object",
+        ),
+        (
+            "{\"credHelpers\": {\"quay.io\": 1}}",
+            "credHelpers/quay.io is a number, not a string",
+        ),
+        (
+            "{\"credsStore\": true}",
+            "credsStore is a boolean, not a string",
+        ),
+        (
+            "{\"auths\": {\"https://quay.io\": {\"auth\": \"?\"}}}",
+            "auths/https://quay.io: auth is not base64",
+        ),
     ] {
         let said = refused(&wrong(text)).await;
-        assert!(said.contains(message) && said.contains(CONFIG_JSON), "{said}");
+        assert!(
+            said.contains(message) && said.contains(CONFIG_JSON),
+            "{said}"
+        );
     }
     let home = Home::new().with(&format!("{CONFIG_JSON}/file"), "");
     let said = refused(&home).await;
-    assert!(said.starts_with("reading credentials from") && said.contains(CONFIG_JSON), "{said}");
+    assert!(
+        said.starts_with("reading credentials from") && said.contains(CONFIG_JSON),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -206,16 +274,25 @@ async fn helpers_come_where_the_file_says() {
     assert_eq!(name_for(&store, "gcr.io").await.unwrap(), "file");
     assert_eq!(name_for(&store, "docker.io").await.unwrap(), "podman");
     assert_eq!(name_for(&store, "example.com").await, None);
-    assert_eq!(store.find("ghcr.io", None).await.unwrap(), Some(Credential::RefreshToken(Secret::new("s"))));
+    assert_eq!(
+        store.find("ghcr.io", None).await.unwrap(),
+        Some(Credential::RefreshToken(Secret::new("s")))
+    );
     let home = home.with_json("kept/https:__index.docker.io_v1_", &kept("docker"));
-    assert_eq!(name_for(&home.store(), "docker.io").await.unwrap(), "docker");
+    assert_eq!(
+        name_for(&home.store(), "docker.io").await.unwrap(),
+        "docker"
+    );
 }
 
 #[tokio::test]
 async fn a_helper_is_asked_once() {
     let home = Home::new()
         .with_helper()
-        .with_json("kept/quay.io", &json!({"ServerURL": "", "Username": "me", "Secret": "s"}))
+        .with_json(
+            "kept/quay.io",
+            &json!({"ServerURL": "", "Username": "me", "Secret": "s"}),
+        )
         .with_json(CONFIG_JSON, &json!({"credsStore": "test"}));
     let store = Arc::new(home.store());
     let ask = |place: &'static str| {
@@ -235,27 +312,53 @@ async fn a_helper_is_asked_once() {
 async fn a_helper_that_fails_is_an_error() {
     let home = Home::new().with_json(CONFIG_JSON, &json!({"credHelpers": {"quay.io": "test"}}));
     let said = refused(&home).await;
-    assert!(said.contains("there is no program docker-credential-test on the path"), "{said}");
+    assert!(
+        said.contains("there is no program docker-credential-test on the path"),
+        "{said}"
+    );
     assert!(said.contains(CONFIG_JSON), "{said}");
 
-    let home = home.with_program("docker-credential-test", "#!/bin/sh\necho the key ring is locked\nexit 1\n");
+    let home = home.with_program(
+        "docker-credential-test",
+        "#!/bin/sh\necho the key ring is locked\nexit 1\n",
+    );
     let said = refused(&home).await;
-    assert!(said.contains("docker-credential-test get: exit status: 1: the key ring is locked"), "{said}");
+    assert!(
+        said.contains("docker-credential-test get: exit status: 1: the key ring is locked"),
+        "{said}"
+    );
 
-    let home = home.with_program("docker-credential-test", "#!/bin/sh\necho '{\"Secret\":\"sesame\"}'\n");
+    let home = home.with_program(
+        "docker-credential-test",
+        "#!/bin/sh\necho '{\"Secret\":\"sesame\"}'\n",
+    );
     let said = refused(&home).await;
-    assert!(said.contains("it is no JSON with Username and Secret") && !said.contains("sesame"), "{said}");
+    assert!(
+        said.contains("it is no JSON with Username and Secret") && !said.contains("sesame"),
+        "{said}"
+    );
 
     let home = home.with_json(CONFIG_JSON, &json!({"credsStore": "../evil"}));
-    assert!(refused(&home).await.contains("is no name of a credential helper"));
+    assert!(
+        refused(&home)
+            .await
+            .contains("is no name of a credential helper")
+    );
 }
 
 #[tokio::test]
 async fn a_helper_that_does_not_answer_is_ended() {
     let home = Home::new().with_program("docker-credential-test", "#!/bin/sh\nexec sleep 1000\n");
     let helpers = Helpers::new(home.environment().search_path, Duration::ZERO);
-    let error = helpers.get("test", "quay.io").await.unwrap_err().to_string();
-    assert!(error.contains("docker-credential-test get has not answered within"), "{error}");
+    let error = helpers
+        .get("test", "quay.io")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("docker-credential-test get has not answered within"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -265,22 +368,43 @@ async fn login_goes_to_the_file_of_docker() {
     let keeper = store.save("quay.io", &basic("me", "pa:ss")).await.unwrap();
     assert_eq!(keeper, Keeper::File(home.path(CONFIG_JSON)));
     assert!(keeper.is_unencrypted() && keeper.to_string().ends_with(CONFIG_JSON));
-    assert_eq!(home.json(CONFIG_JSON), json!({"auths": {"quay.io": {"auth": "bWU6cGE6c3M="}}}));
-    assert_eq!(store.find("quay.io", None).await.unwrap(), Some(basic("me", "pa:ss")));
+    assert_eq!(
+        home.json(CONFIG_JSON),
+        json!({"auths": {"quay.io": {"auth": "bWU6cGE6c3M="}}})
+    );
+    assert_eq!(
+        store.find("quay.io", None).await.unwrap(),
+        Some(basic("me", "pa:ss"))
+    );
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&home.path(CONFIG_JSON)), 0o600);
     assert_eq!(mode(&home.path("home/.docker")), 0o700);
 
-    store.save("docker.io", &Credential::RefreshToken(Secret::new("t"))).await.unwrap();
+    store
+        .save("docker.io", &Credential::RefreshToken(Secret::new("t")))
+        .await
+        .unwrap();
     let hub = &home.json(CONFIG_JSON)["auths"]["https://index.docker.io/v1/"];
     assert_eq!(*hub, json!({"identitytoken": "t"}));
 
-    let environment = Environment { auth_file: Some(home.path("mine.json")), ..home.environment() };
-    let keeper = CredentialStore::new(&environment).save("quay.io", &basic("me", "x")).await.unwrap();
+    let environment = Environment {
+        auth_file: Some(home.path("mine.json")),
+        ..home.environment()
+    };
+    let keeper = CredentialStore::new(&environment)
+        .save("quay.io", &basic("me", "x"))
+        .await
+        .unwrap();
     assert_eq!(keeper, Keeper::File(home.path("mine.json")));
 
-    let nowhere = Environment { docker_config: None, ..home.environment() };
-    let error = CredentialStore::new(&nowhere).save("quay.io", &basic("me", "x")).await.unwrap_err();
+    let nowhere = Environment {
+        docker_config: None,
+        ..home.environment()
+    };
+    let error = CredentialStore::new(&nowhere)
+        .save("quay.io", &basic("me", "x"))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("set DOCKER_CONFIG"), "{error}");
 }
 
@@ -293,13 +417,21 @@ async fn the_rest_of_the_file_stays() {
     let store = home.store();
     store.save("quay.io", &basic("me", "x")).await.unwrap();
     store.save("docker.io", &basic("me", "y")).await.unwrap();
-    let compact = |name: &str| fs::read_to_string(home.path(name)).unwrap().replace(['\t', '\n', ' '], "");
+    let compact = |name: &str| {
+        fs::read_to_string(home.path(name))
+            .unwrap()
+            .replace(['\t', '\n', ' '], "")
+    };
     let expected = before.replace(
         r#""docker.io":{"auth":"bWU6eA=="}"#,
         r#""docker.io":{"auth":"bWU6eQ=="},"quay.io":{"auth":"bWU6eA=="}"#,
     );
     assert_eq!(compact("elsewhere/real.json"), expected);
-    assert!(fs::symlink_metadata(home.path(CONFIG_JSON)).unwrap().is_symlink());
+    assert!(
+        fs::symlink_metadata(home.path(CONFIG_JSON))
+            .unwrap()
+            .is_symlink()
+    );
     store.erase("quay.io").await.unwrap();
     store.save("docker.io", &basic("me", "x")).await.unwrap();
     assert_eq!(compact(CONFIG_JSON), before);
@@ -309,59 +441,106 @@ async fn the_rest_of_the_file_stays() {
 async fn a_link_to_nothing_yet_is_followed() {
     let home = Home::new().with("home/.docker/README", "");
     symlink("real.json", home.path(CONFIG_JSON)).unwrap();
-    home.store().save("quay.io", &basic("me", "x")).await.unwrap();
-    assert!(fs::symlink_metadata(home.path("home/.docker/real.json")).unwrap().is_file());
+    home.store()
+        .save("quay.io", &basic("me", "x"))
+        .await
+        .unwrap();
+    assert!(
+        fs::symlink_metadata(home.path("home/.docker/real.json"))
+            .unwrap()
+            .is_file()
+    );
 }
 
 #[tokio::test]
 async fn login_replaces_what_would_be_found_before_it() {
-    let home = Home::new().with_json(AUTH_JSON, &auths(&[("quay.io", "podman"), ("quay.io/team", "team")]));
+    let home = Home::new().with_json(
+        AUTH_JSON,
+        &auths(&[("quay.io", "podman"), ("quay.io/team", "team")]),
+    );
     let store = home.store();
-    assert_eq!(store.save("quay.io", &basic("me", "x")).await.unwrap(), Keeper::File(home.path(AUTH_JSON)));
+    assert_eq!(
+        store.save("quay.io", &basic("me", "x")).await.unwrap(),
+        Keeper::File(home.path(AUTH_JSON))
+    );
     assert_eq!(name_for(&store, "quay.io").await.unwrap(), "me");
     assert_eq!(name_for(&store, "quay.io/team/app").await.unwrap(), "team");
-    assert_eq!(store.save("gcr.io", &basic("me", "x")).await.unwrap(), Keeper::File(home.path(CONFIG_JSON)));
+    assert_eq!(
+        store.save("gcr.io", &basic("me", "x")).await.unwrap(),
+        Keeper::File(home.path(CONFIG_JSON))
+    );
 }
 
 #[tokio::test]
 async fn login_uses_the_helper_and_leaves_no_secret_in_the_file() {
-    let config = json!({"credsStore": "test", "auths": bare(&[("quay.io", "old"), ("gcr.io", "other")])});
+    let config =
+        json!({"credsStore": "test", "auths": bare(&[("quay.io", "old"), ("gcr.io", "other")])});
     let home = Home::new().with_helper().with_json(CONFIG_JSON, &config);
     let store = home.store();
     let keeper = store.save("quay.io", &basic("me", "x")).await.unwrap();
     assert_eq!(keeper, Keeper::Helper("test".into()));
     assert!(!keeper.is_unencrypted() && keeper.to_string() == "docker-credential-test");
     assert_eq!(name_for(&store, "quay.io").await.unwrap(), "me");
-    assert_eq!(home.json("kept/quay.io"), json!({"ServerURL": "quay.io", "Username": "me", "Secret": "x"}));
-    assert_eq!(home.json(CONFIG_JSON), json!({"credsStore": "test", "auths": bare(&[("gcr.io", "other")])}));
+    assert_eq!(
+        home.json("kept/quay.io"),
+        json!({"ServerURL": "quay.io", "Username": "me", "Secret": "x"})
+    );
+    assert_eq!(
+        home.json(CONFIG_JSON),
+        json!({"credsStore": "test", "auths": bare(&[("gcr.io", "other")])})
+    );
     store.save("quay.io", &basic("you", "x")).await.unwrap();
-    assert_eq!(name_for(&store, "quay.io").await.unwrap(), "you", "the older answer is forgotten");
+    assert_eq!(
+        name_for(&store, "quay.io").await.unwrap(),
+        "you",
+        "the older answer is forgotten"
+    );
 }
 
 #[tokio::test]
 async fn a_helper_that_keeps_nothing_is_an_error_and_the_file_stays() {
     let config = json!({"credsStore": "test", "auths": bare(&[("quay.io", "old")])});
-    let home = Home::new()
-        .with_json(CONFIG_JSON, &config)
-        .with_program("docker-credential-test", "#!/bin/sh\necho no room >&2\nexit 3\n");
-    let error = format!("{:#}", home.store().save("quay.io", &basic("me", "x")).await.unwrap_err());
+    let home = Home::new().with_json(CONFIG_JSON, &config).with_program(
+        "docker-credential-test",
+        "#!/bin/sh\necho no room >&2\nexit 3\n",
+    );
+    let error = format!(
+        "{:#}",
+        home.store()
+            .save("quay.io", &basic("me", "x"))
+            .await
+            .unwrap_err()
+    );
     assert!(error.contains("store: exit status: 3: no room"), "{error}");
     assert_eq!(home.json(CONFIG_JSON), config);
 }
 
 #[tokio::test]
 async fn logout_forgets_the_host_everywhere() {
-    let config =
-        json!({"credsStore": "test", "auths": bare(&[("https://quay.io/v2/", "docker"), ("gcr.io", "other")])});
+    let config = json!({"credsStore": "test", "auths": bare(&[("https://quay.io/v2/", "docker"), ("gcr.io", "other")])});
     let home = Home::new()
         .with_helper()
-        .with_json("kept/quay.io", &json!({"ServerURL": "", "Username": "helper", "Secret": "s"}))
-        .with_json(AUTH_JSON, &auths(&[("quay.io", "podman"), ("quay.io/team", "team")]))
+        .with_json(
+            "kept/quay.io",
+            &json!({"ServerURL": "", "Username": "helper", "Secret": "s"}),
+        )
+        .with_json(
+            AUTH_JSON,
+            &auths(&[("quay.io", "podman"), ("quay.io/team", "team")]),
+        )
         .with_json(CONFIG_JSON, &config)
-        .with_json("home/.dockercfg", &bare(&[("quay.io", "oldest"), ("gcr.io", "other")]));
+        .with_json(
+            "home/.dockercfg",
+            &bare(&[("quay.io", "oldest"), ("gcr.io", "other")]),
+        );
     let store = home.store();
     let file = |name: &str| Keeper::File(home.path(name));
-    let everywhere = [file(AUTH_JSON), Keeper::Helper("test".into()), file(CONFIG_JSON), file("home/.dockercfg")];
+    let everywhere = [
+        file(AUTH_JSON),
+        Keeper::Helper("test".into()),
+        file(CONFIG_JSON),
+        file("home/.dockercfg"),
+    ];
     assert_eq!(store.erase("quay.io").await.unwrap(), everywhere);
     assert_eq!(name_for(&store, "quay.io").await, None);
     assert_eq!(name_for(&store, "quay.io/team").await.unwrap(), "team");
@@ -383,13 +562,22 @@ async fn logins_at_the_same_time_lose_nothing() {
                 let runtime = Builder::new_current_thread().build().unwrap();
                 start.wait();
                 for number in 0..10 {
-                    runtime.block_on(home.store().save(&host(thread, number), &basic("me", "x"))).unwrap();
+                    runtime
+                        .block_on(home.store().save(&host(thread, number), &basic("me", "x")))
+                        .unwrap();
                 }
-                runtime.block_on(home.store().erase(&host(thread, 0))).unwrap();
+                runtime
+                    .block_on(home.store().erase(&host(thread, 0)))
+                    .unwrap();
             });
         }
     });
-    let left: Vec<_> = (0..threads).flat_map(|thread| (1..10).map(move |number| host(thread, number))).collect();
+    let left: Vec<_> = (0..threads)
+        .flat_map(|thread| (1..10).map(move |number| host(thread, number)))
+        .collect();
     let kept = home.json(CONFIG_JSON)["auths"].as_object().unwrap().clone();
-    assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), left.into_iter().collect());
+    assert_eq!(
+        kept.keys().cloned().collect::<BTreeSet<_>>(),
+        left.into_iter().collect()
+    );
 }

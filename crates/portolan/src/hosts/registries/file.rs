@@ -95,7 +95,10 @@ fn paths(environment: &Environment) -> Result<Vec<PathBuf>> {
     if let Some(alone) = &environment.registries_conf {
         return Ok(vec![alone.clone()]);
     }
-    let user = environment.config_home.as_ref().map(|folder| folder.join("containers"));
+    let user = environment
+        .config_home
+        .as_ref()
+        .map(|folder| folder.join("containers"));
     let system = environment.system.join("containers");
     let mut paths = Vec::new();
     let main = |folder: &Path| Some(folder.join("registries.conf")).filter(|path| path.exists());
@@ -117,11 +120,20 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("looking for files in {}", folder.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("looking for files in {}", folder.display()));
+        }
     };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>();
     let mut paths = paths.with_context(|| format!("looking for files in {}", folder.display()))?;
-    paths.retain(|path| path.is_file() && path.extension().is_some_and(|extension| extension == "conf"));
+    paths.retain(|path| {
+        path.is_file()
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "conf")
+    });
     paths.sort();
     Ok(paths)
 }
@@ -129,14 +141,17 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>> {
 fn read(path: &Path) -> Result<Vec<Entry>> {
     let file: Arc<Path> = path.into();
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let document: Document = toml::from_str(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+    let document: Document =
+        toml::from_str(&text).with_context(|| format!("{} cannot be used", path.display()))?;
     if document.registries.is_some() {
         bail!(
             "{} is of version 1, which is not read: write a [[registry]] table for each registry instead",
             path.display()
         );
     }
-    let entry = |table: &Table| Entry::new(table, &file).with_context(|| format!("{} cannot be used", path.display()));
+    let entry = |table: &Table| {
+        Entry::new(table, &file).with_context(|| format!("{} cannot be used", path.display()))
+    };
     document.registry.iter().map(entry).collect()
 }
 
@@ -146,14 +161,30 @@ impl Entry {
         let prefix = place("prefix", &table.prefix)?.or_else(|| location.clone());
         let prefix = prefix.context("a [[registry]] table has neither prefix nor location")?;
         let wildcard = prefix.strip_prefix("*.");
-        if wildcard.unwrap_or(&prefix).contains('*') || wildcard.is_some_and(|host| host.contains(['/', ':', '@'])) {
-            bail!("the prefix {prefix:?}: a * may only stand before the names of a host, as in *.example.com");
+        if wildcard.unwrap_or(&prefix).contains('*')
+            || wildcard.is_some_and(|host| host.contains(['/', ':', '@']))
+        {
+            bail!(
+                "the prefix {prefix:?}: a * may only stand before the names of a host, as in *.example.com"
+            );
         }
         let location = location.or_else(|| Some(prefix.clone()).filter(|_| wildcard.is_none()));
         let by_digest = table.mirror_by_digest_only;
-        let mirrors = table.mirror.iter().map(|mirror| MirrorEntry::new(mirror, by_digest));
-        let mirrors = mirrors.collect::<Result<_>>().with_context(|| format!("the registry {prefix}"))?;
-        Ok(Self { file: Arc::clone(file), prefix, location, insecure: table.insecure, blocked: table.blocked, mirrors })
+        let mirrors = table
+            .mirror
+            .iter()
+            .map(|mirror| MirrorEntry::new(mirror, by_digest));
+        let mirrors = mirrors
+            .collect::<Result<_>>()
+            .with_context(|| format!("the registry {prefix}"))?;
+        Ok(Self {
+            file: Arc::clone(file),
+            prefix,
+            location,
+            insecure: table.insecure,
+            blocked: table.blocked,
+            mirrors,
+        })
     }
 }
 
@@ -162,10 +193,16 @@ impl MirrorEntry {
         let location = place("location", &table.location)?.context("a mirror has no location")?;
         let pulls = match (by_digest_only, table.pull_from_mirror) {
             (true, Pulls::All) => Pulls::DigestOnly,
-            (true, _) => bail!("the mirror {location} has pull-from-mirror, which goes not with mirror-by-digest-only"),
+            (true, _) => bail!(
+                "the mirror {location} has pull-from-mirror, which goes not with mirror-by-digest-only"
+            ),
             (false, pulls) => pulls,
         };
-        Ok(Self { location, insecure: table.insecure, pulls })
+        Ok(Self {
+            location,
+            insecure: table.insecure,
+            pulls,
+        })
     }
 }
 

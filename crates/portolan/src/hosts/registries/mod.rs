@@ -56,7 +56,9 @@ impl Registries {
     /// # Errors
     /// A file that cannot be read or makes no sense.
     pub(crate) fn load(environment: &Environment) -> Result<Self> {
-        Ok(Self { entries: file::load(environment)? })
+        Ok(Self {
+            entries: file::load(environment)?,
+        })
     }
 
     /// Whether a host as a whole, apart from its repositories, is said to be insecure.
@@ -64,7 +66,9 @@ impl Registries {
     /// # Errors
     /// The host is blocked.
     pub(crate) fn is_insecure(&self, host: &str) -> Result<bool> {
-        let Some((entry, _)) = self.choose(host) else { return Ok(false) };
+        let Some((entry, _)) = self.choose(host) else {
+            return Ok(false);
+        };
         entry.refuse_if_blocked(host)?;
         Ok(entry.insecure)
     }
@@ -75,25 +79,53 @@ impl Registries {
     /// The image is blocked, or rewritten to what is no name.
     pub(crate) fn places(&self, image: &ImageReference) -> Result<Places> {
         let text = image.to_string();
-        let unchanged = |insecure| Place { host: image.host.clone(), repository: image.repository.clone(), insecure };
+        let unchanged = |insecure| Place {
+            host: image.host.clone(),
+            repository: image.repository.clone(),
+            insecure,
+        };
         let Some((entry, rest)) = self.choose(&text) else {
-            return Ok(Places { mirrors: Vec::new(), primary: unchanged(false), target: unchanged(false) });
+            return Ok(Places {
+                mirrors: Vec::new(),
+                primary: unchanged(false),
+                target: unchanged(false),
+            });
         };
         entry.refuse_if_blocked(&text)?;
         let place = |location: &str, insecure| {
             let place = rewrite(location, rest, image, insecure);
-            place.with_context(|| format!("{} rewrites {text} to {location}{rest}", entry.file.display()))
+            place.with_context(|| {
+                format!(
+                    "{} rewrites {text} to {location}{rest}",
+                    entry.file.display()
+                )
+            })
         };
         let primary = match &entry.location {
             Some(location) => place(location, entry.insecure)?,
             None => unchanged(entry.insecure),
         };
-        let excluded = if image.digest.is_some() { Pulls::TagOnly } else { Pulls::DigestOnly };
-        let mirrors = entry.mirrors.iter().filter(|mirror| mirror.pulls != excluded).map(|mirror| {
-            let place = place(&mirror.location, mirror.insecure)?;
-            Ok(Mirror { place, tags: mirror.pulls != Pulls::DigestOnly })
-        });
-        Ok(Places { mirrors: mirrors.collect::<Result<_>>()?, primary, target: unchanged(entry.insecure) })
+        let excluded = if image.digest.is_some() {
+            Pulls::TagOnly
+        } else {
+            Pulls::DigestOnly
+        };
+        let mirrors = entry
+            .mirrors
+            .iter()
+            .filter(|mirror| mirror.pulls != excluded)
+            .map(|mirror| {
+                let place = place(&mirror.location, mirror.insecure)?;
+                Ok(Mirror {
+                    place,
+                    tags: mirror.pulls != Pulls::DigestOnly,
+                })
+            });
+        Ok(Places {
+            mirrors: mirrors.collect::<Result<_>>()?,
+            primary,
+            target: unchanged(entry.insecure),
+        })
     }
 
     /// The entry with the longest prefix of `name`, and what follows it there.
@@ -101,14 +133,21 @@ impl Registries {
         let matching = |entry: &'a Entry| Some((entry, behind(&entry.prefix, name)?));
         // Between prefixes of the same length, one without a wildcard says more.
         let rank = |entry: &Entry| (entry.prefix.len(), !entry.prefix.starts_with('*'));
-        self.entries.iter().filter_map(matching).max_by_key(|(entry, _)| rank(entry))
+        self.entries
+            .iter()
+            .filter_map(matching)
+            .max_by_key(|(entry, _)| rank(entry))
     }
 }
 
 impl Entry {
     fn refuse_if_blocked(&self, name: &str) -> Result<()> {
         if self.blocked {
-            bail!("{name} may not be used: {} blocks {}", self.file.display(), self.prefix);
+            bail!(
+                "{name} may not be used: {} blocks {}",
+                self.file.display(),
+                self.prefix
+            );
         }
         Ok(())
     }
@@ -119,22 +158,38 @@ fn behind<'a>(prefix: &str, name: &'a str) -> Option<&'a str> {
     if let Some(domain) = prefix.strip_prefix('*') {
         let host = name.split('/').next()?;
         let without_port = host.split_once(':').map_or(host, |(host, _)| host);
-        return without_port.ends_with(domain).then(|| &name[without_port.len()..]);
+        return without_port
+            .ends_with(domain)
+            .then(|| &name[without_port.len()..]);
     }
     let rest = name.strip_prefix(prefix)?;
     // Behind a host a colon begins a port, which makes it another one.
-    let separators: &[char] = if prefix.contains('/') { &['/', ':', '@'] } else { &['/'] };
+    let separators: &[char] = if prefix.contains('/') {
+        &['/', ':', '@']
+    } else {
+        &['/']
+    };
     (rest.is_empty() || rest.starts_with(separators)).then_some(rest)
 }
 
 fn rewrite(location: &str, rest: &str, image: &ImageReference, insecure: bool) -> Result<Place> {
     let rewritten = format!("{location}{rest}");
-    let (host, path) = rewritten.split_once('/').context("there is no repository behind the host")?;
+    let (host, path) = rewritten
+        .split_once('/')
+        .context("there is no repository behind the host")?;
     let name = path.split([':', '@']).next().unwrap_or_default();
     let repository: RepositoryName = name.parse()?;
-    let as_written = ImageReference { host: host.into(), repository, ..image.clone() };
+    let as_written = ImageReference {
+        host: host.into(),
+        repository,
+        ..image.clone()
+    };
     if as_written.to_string() != rewritten {
         bail!("that has another tag or digest, and only the repository can be rewritten");
     }
-    Ok(Place { host: as_written.host, repository: as_written.repository, insecure })
+    Ok(Place {
+        host: as_written.host,
+        repository: as_written.repository,
+        insecure,
+    })
 }

@@ -47,9 +47,24 @@ fn places(registries: &Registries, image: &str) -> Places {
 
 /// Where an image is read, in order: insecure places end with `!`, those that are not asked about tags with `@`.
 fn read(registries: &Registries, image: &str) -> Vec<String> {
-    let Places { mirrors, primary, .. } = places(registries, image);
-    let text = |place: &Place| format!("{}/{}{}", place.host, place.repository, if place.insecure { "!" } else { "" });
-    let mirrors = mirrors.iter().map(|mirror| format!("{}{}", text(&mirror.place), if mirror.tags { "" } else { "@" }));
+    let Places {
+        mirrors, primary, ..
+    } = places(registries, image);
+    let text = |place: &Place| {
+        format!(
+            "{}/{}{}",
+            place.host,
+            place.repository,
+            if place.insecure { "!" } else { "" }
+        )
+    };
+    let mirrors = mirrors.iter().map(|mirror| {
+        format!(
+            "{}{}",
+            text(&mirror.place),
+            if mirror.tags { "" } else { "@" }
+        )
+    });
     mirrors.chain([text(&primary)]).collect()
 }
 
@@ -59,21 +74,37 @@ fn by_digest(name: &str) -> String {
 
 #[test]
 fn without_files_names_are_taken_as_they_are() {
-    let place = Place { host: "quay.io".into(), repository: repository("a/b"), insecure: false };
-    let expected = Places { mirrors: Vec::new(), primary: place.clone(), target: place };
+    let place = Place {
+        host: "quay.io".into(),
+        repository: repository("a/b"),
+        insecure: false,
+    };
+    let expected = Places {
+        mirrors: Vec::new(),
+        primary: place.clone(),
+        target: place,
+    };
     assert_eq!(places(&Files::new().load(), "quay.io/a/b:v1"), expected);
 }
 
 #[test]
 fn a_name_is_rewritten_for_reading_alone() {
-    let registries =
-        saying("[[registry]]\nprefix = 'example.com/foo'\nlocation = 'internal:5000/bar/'\ninsecure = true\n");
+    let registries = saying(
+        "[[registry]]\nprefix = 'example.com/foo'\nlocation = 'internal:5000/bar/'\ninsecure = true\n",
+    );
     let image = places(&registries, "example.com/foo/image:v1");
-    let place = |host: &str, name: &str| Place { host: host.into(), repository: repository(name), insecure: true };
+    let place = |host: &str, name: &str| Place {
+        host: host.into(),
+        repository: repository(name),
+        insecure: true,
+    };
     assert_eq!(image.primary, place("internal:5000", "bar/image"));
     assert_eq!(image.target, place("example.com", "foo/image"));
     assert_eq!(read(&registries, "example.com/foo"), ["internal:5000/bar!"]);
-    assert_eq!(read(&registries, &by_digest("example.com/foo/a")), ["internal:5000/bar/a!"]);
+    assert_eq!(
+        read(&registries, &by_digest("example.com/foo/a")),
+        ["internal:5000/bar/a!"]
+    );
     for other in ["example.com/food", "example.com/other", "other.com/foo"] {
         assert_eq!(read(&registries, other), [other]);
     }
@@ -91,10 +122,20 @@ fn mirrors_come_first_in_their_order() {
          [aliases]\nalpine = 'elsewhere.io/alpine'\n",
     );
     let name = |host: &str| format!("{host}/library/alpine");
-    let by_tag = [name("one/hub"), name("two:80") + "!", name("four"), name("docker.io")];
+    let by_tag = [
+        name("one/hub"),
+        name("two:80") + "!",
+        name("four"),
+        name("docker.io"),
+    ];
     assert_eq!(read(&registries, "alpine:3"), by_tag);
     assert_eq!(read(&registries, "alpine"), by_tag);
-    let by_digest_read = [name("one/hub"), name("two:80") + "!", name("three") + "@", name("docker.io")];
+    let by_digest_read = [
+        name("one/hub"),
+        name("two:80") + "!",
+        name("three") + "@",
+        name("docker.io"),
+    ];
     assert_eq!(read(&registries, &by_digest("alpine")), by_digest_read);
     assert_eq!(read(&registries, &by_digest("alpine:3")), by_digest_read);
 }
@@ -105,7 +146,10 @@ fn mirrors_may_be_for_digests_alone() {
         "[[registry]]\nlocation = 'a.io'\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = 'b.io'\n",
     );
     assert_eq!(read(&registries, "a.io/x:v1"), ["a.io/x"]);
-    assert_eq!(read(&registries, &by_digest("a.io/x")), ["b.io/x@", "a.io/x"]);
+    assert_eq!(
+        read(&registries, &by_digest("a.io/x")),
+        ["b.io/x@", "a.io/x"]
+    );
 }
 
 #[test]
@@ -154,10 +198,17 @@ fn wildcards_stand_for_hosts_below() {
 
 #[test]
 fn what_is_blocked_is_refused() {
-    let registries =
-        saying("[[registry]]\nprefix = 'a.io/bad'\nblocked = true\n[[registry]]\nlocation = 'b.io'\nblocked = true\n");
-    let error = registries.places(&"a.io/bad/app:v1".parse().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("a.io/bad/app:v1 may not be used") && error.contains(SYSTEM), "{error}");
+    let registries = saying(
+        "[[registry]]\nprefix = 'a.io/bad'\nblocked = true\n[[registry]]\nlocation = 'b.io'\nblocked = true\n",
+    );
+    let error = registries
+        .places(&"a.io/bad/app:v1".parse().unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("a.io/bad/app:v1 may not be used") && error.contains(SYSTEM),
+        "{error}"
+    );
     assert!(error.ends_with("blocks a.io/bad"), "{error}");
     assert_eq!(read(&registries, "a.io/good"), ["a.io/good"]);
     assert!(!registries.is_insecure("a.io").unwrap());
@@ -171,9 +222,17 @@ fn what_cannot_be_rewritten_is_an_error_of_that_image() {
          [[registry]]\nprefix = 'b.io/x:v1'\nlocation = 'c.io/x:v2'\n\
          [[registry]]\nprefix = 'd.io'\nlocation = 'e.io/UPPER'\n",
     );
-    let refused = |image: &str| format!("{:#}", registries.places(&image.parse().unwrap()).unwrap_err());
+    let refused = |image: &str| {
+        format!(
+            "{:#}",
+            registries.places(&image.parse().unwrap()).unwrap_err()
+        )
+    };
     let error = refused("a.io/x");
-    assert!(error.contains("rewrites a.io/x to host-alone: there is no repository behind the host"), "{error}");
+    assert!(
+        error.contains("rewrites a.io/x to host-alone: there is no repository behind the host"),
+        "{error}"
+    );
     assert!(error.contains(SYSTEM), "{error}");
     assert!(refused("b.io/x:v1").contains("only the repository can be rewritten"));
     assert!(refused("d.io/x").contains("e.io/UPPER/x: a repository name is made of"));
@@ -182,25 +241,45 @@ fn what_cannot_be_rewritten_is_an_error_of_that_image() {
 
 #[test]
 fn later_files_replace_entries_of_the_same_prefix() {
-    let entry = |location: &str| format!("[[registry]]\nprefix = 'a.io'\nlocation = '{location}'\n");
+    let entry =
+        |location: &str| format!("[[registry]]\nprefix = 'a.io'\nlocation = '{location}'\n");
     let where_it_is = |files: &Files| read(&files.load(), "a.io/x").remove(0);
-    let files = Files::new().with(SYSTEM, &(entry("main") + "[[registry]]\nprefix = 'b.io'\nlocation = 'kept'\n"));
+    let files = Files::new().with(
+        SYSTEM,
+        &(entry("main") + "[[registry]]\nprefix = 'b.io'\nlocation = 'kept'\n"),
+    );
     assert_eq!(where_it_is(&files), "main/x");
     let files = files.with("etc/containers/registries.conf.d/1.conf", &entry("first"));
     let files = files.with("etc/containers/registries.conf.d/2.conf", &entry("second"));
-    let files = files.with("etc/containers/registries.conf.d/3.conf.off", &entry("third"));
+    let files = files.with(
+        "etc/containers/registries.conf.d/3.conf.off",
+        &entry("third"),
+    );
     assert_eq!(where_it_is(&files), "second/x");
-    let files = files.with("home/.config/containers/registries.conf.d/0.conf", &entry("user"));
+    let files = files.with(
+        "home/.config/containers/registries.conf.d/0.conf",
+        &entry("user"),
+    );
     assert_eq!(where_it_is(&files), "user/x");
     assert_eq!(read(&files.load(), "b.io/x"), ["kept/x"]);
 
     let files = files.with("home/.config/containers/registries.conf", "");
     assert_eq!(where_it_is(&files), "user/x");
-    assert_eq!(read(&files.load(), "b.io/x"), ["b.io/x"], "the user's file replaces the system's");
+    assert_eq!(
+        read(&files.load(), "b.io/x"),
+        ["b.io/x"],
+        "the user's file replaces the system's"
+    );
 
     let files = files.with("alone.conf", &entry("alone"));
-    let environment = Environment { registries_conf: Some(files.0.path().join("alone.conf")), ..files.environment() };
-    assert_eq!(read(&Registries::load(&environment).unwrap(), "a.io/x"), ["alone/x"]);
+    let environment = Environment {
+        registries_conf: Some(files.0.path().join("alone.conf")),
+        ..files.environment()
+    };
+    assert_eq!(
+        read(&Registries::load(&environment).unwrap(), "a.io/x"),
+        ["alone/x"]
+    );
 }
 
 #[test]
@@ -208,12 +287,30 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     for (text, message) in [
         ("[[registry]\n", "line 1"),
         ("[[registry]]\nprefix = 1\n", "invalid type"),
-        ("[[registry]]\ninsecure = true\n", "neither prefix nor location"),
-        ("[[registry]]\nlocation = 'https://a.io'\n", "location \"https://a.io\" is an URL"),
-        ("[[registry]]\nprefix = 'a.*.io'\n", "a * may only stand before"),
-        ("[[registry]]\nprefix = '*.a.io/x'\n", "a * may only stand before"),
-        ("[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\ninsecure = true\n", "missing field `location`"),
-        ("[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = ''\n", "a mirror has no location"),
+        (
+            "[[registry]]\ninsecure = true\n",
+            "neither prefix nor location",
+        ),
+        (
+            "[[registry]]\nlocation = 'https://a.io'\n",
+            "location \"https://a.io\" is an URL",
+        ),
+        (
+            "[[registry]]\nprefix = 'a.*.io'\n",
+            "a * may only stand before",
+        ),
+        (
+            "[[registry]]\nprefix = '*.a.io/x'\n",
+            "a * may only stand before",
+        ),
+        (
+            "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\ninsecure = true\n",
+            "missing field `location`",
+        ),
+        (
+            "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = ''\n",
+            "a mirror has no location",
+        ),
         (
             "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'b'\npull-from-mirror = 'never'\n",
             "unknown variant `never`",
@@ -223,11 +320,20 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
              [[registry.mirror]]\nlocation = 'b.io'\npull-from-mirror = 'tag-only'\n",
             "goes not with mirror-by-digest-only",
         ),
-        ("[registries.block]\nregistries = ['a.io']\n", "is of version 1"),
+        (
+            "[registries.block]\nregistries = ['a.io']\n",
+            "is of version 1",
+        ),
     ] {
         let said = Files::new().with(SYSTEM, text).refused();
         assert!(said.contains(message) && said.contains(SYSTEM), "{said}");
     }
-    let missing = Environment { registries_conf: Some("/nowhere/r.conf".into()), ..Files::new().environment() };
-    assert_eq!(Registries::load(&missing).unwrap_err().to_string(), "reading /nowhere/r.conf");
+    let missing = Environment {
+        registries_conf: Some("/nowhere/r.conf".into()),
+        ..Files::new().environment()
+    };
+    assert_eq!(
+        Registries::load(&missing).unwrap_err().to_string(),
+        "reading /nowhere/r.conf"
+    );
 }

@@ -16,19 +16,43 @@ async fn a_second_run_asks_each_side_once_a_tag() {
     let list = home.path().join("list");
     let lines: Vec<_> = TAGS
         .iter()
-        .map(|tag| format!("{} {}", source.by_proxy(&format!("app:{tag}")), target.by_proxy(&format!("copy:{tag}"))))
+        .map(|tag| {
+            format!(
+                "{} {}",
+                source.by_proxy(&format!("app:{tag}")),
+                target.by_proxy(&format!("copy:{tag}"))
+            )
+        })
         .collect();
     fs::write(&list, lines.join("\n")).unwrap();
-    let copy = || assert!(portolan_copy(home.path()).arg("--from").arg(&list).status().unwrap().success());
+    let copy = || {
+        assert!(
+            portolan_copy(home.path())
+                .arg("--from")
+                .arg(&list)
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
 
     copy();
     let layer = content.large_layer().to_string();
-    assert_eq!(source.proxy.count(&Requests::of(Method::GET, Class::Blob).with(&layer)), 1, "five tags share a layer");
+    assert_eq!(
+        source
+            .proxy
+            .count(&Requests::of(Method::GET, Class::Blob).with(&layer)),
+        1,
+        "five tags share a layer"
+    );
     source.proxy.mend();
     target.proxy.mend();
     copy();
     for proxy in [&source.proxy, &target.proxy] {
-        assert_eq!(proxy.count(&Requests::of(Method::HEAD, Class::Manifest)), TAGS.len());
+        assert_eq!(
+            proxy.count(&Requests::of(Method::HEAD, Class::Manifest)),
+            TAGS.len()
+        );
         assert!(others(proxy) <= 1, "{:#?}", proxy.seen());
     }
 }

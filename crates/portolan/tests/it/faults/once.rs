@@ -12,7 +12,11 @@ const PLACES: [u64; 3] = [0, 1000, 700_001];
 type Kinds = &'static [(Method, Class)];
 
 /// What the source is asked.
-const READS: Kinds = &[(Method::HEAD, Class::Manifest), (Method::GET, Class::Manifest), (Method::GET, Class::Blob)];
+const READS: Kinds = &[
+    (Method::HEAD, Class::Manifest),
+    (Method::GET, Class::Manifest),
+    (Method::GET, Class::Blob),
+];
 
 /// What the target is asked.
 const WRITES: Kinds = &[
@@ -26,15 +30,19 @@ const WRITES: Kinds = &[
 
 /// Those whose answers or requests have a body.
 const READ_BODIES: Kinds = &[(Method::GET, Class::Manifest), (Method::GET, Class::Blob)];
-const WRITTEN_BODIES: Kinds =
-    &[(Method::PATCH, Class::Upload), (Method::PUT, Class::Upload), (Method::PUT, Class::Manifest)];
+const WRITTEN_BODIES: Kinds = &[
+    (Method::PATCH, Class::Upload),
+    (Method::PUT, Class::Upload),
+    (Method::PUT, Class::Manifest),
+];
 
 /// Those with the largest bodies.
 const READ_BLOBS: Kinds = &[(Method::GET, Class::Blob)];
 
 fn spoil_once(side: &Side, kinds: Kinds, fault: Fault) {
     for (method, class) in kinds {
-        side.proxy.spoil(Requests::of(method.clone(), *class), When::Nth(1), fault);
+        side.proxy
+            .spoil(Requests::of(method.clone(), *class), When::Nth(1), fault);
     }
 }
 
@@ -43,7 +51,11 @@ async fn passes_at_source(stage: &mut Stage, kinds: Kinds, fault: Fault) {
     stage.begin_anew();
     spoil_once(&stage.source, kinds, fault);
     let copied = stage.copy().await;
-    assert_eq!((copied, stage.source.proxy.spoilt()), (Ok(()), kinds.len()), "{fault:?} at the source");
+    assert_eq!(
+        (copied, stage.source.proxy.spoilt()),
+        (Ok(()), kinds.len()),
+        "{fault:?} at the source"
+    );
 }
 
 /// The same at the target.
@@ -51,7 +63,11 @@ async fn passes_at_target(stage: &mut Stage, kinds: Kinds, fault: Fault) {
     stage.begin_anew();
     spoil_once(&stage.target, kinds, fault);
     let copied = stage.copy().await;
-    assert_eq!((copied, stage.target.proxy.spoilt()), (Ok(()), kinds.len()), "{fault:?} at the target");
+    assert_eq!(
+        (copied, stage.target.proxy.spoilt()),
+        (Ok(()), kinds.len()),
+        "{fault:?} at the target"
+    );
 }
 
 async fn passes(fault: Fault) {
@@ -71,18 +87,33 @@ async fn passes_in_bodies(reads: Kinds, writes: Kinds, fault: fn(u64) -> BodyFau
 
 #[tokio::test]
 async fn refusals_that_pass() {
-    passes(Fault::Refuse { status: StatusCode::INTERNAL_SERVER_ERROR, retry_after: None }).await;
-    passes(Fault::Refuse { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None }).await;
+    passes(Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retry_after: None,
+    })
+    .await;
+    passes(Fault::Refuse {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after: None,
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn too_many_requests_and_the_time_to_wait() {
-    let fault = Fault::Refuse { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(1) };
+    let fault = Fault::Refuse {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retry_after: Some(1),
+    };
     let mut stage = Stage::new().await;
     let began = Instant::now();
     passes_at_source(&mut stage, READ_BLOBS, fault).await;
     passes_at_target(&mut stage, &[(Method::PUT, Class::Manifest)], fault).await;
-    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]

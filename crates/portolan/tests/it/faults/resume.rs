@@ -28,7 +28,11 @@ fn pieces() -> Requests {
 #[tokio::test]
 async fn a_broken_connection_costs_what_was_under_way() {
     let stage = stage().await;
-    stage.target.proxy.spoil(pieces(), When::Nth(1), Fault::Request(BodyFault::Cut(PLACE)));
+    stage.target.proxy.spoil(
+        pieces(),
+        When::Nth(1),
+        Fault::Request(BodyFault::Cut(PLACE)),
+    );
     stage.copy().await.unwrap();
     let sent = stage.target.proxy.sent(&Requests::all());
     assert!(sent < PLACE + REST, "{sent}");
@@ -37,7 +41,11 @@ async fn a_broken_connection_costs_what_was_under_way() {
 #[tokio::test]
 async fn a_new_process_sends_the_rest_alone() {
     let stage = stage().await;
-    stage.target.proxy.spoil(pieces(), When::Nth(1), Fault::Request(BodyFault::Stall(PLACE)));
+    stage.target.proxy.spoil(
+        pieces(),
+        When::Nth(1),
+        Fault::Request(BodyFault::Stall(PLACE)),
+    );
     let mut first = stage.command(&[]).stderr(Stdio::null()).spawn().unwrap();
     stage.target.proxy.wait_for_stall().unwrap();
     first.kill().unwrap();

@@ -44,7 +44,8 @@ impl Content {
     /// Three images with layers of up to 3 MiB, one of them shared; always the same.
     pub(crate) fn new() -> Self {
         let shared = long("shared", MEBIBYTE);
-        let image = |name, length| image(name).layers([long(name, length).as_str(), shared.as_str()]);
+        let image =
+            |name, length| image(name).layers([long(name, length).as_str(), shared.as_str()]);
         Self::of([
             (image("large", 3 * MEBIBYTE), "linux/amd64"),
             (image("medium", 3 * MEBIBYTE / 2), "linux/arm64"),
@@ -54,8 +55,15 @@ impl Content {
 
     /// An index of these images for these platforms.
     pub(crate) fn of<const N: usize>(images: [(Image, &str); N]) -> Self {
-        let index = images.iter().fold(Index::oci(), |index, (image, platform)| index.image(image, platform));
-        Self { images: images.map(|(image, _)| image).into(), index }
+        let index = images
+            .iter()
+            .fold(Index::oci(), |index, (image, platform)| {
+                index.image(image, platform)
+            });
+        Self {
+            images: images.map(|(image, _)| image).into(),
+            index,
+        }
     }
 
     /// What its tag points to.
@@ -74,21 +82,42 @@ impl Content {
 
     /// Every manifest with its bytes, the index last.
     pub(crate) fn manifests(&self) -> Vec<Bytes> {
-        self.images.iter().map(Image::bytes).chain([self.index.bytes()]).collect()
+        self.images
+            .iter()
+            .map(Image::bytes)
+            .chain([self.index.bytes()])
+            .collect()
     }
 
     async fn push(&self, registry: &dyn Registry, name: &str, to: &[&str]) {
         let (context, name) = (Context::anonymous(), repository(name));
         for blob in self.blobs() {
-            registry.put_blob(&context, &name, &Digest::sha256(&blob), blob.into()).await.unwrap();
+            registry
+                .put_blob(&context, &name, &Digest::sha256(&blob), blob.into())
+                .await
+                .unwrap();
         }
         for image in &self.images {
-            let options = PutManifest { media_type: Some(image.media_type()), ..PutManifest::default() };
-            registry.put_manifest(&context, &name, image.bytes(), options).await.unwrap();
+            let options = PutManifest {
+                media_type: Some(image.media_type()),
+                ..PutManifest::default()
+            };
+            registry
+                .put_manifest(&context, &name, image.bytes(), options)
+                .await
+                .unwrap();
         }
         let tags = to.iter().map(|name| TagUpdate::always(tag(name))).collect();
         registry
-            .put_manifest(&context, &name, self.index.bytes(), PutManifest { tags, ..PutManifest::default() })
+            .put_manifest(
+                &context,
+                &name,
+                self.index.bytes(),
+                PutManifest {
+                    tags,
+                    ..PutManifest::default()
+                },
+            )
             .await
             .unwrap();
     }
@@ -106,10 +135,16 @@ impl Side {
     pub(crate) fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary());
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data.path());
         let process = Process::start(command.env("PORTOLAN_TELEMETRY__LOG", "error")).unwrap();
         let proxy = Proxy::start(process.address()).unwrap();
-        Self { process, proxy, _data: data }
+        Self {
+            process,
+            proxy,
+            _data: data,
+        }
     }
 
     /// One that has the content under each of the tags.
@@ -152,7 +187,12 @@ impl Stage {
     /// The same with other content.
     pub(crate) async fn with(content: Content) -> Self {
         let source = Side::with(&content, &["v1"]).await;
-        Self { content, source, target: Side::start(), home: tempfile::tempdir().unwrap() }
+        Self {
+            content,
+            source,
+            target: Side::start(),
+            home: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Goes on with an empty target, and without harm.
@@ -164,7 +204,10 @@ impl Stage {
     /// `portolan copy` from `app:v1` at the source to `copy:v1` at the target.
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = portolan_copy(self.home.path());
-        command.args(options).arg(self.source.by_proxy("app:v1")).arg(self.target.by_proxy("copy:v1"));
+        command
+            .args(options)
+            .arg(self.source.by_proxy("app:v1"))
+            .arg(self.target.by_proxy("copy:v1"));
         command
     }
 
@@ -175,28 +218,46 @@ impl Stage {
     }
 
     pub(crate) async fn judge(&self, output: &Output) -> Result<(), String> {
-        judge(output, whether_arrived(&self.target.registry(), &self.content).await)
+        judge(
+            output,
+            whether_arrived(&self.target.registry(), &self.content).await,
+        )
     }
 }
 
 /// The command with a home of its own.
 pub(crate) fn portolan_copy(home: &Path) -> Command {
     let mut command = Command::new(binary());
-    for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"] {
+    for variable in [
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+        "XDG_STATE_HOME",
+    ] {
         command.env(variable, home);
     }
-    command.env_remove("DOCKER_CONFIG").env_remove("REGISTRY_AUTH_FILE").arg("copy");
+    command
+        .env_remove("DOCKER_CONFIG")
+        .env_remove("REGISTRY_AUTH_FILE")
+        .arg("copy");
     command
 }
 
 /// Runs a command that is no use if it takes longer than anybody would wait.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if began.elapsed() > PATIENCE {
             child.kill().unwrap();
-            panic!("it is not done after {PATIENCE:?}: {}", text(&child.wait_with_output().unwrap().stderr));
+            panic!(
+                "it is not done after {PATIENCE:?}: {}",
+                text(&child.wait_with_output().unwrap().stderr)
+            );
         }
         sleep(Duration::from_millis(5));
     }
@@ -209,11 +270,17 @@ pub(crate) fn judge(output: &Output, arrived: bool) -> Result<(), String> {
     let said = text(&output.stderr);
     match output.status.code() {
         Some(0) => {
-            assert!(arrived, "it says that all is well, and the tag is not there: {said}");
+            assert!(
+                arrived,
+                "it says that all is well, and the tag is not there: {said}"
+            );
             Ok(())
         }
         Some(5) => {
-            assert!(said.lines().last().is_some_and(|line| !line.is_empty()), "it fails without a word");
+            assert!(
+                said.lines().last().is_some_and(|line| !line.is_empty()),
+                "it fails without a word"
+            );
             assert!(!said.contains("panicked"), "{said}");
             Err(said)
         }
@@ -224,20 +291,39 @@ pub(crate) fn judge(output: &Output, arrived: bool) -> Result<(), String> {
 /// Whether the tag is there. What is there is right to the last byte.
 pub(crate) async fn whether_arrived(registry: &HttpRegistry, content: &Content) -> bool {
     let (context, name) = (Context::anonymous(), repository("copy"));
-    let by_tag = registry.get_manifest(&context, &name, &tag("v1").into()).await;
+    let by_tag = registry
+        .get_manifest(&context, &name, &tag("v1").into())
+        .await;
     let by_tag = match by_tag {
-        Err(error) if matches!(error.kind(), Kind::ManifestUnknown | Kind::RepositoryUnknown) => return false,
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::ManifestUnknown | Kind::RepositoryUnknown
+            ) =>
+        {
+            return false;
+        }
         read => read.unwrap().body.collect(MEBIBYTE).await.unwrap(),
     };
     assert_eq!(by_tag, content.index.bytes());
     for bytes in content.manifests() {
         let reference = Reference::from(Digest::sha256(&bytes));
-        let read = registry.get_manifest(&context, &name, &reference).await.unwrap();
+        let read = registry
+            .get_manifest(&context, &name, &reference)
+            .await
+            .unwrap();
         assert_eq!(read.body.collect(MEBIBYTE).await.unwrap(), bytes);
     }
     for bytes in content.blobs() {
-        let read = registry.get_blob(&context, &name, &Digest::sha256(&bytes), None).await.unwrap();
-        assert!(read.body.collect(bytes.len()).await.unwrap() == bytes, "a blob of {} bytes", bytes.len());
+        let read = registry
+            .get_blob(&context, &name, &Digest::sha256(&bytes), None)
+            .await
+            .unwrap();
+        assert!(
+            read.body.collect(bytes.len()).await.unwrap() == bytes,
+            "a blob of {} bytes",
+            bytes.len()
+        );
     }
     true
 }

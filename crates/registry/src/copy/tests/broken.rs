@@ -20,14 +20,20 @@ async fn large_image(ends: &Ends) -> (Image, Digest) {
         "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": content.len()
     });
     let image = image("a").layers([]).field("layers", json!([layer]));
-    ends.source().put_blob(&digest, pieces(&content)).await.unwrap();
+    ends.source()
+        .put_blob(&digest, pieces(&content))
+        .await
+        .unwrap();
     ends.source().image(&image, &["v1"]).await;
     (image, digest)
 }
 
 async fn arrives(ends: &Ends, digest: &Digest) {
     ends.copy("v1").await.unwrap();
-    assert_eq!(Digest::sha256(&ends.target().read(digest).await.unwrap()), *digest);
+    assert_eq!(
+        Digest::sha256(&ends.target().read(digest).await.unwrap()),
+        *digest
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,8 +54,21 @@ async fn a_write_that_breaks_off_goes_on_where_the_session_stands() {
         ends.target.next_fault(Fault::WriteBreaks(count));
     }
     arrives(&ends, &digest).await;
-    let writes: Vec<_> = ends.target.take_calls().into_iter().filter(|call| call.starts_with("write_upload")).collect();
-    assert_eq!(writes, ["write_upload 0", "write_upload 1000", "write_upload 1049576", "write_upload 1049579"]);
+    let writes: Vec<_> = ends
+        .target
+        .take_calls()
+        .into_iter()
+        .filter(|call| call.starts_with("write_upload"))
+        .collect();
+    assert_eq!(
+        writes,
+        [
+            "write_upload 0",
+            "write_upload 1000",
+            "write_upload 1049576",
+            "write_upload 1049579"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,8 +79,14 @@ async fn without_progress_it_gives_up() {
         ends.target.next_fault(Fault::WriteBreaks(0));
     }
     let error = refused(ends.copy("v1").await, &Kind::Unavailable);
-    assert!(error.message().contains(digest.as_str()) && error.message().contains("the cable was cut"), "{error}");
-    refused(ends.target().get(image.digest()).await, &Kind::ManifestUnknown);
+    assert!(
+        error.message().contains(digest.as_str()) && error.message().contains("the cable was cut"),
+        "{error}"
+    );
+    refused(
+        ends.target().get(image.digest()).await,
+        &Kind::ManifestUnknown,
+    );
     assert_eq!(ends.target().tagged("copied").await, None);
 }
 
@@ -80,7 +105,10 @@ async fn wrong_content_is_fetched_again_once() {
     }
     refused(ends.copy("v1").await, &Kind::DigestInvalid);
     refused(ends.target().read(&digest).await, &Kind::BlobUnknown);
-    refused(ends.target().get(image.digest()).await, &Kind::ManifestUnknown);
+    refused(
+        ends.target().get(image.digest()).await,
+        &Kind::ManifestUnknown,
+    );
 }
 
 #[derive(Default)]
@@ -103,7 +131,10 @@ impl Sessions for Notes {
 #[tokio::test(start_paused = true)]
 async fn another_copier_goes_on_with_the_session_of_the_first() {
     let notes = Arc::new(Notes::default());
-    let mut ends = Ends { copier: Copier::new(1, notes.clone()), ..Ends::new() };
+    let mut ends = Ends {
+        copier: Copier::new(1, notes.clone()),
+        ..Ends::new()
+    };
     let (_, digest) = large_image(&ends).await;
     ends.target.next_fault(Fault::WriteBreaks(1 << 20));
     for _ in 0..20 {
@@ -116,14 +147,20 @@ async fn another_copier_goes_on_with_the_session_of_the_first() {
     ends.copier = Copier::new(1, notes.clone());
     arrives(&ends, &digest).await;
     let calls = ends.target.take_calls();
-    assert!(calls.contains(&format!("write_upload {}", 1 << 20)), "{calls:?}");
+    assert!(
+        calls.contains(&format!("write_upload {}", 1 << 20)),
+        "{calls:?}"
+    );
     assert!(notes.find("", &digest).is_none(), "the session has ended");
 }
 
 #[tokio::test]
 async fn a_session_that_is_gone_is_begun_anew() {
     let notes = Arc::new(Notes::default());
-    let ends = Ends { copier: Copier::new(1, notes.clone()), ..Ends::new() };
+    let ends = Ends {
+        copier: Copier::new(1, notes.clone()),
+        ..Ends::new()
+    };
     let (_, digest) = large_image(&ends).await;
     notes.keep("", &digest, &UploadId::new("long gone"));
     arrives(&ends, &digest).await;

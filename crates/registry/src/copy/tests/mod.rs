@@ -28,17 +28,28 @@ struct Ends {
 impl Ends {
     fn new() -> Self {
         let (source, target) = spy::spies();
-        Self { source, target, copier: copier(), options: Options::default() }
+        Self {
+            source,
+            target,
+            copier: copier(),
+            options: Options::default(),
+        }
     }
 
     /// Where things are copied from, to be filled.
     fn source(&self) -> Repository {
-        Repository::of(&(Arc::clone(&self.source) as Arc<dyn Registry>), "sparse/from")
+        Repository::of(
+            &(Arc::clone(&self.source) as Arc<dyn Registry>),
+            "sparse/from",
+        )
     }
 
     /// Where they arrive.
     fn target(&self) -> Repository {
-        Repository::of(&(Arc::clone(&self.target) as Arc<dyn Registry>), "sparse/to")
+        Repository::of(
+            &(Arc::clone(&self.target) as Arc<dyn Registry>),
+            "sparse/to",
+        )
     }
 
     fn request(&self, reference: &str) -> Request {
@@ -51,7 +62,9 @@ impl Ends {
     }
 
     async fn plan(&self, reference: &str) -> Result<Plan> {
-        self.copier.plan(&self.request(reference), &self.options).await
+        self.copier
+            .plan(&self.request(reference), &self.options)
+            .await
     }
 
     async fn copy(&self, reference: &str) -> Result<Outcome> {
@@ -69,7 +82,12 @@ fn nobody() -> Arc<dyn Observer> {
 }
 
 fn place(registry: Arc<dyn Registry>, name: &str) -> Place {
-    Place { registry, context: Context::anonymous(), repository: repository(name), name: name.into() }
+    Place {
+        registry,
+        context: Context::anonymous(),
+        repository: repository(name),
+        name: name.into(),
+    }
 }
 
 fn platforms(names: &[&str]) -> Vec<Platform> {
@@ -78,6 +96,8 @@ fn platforms(names: &[&str]) -> Vec<Platform> {
 
 /// A blob that is too large to be sent in one request out of memory.
 fn large(seed: u8) -> (Digest, Bytes) {
-    let content: Bytes = (0..3 << 20).map(|position: u32| seed ^ position.to_le_bytes()[1]).collect();
+    let content: Bytes = (0..3 << 20)
+        .map(|position: u32| seed ^ position.to_le_bytes()[1])
+        .collect();
     (Digest::sha256(&content), content)
 }

@@ -35,15 +35,32 @@ async fn what_is_there_does_not_move() {
     let actions: Vec<_> = plan.blobs.iter().map(|blob| blob.action.clone()).collect();
     assert_eq!(actions, [Action::Copy, Action::There, Action::Copy]);
     let outcome = ends.copier.carry_out(&plan, &nobody()).await.unwrap();
-    assert_eq!((outcome.tally.copied, outcome.tally.there, outcome.tally.manifests), (2, 1, 1));
-    assert_eq!(ends.source.take_calls().iter().filter(|call| call.starts_with("get_blob")).count(), 2);
+    assert_eq!(
+        (
+            outcome.tally.copied,
+            outcome.tally.there,
+            outcome.tally.manifests
+        ),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        ends.source
+            .take_calls()
+            .iter()
+            .filter(|call| call.starts_with("get_blob"))
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
 async fn within_a_registry_blobs_are_mounted() {
     let ends = Ends::new();
     ends.source().image(&image("a"), &["v1"]).await;
-    let request = Request { target: place(Arc::clone(&ends.source) as _, "sparse/to"), ..ends.request("v1") };
+    let request = Request {
+        target: place(Arc::clone(&ends.source) as _, "sparse/to"),
+        ..ends.request("v1")
+    };
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
     assert_eq!((plan.tally().mounted, plan.tally().copied), (2, 0));
     let outcome = ends.copier.carry_out(&plan, &nobody()).await.unwrap();
@@ -53,11 +70,16 @@ async fn within_a_registry_blobs_are_mounted() {
 #[tokio::test]
 async fn a_blob_goes_to_a_registry_once_in_a_run() {
     let ends = Ends::new();
-    let (source, target): (Arc<dyn Registry>, Arc<dyn Registry>) = (ends.source.clone(), ends.target.clone());
+    let (source, target): (Arc<dyn Registry>, Arc<dyn Registry>) =
+        (ends.source.clone(), ends.target.clone());
     let requests: Vec<_> = ["a", "b", "c"]
         .map(|name| {
             let target = place(Arc::clone(&target), &format!("sparse/{name}"));
-            Request { source: place(Arc::clone(&source), "sparse/from"), target, ..ends.request(name) }
+            Request {
+                source: place(Arc::clone(&source), "sparse/from"),
+                target,
+                ..ends.request(name)
+            }
         })
         .into();
     for name in ["a", "b", "c"] {
@@ -69,23 +91,39 @@ async fn a_blob_goes_to_a_registry_once_in_a_run() {
         ends.copier.carry_out(&plan, &nobody()).await.unwrap().tally
     });
     let tallies = futures_util::future::join_all(copies).await;
-    assert_eq!(tallies.iter().map(|tally| tally.copied).sum::<usize>(), 4, "three configs and a layer");
+    assert_eq!(
+        tallies.iter().map(|tally| tally.copied).sum::<usize>(),
+        4,
+        "three configs and a layer"
+    );
     assert_eq!(tallies.iter().map(|tally| tally.mounted).sum::<usize>(), 2);
     let shared = format!("get_blob {}", Digest::sha256(&blob("shared")));
-    assert_eq!(ends.source.take_calls().iter().filter(|call| **call == shared).count(), 1);
+    assert_eq!(
+        ends.source
+            .take_calls()
+            .iter()
+            .filter(|call| **call == shared)
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn what_is_said_about_signatures_and_blobs_comes_along_too() {
     let mut ends = Ends::new();
     let unknown = blob("unknown");
-    let app =
-        Index::oci().image(&image("a"), "linux/amd64").child_of_type("application/vnd.example.blob", &unknown, None);
+    let app = Index::oci()
+        .image(&image("a"), "linux/amd64")
+        .child_of_type("application/vnd.example.blob", &unknown, None);
     let [bill, of_bill, of_signature] = ["bill", "of bill", "of signature"].map(image);
     let of_blob = image("of blob").subject(&Descriptor::of(Digest::sha256(&unknown)));
     let referrer = image("referrer").subject(&bill.descriptor());
     let signed = |digest: &Digest, suffix: &str| format!("sha256-{}.{suffix}", digest.encoded());
-    let tags = [signed(&app.digest(), "sbom"), signed(&bill.digest(), "sig"), signed(&of_bill.digest(), "att")];
+    let tags = [
+        signed(&app.digest(), "sbom"),
+        signed(&bill.digest(), "sig"),
+        signed(&of_bill.digest(), "att"),
+    ];
     let source = ends.source();
     source.image(&image("a"), &[]).await;
     source.blob(unknown.clone()).await;
@@ -99,7 +137,11 @@ async fn what_is_said_about_signatures_and_blobs_comes_along_too() {
     ends.options.referrers = true;
     ends.copy("v1").await.unwrap();
     for (tag, image) in tags.iter().zip([&bill, &of_bill, &of_signature]) {
-        assert_eq!(ends.target().tagged(tag).await, Some(image.digest()), "{tag}");
+        assert_eq!(
+            ends.target().tagged(tag).await,
+            Some(image.digest()),
+            "{tag}"
+        );
     }
     for image in [&of_blob, &referrer] {
         ends.target().get(image.digest()).await.unwrap();
@@ -136,7 +178,10 @@ async fn children_come_before_parents_and_the_tag_last() {
     ends.options.referrers = true;
     let order = Arc::new(Order::default());
     let plan = ends.plan("v1").await.unwrap();
-    ends.copier.carry_out(&plan, &(order.clone() as Arc<dyn Observer>)).await.unwrap();
+    ends.copier
+        .carry_out(&plan, &(order.clone() as Arc<dyn Observer>))
+        .await
+        .unwrap();
     let order = std::mem::take(&mut *order.0.lock().unwrap());
     let position = |what: &str| order.iter().position(|there| there == what).unwrap();
     assert!(position(child.digest().as_str()) < position(inner.digest().as_str()));
@@ -155,32 +200,51 @@ async fn referrers_of_referrers_and_tags_of_cosign_come_along() {
         source.image(image, &[tag]).await;
     }
     let cosign = format!("sha256-{}.sig", app.digest().encoded());
-    source.image(&image("cosign"), &[&cosign, "another", "zzz"]).await;
+    source
+        .image(&image("cosign"), &[&cosign, "another", "zzz"])
+        .await;
     ends.copy("v1").await.unwrap();
-    assert_eq!(ends.target().tags().await.unwrap(), ["copied"], "nothing comes along unasked");
+    assert_eq!(
+        ends.target().tags().await.unwrap(),
+        ["copied"],
+        "nothing comes along unasked"
+    );
 
     ends.options.referrers = true;
     ends.copy("v1").await.unwrap();
     assert_eq!(ends.target().tags().await.unwrap(), ["copied", &cosign]);
     for (subject, referrer) in [(&app, &bill), (&bill, &signature)] {
-        assert_eq!(ends.target().referrers(&subject.digest()).await[0].digest, referrer.digest());
+        assert_eq!(
+            ends.target().referrers(&subject.digest()).await[0].digest,
+            referrer.digest()
+        );
     }
 }
 
 #[tokio::test]
 async fn referrers_follow_an_index_that_is_written_anew() {
     let mut ends = Ends::new();
-    let index = Index::oci().image(&image("a"), "linux/amd64").image(&image("b"), "linux/arm64");
+    let index = Index::oci()
+        .image(&image("a"), "linux/amd64")
+        .image(&image("b"), "linux/arm64");
     let source = ends.source();
     source.image(&image("a"), &[]).await;
     source.image(&image("b"), &[]).await;
     source.index(&index, &["v1"]).await;
-    let subject = portolan_model::Descriptor::new(index.media_type(), index.digest(), index.bytes().len() as u64);
+    let subject = portolan_model::Descriptor::new(
+        index.media_type(),
+        index.digest(),
+        index.bytes().len() as u64,
+    );
     let bill = image("bill").subject(&subject);
     source.image(&bill, &[]).await;
     let attached = format!("sha256-{}.att", index.digest().encoded());
     source.image(&image("attached"), &[&attached]).await;
-    ends.options = Options { platforms: platforms(&["linux/amd64"]), referrers: true, ..Options::default() };
+    ends.options = Options {
+        platforms: platforms(&["linux/amd64"]),
+        referrers: true,
+        ..Options::default()
+    };
     let plan = ends.plan("v1").await.unwrap();
     let outcome = ends.copy("v1").await.unwrap();
     assert_ne!(outcome.digest, index.digest());
@@ -190,10 +254,20 @@ async fn referrers_follow_an_index_that_is_written_anew() {
     assert!(
         plan.rewritten.iter().any(|rewritten| rewritten.new == referrers[0].digest && rewritten.old == bill.digest())
     );
-    assert!(plan.remarks.iter().any(|remark| remark.contains(&attached)), "{:?}", plan.remarks);
+    assert!(
+        plan.remarks.iter().any(|remark| remark.contains(&attached)),
+        "{:?}",
+        plan.remarks
+    );
     let attached = format!("sha256-{}.att", outcome.digest.encoded());
-    assert_eq!(ends.target().tagged(&attached).await, Some(image("attached").digest()));
-    assert!(ends.plan("v1").await.unwrap().is_nothing(), "all of it is found again");
+    assert_eq!(
+        ends.target().tagged(&attached).await,
+        Some(image("attached").digest())
+    );
+    assert!(
+        ends.plan("v1").await.unwrap().is_nothing(),
+        "all of it is found again"
+    );
 }
 
 #[tokio::test]
@@ -201,14 +275,29 @@ async fn a_precondition_goes_with_the_tag() {
     let ends = Ends::new();
     ends.source().image(&image("a"), &["v1"]).await;
     ends.target().image(&image("b"), &["copied"]).await;
-    let absent = TagUpdate { tag: tag("copied"), precondition: Precondition::Absent };
-    let request = Request { tags: vec![absent], ..ends.request("v1") };
+    let absent = TagUpdate {
+        tag: tag("copied"),
+        precondition: Precondition::Absent,
+    };
+    let request = Request {
+        tags: vec![absent],
+        ..ends.request("v1")
+    };
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    refused(ends.copier.carry_out(&plan, &nobody()).await, &Kind::PreconditionFailed);
-    assert_eq!(ends.target().tagged("copied").await, Some(image("b").digest()));
+    refused(
+        ends.copier.carry_out(&plan, &nobody()).await,
+        &Kind::PreconditionFailed,
+    );
+    assert_eq!(
+        ends.target().tagged("copied").await,
+        Some(image("b").digest())
+    );
     ends.target().image(&image("a"), &["copied"]).await;
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    refused(ends.copier.carry_out(&plan, &nobody()).await, &Kind::PreconditionFailed);
+    refused(
+        ends.copier.carry_out(&plan, &nobody()).await,
+        &Kind::PreconditionFailed,
+    );
 }
 
 #[tokio::test]
@@ -216,7 +305,10 @@ async fn a_plan_in_json_has_stable_names() {
     let ends = Ends::new();
     ends.source().image(&image("a").layers([]), &["v1"]).await;
     let plan = json!(ends.plan("v1").await.unwrap());
-    let (manifest, config) = (image("a").layers([]).manifest(), image("a").blobs()[0].clone());
+    let (manifest, config) = (
+        image("a").layers([]).manifest(),
+        image("a").blobs()[0].clone(),
+    );
     assert_eq!(
         plan,
         json!({
@@ -239,12 +331,25 @@ async fn a_plan_in_json_has_stable_names() {
 async fn a_copy_without_a_tag_is_had_by_its_digest() {
     let ends = Ends::new();
     let digest = ends.source().image(&image("a"), &["v1"]).await;
-    let request = Request { tags: Vec::new(), reference: digest.clone().into(), ..ends.request("v1") };
+    let request = Request {
+        tags: Vec::new(),
+        reference: digest.clone().into(),
+        ..ends.request("v1")
+    };
     let plan = copier().plan(&request, &ends.options).await.unwrap();
     ends.copier.carry_out(&plan, &nobody()).await.unwrap();
-    assert_eq!(ends.target().get(&digest).await.unwrap().1, image("a").bytes());
+    assert_eq!(
+        ends.target().get(&digest).await.unwrap().1,
+        image("a").bytes()
+    );
     let registry: Arc<dyn Registry> = ends.target.clone();
-    assert!(Repository::of(&registry, "sparse/to").tags().await.unwrap().is_empty());
+    assert!(
+        Repository::of(&registry, "sparse/to")
+            .tags()
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -274,37 +379,70 @@ async fn what_is_there_is_rechecked_there() {
 #[tokio::test]
 async fn an_index_that_refers_is_not_cut_down_to_platforms() {
     let mut ends = Ends::new();
-    let index = Index::oci().image(&image("a"), "linux/amd64").image(&image("b"), "linux/arm64");
+    let index = Index::oci()
+        .image(&image("a"), "linux/amd64")
+        .image(&image("b"), "linux/arm64");
     let source = ends.source();
     source.image(&image("a"), &[]).await;
     source.image(&image("b"), &[]).await;
     source.index(&index, &["v1"]).await;
     source.image(&image("bundled"), &[]).await;
-    let bundle = Index::oci().without_platform(&image("bundled")).field("subject", json!(image("a").descriptor()));
+    let bundle = Index::oci()
+        .without_platform(&image("bundled"))
+        .field("subject", json!(image("a").descriptor()));
     source.index(&bundle, &[]).await;
-    ends.options = Options { platforms: platforms(&["linux/amd64"]), referrers: true, ..Options::default() };
+    ends.options = Options {
+        platforms: platforms(&["linux/amd64"]),
+        referrers: true,
+        ..Options::default()
+    };
     ends.copy("v1").await.unwrap();
-    assert_eq!(ends.target().get(bundle.digest()).await.unwrap().1, bundle.bytes());
-    assert_eq!(ends.target().get(image("bundled").digest()).await.unwrap().1, image("bundled").bytes());
-    assert!(ends.plan("v1").await.unwrap().is_nothing(), "what was written anew is found again");
+    assert_eq!(
+        ends.target().get(bundle.digest()).await.unwrap().1,
+        bundle.bytes()
+    );
+    assert_eq!(
+        ends.target()
+            .get(image("bundled").digest())
+            .await
+            .unwrap()
+            .1,
+        image("bundled").bytes()
+    );
+    assert!(
+        ends.plan("v1").await.unwrap().is_nothing(),
+        "what was written anew is found again"
+    );
 }
 
 #[tokio::test]
 async fn a_bundle_may_hold_what_it_refers_to() {
     let mut ends = Ends::new();
     let app = image("app");
-    let bundle = Index::oci().image(&app, "linux/amd64").field("subject", json!(app.descriptor()));
+    let bundle = Index::oci()
+        .image(&app, "linux/amd64")
+        .field("subject", json!(app.descriptor()));
     ends.source().image(&app, &["v1"]).await;
     ends.source().index(&bundle, &[]).await;
     // Under a policy that wants children to be there.
     let target: Arc<dyn Registry> = ends.target.clone();
-    let request = Request { target: place(target, "open/to"), ..ends.request("v1") };
+    let request = Request {
+        target: place(target, "open/to"),
+        ..ends.request("v1")
+    };
     ends.options.referrers = true;
     let order = Arc::new(Order::default());
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    ends.copier.carry_out(&plan, &(order.clone() as Arc<dyn Observer>)).await.unwrap();
+    ends.copier
+        .carry_out(&plan, &(order.clone() as Arc<dyn Observer>))
+        .await
+        .unwrap();
     let order = std::mem::take(&mut *order.0.lock().unwrap());
-    assert_eq!(order.last().map(String::as_str), Some("copied"), "{order:?}");
+    assert_eq!(
+        order.last().map(String::as_str),
+        Some("copied"),
+        "{order:?}"
+    );
     assert!(order.contains(&bundle.digest().to_string()));
 }
 
@@ -315,16 +453,34 @@ async fn what_was_signed_at_the_target_stays() {
     let cosign = format!("sha256-{}.sig", app.digest().encoded());
     ends.source().image(&app, &["v1"]).await;
     ends.source().image(&image("signed here"), &[&cosign]).await;
-    ends.target().image(&image("signed there"), &[&cosign]).await;
+    ends.target()
+        .image(&image("signed there"), &[&cosign])
+        .await;
     ends.options.referrers = true;
     let plan = ends.plan("v1").await.unwrap();
-    assert!(plan.remarks.iter().any(|remark| remark.contains(&cosign)), "{:?}", plan.remarks);
+    assert!(
+        plan.remarks.iter().any(|remark| remark.contains(&cosign)),
+        "{:?}",
+        plan.remarks
+    );
     ends.copy("v1").await.unwrap();
-    assert_eq!(ends.target().tagged(&cosign).await, Some(image("signed there").digest()));
+    assert_eq!(
+        ends.target().tagged(&cosign).await,
+        Some(image("signed there").digest())
+    );
 
-    let ends = Ends { options: Options { referrers: true, ..Options::default() }, ..Ends::new() };
+    let ends = Ends {
+        options: Options {
+            referrers: true,
+            ..Options::default()
+        },
+        ..Ends::new()
+    };
     ends.source().image(&app, &["v1"]).await;
     ends.source().image(&image("signed here"), &[&cosign]).await;
     ends.copy("v1").await.unwrap();
-    assert!(ends.plan("v1").await.unwrap().is_nothing(), "a signature that is there is not set again");
+    assert!(
+        ends.plan("v1").await.unwrap().is_nothing(),
+        "a signature that is there is not set again"
+    );
 }

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
+use portolan_model::{
+    Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag,
+};
 
 use crate::memory::MemoryRegistry;
 use crate::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo, ManifestRead, Mount, Page,
-    PageRequest, PutManifest, PutOutcome, Reader, Result, Upload, UploadId, Writer,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo,
+    ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Result, Upload,
+    UploadId, Writer,
 };
 
 /// What goes wrong once, with the next large blob that is read or written.
@@ -55,7 +58,11 @@ impl Spy {
 
     fn fault(&self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        if faults.front().is_some_and(wanted) { faults.pop_front() } else { None }
+        if faults.front().is_some_and(wanted) {
+            faults.pop_front()
+        } else {
+            None
+        }
     }
 }
 
@@ -79,8 +86,13 @@ impl Reader for Spy {
     ) -> Result<BlobRead> {
         let what = range.map_or_else(|| digest.to_string(), |range| format!("{digest} {range:?}"));
         self.note("get_blob", &what);
-        let read = self.inner.get_blob(context, repository, digest, range).await?;
-        let hit = |fault: &Fault| matches!(fault, Fault::ReadBreaks(_) | Fault::ReadFlips) && read.size > 1 << 20;
+        let read = self
+            .inner
+            .get_blob(context, repository, digest, range)
+            .await?;
+        let hit = |fault: &Fault| {
+            matches!(fault, Fault::ReadBreaks(_) | Fault::ReadFlips) && read.size > 1 << 20
+        };
         let fault = self.fault(hit);
         let Some(fault) = fault else { return Ok(read) };
         let bytes = read.body.collect(usize::MAX).await?;
@@ -91,7 +103,12 @@ impl Reader for Spy {
         Ok(BlobRead { body, ..read })
     }
 
-    async fn head_blob(&self, context: &Context, repository: &RepositoryName, digest: &Digest) -> Result<BlobInfo> {
+    async fn head_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobInfo> {
         self.note("head_blob", digest);
         self.inner.head_blob(context, repository, digest).await
     }
@@ -103,7 +120,9 @@ impl Reader for Spy {
         reference: &Reference,
     ) -> Result<ManifestRead> {
         self.note("get_manifest", reference);
-        self.inner.get_manifest(context, repository, reference).await
+        self.inner
+            .get_manifest(context, repository, reference)
+            .await
     }
 
     async fn head_manifest(
@@ -113,7 +132,9 @@ impl Reader for Spy {
         reference: &Reference,
     ) -> Result<ManifestInfo> {
         self.note("head_manifest", reference);
-        self.inner.head_manifest(context, repository, reference).await
+        self.inner
+            .head_manifest(context, repository, reference)
+            .await
     }
 }
 
@@ -126,9 +147,18 @@ impl Writer for Spy {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        let tags: Vec<_> = options.tags.iter().map(|update| update.tag.as_str()).collect();
-        self.note("put_manifest", &format!("{} {}", Digest::sha256(&bytes), tags.join(" ")));
-        self.inner.put_manifest(context, repository, bytes, options).await
+        let tags: Vec<_> = options
+            .tags
+            .iter()
+            .map(|update| update.tag.as_str())
+            .collect();
+        self.note(
+            "put_manifest",
+            &format!("{} {}", Digest::sha256(&bytes), tags.join(" ")),
+        );
+        self.inner
+            .put_manifest(context, repository, bytes, options)
+            .await
     }
 
     async fn put_blob(
@@ -149,10 +179,17 @@ impl Writer for Spy {
         algorithm: &Algorithm,
     ) -> Result<Upload> {
         self.note("start_upload", repository);
-        self.inner.start_upload(context, repository, algorithm).await
+        self.inner
+            .start_upload(context, repository, algorithm)
+            .await
     }
 
-    async fn upload_status(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+    async fn upload_status(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
         self.note("upload_status", repository);
         self.inner.upload_status(context, repository, id).await
     }
@@ -166,11 +203,18 @@ impl Writer for Spy {
         body: Body,
     ) -> Result<Upload> {
         self.note("write_upload", &offset.unwrap_or_default());
-        let Some(Fault::WriteBreaks(count)) = self.fault(|fault| matches!(fault, Fault::WriteBreaks(_))) else {
-            return self.inner.write_upload(context, repository, id, offset, body).await;
+        let Some(Fault::WriteBreaks(count)) =
+            self.fault(|fault| matches!(fault, Fault::WriteBreaks(_)))
+        else {
+            return self
+                .inner
+                .write_upload(context, repository, id, offset, body)
+                .await;
         };
         let bytes = body.collect(usize::MAX).await?;
-        self.inner.write_upload(context, repository, id, offset, cut(&bytes, count)).await
+        self.inner
+            .write_upload(context, repository, id, offset, cut(&bytes, count))
+            .await
     }
 
     async fn finish_upload(
@@ -183,10 +227,17 @@ impl Writer for Spy {
         digest: &Digest,
     ) -> Result<()> {
         self.note("finish_upload", digest);
-        self.inner.finish_upload(context, repository, id, offset, body, digest).await
+        self.inner
+            .finish_upload(context, repository, id, offset, body, digest)
+            .await
     }
 
-    async fn cancel_upload(&self, context: &Context, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+    async fn cancel_upload(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
         self.note("cancel_upload", repository);
         self.inner.cancel_upload(context, repository, id).await
     }
@@ -198,23 +249,43 @@ impl Writer for Spy {
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Mount> {
-        let what = from.map_or_else(|| digest.to_string(), |from| format!("{digest} from {from}"));
+        let what = from.map_or_else(
+            || digest.to_string(),
+            |from| format!("{digest} from {from}"),
+        );
         self.note("mount", &what);
         match from {
-            Some(from) => self.inner.mount(context, repository, digest, Some(from)).await,
+            Some(from) => {
+                self.inner
+                    .mount(context, repository, digest, Some(from))
+                    .await
+            }
             // As registries do that cannot search.
-            None => self.inner.start_upload(context, repository, digest.algorithm()).await.map(Mount::Upload),
+            None => self
+                .inner
+                .start_upload(context, repository, digest.algorithm())
+                .await
+                .map(Mount::Upload),
         }
     }
 }
 
 #[async_trait]
 impl Lister for Spy {
-    async fn repositories(&self, context: &Context, page: &PageRequest) -> Result<Page<RepositoryName>> {
+    async fn repositories(
+        &self,
+        context: &Context,
+        page: &PageRequest,
+    ) -> Result<Page<RepositoryName>> {
         self.inner.repositories(context, page).await
     }
 
-    async fn tags(&self, context: &Context, repository: &RepositoryName, page: &PageRequest) -> Result<Page<Tag>> {
+    async fn tags(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
         self.note("tags", repository);
         self.inner.tags(context, repository, page).await
     }
@@ -228,13 +299,20 @@ impl Lister for Spy {
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
         self.note("referrers", digest);
-        self.inner.referrers(context, repository, digest, artifact_type, page).await
+        self.inner
+            .referrers(context, repository, digest, artifact_type, page)
+            .await
     }
 }
 
 #[async_trait]
 impl Deleter for Spy {
-    async fn delete_tag(&self, context: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
+    async fn delete_tag(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<()> {
         self.inner.delete_tag(context, repository, tag).await
     }
 
@@ -245,7 +323,9 @@ impl Deleter for Spy {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.inner.delete_manifest(context, repository, digest, deletion).await
+        self.inner
+            .delete_manifest(context, repository, digest, deletion)
+            .await
     }
 
     async fn delete_blob(
@@ -255,7 +335,9 @@ impl Deleter for Spy {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.inner.delete_blob(context, repository, digest, deletion).await
+        self.inner
+            .delete_blob(context, repository, digest, deletion)
+            .await
     }
 }
 
@@ -263,7 +345,8 @@ impl Deleter for Spy {
 pub(super) fn pieces(content: &Bytes) -> Body {
     let content = content.clone();
     let count = content.len().div_ceil(PIECE);
-    let piece = move |number| Ok(content.slice(number * PIECE..content.len().min((number + 1) * PIECE)));
+    let piece =
+        move |number| Ok(content.slice(number * PIECE..content.len().min((number + 1) * PIECE)));
     Body::stream(stream::iter(0..count).map(piece))
 }
 

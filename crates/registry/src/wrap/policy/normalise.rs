@@ -44,10 +44,16 @@ impl Push<'_> {
     async fn with_tags_at(mut self, converted: &Converted) -> Result<PutOutcome> {
         let normalised = Some(converted.root.clone());
         // Whatever speaks against it, the tags' conditions too, is told before anything is stored.
-        let rehearsal = PutManifest { dry_run: true, ..self.options.clone() };
+        let rehearsal = PutManifest {
+            dry_run: true,
+            ..self.options.clone()
+        };
         let rehearsed = put(self.place, self.bytes.clone(), rehearsal).await?;
         if self.options.dry_run {
-            return Ok(PutOutcome { normalised, ..mended(rehearsed) });
+            return Ok(PutOutcome {
+                normalised,
+                ..mended(rehearsed)
+            });
         }
         let mut tags = take(&mut self.options.tags);
         let sparse = self.options.policy.verdict(Rule::MissingChild) != Verdict::Reject;
@@ -56,14 +62,21 @@ impl Push<'_> {
             let options = PutManifest {
                 media_type: Some(manifest.media_type().clone()),
                 digest: Some(digest.clone()),
-                tags: if *digest == converted.root { take(&mut tags) } else { Vec::new() },
+                tags: if *digest == converted.root {
+                    take(&mut tags)
+                } else {
+                    Vec::new()
+                },
                 // What was pushed has passed; this is the same content.
                 policy: Policy::for_copies(sparse),
                 ..PutManifest::default()
             };
             put(self.place, manifest.bytes().clone(), options).await?;
         }
-        Ok(PutOutcome { normalised, ..mended(outcome) })
+        Ok(PutOutcome {
+            normalised,
+            ..mended(outcome)
+        })
     }
 }
 
@@ -92,37 +105,71 @@ pub fn normalised(tree: &Tree, format: Format) -> Result<Option<Digest>, Box<Fin
 }
 
 async fn put(place: &Place, bytes: Bytes, options: PutManifest) -> Result<PutOutcome> {
-    place.registry.put_manifest(&place.context, &place.repository, bytes, options).await
+    place
+        .registry
+        .put_manifest(&place.context, &place.repository, bytes, options)
+        .await
 }
 
 /// What the tree becomes: nothing if nothing in it is of the other family, and a finding if part of it would stay so.
 fn converted(tree: &Tree, to: Format) -> Result<Option<Converted>, Box<Finding>> {
-    let Some(root) = tree.documents().first() else { return Ok(None) };
-    let is_other = |document: &TreeDocument| other_types(tree, &document.manifest, to).next().is_some();
-    let left_out = tree.findings().find(|finding| matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge));
+    let Some(root) = tree.documents().first() else {
+        return Ok(None);
+    };
+    let is_other =
+        |document: &TreeDocument| other_types(tree, &document.manifest, to).next().is_some();
+    let left_out = tree
+        .findings()
+        .find(|finding| matches!(finding.rule, Rule::TreeTooDeep | Rule::TreeTooLarge));
     if let Some(left_out) = left_out {
         return Err(not_normalised(&left_out.message));
     }
     if !tree.documents().iter().any(is_other) {
         return Ok(None);
     }
-    let conversion = Conversion { to: Some(to), ..Conversion::default() };
+    let conversion = Conversion {
+        to: Some(to),
+        ..Conversion::default()
+    };
     let document = |digest: &Digest| tree.document(digest).map(|document| &document.manifest);
     let converted = convert(&root.digest, document, |_| None, &conversion);
     let converted = converted.map_err(|error| not_normalised(&error.to_string()))?;
-    match tree.documents().iter().find_map(|document| left(tree, document, &converted, to)) {
+    match tree
+        .documents()
+        .iter()
+        .find_map(|document| left(tree, document, &converted, to))
+    {
         Some(finding) => Err(finding),
         None => Ok((converted.root != root.digest).then_some(converted)),
     }
 }
 
 /// What of a document is still of the other family.
-fn left(tree: &Tree, document: &TreeDocument, converted: &Converted, to: Format) -> Option<Box<Finding>> {
-    let TreeDocument { digest, manifest, depth, .. } = document;
-    let manifest = converted.documents.get(digest).map_or(manifest, |written| &written.manifest);
+fn left(
+    tree: &Tree,
+    document: &TreeDocument,
+    converted: &Converted,
+    to: Format,
+) -> Option<Box<Finding>> {
+    let TreeDocument {
+        digest,
+        manifest,
+        depth,
+        ..
+    } = document;
+    let manifest = converted
+        .documents
+        .get(digest)
+        .map_or(manifest, |written| &written.manifest);
     let (pointer, media_type) = other_types(tree, manifest, to).next()?;
-    let remark = converted.remarks.iter().find(|remark| remark.document == *digest && remark.pointer == pointer);
-    let reason = remark.map_or_else(|| format!("{media_type} stays"), |remark| remark.message.clone());
+    let remark = converted
+        .remarks
+        .iter()
+        .find(|remark| remark.document == *digest && remark.pointer == pointer);
+    let reason = remark.map_or_else(
+        || format!("{media_type} stays"),
+        |remark| remark.message.clone(),
+    );
     let finding = Finding {
         document: (*depth > 0).then(|| digest.clone()),
         pointer: pointer.to_owned(),
@@ -139,13 +186,22 @@ fn other_types<'a>(
     to: Format,
 ) -> impl Iterator<Item = (&'a str, &'a MediaType)> {
     let own = [("", manifest.media_type())];
-    let children = manifest.children().iter().filter(|child| child.kind != ChildKind::Other);
+    let children = manifest
+        .children()
+        .iter()
+        .filter(|child| child.kind != ChildKind::Other);
     let children = children.flat_map(move |child| {
-        let types = child.descriptor.media_type.as_ref().into_iter().chain(stored_type(tree, child));
+        let types = child
+            .descriptor
+            .media_type
+            .as_ref()
+            .into_iter()
+            .chain(stored_type(tree, child));
         types.map(|media_type| (child.pointer.as_str(), media_type))
     });
     let types = own.into_iter().chain(children);
-    types.filter(move |(_, media_type)| ![to.family(), Family::Other].contains(&media_type.family()))
+    types
+        .filter(move |(_, media_type)| ![to.family(), Family::Other].contains(&media_type.family()))
 }
 
 /// The type that a child is stored with, unless it is a document of the tree, and speaks for itself.
@@ -164,17 +220,28 @@ fn not_normalised(reason: &str) -> Box<Finding> {
 
 /// The documents that were written anew, each after those that it names.
 fn children_first(converted: &Converted) -> Vec<&Written> {
-    let written: HashMap<&Digest, &Written> =
-        converted.documents.values().map(|written| (&written.digest, written)).collect();
+    let written: HashMap<&Digest, &Written> = converted
+        .documents
+        .values()
+        .map(|written| (&written.digest, written))
+        .collect();
     let (mut order, mut seen) = (Vec::new(), HashSet::new());
     let mut steps = vec![(&converted.root, false)];
     while let Some((digest, is_complete)) = steps.pop() {
-        let Some(written) = written.get(digest) else { continue };
+        let Some(written) = written.get(digest) else {
+            continue;
+        };
         if is_complete {
             order.push(*written);
         } else if seen.insert(digest) {
             steps.push((digest, true));
-            steps.extend(written.manifest.children().iter().map(|child| (&child.descriptor.digest, false)));
+            steps.extend(
+                written
+                    .manifest
+                    .children()
+                    .iter()
+                    .map(|child| (&child.descriptor.digest, false)),
+            );
         }
     }
     order

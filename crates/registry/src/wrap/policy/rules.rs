@@ -28,13 +28,21 @@ impl PolicyRule {
     /// # Errors
     /// [`PatternError`].
     pub fn new(repositories: &str, policy: Policy) -> Result<Self, PatternError> {
-        let wrong = |reason: String| PatternError { pattern: repositories.to_owned(), reason };
+        let wrong = |reason: String| PatternError {
+            pattern: repositories.to_owned(),
+            reason,
+        };
         if let Some(reason) = mistake(repositories) {
             return Err(wrong(reason));
         }
-        let glob = GlobBuilder::new(repositories).literal_separator(true).build();
+        let glob = GlobBuilder::new(repositories)
+            .literal_separator(true)
+            .build();
         let glob = glob.map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { repositories: glob.compile_matcher(), policy })
+        Ok(Self {
+            repositories: glob.compile_matcher(),
+            policy,
+        })
     }
 
     /// Whether it is for a repository.
@@ -53,12 +61,17 @@ fn mistake(pattern: &str) -> Option<String> {
     if pattern.is_empty() {
         return Some("it is empty; ** stands for all of them".into());
     }
-    if pattern.split('/').any(|component| component.contains("**") && component != "**") {
+    if pattern
+        .split('/')
+        .any(|component| component.contains("**") && component != "**")
+    {
         return Some("** stands for whole components, between slashes; * for part of one".into());
     }
     let like_a_name = pattern.replace("**", "a").replace('*', "a");
     let error = like_a_name.parse::<RepositoryName>().err()?;
-    Some(format!("{error}; beside that a pattern has * for any part of one component and ** for any number of them"))
+    Some(format!(
+        "{error}; beside that a pattern has * for any part of one component and ** for any number of them"
+    ))
 }
 
 /// The rules of a registry, of which the last that matches a repository counts. Clones share them.
@@ -74,7 +87,11 @@ impl PolicyRules {
     /// The policy of a repository, unless no rule matches it.
     pub fn policy(&self, repository: &RepositoryName) -> Option<Policy> {
         let rules = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        rules.iter().rev().find(|rule| rule.matches(repository)).map(|rule| rule.policy.clone())
+        rules
+            .iter()
+            .rev()
+            .find(|rule| rule.matches(repository))
+            .map(|rule| rule.policy.clone())
     }
 }
 
@@ -92,7 +109,10 @@ mod tests {
     use crate::Preset;
 
     fn rules<const N: usize>(rules: [(&str, Preset); N]) -> Vec<PolicyRule> {
-        rules.into_iter().map(|(pattern, preset)| PolicyRule::new(pattern, preset.into()).unwrap()).collect()
+        rules
+            .into_iter()
+            .map(|(pattern, preset)| PolicyRule::new(pattern, preset.into()).unwrap())
+            .collect()
     }
 
     fn policies<const N: usize>(patterns: [(&str, Preset); N]) -> PolicyRules {
@@ -100,7 +120,9 @@ mod tests {
     }
 
     fn matches(pattern: &str, name: &str) -> bool {
-        PolicyRule::new(pattern, Policy::default()).unwrap().matches(&repository(name))
+        PolicyRule::new(pattern, Policy::default())
+            .unwrap()
+            .matches(&repository(name))
     }
 
     #[test]
@@ -108,7 +130,10 @@ mod tests {
         let policies = policies([("**", Preset::Sparse)]);
         let shared = policies.clone();
         policies.replace(rules([("team/**", Preset::OciOnly)]));
-        assert_eq!(shared.policy(&repository("team/app")), Some(Preset::OciOnly.into()));
+        assert_eq!(
+            shared.policy(&repository("team/app")),
+            Some(Preset::OciOnly.into())
+        );
         assert_eq!(shared.policy(&repository("other")), None);
     }
 
@@ -121,15 +146,27 @@ mod tests {
             ("x", Preset::Open),
         ]);
         let (open, sparse) = (Preset::Open, Preset::Sparse);
-        for (name, preset) in [("other", sparse), ("team/app", open), ("team/cache", sparse), ("x", open)] {
-            assert_eq!(policies.policy(&repository(name)), Some(preset.into()), "{name}");
+        for (name, preset) in [
+            ("other", sparse),
+            ("team/app", open),
+            ("team/cache", sparse),
+            ("x", open),
+        ] {
+            assert_eq!(
+                policies.policy(&repository(name)),
+                Some(preset.into()),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn without_a_rule_that_matches_the_caller_decides() {
         assert_eq!(policies([]).policy(&repository("team/app")), None);
-        assert_eq!(policies([("mirror/**", Preset::Sparse)]).policy(&repository("team/app")), None);
+        assert_eq!(
+            policies([("mirror/**", Preset::Sparse)]).policy(&repository("team/app")),
+            None
+        );
     }
 
     #[test]
@@ -141,7 +178,9 @@ mod tests {
             assert!(!matches("team/*", name), "{name}");
         }
         assert!(matches("*/cache", "team/cache") && !matches("*/cache", "team/app/cache"));
-        assert!(matches("team/app-*", "team/app-one") && !matches("team/app-*", "team/app-one/cache"));
+        assert!(
+            matches("team/app-*", "team/app-one") && !matches("team/app-*", "team/app-one/cache")
+        );
     }
 
     #[test]
@@ -180,10 +219,17 @@ mod tests {
             "a/***",
             "mirror/ä",
         ] {
-            let error = PolicyRule::new(pattern, Policy::default()).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("\"{pattern}\" matches no repository: ")), "{error}");
+            let error = PolicyRule::new(pattern, Policy::default())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with(&format!("\"{pattern}\" matches no repository: ")),
+                "{error}"
+            );
         }
-        for pattern in ["*", "**", "a", "a-*", "*-a", "a*b", "a.*", "*/*", "a/**/b", "a__*", "0*"] {
+        for pattern in [
+            "*", "**", "a", "a-*", "*-a", "a*b", "a.*", "*/*", "a/**/b", "a__*", "0*",
+        ] {
             PolicyRule::new(pattern, Policy::default()).unwrap();
         }
     }

@@ -16,7 +16,8 @@ const PREPARED: usize = 128;
 const BUSY: Duration = Duration::from_secs(10);
 
 pub(super) fn open(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(|error| storage_error(error, "opening the metadata"))?;
+    let connection =
+        Connection::open(path).map_err(|error| storage_error(error, "opening the metadata"))?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     let set_up = || {
         connection.busy_timeout(BUSY)?;
@@ -40,7 +41,9 @@ fn use_log(connection: &Connection) -> Result<()> {
     if mode == "wal" {
         return Ok(());
     }
-    let message = format!("the filesystem of the metadata cannot hold a write-ahead log (the journal is {mode:?})");
+    let message = format!(
+        "the filesystem of the metadata cannot hold a write-ahead log (the journal is {mode:?})"
+    );
     Err(Error::new(Kind::Internal, message))
 }
 
@@ -48,17 +51,22 @@ fn use_log(connection: &Connection) -> Result<()> {
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let failed = |error| storage_error(error, "bringing the metadata up to date");
     let transaction = connection.transaction().map_err(failed)?;
-    let done: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let done: u32 = transaction
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     if done > known {
-        let message =
-            format!("the metadata is of schema {done}, this version knows {known} at most; run the newer version");
+        let message = format!(
+            "the metadata is of schema {done}, this version knows {known} at most; run the newer version"
+        );
         return Err(Error::new(Kind::Internal, message));
     }
     for migration in migrations.iter().skip(done as usize) {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "user_version", known).map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", known)
+        .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 
@@ -72,7 +80,9 @@ impl Transaction for Statements<'_> {
             bind(&mut statement, parameters)?;
             statement.raw_execute()
         };
-        run().map(|rows| rows as u64).map_err(|error| storage_error(error, "writing the metadata"))
+        run()
+            .map(|rows| rows as u64)
+            .map_err(|error| storage_error(error, "writing the metadata"))
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
@@ -123,7 +133,8 @@ fn read(value: ValueRef<'_>) -> Value {
 /// What went wrong in SQLite, while it was doing what `action` says.
 pub(super) fn storage_error(error: rusqlite::Error, action: &'static str) -> Error {
     if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-        return Error::new(Kind::StorageFull, "there is no room left for metadata").with_source(error);
+        return Error::new(Kind::StorageFull, "there is no room left for metadata")
+            .with_source(error);
     }
     Error::internal(action, error)
 }

@@ -29,7 +29,10 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, MIGRATIONS)?;
-        Ok(Self { writer: writer::start(connection)?, readers: readers::start(path)? })
+        Ok(Self {
+            writer: writer::start(connection)?,
+            readers: readers::start(path)?,
+        })
     }
 }
 

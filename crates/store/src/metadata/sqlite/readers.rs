@@ -34,5 +34,9 @@ fn read(connection: &Connection, waiting: &Mutex<Waiting>) {
 
 /// A thread that panicked had let go of the queue before it worked.
 fn next(waiting: &Mutex<Waiting>) -> Option<Box<dyn Work>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    waiting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv()
+        .ok()
 }

@@ -22,13 +22,26 @@ pub(super) type Waiting = mpsc::Receiver<Box<dyn Work>>;
 impl Queue {
     pub(super) fn new() -> (Self, Waiting) {
         let (sender, waiting) = mpsc::channel();
-        (Self { sender: Some(sender), threads: Vec::new() }, waiting)
+        (
+            Self {
+                sender: Some(sender),
+                threads: Vec::new(),
+            },
+            waiting,
+        )
     }
 
     /// Starts a thread that takes work from the other end.
-    pub(super) fn start_thread(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    pub(super) fn start_thread(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<()> {
         let started = thread::Builder::new().name(name.into()).spawn(run);
-        self.threads.push(started.map_err(|error| Error::internal("starting a thread for the metadata", error))?);
+        self.threads.push(
+            started
+                .map_err(|error| Error::internal("starting a thread for the metadata", error))?,
+        );
         Ok(())
     }
 
@@ -38,8 +51,15 @@ impl Queue {
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let pending = Pending { work, outcome: None, reply };
-        self.sender.as_ref().and_then(|sender| sender.send(Box::new(pending)).ok()).ok_or_else(stopped)?;
+        let pending = Pending {
+            work,
+            outcome: None,
+            reply,
+        };
+        self.sender
+            .as_ref()
+            .and_then(|sender| sender.send(Box::new(pending)).ok())
+            .ok_or_else(stopped)?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -58,7 +78,10 @@ impl Drop for Queue {
 }
 
 fn stopped() -> Error {
-    Error::new(Kind::Internal, "the threads that work on the metadata have ended")
+    Error::new(
+        Kind::Internal,
+        "the threads that work on the metadata have ended",
+    )
 }
 
 fn panicked() -> Error {
@@ -83,7 +106,8 @@ struct Pending<T, F> {
 impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<T, F> {
     fn perform(&mut self, transaction: &mut dyn Transaction) -> bool {
         // Work that panics is undone like work that fails: the thread is everybody's.
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(transaction))).unwrap_or_else(|_| Err(panicked()));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(transaction)))
+            .unwrap_or_else(|_| Err(panicked()));
         let stays = outcome.is_ok();
         self.outcome = Some(outcome);
         stays
@@ -95,9 +119,8 @@ impl<T: Send, F: Fn(&mut dyn Transaction) -> Result<T> + Send> Work for Pending<
             (_, Some(Err(error))) => Err(error),
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(stopped()),
-            (Err(error), _) => {
-                Err(Error::new(error.kind().clone(), "a group of writes failed").with_source(Arc::clone(error)))
-            }
+            (Err(error), _) => Err(Error::new(error.kind().clone(), "a group of writes failed")
+                .with_source(Arc::clone(error))),
         };
         // Whoever asked may have gone away; the work is done all the same.
         let _ = self.reply.send(outcome);

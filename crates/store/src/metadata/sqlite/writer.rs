@@ -18,7 +18,9 @@ const CHECKPOINT: usize = 256;
 /// Starts the thread; it ends when the queue is dropped.
 pub(super) fn start(connection: Connection) -> Result<Queue> {
     let (mut queue, waiting) = Queue::new();
-    queue.start_thread("metadata-write", move || write_groups(&connection, &waiting))?;
+    queue.start_thread("metadata-write", move || {
+        write_groups(&connection, &waiting)
+    })?;
     Ok(queue)
 }
 
@@ -51,7 +53,9 @@ fn checkpoint(connection: &Connection) {
 
 fn write_group(connection: &Connection, group: &mut [Box<dyn Work>]) -> Result<()> {
     batch(connection, "BEGIN IMMEDIATE")?;
-    let written = group.iter_mut().try_for_each(|work| write_one(connection, work.as_mut()));
+    let written = group
+        .iter_mut()
+        .try_for_each(|work| write_one(connection, work.as_mut()));
     let committed = written.and_then(|()| batch(connection, "COMMIT"));
     if committed.is_err() && !connection.is_autocommit() {
         batch(connection, "ROLLBACK")?;
@@ -65,9 +69,19 @@ fn write_one(connection: &Connection, work: &mut dyn Work) -> Result<()> {
     let stays = work.perform(&mut Statements(connection));
     if connection.is_autocommit() {
         // SQLite ends the whole transaction by itself where the disk is full or broken.
-        return Err(Error::new(Kind::StorageFull, "the metadata could not be written; is the disk full?"));
+        return Err(Error::new(
+            Kind::StorageFull,
+            "the metadata could not be written; is the disk full?",
+        ));
     }
-    batch(connection, if stays { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" })
+    batch(
+        connection,
+        if stays {
+            "RELEASE work"
+        } else {
+            "ROLLBACK TO work; RELEASE work"
+        },
+    )
 }
 
 fn batch(connection: &Connection, sql: &'static str) -> Result<()> {
@@ -81,5 +95,8 @@ fn batch(connection: &Connection, sql: &'static str) -> Result<()> {
 
 fn is_failed_sync(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
-    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
+    matches!(
+        code,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
 }

@@ -14,7 +14,11 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn non_distributable() -> Vec<Case> {
     let elsewhere = Digest::sha256(&blob("elsewhere"));
-    let linked = with(describe(MediaType::OCI_LAYER_GZIP, &blob("here")), "urls", json!(["https://example.com/here"]));
+    let linked = with(
+        describe(MediaType::OCI_LAYER_GZIP, &blob("here")),
+        "urls",
+        json!(["https://example.com/here"]),
+    );
     vec![
         Case::new(
             "non-distributable-layer/fires",
@@ -25,11 +29,16 @@ fn non_distributable() -> Vec<Case> {
             image("a").layer_of_type(media::OCI_NON_DISTRIBUTABLE, "elsewhere")
         }),
         Case::new("non-distributable-layer/fires-in-dockers", &{
-            image("a").docker().layer_of_type(media::DOCKER_FOREIGN, "elsewhere")
+            image("a")
+                .docker()
+                .layer_of_type(media::DOCKER_FOREIGN, "elsewhere")
         })
         .lacks("the layer", &elsewhere),
-        Case::new("non-distributable-layer/just-not-for-a-link", &image("a").field("layers", json!([linked])))
-            .blob("the layer", blob("here")),
+        Case::new(
+            "non-distributable-layer/just-not-for-a-link",
+            &image("a").field("layers", json!([linked])),
+        )
+        .blob("the layer", blob("here")),
     ]
 }
 
@@ -41,14 +50,28 @@ fn with_config(media_type: &str) -> Image {
 }
 
 fn artifacts() -> Vec<Case> {
-    let case =
-        |name, image: Image| Case::new(name, &image).blob("the empty config", "{}").blob("the text", "five knots");
-    let typed = |artifact_type: Value| with_config(MediaType::OCI_EMPTY).field("artifactType", artifact_type);
+    let case = |name, image: Image| {
+        Case::new(name, &image)
+            .blob("the empty config", "{}")
+            .blob("the text", "five knots")
+    };
+    let typed = |artifact_type: Value| {
+        with_config(MediaType::OCI_EMPTY).field("artifactType", artifact_type)
+    };
     vec![
-        case("artifact-without-type/fires", with_config(MediaType::OCI_EMPTY)),
+        case(
+            "artifact-without-type/fires",
+            with_config(MediaType::OCI_EMPTY),
+        ),
         case("artifact-without-type/fires-when-empty", typed(json!(""))),
-        case("artifact-without-type/just-not-with-one", typed(json!(media::ARTIFACT))),
-        case("artifact-without-type/just-not-with-a-type-of-config", with_config(media::HELM_CONFIG)),
+        case(
+            "artifact-without-type/just-not-with-one",
+            typed(json!(media::ARTIFACT)),
+        ),
+        case(
+            "artifact-without-type/just-not-with-a-type-of-config",
+            with_config(media::HELM_CONFIG),
+        ),
     ]
 }
 
@@ -57,10 +80,19 @@ fn layers() -> Vec<Case> {
     let withdrawn = json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": media::ARTIFACT});
     vec![
         Case::new("no-layers/fires", &image("a").layers([])),
-        Case::new("no-layers/fires-in-dockers", &image("a").docker().layers([])),
-        Case::new("no-layers/fires-for-null", &image("a").field("layers", Value::Null)),
-        Case::new("no-layers/just-not-with-the-empty-one", &image("a").field("layers", json!([empty])))
-            .blob("the empty layer", "{}"),
+        Case::new(
+            "no-layers/fires-in-dockers",
+            &image("a").docker().layers([]),
+        ),
+        Case::new(
+            "no-layers/fires-for-null",
+            &image("a").field("layers", Value::Null),
+        ),
+        Case::new(
+            "no-layers/just-not-with-the-empty-one",
+            &image("a").field("layers", json!([empty])),
+        )
+        .blob("the empty layer", "{}"),
         Case::new(
             "no-layers/just-not-in-the-withdrawn-artifact",
             &Text::new(MediaType::OCI_ARTIFACT, withdrawn.to_string()),

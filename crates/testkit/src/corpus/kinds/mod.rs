@@ -9,5 +9,11 @@ use super::case::Case;
 
 /// Every kind.
 pub(super) fn cases() -> Vec<Case> {
-    [images::cases(), indexes::cases(), mixtures::cases(), artifacts::cases()].concat()
+    [
+        images::cases(),
+        indexes::cases(),
+        mixtures::cases(),
+        artifacts::cases(),
+    ]
+    .concat()
 }

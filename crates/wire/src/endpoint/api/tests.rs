@@ -40,10 +40,17 @@ fn every_endpoint() {
         ("/api/v1/openapi.json".into(), ApiEndpoint::Description),
         ("/api/v1/repositories/a/b/check".into(), check("a/b")),
         ("/api/v1/repositories/a/b/tree/v1".into(), tree("a/b", "v1")),
-        (format!("/api/v1/repositories/a/tree/{digest}"), tree("a", digest.as_str())),
+        (
+            format!("/api/v1/repositories/a/tree/{digest}"),
+            tree("a", digest.as_str()),
+        ),
     ] {
         for method in [Method::GET, Method::POST, Method::DELETE] {
-            assert_eq!(ApiEndpoint::parse(&path, &method), Ok(endpoint.clone()), "{method} {path}");
+            assert_eq!(
+                ApiEndpoint::parse(&path, &method),
+                Ok(endpoint.clone()),
+                "{method} {path}"
+            );
         }
         assert_eq!(endpoint.to_path(), path);
     }
@@ -53,21 +60,36 @@ fn every_endpoint() {
 fn names_may_hold_the_words_of_the_paths() {
     assert_eq!(post("/api/v1/repositories/check/check"), Ok(check("check")));
     assert_eq!(post("/api/v1/repositories/tree/check"), Ok(check("tree")));
-    assert_eq!(get("/api/v1/repositories/tree/tree/tree"), Ok(tree("tree", "tree")));
-    assert_eq!(get("/api/v1/repositories/repositories/a/check/tree/v1"), Ok(tree("repositories/a/check", "v1")));
+    assert_eq!(
+        get("/api/v1/repositories/tree/tree/tree"),
+        Ok(tree("tree", "tree"))
+    );
+    assert_eq!(
+        get("/api/v1/repositories/repositories/a/check/tree/v1"),
+        Ok(tree("repositories/a/check", "v1"))
+    );
 }
 
 #[test]
 fn the_method_decides_where_a_path_could_be_both() {
     let path = "/api/v1/repositories/a/tree/check";
-    assert_eq!((get(path), post(path)), (Ok(tree("a", "check")), Ok(check("a/tree"))));
-    assert_eq!(get("/api/v1/repositories/a%2Ftree/check"), Ok(check("a/tree")));
+    assert_eq!(
+        (get(path), post(path)),
+        (Ok(tree("a", "check")), Ok(check("a/tree")))
+    );
+    assert_eq!(
+        get("/api/v1/repositories/a%2Ftree/check"),
+        Ok(check("a/tree"))
+    );
 }
 
 #[test]
 fn encoded_characters_are_those_they_stand_for() {
     let digest = Digest::sha256(b"");
-    let encoded = format!("/api/v1/repositories/te%61m%2Fapp/tree/{}", digest.as_str().replace(':', "%3A"));
+    let encoded = format!(
+        "/api/v1/repositories/te%61m%2Fapp/tree/{}",
+        digest.as_str().replace(':', "%3A")
+    );
     assert_eq!(get(&encoded), Ok(tree("team/app", digest.as_str())));
     assert_eq!(code("/api/v1/repositories/a%2Ftree%2Fv1"), None);
 }
@@ -110,13 +132,21 @@ fn other_paths_are_unknown() {
 }
 
 fn names() -> impl Strategy<Value = RepositoryName> {
-    let word = prop_oneof!["check|tree|repositories|api|v1", "[a-z0-9]{1,4}((\\.|_|__|--)[a-z0-9]{1,4})?"];
+    let word = prop_oneof![
+        "check|tree|repositories|api|v1",
+        "[a-z0-9]{1,4}((\\.|_|__|--)[a-z0-9]{1,4})?"
+    ];
     proptest::collection::vec(word, 1..6).prop_map(|words| name(&words.join("/")))
 }
 
 fn references() -> impl Strategy<Value = Reference> {
-    prop_oneof!["check|tree", "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", "sha256:[0-9a-f]{64}", "sha512:[0-9a-f]{128}"]
-        .prop_map(|text| text.parse().unwrap())
+    prop_oneof![
+        "check|tree",
+        "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}",
+        "sha256:[0-9a-f]{64}",
+        "sha512:[0-9a-f]{128}"
+    ]
+    .prop_map(|text| text.parse().unwrap())
 }
 
 proptest! {
