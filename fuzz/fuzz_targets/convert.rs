@@ -1,4 +1,4 @@
-//! See `portolan_testkit::fuzzing::convert`.
+//! Fuzzer for `portolan_testkit::fuzzing::convert`.
 
 #![no_main]
 

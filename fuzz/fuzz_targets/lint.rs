@@ -1,4 +1,4 @@
-//! See `portolan_testkit::fuzzing::lint`.
+//! Fuzzer for `portolan_testkit::fuzzing::lint`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! See `portolan_testkit::fuzzing::manifest`.
+//! Fuzzer for `portolan_testkit::fuzzing::manifest`.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! `cargo xtask ci`: every check and tier in turn, each timed; all run, and one that fails fails the whole.
+//! `cargo xtask ci`: runs every check and tier, with the time of each. All of them run, and the
+//! command fails if one fails.
 
 use std::env;
 use std::io;
@@ -11,19 +12,23 @@ use anyhow::{Context, Result, bail};
 use crate::servers::workspace;
 use crate::tools;
 
-/// Pinned, so that a new release's new opinion is taken in by a change of ours.
+/// Pinned, so that new lints of a new release are adopted by a deliberate change.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Tiers with real peers. Torture and bench are shorter than by themselves: here they show that nothing broke.
-const TIERS: [&[&str]; 5] = [
+/// Tiers with real peers. Torture and bench run shorter than when run alone: here they only show
+/// that nothing is broken.
+const TIERS: [&[&str]; 8] = [
+    &["services"],
     &["conformance"],
     &["interop"],
     &["compat"],
+    &["faults"],
+    &["proxies"],
     &["torture", "--kills", "10", "--cuts", "5"],
     &["bench", "--quick"],
 ];
 
-/// The contract suite through the client, on CNCF distribution.
+/// Contract suite run through the client against CNCF distribution.
 const DISTRIBUTION: [&str; 7] = [
     "test",
     "--package",
@@ -34,7 +39,7 @@ const DISTRIBUTION: [&str; 7] = [
     "distribution",
 ];
 
-/// The time that a look at a large tree may take, which holds for optimised code alone.
+/// Time limit for linting a large tree, which only optimized code meets.
 const LINT_TIME: [&str; 7] = [
     "test",
     "--release",
@@ -45,71 +50,82 @@ const LINT_TIME: [&str; 7] = [
     "lint::tests::hostile::ten_thousand_children_within_200_ms",
 ];
 
-/// What to leave to somebody else.
+/// Command line arguments of `cargo xtask ci`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Leaves `cargo test --workspace` out, for a caller who has just run it.
+    /// Skip `cargo test --workspace`, for a caller that has just run it
     #[arg(long)]
     without_tests: bool,
 }
 
-/// One step and how it ended.
+/// Outcome of one step.
 struct Step {
     name: String,
     took: Duration,
     passed: bool,
 }
 
-/// Runs all steps and closes with the time of each.
+/// Runs all steps and prints the time of each.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut steps = Vec::new();
-    checks(&mut steps)?;
+    run_checks(&mut steps)?;
     if !arguments.without_tests {
-        step(&mut steps, "tests", &mut cargo(&["test", "--workspace"]));
+        run_step(
+            &mut steps,
+            "tests",
+            &mut cargo_command(&["test", "--workspace"]),
+        );
     }
-    step_of_one_test(
+    run_step_of_one_test(
         &mut steps,
-        "lint's time",
-        cargo(&LINT_TIME).args(["--exact", "--ignored"]),
+        "lint time limit",
+        cargo_command(&LINT_TIME).args(["--exact", "--ignored"]),
     );
     tools::require(&[tools::DISTRIBUTION])?;
-    step(
+    run_step(
         &mut steps,
         "client against distribution",
-        &mut cargo(&DISTRIBUTION),
+        &mut cargo_command(&DISTRIBUTION),
     );
     for tier in TIERS {
-        step(&mut steps, tier[0], &mut xtask(tier)?);
+        run_step(&mut steps, tier[0], &mut xtask_command(tier)?);
     }
-    close(&steps)
+    print_summary(&steps)
 }
 
-fn checks(steps: &mut Vec<Step>) -> Result<()> {
-    step(steps, "fmt", &mut cargo(&["fmt", "--all", "--check"]));
-    step(
+fn run_checks(steps: &mut Vec<Step>) -> Result<()> {
+    run_step(
+        steps,
+        "fmt",
+        &mut cargo_command(&["fmt", "--all", "--check"]),
+    );
+    run_step(
         steps,
         "clippy",
-        &mut cargo(&[
+        &mut cargo_command(&[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--features",
+            "portolan-store/postgres-tests",
             "--",
             "--deny",
             "warnings",
         ]),
     );
-    step(steps, "tidy", &mut xtask(&["tidy"])?);
-    step(
+    run_step(steps, "tidy", &mut xtask_command(&["tidy"])?);
+    run_step(
         steps,
         "doc",
-        cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
+        cargo_command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
     );
     let deny = deny_binary()?;
     if !deny.exists() {
-        step(steps, "cargo-deny, installed once", &mut install_deny()?);
+        run_step(steps, "install cargo-deny", &mut install_deny()?);
     }
-    // The advisories stand in a repository on GitHub, which not every machine reaches.
-    step(
+    // `advisories` is not checked: its database is a repository on GitHub, which some machines
+    // cannot reach.
+    run_step(
         steps,
         "deny",
         Command::new(deny).args([
@@ -123,23 +139,24 @@ fn checks(steps: &mut Vec<Step>) -> Result<()> {
     Ok(())
 }
 
-fn step(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
-    timed(steps, name, command, |command| {
+fn run_step(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
+    time_step(steps, name, command, |command| {
         Ok(command.status()?.success())
     });
 }
 
-/// Passes only if the one test ran: a name that no test has any more is no success.
-fn step_of_one_test(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
-    timed(steps, name, command, |command| {
+/// Runs a step that passes only if exactly one test ran. Cargo succeeds even if the name matches no
+/// test.
+fn run_step_of_one_test(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
+    time_step(steps, name, command, |command| {
         let output = command.stderr(Stdio::inherit()).output()?;
-        let told = String::from_utf8_lossy(&output.stdout);
-        print!("{told}");
-        Ok(output.status.success() && told.contains("test result: ok. 1 passed"))
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        print!("{stdout}");
+        Ok(output.status.success() && stdout.contains("test result: ok. 1 passed"))
     });
 }
 
-fn timed(
+fn time_step(
     steps: &mut Vec<Step>,
     name: &str,
     command: &mut Command,
@@ -155,7 +172,7 @@ fn timed(
     let took = begin.elapsed();
     println!(
         "=== {name}: {} after {:.1} s",
-        word(passed),
+        status_text(passed),
         took.as_secs_f64()
     );
     steps.push(Step {
@@ -165,14 +182,14 @@ fn timed(
     });
 }
 
-fn close(steps: &[Step]) -> Result<()> {
+fn print_summary(steps: &[Step]) -> Result<()> {
     println!("=== ci");
     for step in steps {
         println!(
             "{:<28} {:>7.1} s  {}",
             step.name,
             step.took.as_secs_f64(),
-            word(step.passed)
+            status_text(step.passed)
         );
     }
     let failed = steps.iter().filter(|step| !step.passed).count();
@@ -183,26 +200,28 @@ fn close(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-fn word(passed: bool) -> &'static str {
+fn status_text(passed: bool) -> &'static str {
     if passed { "passed" } else { "FAILED" }
 }
 
-fn cargo(arguments: &[&str]) -> Command {
+fn cargo_command(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);
     command
 }
 
-/// This program again: each tier ends as it does by itself.
-fn xtask(arguments: &[&str]) -> Result<Command> {
+/// Returns a command that runs this program again, so that each tier exits as it does when run
+/// alone.
+fn xtask_command(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.args(arguments);
     Ok(command)
 }
 
-/// An unoptimised build takes a third of the time to make, and a check takes a second either way.
+/// Returns the command that installs cargo-deny. An unoptimized build takes a third of the time,
+/// and a check takes a second either way.
 fn install_deny() -> Result<Command> {
-    let mut command = cargo(&[
+    let mut command = cargo_command(&[
         "install",
         "cargo-deny",
         "--version",
@@ -219,9 +238,9 @@ fn deny_binary() -> Result<PathBuf> {
     Ok(deny_folder()?.join("bin/cargo-deny"))
 }
 
-/// Outside the checkout, so that the next one finds it.
+/// Returns the folder of cargo-deny. It is outside the checkout, so that other checkouts share it.
 fn deny_folder() -> Result<PathBuf> {
-    let home = env::home_dir().context("no home folder to keep cargo-deny in")?;
+    let home = env::home_dir().context("no home folder for cargo-deny")?;
     Ok(home
         .join(".cache/portolan")
         .join(format!("cargo-deny-{CARGO_DENY}")))

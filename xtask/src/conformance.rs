@@ -1,7 +1,9 @@
-//! `cargo xtask conformance`: the official program, at 1.1 and dev, dense and sparse, without a failure or a skip.
+//! `cargo xtask conformance`: runs the official program at 1.1 and dev, dense and sparse, without a
+//! failure or a skip.
 //!
-//! The program's exit status says too little: a configuration it can't read ends with 0, and one pass outranks
-//! every skip. So its counts and its table of features are read, and anything but a pass fails the run.
+//! The exit status of the program is not sufficient: an invalid configuration exits with 0, and one
+//! pass outranks every skip. Therefore its counts and its table of features are read, and any
+//! result other than a pass fails the run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,20 +11,21 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::servers::{self, Program, Server};
+use crate::servers::{self, RunningServer, ServerProgram};
 use crate::tools;
 
-/// How to run it.
+/// Command line arguments of `cargo xtask conformance`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The server under test; a peer shows what the program says about others.
+    /// Server under test; a peer shows the results of other servers
     #[arg(long, value_enum, default_value = "portolan")]
-    against: Program,
+    against: ServerProgram,
 }
 
 const CONFIGURATION: &str = "[[policy]]\nrepositories = \"sparse/**\"\npreset = \"sparse\"\n";
 
-/// Every feature the program knows, those it leaves off at 1.1 included; `OCI_DATA_SPARSE` is the run's own.
+/// Features of the program, including those that 1.1 disables. `OCI_DATA_SPARSE` is set for each
+/// run.
 const FEATURES: [&str; 30] = [
     "OCI_API_PING",
     "OCI_API_PULL",
@@ -57,38 +60,38 @@ const FEATURES: [&str; 30] = [
 ];
 
 /// One run of the program.
-struct Run {
+struct ConformanceRun {
     version: &'static str,
     policy: &'static str,
 }
 
-const RUNS: [Run; 4] = [
-    Run {
+const RUNS: [ConformanceRun; 4] = [
+    ConformanceRun {
         version: "1.1",
         policy: "open",
     },
-    Run {
+    ConformanceRun {
         version: "1.1",
         policy: "sparse",
     },
-    Run {
+    ConformanceRun {
         version: "dev",
         policy: "open",
     },
-    Run {
+    ConformanceRun {
         version: "dev",
         policy: "sparse",
     },
 ];
 
-/// Runs all four; fails unless each passed without a skip.
+/// Runs all four, and fails unless each passed without a skip.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&[tools::CONFORMANCE])?;
-    if arguments.against == Program::Distribution {
+    if arguments.against == ServerProgram::Distribution {
         tools::require(&[tools::DISTRIBUTION])?;
     }
     let folder = tempfile::tempdir()?;
-    let server = Server::start(
+    let server = RunningServer::start(
         arguments.against,
         &folder.path().join("data"),
         CONFIGURATION,
@@ -102,24 +105,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             println!("  {finding}");
         }
     }
-    println!("reports are in {}", reports.display());
+    println!("reports written to {}", reports.display());
     if failed > 0 {
         bail!("{failed} of {} conformance runs did not pass", RUNS.len());
     }
     Ok(())
 }
 
-impl Run {
+impl ConformanceRun {
     fn is_sparse(&self) -> bool {
         self.policy == "sparse"
     }
 
-    /// Runs the program, prints the counts and answers everything that is not as it must be.
+    /// Runs the program, prints the counts and returns everything that is not a pass.
     fn findings(&self, host: &str, reports: &Path) -> Result<Vec<String>> {
         let results = self.execute(host, reports)?;
         let text = fs::read_to_string(results.join("output.txt"))?;
-        let counts =
-            Counts::read(&text).with_context(|| format!("no result in {}", results.display()))?;
+        let counts = Counts::read(&text)
+            .with_context(|| format!("no result found in {}", results.display()))?;
         println!("{} {}: {}", self.version, self.policy, counts.summary());
         let mut findings = counts.findings();
         findings.extend(unfinished_tests(&text));
@@ -128,12 +131,13 @@ impl Run {
         Ok(findings)
     }
 
-    /// Each run has repositories of its own, and a folder with the program's three reports and its output.
+    /// Runs the program with repositories of its own, and returns the folder with its three reports
+    /// and its output.
     fn execute(&self, host: &str, reports: &Path) -> Result<PathBuf> {
         let results = reports.join(format!("{}-{}", self.version, self.policy));
         fs::create_dir_all(&results)?;
         let repository = format!("{}/conformance-{}", self.policy, self.version);
-        // The exit status is not asked: what it would say is in the output, and more exactly.
+        // The exit status is ignored: the output contains the same information in more detail.
         Command::new(tools::CONFORMANCE.path())
             .envs(FEATURES.map(|feature| (feature, "true")))
             .env("OCI_DATA_SPARSE", self.is_sparse().to_string())
@@ -148,12 +152,12 @@ impl Run {
             .stdin(Stdio::null())
             .stdout(File::create(results.join("output.txt"))?)
             .status()
-            .context("starting the conformance program")?;
+            .context("failed to start the conformance program")?;
         Ok(results)
     }
 }
 
-/// The end of the program's output: one word, and how many tests ended how.
+/// Summary at the end of the program's output: the result and the number of tests per status.
 struct Counts {
     result: String,
     passed: u32,
@@ -204,7 +208,8 @@ impl Counts {
     }
 }
 
-/// The lowest tests that did not pass, each with its reason, which may take several lines.
+/// Returns the innermost tests that did not pass, each with its reason, which may span several
+/// lines.
 fn unfinished_tests(output: &str) -> Vec<String> {
     let body = output.split("\nConfiguration:").next().unwrap_or_default();
     let mut tests: Vec<String> = Vec::new();
@@ -223,7 +228,8 @@ fn unfinished_tests(output: &str) -> Vec<String> {
     tests
 }
 
-/// What the table of APIs and data does not call a pass: a feature that was never tried is found here alone.
+/// Returns the features that the table does not report as passed. Only this table contains features
+/// that were never tried.
 fn unfinished_features(table: &str, sparse: bool) -> Vec<String> {
     let features = table
         .lines()
@@ -248,7 +254,7 @@ mod tests {
         Pass....:  7\n  FAIL....:  3\n  Error...:  1\n";
 
     #[test]
-    fn counts_are_read_from_the_end_of_the_output() {
+    fn reads_counts_from_the_end_of_the_output() {
         let counts = Counts::read(OUTPUT).unwrap();
         assert_eq!(
             counts.summary(),
@@ -259,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skip_beside_a_pass_is_a_finding() {
+    fn skip_next_to_a_pass_is_a_finding() {
         let counts = Counts {
             result: "Pass".to_owned(),
             passed: 9,
@@ -271,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_tests_come_with_their_reasons() {
+    fn returns_failed_tests_with_their_reasons() {
         let tests = unfinished_tests(OUTPUT);
         assert_eq!(
             tests,
@@ -280,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_dense_run_may_leave_sparse_data_out() {
+    fn only_dense_runs_may_skip_sparse_data() {
         let table =
             "config:\n  tls: disabled\napis:\n  Ping: Pass\ndata:\n  Sparse Manifests: Disabled\n";
         assert!(unfinished_features(table, false).is_empty());

@@ -1,4 +1,5 @@
-//! Real root folders: Debian's own packages for several platforms, fetched once and kept outside the checkout.
+//! Real root folders, made of Debian packages for several platforms, downloaded once and cached
+//! outside the checkout.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,21 +10,23 @@ use anyhow::{Context, Result, bail};
 
 use crate::tools;
 
-/// Small, without dependencies, and enough to run: a static shell with its tools, and a few files of `/etc`.
+/// Small packages without dependencies that are sufficient to run: a static shell with its tools,
+/// and a few files of `/etc`.
 const PACKAGES: &str = "--include=busybox-static,netbase";
 const RELEASE: &str = "bookworm";
 
-/// The release alone: the updates' own archives are not there for every architecture at every moment.
+/// Only the release itself, because the archives of updates are not always available for every
+/// architecture.
 const ARCHIVE: &str = "deb http://deb.debian.org/debian bookworm main";
 
-/// A platform as images write it, and Debian's name of the architecture.
+/// Platform as images write it, with Debian's name of the architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Platform {
     pub(crate) name: &'static str,
     pub(crate) debian: &'static str,
 }
 
-/// A tar of the platform's root folder; the network is asked only when the cache does not have it.
+/// Returns a tar of the platform's root folder. The network is used only if the tar is not cached.
 pub(crate) fn root_folder(platform: Platform) -> Result<PathBuf> {
     let folder = cache_folder()?.join("portolan/rootfs");
     let tar = folder.join(format!("{RELEASE}-{}.tar", platform.debian));
@@ -31,13 +34,14 @@ pub(crate) fn root_folder(platform: Platform) -> Result<PathBuf> {
         fs::create_dir_all(&folder)?;
         let unfinished = tar.with_extension(format!("{}.tar", std::process::id()));
         fetch(platform, &unfinished)
-            .with_context(|| format!("the root folder of {}", platform.name))?;
+            .with_context(|| format!("failed to build the root folder of {}", platform.name))?;
         fs::rename(unfinished, &tar)?;
     }
     Ok(tar)
 }
 
-/// `extract` only unpacks, so that no platform has to be emulated.
+/// Builds the root folder. The variant `extract` only unpacks packages, so that no platform has to
+/// be emulated.
 fn fetch(platform: Platform, tar: &PathBuf) -> Result<()> {
     tools::require(&[tools::MMDEBSTRAP])?;
     let status = Command::new(tools::MMDEBSTRAP.path())
@@ -55,9 +59,9 @@ fn fetch(platform: Platform, tar: &PathBuf) -> Result<()> {
         .env("SOURCE_DATE_EPOCH", "1767322800")
         .stdin(Stdio::null())
         .status()
-        .context("starting mmdebstrap")?;
+        .context("failed to start mmdebstrap")?;
     if !status.success() {
-        bail!("mmdebstrap ended with {status}");
+        bail!("mmdebstrap exited with {status}");
     }
     Ok(())
 }

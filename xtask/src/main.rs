@@ -1,40 +1,46 @@
-//! `cargo xtask`: the project's checks, interoperability runs and benchmarks.
+//! `cargo xtask`: checks of the project, interoperability runs and benchmarks.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a command line's answers go to the terminal"
-)]
+#![expect(clippy::print_stdout, reason = "a command line prints to the terminal")]
 
 mod bench;
 mod ci;
 mod compat;
 mod conformance;
+mod faults;
 mod images;
 mod interop;
 mod load;
+mod proxies;
 mod servers;
+mod services;
 mod tidy;
 mod tools;
 mod torture;
 
 use clap::Parser;
 
-/// Everything that is run on the repository rather than shipped with it.
+/// Run checks, interoperability tests and benchmarks of the repository
 #[derive(Parser)]
 enum Command {
-    /// All checks: formatting, clippy, tidy, docs, deny, tests and the tiers with real peers.
+    /// Run all checks, tests and the tiers with real peers
     Ci(ci::Arguments),
-    /// The structural rules of docs/architecture.md, read from `cargo metadata` and the files.
+    /// Check the structural rules of docs/architecture.md
     Tidy,
-    /// The official conformance program, at 1.1 and dev, dense and sparse.
+    /// Run the official conformance program, at 1.1 and dev, dense and sparse
     Conformance(conformance::Arguments),
-    /// Real clients push to and pull from the release binary.
+    /// Push to and pull from the release binary with real clients
     Interop(interop::Arguments),
-    /// What the table says of others, and what those do that run here.
+    /// Compare the compatibility table with the programs that run here
     Compat(compat::Arguments),
-    /// Workloads timed beside CNCF distribution.
+    /// Repeat the cases of public bug reports with the release binary and its peers
+    Faults(faults::Arguments),
+    /// Push through common proxies to the release binary
+    Proxies,
+    /// Test the store on a PostgreSQL server that is started for it
+    Services,
+    /// Measure workloads side by side with CNCF distribution
     Bench(bench::Arguments),
-    /// `kill -9` and power cuts under a pushing load.
+    /// Test kill -9 and power cuts under load
     Torture(torture::Arguments),
 }
 
@@ -45,6 +51,9 @@ fn main() -> anyhow::Result<()> {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
         Command::Compat(arguments) => compat::run(&arguments),
+        Command::Faults(arguments) => faults::run(&arguments),
+        Command::Proxies => proxies::run(),
+        Command::Services => services::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Torture(arguments) => torture::run(&arguments),
     }

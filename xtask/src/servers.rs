@@ -1,4 +1,4 @@
-//! Servers under test and their peers: started on a free loopback port, stopped by process id.
+//! Servers under test and their peers: started on a free loopback port, and stopped by process id.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -12,37 +12,42 @@ use anyhow::{Context, Result, bail};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Which server a tier runs against.
+/// Server that a tier runs against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Program {
-    /// The release binary of this workspace.
+pub(crate) enum ServerProgram {
+    /// Release binary of this workspace
     Portolan,
-    /// CNCF distribution, Debian's `docker-registry`.
+    /// CNCF distribution, from Debian's package docker-registry
     Distribution,
 }
 
-/// A running server, killed when dropped.
-pub(crate) struct Server {
+/// Running server. Dropping it kills it.
+pub(crate) struct RunningServer {
     child: Child,
     address: SocketAddr,
-    /// Kept open: who prints into a closed pipe may die of it.
+    /// Kept open, because a process that writes into a closed pipe may be killed by SIGPIPE.
     _output: Option<ChildStdout>,
 }
 
-impl Server {
-    /// Builds and starts Portolan, or starts a peer, which knows nothing of `configuration`.
-    pub(crate) fn start(program: Program, data: &Path, configuration: &str) -> Result<Self> {
+impl RunningServer {
+    /// Builds and starts Portolan, or starts a peer, which ignores `configuration`.
+    pub(crate) fn start(program: ServerProgram, data: &Path, configuration: &str) -> Result<Self> {
         match program {
-            Program::Portolan => {
+            ServerProgram::Portolan => {
                 build_portolan().and_then(|()| Self::portolan(data, configuration))
             }
-            Program::Distribution => Self::distribution(data),
+            ServerProgram::Distribution => Self::distribution(data),
         }
     }
 
-    /// Starts the release binary on `data`, with the lines of `configuration` as its TOML file.
+    /// Starts the release binary on `data`, with `configuration` as its TOML file.
     pub(crate) fn portolan(data: &Path, configuration: &str) -> Result<Self> {
-        let mut child = Self::spawn_portolan(data, configuration)?;
+        Self::portolan_binary(&portolan_binary(), data, configuration)
+    }
+
+    /// Starts another binary like [`RunningServer::portolan`].
+    pub(crate) fn portolan_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Self> {
+        let mut child = Self::spawn_binary(binary, data, configuration)?;
         match announced_address(&mut child) {
             Ok((address, output)) => Ok(Self {
                 child,
@@ -50,7 +55,7 @@ impl Server {
                 _output: Some(output),
             }),
             Err(error) => {
-                // A server that said nothing must not outlive the failure.
+                // A server that did not announce its address must not survive the failure.
                 let _ = child.kill();
                 let _ = child.wait();
                 let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
@@ -59,13 +64,17 @@ impl Server {
         }
     }
 
-    /// Begins to start the release binary, as [`Server::portolan`] does, and does not wait for it.
+    /// Starts the release binary like [`RunningServer::portolan`], without waiting until it listens.
     pub(crate) fn spawn_portolan(data: &Path, configuration: &str) -> Result<Child> {
+        Self::spawn_binary(&portolan_binary(), data, configuration)
+    }
+
+    fn spawn_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Child> {
         fs::create_dir_all(data)?;
         let file = data.with_extension("toml");
         fs::write(&file, configuration)?;
         let log = File::create(data.with_extension("log"))?;
-        Command::new(portolan_binary())
+        Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .arg("--config")
@@ -73,10 +82,11 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("starting {}", portolan_binary().display()))
+            .with_context(|| format!("failed to start {}", binary.display()))
     }
 
-    /// Starts CNCF distribution (Debian's `docker-registry`) with a filesystem root, delete enabled.
+    /// Starts CNCF distribution (Debian's `docker-registry`) with filesystem storage and deletion
+    /// enabled.
     pub(crate) fn distribution(data: &Path) -> Result<Self> {
         let (child, address) = Self::spawn_distribution(data)?;
         let server = Self {
@@ -88,7 +98,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Begins to start CNCF distribution, as [`Server::distribution`] does, and does not wait for it.
+    /// Starts CNCF distribution like [`RunningServer::distribution`], without waiting until it listens.
     pub(crate) fn spawn_distribution(data: &Path) -> Result<(Child, SocketAddr)> {
         fs::create_dir_all(data)?;
         let address = free_address()?;
@@ -107,26 +117,26 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .context("starting docker-registry (Debian's package of that name)")?;
+            .context("failed to start docker-registry from Debian's package of that name")?;
         Ok((child, address))
     }
 
-    /// Where the registry listens.
+    /// Returns the address on which the registry listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `127.0.0.1:PORT`, as clients name the registry.
+    /// Returns `127.0.0.1:PORT`, the host of references.
     pub(crate) fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// The server's process id.
+    /// Returns the process id of the server.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends the process at once, as `kill -9` does.
+    /// Kills the process immediately, as `kill -9` does.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -134,37 +144,37 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         let _ = self.kill();
     }
 }
 
-/// Builds the release binary that every tier here runs.
+/// Builds the release binary that the tiers run.
 pub(crate) fn build_portolan() -> Result<()> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--package", "portolan"])
         .current_dir(workspace())
         .status()?;
     if !status.success() {
-        bail!("the release binary does not build");
+        bail!("failed to build the release binary");
     }
     Ok(())
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
-/// Cargo's output folder, wherever the environment put it.
+/// Returns Cargo's output folder, which the environment may set.
 pub(crate) fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
-/// The release binary, once it is built.
+/// Returns the path of the release binary. It exists after a build.
 pub(crate) fn portolan_binary() -> PathBuf {
     target_folder().join("release/portolan")
 }
@@ -173,14 +183,14 @@ fn announced_address(child: &mut Child) -> Result<(SocketAddr, ChildStdout)> {
     let mut stdout = BufReader::new(child.stdout.take().context("no standard output")?);
     let mut line = String::new();
     stdout.read_line(&mut line)?;
-    let address = line.split_once("http://").map(|(_, rest)| rest.trim());
+    let address = line.split_once("://").map(|(_, rest)| rest.trim());
     match address.and_then(|text| text.parse().ok()) {
         Some(address) => Ok((address, stdout.into_inner())),
-        None => bail!("the server did not announce its address, it said {line:?}"),
+        None => bail!("the server did not announce its address, but printed {line:?}"),
     }
 }
 
-/// A loopback port that nobody listens on.
+/// Returns a loopback address with a port that is not in use.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
@@ -189,7 +199,7 @@ fn wait_until_listening(address: SocketAddr) -> Result<()> {
     let start = Instant::now();
     while TcpStream::connect(address).is_err() {
         if start.elapsed() > START_LIMIT {
-            bail!("nothing listens on {address} after {START_LIMIT:?}");
+            bail!("no server listens on {address} after {START_LIMIT:?}");
         }
         sleep(Duration::from_millis(20));
     }

@@ -1,7 +1,10 @@
-//! `cargo xtask tidy`: the invariants of docs/architecture.md, read from `cargo metadata` and the files.
+//! `cargo xtask tidy`: checks the invariants of docs/architecture.md with `cargo metadata` and the
+//! files.
 
 mod dependencies;
+mod english;
 mod layout;
+mod modules;
 mod source;
 mod text;
 mod tokens;
@@ -9,36 +12,40 @@ mod tree;
 
 use anyhow::{Result, bail};
 
-/// What a rule has to say of a place.
+/// Finding of a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// An invariant does not hold.
-    Fault(String),
-    /// Worth a second look.
+    /// Violation of an invariant.
+    Violation(String),
+    /// Code that deserves a second look.
     Remark(String),
 }
 
-/// Checks everything and fails if an invariant does not hold.
+/// Checks all rules and fails if an invariant is violated.
 pub(crate) fn run() -> Result<()> {
     let metadata = tree::metadata()?;
     let files = tree::files()?;
     let mut findings = dependencies::check(&dependencies::packages(&metadata)?);
+    let mut language = english::Language::default();
     for file in &files {
         findings.extend(text::check(file));
         if file.has_extension("rs") {
+            language.check(file);
             findings.extend(layout::check(file));
             findings.extend(source::check(file));
         } else {
             findings.extend(source::check_name(file));
         }
     }
+    findings.extend(modules::check(&files));
+    findings.extend(language.finish());
     let faults = findings
         .iter()
-        .filter(|finding| matches!(finding, Finding::Fault(_)))
+        .filter(|finding| matches!(finding, Finding::Violation(_)))
         .count();
     for finding in &findings {
         match finding {
-            Finding::Fault(text) => println!("fault:  {text}"),
+            Finding::Violation(text) => println!("fault:  {text}"),
             Finding::Remark(text) => println!("remark: {text}"),
         }
     }

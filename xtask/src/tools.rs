@@ -1,4 +1,4 @@
-//! The programs that the tiers run: where each stands, and how a missing one is installed on Debian.
+//! Programs that the tiers run: their paths, and their installation on Debian.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::servers;
 
-/// A program that a tier runs as a client or a peer, named so that it is found again after it was installed.
+/// Program that a tier runs as a client or a peer.
 #[derive(Clone, Copy)]
 pub(crate) struct Tool {
     name: &'static str,
@@ -17,21 +17,24 @@ pub(crate) struct Tool {
 
 #[derive(Clone, Copy)]
 enum Source {
-    /// The full path matters: another build of the same name may stand earlier in `PATH`.
+    /// Debian package. The full path matters, because `PATH` may contain another build of the same
+    /// name.
     Debian {
         package: &'static str,
         path: &'static str,
     },
-    /// Pinned, and installed again when the binary at hand was built from another version.
+    /// Go module with a pinned version. It is installed again if the existing binary was built from
+    /// another version.
     Go {
         package: &'static str,
         version: &'static str,
     },
-    /// Built by whoever starts the server.
+    /// Binary of the workspace. A build precedes the start of the server.
     Workspace,
 }
 
 pub(crate) const BUILDAH: Tool = debian("buildah", "buildah", "/usr/bin/buildah");
+pub(crate) const CADDY: Tool = debian("caddy", "caddy", "/usr/bin/caddy");
 pub(crate) const CONTAINERD: Tool = debian("containerd", "containerd", "/usr/bin/containerd");
 pub(crate) const CTR: Tool = debian("ctr", "containerd", "/usr/bin/ctr");
 pub(crate) const DISTRIBUTION: Tool = debian(
@@ -41,6 +44,12 @@ pub(crate) const DISTRIBUTION: Tool = debian(
 );
 pub(crate) const DOCKER: Tool = debian("docker", "docker.io", "/usr/bin/docker");
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io", "/usr/sbin/dockerd");
+pub(crate) const HAPROXY: Tool = debian("haproxy", "haproxy", "/usr/sbin/haproxy");
+pub(crate) const INITDB: Tool = debian(
+    "initdb",
+    "postgresql-15",
+    "/usr/lib/postgresql/15/bin/initdb",
+);
 pub(crate) const MMDEBSTRAP: Tool = debian("mmdebstrap", "mmdebstrap", "/usr/bin/mmdebstrap");
 pub(crate) const MKFS: Tool = debian("mkfs.ext4", "e2fsprogs", "/usr/sbin/mkfs.ext4");
 pub(crate) const MOUNT: Tool = debian("mount", "mount", "/usr/bin/mount");
@@ -51,7 +60,13 @@ pub(crate) const PORTOLAN: Tool = Tool {
     name: "portolan",
     source: Source::Workspace,
 };
+pub(crate) const POSTGRES: Tool = debian(
+    "postgres",
+    "postgresql-15",
+    "/usr/lib/postgresql/15/bin/postgres",
+);
 pub(crate) const RUNC: Tool = debian("runc", "runc", "/usr/sbin/runc");
+pub(crate) const SETPRIV: Tool = debian("setpriv", "util-linux", "/usr/bin/setpriv");
 pub(crate) const SKOPEO: Tool = debian("skopeo", "skopeo", "/usr/bin/skopeo");
 pub(crate) const UMOCI: Tool = debian("umoci", "umoci", "/usr/bin/umoci");
 pub(crate) const UNSHARE: Tool = debian("unshare", "util-linux", "/usr/bin/unshare");
@@ -62,6 +77,11 @@ pub(crate) const CRANE: Tool = go(
     "v0.22.1",
 );
 pub(crate) const ORAS: Tool = go("oras", "oras.land/oras/cmd/oras", "v1.3.6");
+pub(crate) const REGCTL: Tool = go(
+    "regctl",
+    "github.com/regclient/regclient/cmd/regctl",
+    "v0.11.7",
+);
 pub(crate) const CONFORMANCE: Tool = go(
     "conformance",
     "github.com/opencontainers/distribution-spec/conformance",
@@ -83,7 +103,11 @@ const fn go(name: &'static str, package: &'static str, version: &'static str) ->
     }
 }
 
-/// Installs what is missing; fails naming what could not be had.
+/// Installs missing tools.
+///
+/// # Errors
+///
+/// Returns an error that names a tool which cannot be installed.
 pub(crate) fn require(tools: &[Tool]) -> Result<()> {
     let mut packages: Vec<_> = tools.iter().filter_map(Tool::missing_package).collect();
     packages.dedup();
@@ -97,7 +121,7 @@ pub(crate) fn require(tools: &[Tool]) -> Result<()> {
 }
 
 impl Tool {
-    /// Where the program stands, or would after [`require`].
+    /// Returns the path of the program. It exists after [`require`].
     pub(crate) fn path(&self) -> PathBuf {
         match self.source {
             Source::Debian { path, .. } => PathBuf::from(path),
@@ -117,7 +141,7 @@ impl Tool {
         match self.source {
             Source::Debian { package, path } if !Path::new(path).exists() => {
                 bail!(
-                    "{} is missing: Debian's package {package} brought no {path}",
+                    "{} is missing: Debian's package {package} does not contain {path}",
                     self.name
                 )
             }
@@ -129,7 +153,7 @@ impl Tool {
     }
 
     fn is_built_from(&self, version: &str) -> bool {
-        let module = output(
+        let module = read_output(
             "go",
             [
                 OsStr::new("version"),
@@ -149,13 +173,11 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     apt_get(&["update"])
         .and_then(|()| apt_get(&install))
-        .with_context(|| {
-            format!("{wanted} missing, and Debian's packages of that name could not be installed")
-        })
+        .with_context(|| format!("{wanted} missing, and failed to install these Debian packages"))
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
-    succeed(
+    run_successfully(
         Command::new("apt-get")
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive"),
@@ -164,14 +186,14 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 
 fn go_install(package: &str, version: &str) -> Result<()> {
     let module = format!("{package}@{version}");
-    succeed(Command::new("go").args(["install", &module]))
-        .with_context(|| format!("`go install {module}` failed (Go 1.24 or newer is needed)"))
+    run_successfully(Command::new("go").args(["install", &module]))
+        .with_context(|| format!("`go install {module}` failed (requires Go 1.24 or newer)"))
 }
 
-/// Where `go install` puts programs.
+/// Returns the folder to which `go install` writes programs.
 fn go_folder() -> PathBuf {
     let setting = |name: &str| {
-        output("go", ["env", name])
+        read_output("go", ["env", name])
             .unwrap_or_default()
             .trim()
             .to_owned()
@@ -182,25 +204,25 @@ fn go_folder() -> PathBuf {
     }
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+fn run_successfully(command: &mut Command) -> Result<()> {
     let program = command.get_program().display().to_string();
     let status = command
         .stdin(Stdio::null())
         .status()
-        .with_context(|| format!("starting {program}"))?;
+        .with_context(|| format!("failed to start {program}"))?;
     if !status.success() {
-        bail!("{program} ended with {status}");
+        bail!("{program} exited with {status}");
     }
     Ok(())
 }
 
-fn output<I: IntoIterator<Item: AsRef<OsStr>>>(program: &str, arguments: I) -> Result<String> {
+fn read_output<I: IntoIterator<Item: AsRef<OsStr>>>(program: &str, arguments: I) -> Result<String> {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output()?;
     if !output.status.success() {
-        bail!("{program} ended with {}", output.status);
+        bail!("{program} exited with {}", output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -1,4 +1,4 @@
-//! The client of one host.
+//! Client of one registry host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,33 +10,35 @@ use portolan_wire::Endpoint;
 use crate::Settings;
 use crate::host::Host;
 
-/// A registry at a host, spoken to over HTTP. Clones are the same client.
+/// Client for the registry on one host. Clones share the same connections and caches.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) host: Arc<Host>,
 }
 
 impl Client {
-    /// The client of the host that `settings` name. Nothing is sent yet.
+    /// Creates a client for the host in `settings`. Sends no request.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](portolan_registry::Kind::Unsupported) for a name that is no host;
-    /// [`Kind::Internal`](portolan_registry::Kind::Internal) for a certificate or key that cannot be read.
+    /// Returns [`Kind::Unsupported`](portolan_registry::Kind::Unsupported) if [`Settings::host`] is
+    /// not a valid host name, and [`Kind::Internal`](portolan_registry::Kind::Internal) if a
+    /// certificate or key cannot be parsed.
     pub fn new(settings: Settings) -> Result<Self> {
         Ok(Self {
             host: Arc::new(Host::new(settings)?),
         })
     }
 
-    /// Makes sure that a registry answers and believes the credentials, if it asks for any
-    /// (distribution-spec, "Determining Support").
+    /// Checks that the registry responds, and that it accepts the credentials if it demands
+    /// authentication (distribution-spec, "Determining Support").
     ///
     /// # Errors
-    /// [`Kind::Unauthorized`](portolan_registry::Kind::Unauthorized) when it does not believe them;
-    /// [`Kind::Unavailable`](portolan_registry::Kind::Unavailable) when nothing answers.
+    /// Returns [`Kind::Unauthorized`](portolan_registry::Kind::Unauthorized) if the registry
+    /// rejects the credentials, and [`Kind::Unavailable`](portolan_registry::Kind::Unavailable) if
+    /// it does not respond.
     pub async fn ping(&self) -> Result<()> {
         self.host
-            .ask(&self.host.call(Method::GET, &Endpoint::Base, ""))
+            .send_checked(&self.host.request(Method::GET, &Endpoint::Base, ""))
             .await
             .map(drop)
     }

@@ -1,4 +1,4 @@
-//! Why a request got no answer, in words, and whether it may be sent again.
+//! Failure of a request: the error, and whether the request can be sent again.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -7,84 +7,80 @@ use std::time::Duration;
 use portolan_registry::{Error, Kind};
 use reqwest::Url;
 
-/// A request without an answer that could be used.
+/// Failure of one attempt to send a request.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    pub(crate) sent: Sent,
-    /// How long the other side wants to be left alone.
+    pub(crate) delivery: Delivery,
+    /// Wait that the server asks for before the next attempt.
     pub(crate) wait: Option<Duration>,
 }
 
-/// Whether the other side may have done what was asked.
+/// Delivery of a failed request. It determines whether the request can be sent again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Sent {
-    /// It heard nothing.
-    No,
-    /// Nobody knows.
-    Perhaps,
-    /// It is of no use to ask again.
-    Enough,
+pub(crate) enum Delivery {
+    /// The server did not receive the request.
+    NotReceived,
+    /// The server may have processed the request, so only an idempotent request can be sent again.
+    Unknown,
+    /// Another attempt would fail in the same way.
+    Final,
 }
 
 impl Failure {
-    pub(crate) fn new(error: Error, sent: Sent) -> Self {
+    pub(crate) fn new(error: Error, sent: Delivery) -> Self {
         Self {
             error,
-            sent,
+            delivery: sent,
             wait: None,
         }
     }
 
-    /// Whether it is of no use to ask again.
+    /// Returns whether another attempt would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
-        self.sent == Sent::Enough
+        self.delivery == Delivery::Final
     }
 
-    /// Nothing came from `url` for too long.
-    pub(crate) fn silence(url: &Url, idle: Duration) -> Self {
-        let message = format!(
-            "{} has said nothing for {} seconds",
-            authority(url),
-            idle.as_secs_f64()
-        );
-        Self::new(Error::new(Kind::Unavailable, message), Sent::Perhaps)
+    /// Creates the failure for a server that was silent for longer than the idle timeout.
+    pub(crate) fn timeout(url: &Url, idle: Duration) -> Self {
+        let predicate = format!("sent no data for {} seconds", idle.as_secs_f64());
+        let error = Error::from_host(Kind::Unavailable, authority(url), predicate);
+        Self::new(error, Delivery::Unknown)
     }
 
-    /// The library could not send to `url`, or got no answer that it understands.
-    pub(crate) fn of_library(url: &Url, error: reqwest::Error) -> Self {
+    /// Creates the failure for an error of reqwest: it could not send the request, or could not
+    /// parse the response.
+    pub(crate) fn from_reqwest(url: &Url, error: reqwest::Error) -> Self {
         let error = error.without_url();
         let sent = match () {
-            () if concerns_trust(&error) => Sent::Enough,
-            () if error.is_connect() => Sent::No,
-            () if error.is_builder() => Sent::Enough,
-            () => Sent::Perhaps,
+            () if is_tls_failure(&error) => Delivery::Final,
+            () if error.is_connect() => Delivery::NotReceived,
+            () if error.is_builder() => Delivery::Final,
+            () => Delivery::Unknown,
         };
-        let what = if error.is_connect() {
-            "cannot be reached"
+        let problem = if error.is_connect() {
+            "is unreachable"
         } else {
-            "has not answered"
+            "did not respond"
         };
         let causes = causes(&error);
-        let message = format!(
-            "{} {what}: {causes}{}",
-            authority(url),
-            advice(url, &causes)
-        );
-        Self::new(
-            Error::new(Kind::Unavailable, message).with_source(error),
-            sent,
-        )
+        let predicate = format!("{problem}: {causes}");
+        let failure = Error::from_host(Kind::Unavailable, authority(url), predicate);
+        let failure = match suggestion(url, &causes) {
+            Some(help) => failure.with_help(help),
+            None => failure,
+        };
+        Self::new(failure.with_source(error), sent)
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(error, Sent::Enough)
+        Self::new(error, Delivery::Final)
     }
 }
 
-/// Host and port, as a person writes them.
+/// Returns host and port of a URL, without the scheme's default port.
 pub(crate) fn authority(url: &Url) -> String {
     let mut authority = url.host_str().unwrap_or_default().to_owned();
     if let Some(port) = url.port() {
@@ -93,53 +89,77 @@ pub(crate) fn authority(url: &Url) -> String {
     authority
 }
 
-/// What lies below an error of the library, whose own words say little; nothing is said twice.
+/// Returns the messages of the sources of `error`, because the message of `error` itself is
+/// generic. Omits repeated texts.
 pub(crate) fn causes(error: &reqwest::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !told.iter().any(|before| before.contains(&text)) {
-            told.push(text);
+        if !texts.iter().any(|before| before.contains(&text)) {
+            texts.push(text);
         }
         cause = error.source();
     }
-    if told.is_empty() {
+    if texts.is_empty() {
         error.to_string()
     } else {
-        told.join(": ")
+        texts.join(": ")
     }
 }
 
-/// A certificate that is not believed now will not be a second later, and who speaks no TLS will not
-/// learn it.
-fn concerns_trust(error: &reqwest::Error) -> bool {
+/// Returns whether the TLS handshake failed. Another attempt would fail in the same way: the
+/// certificate would still be untrusted, or the server would still not support TLS.
+fn is_tls_failure(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         if error.is::<rustls::Error>() {
             return true;
         }
-        // An error of input and output passes over what it holds when it tells its source.
-        let held = error
+        // `io::Error::source` returns the source of the wrapped error and skips the wrapped error
+        // itself.
+        let inner = error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        cause = held.map(|held| held as _).or_else(|| error.source());
+        cause = inner.map(|inner| inner as _).or_else(|| error.source());
     }
     false
 }
 
-fn advice(url: &Url, causes: &str) -> &'static str {
-    let says = |text: &str| causes.contains(text);
-    match url.scheme() {
-        "https" if says("InvalidContentType") => {
-            "; it seems to speak plain HTTP, which --plain-http allows"
+/// TLS alerts with which a server rejects a client certificate (RFC 8446, section 6.2), as rustls
+/// prints them.
+const REJECTED_CERTIFICATE: [&str; 8] = [
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+    "AccessDenied",
+    "DecryptError",
+];
+
+// The library exposes these causes as text only.
+fn suggestion(url: &Url, causes: &str) -> Option<String> {
+    let has = |text: &str| causes.contains(text);
+    let host = authority(url);
+    let suggestion = match url.scheme() {
+        "https" if has("InvalidContentType") => {
+            format!("the server seems to use plain HTTP: write `http://{host}`")
         }
-        "https" if says("invalid peer certificate") => {
-            "; if it is to be trusted, put the certificate of its authority into certs.d"
+        "http" if has("invalid HTTP version") => {
+            format!("the server seems to use TLS: write `https://{host}`")
         }
-        "http" if says("invalid HTTP version") => {
-            "; it seems to speak HTTPS, so leave out --plain-http"
+        "https" if has("invalid peer certificate: UnknownIssuer") => {
+            "to trust the server, add `--ca FILE` with its certificate or its CA certificate".into()
         }
-        _ => "",
-    }
+        "https" if has("received fatal alert: CertificateRequired") => format!(
+            "the server demands a client certificate: add NAME.cert and NAME.key to certs.d/{host}"
+        ),
+        "https" if has("received fatal alert: ") && REJECTED_CERTIFICATE.into_iter().any(has) => {
+            format!("the server rejected the client certificate in certs.d/{host}: replace it")
+        }
+        _ => return None,
+    };
+    Some(suggestion)
 }

@@ -1,38 +1,40 @@
-//! A registry over HTTP (distribution-spec), as one more [`Registry`](portolan_registry::Registry).
+//! Client for registries over HTTP (distribution-spec). Implements
+//! [`Registry`](portolan_registry::Registry).
 //!
-//! A [`Client`] speaks to one host. It reads no file and no environment variable: whoever makes one
-//! gives it [`Settings`], which are plain data, and [`Credentials`], which it asks for when a
-//! registry wants to know who is calling.
+//! A [`Client`] accesses one host. It reads no file and no environment variable: the caller
+//! supplies [`Settings`] as plain data, and [`Credentials`] that the client queries when the
+//! registry demands authentication.
 //!
-//! A request is a `call`; the `host` gives it its turn, asks `auth` what to say about the caller, and
-//! sends it on its way through `redirect` and `transport`. What fails and may pass is tried again by
-//! `persistence`, and what a registry refuses becomes an error in `refusal`.
+//! The `host` module sends each `request`: it acquires a permit from `limiter`, gets the
+//! credentials from `auth`, and sends the request through `redirect` and `transport`. `retry`
+//! decides whether to try again after a temporary failure, and `error_response` converts error
+//! responses to errors.
 
-mod abilities;
-mod answer;
 mod auth;
-mod call;
+mod capabilities;
 mod client;
 mod credentials;
 mod deleter;
 mod download;
+mod error_response;
 mod failure;
-mod fallback;
 mod host;
+mod limiter;
+mod list_cache;
 mod lister;
-mod lists;
 mod payload;
-mod persistence;
 mod reader;
 mod redirect;
-mod refusal;
+mod referrers_tag;
+mod request;
+mod response;
+mod retry;
 mod settings;
 mod tls;
 mod transport;
-mod turns;
 mod uploads;
 mod writer;
 
 pub use client::Client;
-pub use credentials::{Anonymous, Credential, Credentials, Secret};
-pub use settings::{Identity, Observer, Retry, Scheme, Settings, Silent, Tls};
+pub use credentials::{Anonymous, Credential, Credentials, Lookup, Secret};
+pub use settings::{Identity, NullObserver, Observer, Retry, Scheme, Settings, Tls};

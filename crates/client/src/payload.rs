@@ -1,4 +1,4 @@
-//! What a request brings along, and how far that has come.
+//! Body of a request, and the progress of sending it.
 
 use std::io;
 use std::pin::Pin;
@@ -13,59 +13,64 @@ use http_body::{Frame, SizeHint};
 use portolan_registry::{Body, Error};
 use tokio::time::Instant;
 
-/// The body of a request: one that is at hand can be sent again, a stream only while it is untouched.
+/// Body of a request. Bytes can be sent again. A stream can be sent again only if nothing was read
+/// from it.
 #[derive(Clone)]
 pub(crate) enum Payload {
-    Whole(Bytes),
-    Stream(Arc<Source>),
+    Full(Bytes),
+    Stream(Arc<StreamSource>),
 }
 
-/// A stream, until somebody sends it.
-pub(crate) struct Source {
-    untouched: Mutex<Option<Body>>,
+/// Body that is a stream and can be sent once.
+pub(crate) struct StreamSource {
+    /// Stream, until the HTTP library reads from it for the first time.
+    unsent: Mutex<Option<Body>>,
+    /// Length of the stream, if known.
     length: Option<u64>,
+    /// Number of bytes that the HTTP library has read.
     sent: AtomicU64,
-    /// The error that the stream ended with, which the HTTP library would bury under its own.
-    broken: Mutex<Option<Error>>,
+    /// Error of the stream. It is recorded here, because the HTTP library returns a different
+    /// error.
+    error: Mutex<Option<Error>>,
 }
 
 impl Payload {
     pub(crate) fn empty() -> Self {
-        Self::Whole(Bytes::new())
+        Self::Full(Bytes::new())
     }
 
-    /// Whether all of it is still there to be sent.
-    pub(crate) fn is_there(&self) -> bool {
+    /// Returns whether the body can be sent from its beginning.
+    pub(crate) fn is_available(&self) -> bool {
         match self {
-            Self::Whole(_) => true,
-            Self::Stream(source) => lock(&source.untouched).is_some(),
+            Self::Full(_) => true,
+            Self::Stream(source) => lock(&source.unsent).is_some(),
         }
     }
 
-    /// Number of bytes that were handed to the HTTP library.
-    pub(crate) fn sent(&self) -> u64 {
+    /// Returns the number of bytes that the HTTP library has read from the body.
+    pub(crate) fn sent_bytes(&self) -> u64 {
         match self {
-            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Full(bytes) => bytes.len() as u64,
             Self::Stream(source) => source.sent.load(Ordering::Relaxed),
         }
     }
 
-    /// The error that the stream ended with, told once.
+    /// Returns the error that ended the stream, and clears it.
     pub(crate) fn take_error(&self) -> Option<Error> {
         match self {
-            Self::Whole(_) => None,
-            Self::Stream(source) => lock(&source.broken).take(),
+            Self::Full(_) => None,
+            Self::Stream(source) => lock(&source.error).take(),
         }
     }
 
-    /// As the HTTP library takes it; the second value tells how it goes.
-    pub(crate) fn open(&self) -> (reqwest::Body, Arc<Progress>) {
-        let progress = Arc::new(Progress::begin());
+    /// Creates the body for the HTTP library, and the progress of sending it.
+    pub(crate) fn start_sending(&self) -> (reqwest::Body, Arc<Progress>) {
+        let progress = Arc::new(Progress::start());
         let body = match self {
-            Self::Whole(bytes) => bytes.clone().into(),
-            Self::Stream(source) => reqwest::Body::wrap(Outgoing {
+            Self::Full(bytes) => bytes.clone().into(),
+            Self::Stream(source) => reqwest::Body::wrap(OutgoingBody {
                 source: Arc::clone(source),
-                left: source.length,
+                remaining: source.length,
                 body: Mutex::new(None),
                 progress: Arc::clone(&progress),
             }),
@@ -77,39 +82,42 @@ impl Payload {
 impl From<Body> for Payload {
     fn from(body: Body) -> Self {
         match body {
-            Body::Whole(bytes) => Self::Whole(bytes),
-            stream @ Body::Stream { .. } => Self::Stream(Arc::new(Source {
+            Body::Full(bytes) => Self::Full(bytes),
+            stream @ Body::Stream { .. } => Self::Stream(Arc::new(StreamSource {
                 length: stream.length(),
-                untouched: Mutex::new(Some(stream)),
+                unsent: Mutex::new(Some(stream)),
                 sent: AtomicU64::new(0),
-                broken: Mutex::new(None),
+                error: Mutex::new(None),
             })),
         }
     }
 }
 
-/// When something last went out, and whether there was anything to send.
+/// Progress of sending a request, to detect a server that does not respond.
 pub(crate) struct Progress {
+    /// Time when the HTTP library last read data to send.
     last: Mutex<Instant>,
-    starving: AtomicBool,
+    /// True while the HTTP library waits for the stream to produce more data.
+    is_starving: AtomicBool,
 }
 
 impl Progress {
-    fn begin() -> Self {
+    fn start() -> Self {
         Self {
             last: Mutex::new(Instant::now()),
-            starving: AtomicBool::new(false),
+            is_starving: AtomicBool::new(false),
         }
     }
 
-    fn moved(&self) {
+    fn record(&self) {
         *lock(&self.last) = Instant::now();
-        self.starving.store(false, Ordering::Relaxed);
+        self.is_starving.store(false, Ordering::Relaxed);
     }
 
-    /// When a silence of `idle` will be the other side's: not before there is something to send.
+    /// Returns the time when the request times out after `idle` without progress. While the stream
+    /// has no data to send, the server is not the cause, so the deadline is always `idle` from now.
     fn deadline(&self, idle: Duration) -> Instant {
-        let since = if self.starving.load(Ordering::Relaxed) {
+        let since = if self.is_starving.load(Ordering::Relaxed) {
             Instant::now()
         } else {
             *lock(&self.last)
@@ -117,7 +125,7 @@ impl Progress {
         since + idle
     }
 
-    /// What comes of `future`, or nothing if the other side is silent for as long as `idle`.
+    /// Returns the output of `future`, or `None` if the server makes no progress for `idle`.
     pub(crate) async fn unless_silent<F: Future>(
         &self,
         idle: Duration,
@@ -128,6 +136,8 @@ impl Progress {
             if let Ok(done) = tokio::time::timeout_at(self.deadline(idle), &mut future).await {
                 return Some(done);
             }
+            // The deadline has moved if data was sent in the meantime, or if the stream has no data
+            // to send.
             if self.deadline(idle) <= Instant::now() {
                 return None;
             }
@@ -135,39 +145,44 @@ impl Progress {
     }
 }
 
-/// A stream on its way: with its length if that is known, else in chunks.
-struct Outgoing {
-    source: Arc<Source>,
-    left: Option<u64>,
-    /// Never locked by two: it makes the stream one that threads may share, as the library wants it.
+/// Adapter from a [`StreamSource`] to the body type of the HTTP library. A body of known length is
+/// sent with `Content-Length`, and any other body with chunked encoding.
+struct OutgoingBody {
+    source: Arc<StreamSource>,
+    /// Number of bytes that are still to be sent, if known.
+    remaining: Option<u64>,
+    /// Stream, from the first poll on. The mutex is never contended: it only makes the body `Sync`,
+    /// as the HTTP library requires.
     body: Mutex<Option<Body>>,
     progress: Arc<Progress>,
 }
 
-impl Outgoing {
+impl OutgoingBody {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        // The stream is removed from its source at the first poll and not earlier. If the request
+        // fails before the first poll, for example to connect, it can be sent again.
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         if body.is_none() {
-            *body = lock(&self.source.untouched).take();
+            *body = lock(&self.source.unsent).take();
         }
         let Some(stream) = body else {
-            return Poll::Ready(Some(Err(io::Error::other("the body was sent before"))));
+            return Poll::Ready(Some(Err(io::Error::other("the body was already sent"))));
         };
         let Poll::Ready(piece) = Pin::new(stream).poll_next(context) else {
-            self.progress.starving.store(true, Ordering::Relaxed);
+            self.progress.is_starving.store(true, Ordering::Relaxed);
             return Poll::Pending;
         };
-        self.progress.moved();
+        self.progress.record();
         Poll::Ready(piece.map(|piece| {
             piece.map_err(|error| {
-                *lock(&self.source.broken) = Some(error);
-                io::Error::other("the body broke off")
+                *lock(&self.source.error) = Some(error);
+                io::Error::other("the body ended early")
             })
         }))
     }
 }
 
-impl http_body::Body for Outgoing {
+impl http_body::Body for OutgoingBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -181,13 +196,13 @@ impl http_body::Body for Outgoing {
         if let Some(Ok(piece)) = &piece {
             let length = piece.len() as u64;
             self.source.sent.fetch_add(length, Ordering::Relaxed);
-            self.left = self.left.map(|left| left.saturating_sub(length));
+            self.remaining = self.remaining.map(|left| left.saturating_sub(length));
         }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left
+        self.remaining
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

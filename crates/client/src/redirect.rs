@@ -1,82 +1,91 @@
-//! Following redirects, with which no credentials go to another origin.
+//! Redirects. Credentials are not sent to other origins.
 
 use http::{Method, StatusCode, header};
 use portolan_registry::{Error, Kind};
 use reqwest::{Response, Url};
 
-use crate::answer::{Answer, discard};
 use crate::failure::{Failure, authority};
-use crate::transport::{Outline, Transport};
+use crate::response::{RegistryResponse, drain};
+use crate::transport::{RequestParts, Transport};
 
-/// Most redirects that one request follows.
-const MOST: usize = 10;
+/// Maximum number of redirects for a request.
+const MAX_REDIRECTS: usize = 10;
 
-/// The answer at the end of all redirects.
+/// Sends a request and follows redirects.
 ///
-/// The authorization goes along as long as the origin stays what it was. It does not come back:
-/// whoever was asked in between could have chosen the path.
+/// The `Authorization` header is sent until a redirect points to another origin. It is not sent
+/// again if a later redirect points back to the first origin, because the other origin may have
+/// chosen that URL.
 pub(crate) async fn follow(
     transport: &Transport,
-    outline: &Outline<'_>,
-) -> Result<Answer, Failure> {
-    follow_as_far_as(transport, outline, |_| Ok(())).await
+    outline: &RequestParts<'_>,
+) -> Result<RegistryResponse, Failure> {
+    follow_while_allowed(transport, outline, |_| Ok(())).await
 }
 
-/// The same for a request whose body is a secret: it goes to the origin that was asked and to no other.
-pub(crate) async fn follow_at_home(
+/// Sends a request whose body contains a secret. Follows redirects only within the requested
+/// origin.
+///
+/// # Errors
+/// Returns [`Kind::Unauthorized`] if a redirect points to another origin.
+pub(crate) async fn follow_within_origin(
     transport: &Transport,
-    outline: &Outline<'_>,
-) -> Result<Answer, Failure> {
-    follow_as_far_as(transport, outline, |next| {
+    outline: &RequestParts<'_>,
+) -> Result<RegistryResponse, Failure> {
+    follow_while_allowed(transport, outline, |next| {
         if next.origin() == outline.url.origin() {
             Ok(())
         } else {
-            Err(abroad(outline.url, next))
+            Err(foreign_redirect_error(outline.url, next))
         }
     })
     .await
 }
 
-async fn follow_as_far_as(
+async fn follow_while_allowed(
     transport: &Transport,
-    outline: &Outline<'_>,
+    outline: &RequestParts<'_>,
     may_go_to: impl Fn(&Url) -> Result<(), Error>,
-) -> Result<Answer, Failure> {
+) -> Result<RegistryResponse, Failure> {
     let mut url = outline.url.clone();
     let mut own = true;
-    for _ in 0..=MOST {
+    for _ in 0..=MAX_REDIRECTS {
         let authorization = outline.authorization.filter(|_| own);
         let response = transport
-            .send(&Outline {
+            .send(&RequestParts {
                 url: &url,
                 authorization,
                 ..*outline
             })
             .await?;
-        let Some(next) = target(outline.method, &url, &response)? else {
-            return Ok(Answer::new(response, url, own, transport.idle()));
+        let Some(next) = redirect_target(outline.method, &url, &response)? else {
+            return Ok(RegistryResponse::new(
+                response,
+                url,
+                own,
+                transport.idle_timeout(),
+            ));
         };
         may_go_to(&next)?;
-        if !outline.payload.is_there() {
-            return Err(spent(&url, &next).into());
+        if !outline.payload.is_available() {
+            return Err(body_consumed_error(&url, &next).into());
         }
-        discard(response, transport.idle()).await;
+        drain(response, transport.idle_timeout()).await;
         own = own && next.origin() == url.origin();
         url = next;
     }
-    let message = format!(
-        "{} sends from one place to the next without end",
-        authority(outline.url)
-    );
-    Err(Error::new(Kind::Unsupported, message).into())
+    let predicate = format!("redirected more than {MAX_REDIRECTS} times");
+    Err(Error::from_host(Kind::Unsupported, authority(outline.url), predicate).into())
 }
 
-/// Where an answer sends the same request, if it does.
-fn target(method: &Method, url: &Url, response: &Response) -> Result<Option<Url>, Error> {
+/// Returns the target URL of a redirect, or `None` if the response is not a redirect that applies
+/// to `method`.
+fn redirect_target(method: &Method, url: &Url, response: &Response) -> Result<Option<Url>, Error> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let follows = match response.status() {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
-        // Others turn what was to be written into something to be read.
+        // After these redirects, clients convert other methods to GET, and a GET would write
+        // nothing. So follow them for reads only.
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => reads,
         _ => false,
     };
@@ -88,43 +97,41 @@ fn target(method: &Method, url: &Url, response: &Response) -> Result<Option<Url>
         .get(header::LOCATION)
         .and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| url.join(location).ok());
-    let next = next.ok_or_else(|| nowhere(url))?;
+    let next = next.ok_or_else(|| missing_location_error(url))?;
     match (url.scheme(), next.scheme()) {
         ("http", "http") | (_, "https") => Ok(Some(next)),
-        _ => Err(downgrade(url, &next)),
+        _ => Err(insecure_redirect_error(url, &next)),
     }
 }
 
-fn nowhere(url: &Url) -> Error {
-    let message = format!("{} sends elsewhere without saying where", authority(url));
-    Error::new(Kind::Unsupported, message)
+fn missing_location_error(url: &Url) -> Error {
+    let predicate = "redirected without a valid Location header";
+    Error::from_host(Kind::Unsupported, authority(url), predicate)
 }
 
-fn abroad(url: &Url, next: &Url) -> Error {
-    let message = format!(
-        "{} sends on to {} what only it was to be told; nothing was sent there",
-        authority(url),
+fn foreign_redirect_error(url: &Url, next: &Url) -> Error {
+    let predicate = format!(
+        "redirected a request with credentials to {}; no credentials were sent",
         authority(next)
     );
-    Error::new(Kind::Unauthorized, message)
+    Error::from_host(Kind::Unauthorized, authority(url), predicate)
 }
 
-fn downgrade(url: &Url, next: &Url) -> Error {
-    let message = format!(
-        "{} sends to {}://{}, where anybody could read along; nothing was asked there",
-        authority(url),
+fn insecure_redirect_error(url: &Url, next: &Url) -> Error {
+    let predicate = format!(
+        "redirected to {}://{}, which is not encrypted; no request was sent",
         next.scheme(),
         authority(next)
     );
-    Error::new(Kind::Unsupported, message)
+    Error::from_host(Kind::Unsupported, authority(url), predicate)
 }
 
-/// What has been sent cannot be sent again; whoever has it may begin anew.
-fn spent(url: &Url, next: &Url) -> Error {
-    let message = format!(
-        "{} sends on to {} after the content was sent, which cannot be sent again",
-        authority(url),
+/// Returns the error for a redirect after the request has consumed its stream body. The stream
+/// cannot be sent again, but the caller may be able to start over.
+fn body_consumed_error(url: &Url, next: &Url) -> Error {
+    let predicate = format!(
+        "redirected to {} after the content was sent, and the content cannot be sent again",
         authority(next)
     );
-    Error::new(Kind::Unsupported, message)
+    Error::from_host(Kind::Unsupported, authority(url), predicate)
 }

@@ -1,49 +1,140 @@
 //! Upload sessions over HTTP (distribution-spec, "Pushing blobs").
 //!
-//! The id of a session is its repository and its location, which may be anywhere and is all that
-//! a registry knows it by: it is as good in another process as it is in this one.
+//! The id of a session consists of its repository and its location. The location may be on any
+//! host. The registry identifies the session only by the location, so another process can also use
+//! the id.
 
+use async_trait::async_trait;
 use http::{Method, StatusCode, header};
 use portolan_model::{Algorithm, Digest, RepositoryName};
-use portolan_registry::{Body, Error, Kind, Mount, Result, Upload, UploadId};
-use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
+use portolan_registry::{
+    Body, Context, Error, Kind, MountOutcome, Result, Upload, UploadId, Uploads,
+};
+use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_CHUNK_MIN_LENGTH};
 use portolan_wire::query::{UploadStart, closing_location};
-use portolan_wire::range::{PieceRange, parse_upload_range};
+use portolan_wire::range::{ChunkRange, parse_upload_range};
 use portolan_wire::{Endpoint, Scopes};
 use reqwest::Url;
 
 use crate::Client;
-use crate::answer::Answer;
-use crate::call::{Access, Call};
-use crate::failure::{Failure, Sent};
+use crate::failure::{Delivery, Failure};
 use crate::payload::Payload;
+use crate::request::{Access, RegistryRequest};
+use crate::response::RegistryResponse;
+
+#[async_trait]
+impl Uploads for Client {
+    async fn open_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
+        self.open_session(repository, algorithm).await
+    }
+
+    async fn upload_status(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload> {
+        self.session_status(repository, id).await
+    }
+
+    /// Uploads a chunk of any length in one request. A chunk is never split, so that a registry
+    /// that demands a minimum length (`OCI-Chunk-Min-Length`) does not receive shorter chunks.
+    async fn append_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+        offset: Option<u64>,
+        body: Body,
+    ) -> Result<Upload> {
+        let url = session_location(id, repository)?;
+        let range = self
+            .chunk_range(repository, id, offset, body.length())
+            .await?;
+        let call = with_chunk(
+            session_request(Method::PATCH, url.clone(), repository),
+            body,
+        )?;
+        let call = with_content_range(call, range)?;
+        let payload: Payload = call.payload.clone();
+        let answer = self.host.send_with_retries(&call).await?;
+        if !answer.is_success() {
+            return Err(self.chunk_error(answer, repository, id, offset).await);
+        }
+        // A successful response without a `Range` header means that the registry has accepted all
+        // bytes that were sent.
+        let offset = self::offset(&answer)
+            .unwrap_or_else(|| offset.unwrap_or_default() + payload.sent_bytes());
+        Ok(Upload::new(next_id(&answer, repository, &url), offset))
+    }
+
+    async fn finish_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+        offset: Option<u64>,
+        body: Body,
+        digest: &Digest,
+    ) -> Result<()> {
+        self.upload_last_chunk(repository, id, offset, body, digest)
+            .await
+    }
+
+    async fn cancel_upload(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<()> {
+        let call = session_request(
+            Method::DELETE,
+            session_location(id, repository)?,
+            repository,
+        );
+        let answer = self.host.send_with_retries(&call).await?;
+        // A retry gets 404 if an earlier attempt succeeded but its response was lost.
+        if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
+            return Ok(());
+        }
+        Err(self
+            .host
+            .error_or_missing(answer, &Error::upload_unknown(repository, id))
+            .await)
+    }
+}
 
 impl Client {
-    pub(crate) async fn open_session(
+    async fn open_session(
         &self,
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
         if algorithm.hasher().is_none() {
-            let message = format!(
-                "no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512"
-            );
+            let message =
+                format!("digest algorithm {algorithm} is not supported, only sha256 and sha512");
             return Err(Error::new(Kind::Unsupported, message));
         }
         let answer = self
             .host
-            .ask(&self.start(repository, &UploadStart::Session(algorithm.clone())))
+            .send_checked(&self.start_request(repository, &UploadStart::Session(algorithm.clone())))
             .await?;
-        self.opened(&answer, repository)
+        self.parse_new_session(&answer, repository)
     }
 
-    /// A registry that has anything against a mount may still take the blob.
+    /// Mounts a blob, or opens an upload session if the registry does not mount it. Opens a session
+    /// after any failure of the mount, because the registry may still accept a session.
     pub(crate) async fn try_mount(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
+    ) -> Result<MountOutcome> {
         let start = UploadStart::Mount {
             digest: digest.clone(),
             from: from.cloned(),
@@ -51,24 +142,36 @@ impl Client {
         let from = from
             .map(|from| Scopes::repository(from, &["pull"]))
             .unwrap_or_default();
+        let call = self.start_request(repository, &start).with_scopes(from);
+        // An error response to the mount is not retried, because the request for a session follows.
+        // That request is retried, and its error is reported.
         let answer = self
             .host
-            .exchange(&self.start(repository, &start).also(from))
-            .await?;
-        match answer.status {
-            StatusCode::CREATED => Ok(Mount::Mounted),
-            status if status.is_success() => self.opened(&answer, repository).map(Mount::Upload),
-            status if status.is_client_error() => self
+            .send_with_retries(&call.with_retried(|_| false))
+            .await;
+        let opened = match answer {
+            Ok(answer) if answer.status == StatusCode::CREATED => {
+                if check_created(&answer, digest).is_ok() {
+                    return Ok(MountOutcome::Mounted);
+                }
+                None
+            }
+            Ok(answer) if answer.is_success() => self.parse_new_session(&answer, repository).ok(),
+            _ => None,
+        };
+        match opened {
+            Some(upload) => Ok(MountOutcome::Upload(upload)),
+            None => self
                 .open_session(repository, digest.algorithm())
                 .await
-                .map(Mount::Upload),
-            _ => Err(self.host.refusal(answer).await),
+                .map(MountOutcome::Upload),
         }
     }
 
-    /// In one request where the registry is known to take that, and else through a session: another
-    /// one after a failure, if the content is still at hand.
-    pub(crate) async fn send_whole(
+    /// Uploads a blob in one request if the registry is known to be Portolan, and otherwise through
+    /// an upload session. After a temporary failure, retries in a new session if the content is in
+    /// memory.
+    pub(crate) async fn upload_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -76,28 +179,31 @@ impl Client {
     ) -> Result<()> {
         if self
             .host
-            .abilities
+            .capabilities
             .features()
-            .is_some_and(|features| features.any)
+            .is_some_and(|features| features.is_portolan)
         {
             let call = self
-                .start(repository, &UploadStart::Whole(digest.clone()))
-                .with(body);
-            return created(&self.host.ask(&as_content(call)?).await?, digest);
+                .start_request(repository, &UploadStart::Monolithic(digest.clone()))
+                .with_body(body);
+            return check_created(
+                &self.host.send_checked(&with_octet_stream(call)?).await?,
+                digest,
+            );
         }
-        let Body::Whole(bytes) = body else {
-            return self.send_through_session(repository, digest, body).await;
+        let Body::Full(bytes) = body else {
+            return self.upload_through_session(repository, digest, body).await;
         };
         let mut attempt = 1;
         loop {
             let sent = self
-                .send_through_session(repository, digest, bytes.clone().into())
+                .upload_through_session(repository, digest, bytes.clone().into())
                 .await;
             match sent {
                 Err(error) if error.is_transient() => {
                     self.host
-                        .persistence
-                        .pause(attempt, Failure::new(error, Sent::Perhaps))
+                        .retrier
+                        .pause(attempt, Failure::new(error, Delivery::Unknown))
                         .await?;
                 }
                 sent => return sent,
@@ -106,7 +212,7 @@ impl Client {
         }
     }
 
-    async fn send_through_session(
+    async fn upload_through_session(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -114,70 +220,35 @@ impl Client {
     ) -> Result<()> {
         let upload = self.open_session(repository, digest.algorithm()).await?;
         let sent = self
-            .send_last(repository, &upload.id, None, body, digest)
+            .upload_last_chunk(repository, &upload.id, None, body, digest)
             .await;
         if sent.is_err() {
-            self.drop_session(repository, &upload.id).await;
+            self.abandon_session(repository, &upload.id).await;
         }
         sent
     }
 
-    pub(crate) async fn session_status(
-        &self,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Upload> {
-        let url = location_of(id, repository)?;
+    async fn session_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
+        let url = session_location(id, repository)?;
         let answer = self
             .host
-            .exchange(&in_session(Method::GET, url.clone(), repository))
+            .send_with_retries(&session_request(Method::GET, url.clone(), repository))
             .await?;
         if !answer.is_success() {
             return Err(self
                 .host
-                .refusal_or(answer, &Error::upload_unknown(repository, id))
+                .error_or_missing(answer, &Error::upload_unknown(repository, id))
                 .await);
         }
         let Some(offset) = offset(&answer) else {
-            let message = format!(
-                "{} does not say where the session stands; start a new one",
-                self.host.name()
-            );
-            return Err(Error::new(Kind::UploadUnknown, message));
+            let predicate = "does not report the offset of the upload session";
+            let host = self.host.name();
+            return Err(Error::from_host(Kind::UploadUnknown, host, predicate));
         };
-        Ok(Upload {
-            id: next_id(&answer, repository, &url),
-            offset,
-        })
+        Ok(Upload::new(next_id(&answer, repository, &url), offset))
     }
 
-    /// In one request, however long the piece: it is cut by nobody, so that a registry that wants
-    /// pieces of a certain length (`OCI-Chunk-Min-Length`) is not given shorter ones.
-    pub(crate) async fn send_piece(
-        &self,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<Upload> {
-        let url = location_of(id, repository)?;
-        let range = self.place(repository, id, offset, body.length()).await?;
-        let call = content(in_session(Method::PATCH, url.clone(), repository), body)?;
-        let call = placed(call, range)?;
-        let payload: Payload = call.payload.clone();
-        let answer = self.host.exchange(&call).await?;
-        if !answer.is_success() {
-            return Err(self.out_of_order(answer, repository, id, offset).await);
-        }
-        let offset =
-            self::offset(&answer).unwrap_or_else(|| offset.unwrap_or_default() + payload.sent());
-        Ok(Upload {
-            id: next_id(&answer, repository, &url),
-            offset,
-        })
-    }
-
-    pub(crate) async fn send_last(
+    async fn upload_last_chunk(
         &self,
         repository: &RepositoryName,
         id: &UploadId,
@@ -185,86 +256,79 @@ impl Client {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        let url = location_of(id, repository)?;
-        let range = self.place(repository, id, offset, body.length()).await?;
+        let url = session_location(id, repository)?;
+        let range = self
+            .chunk_range(repository, id, offset, body.length())
+            .await?;
         let closing = Url::parse(&closing_location(url.as_str(), digest));
-        let closing =
-            closing.map_err(|error| Error::internal("writing where a session is closed", error))?;
-        let call = placed(
-            content(in_session(Method::PUT, closing, repository), body)?,
+        let closing = closing.map_err(|error| {
+            Error::internal("failed to build the location that closes a session", error)
+        })?;
+        let call = with_content_range(
+            with_chunk(session_request(Method::PUT, closing, repository), body)?,
             range,
         )?;
-        let answer = self.host.exchange(&call).await?;
+        let answer = self.host.send_with_retries(&call).await?;
         if !answer.is_success() {
-            return Err(self.out_of_order(answer, repository, id, offset).await);
+            return Err(self.chunk_error(answer, repository, id, offset).await);
         }
-        created(&answer, digest)
+        check_created(&answer, digest)
     }
 
-    pub(crate) async fn end_session(
-        &self,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<()> {
-        let call = in_session(Method::DELETE, location_of(id, repository)?, repository);
-        let answer = self.host.exchange(&call).await?;
-        // It is gone, if an earlier attempt was heard after all.
-        if answer.is_success() || (answer.status == StatusCode::NOT_FOUND && answer.attempts > 1) {
-            return Ok(());
-        }
-        Err(self
-            .host
-            .refusal_or(answer, &Error::upload_unknown(repository, id))
-            .await)
-    }
-
-    /// Ends a session that nobody will go on with. If that fails, the registry forgets it in time.
-    async fn drop_session(&self, repository: &RepositoryName, id: &UploadId) {
-        if let Ok(url) = location_of(id, repository) {
+    /// Cancels a session after a failed upload. Ignores errors, because the registry expires the
+    /// session later.
+    async fn abandon_session(&self, repository: &RepositoryName, id: &UploadId) {
+        if let Ok(url) = session_location(id, repository) {
             let _ = self
                 .host
-                .attempt(&in_session(Method::DELETE, url, repository))
+                .attempt(&session_request(Method::DELETE, url, repository))
                 .await;
         }
     }
 
-    fn start(&self, repository: &RepositoryName, start: &UploadStart) -> Call {
-        self.host.call(
+    fn start_request(&self, repository: &RepositoryName, start: &UploadStart) -> RegistryRequest {
+        self.host.request(
             Method::POST,
             &Endpoint::Uploads(repository.clone()),
             &start.to_string(),
         )
     }
 
-    fn opened(&self, answer: &Answer, repository: &RepositoryName) -> Result<Upload> {
+    fn parse_new_session(
+        &self,
+        answer: &RegistryResponse,
+        repository: &RepositoryName,
+    ) -> Result<Upload> {
         let location = location(answer).ok_or_else(|| {
-            let message = format!(
-                "{} opens an upload session and does not say where",
-                self.host.name()
-            );
-            Error::new(Kind::Unsupported, message)
+            let predicate = "opened an upload session without a valid Location header";
+            Error::from_host(Kind::Unsupported, self.host.name(), predicate)
         })?;
         Ok(Upload {
-            id: id_of(&location, repository),
+            id: session_id(&location, repository),
             offset: 0,
+            min_chunk_length: answer.header(&OCI_CHUNK_MIN_LENGTH),
         })
     }
 
-    /// What `Content-Range` is to say of a piece that begins at `offset`.
+    /// Returns the range for the `Content-Range` header of a chunk that begins at `offset`.
     ///
-    /// It needs the piece's length. Of a stream that is not known, so its offset is compared here
-    /// with where the session stands, as it is for an empty piece at the very beginning, which
-    /// `Content-Range` cannot express.
-    async fn place(
+    /// The header requires the length of the chunk. If `length` is `None`, because the chunk is a
+    /// stream of unknown length, this function requests the offset of the session and compares it
+    /// with `offset` instead. It does the same for an empty chunk at offset 0, because
+    /// `Content-Range` cannot express such a chunk.
+    ///
+    /// # Errors
+    /// Returns [`Kind::OutOfOrder`] if the offsets differ.
+    async fn chunk_range(
         &self,
         repository: &RepositoryName,
         id: &UploadId,
         offset: Option<u64>,
         length: Option<u64>,
-    ) -> Result<Option<PieceRange>> {
+    ) -> Result<Option<ChunkRange>> {
         let Some(first) = offset else { return Ok(None) };
         if let Some(length) = length.filter(|length| first + length > 0) {
-            return Ok(Some(PieceRange { first, length }));
+            return Ok(Some(ChunkRange { first, length }));
         }
         match self.session_status(repository, id).await?.offset {
             offset if offset == first => Ok(None),
@@ -272,60 +336,66 @@ impl Client {
         }
     }
 
-    /// The error of a piece that was refused: a session that stands elsewhere says where.
-    async fn out_of_order(
+    /// Returns the error for a rejected chunk. If the status is 416 and the registry reports the
+    /// offset of the session, the error is [`Kind::OutOfOrder`] with that offset.
+    async fn chunk_error(
         &self,
-        answer: Answer,
+        answer: RegistryResponse,
         repository: &RepositoryName,
         id: &UploadId,
-        begins_at: Option<u64>,
+        chunk_offset: Option<u64>,
     ) -> Error {
         let out_of_order = answer.status == StatusCode::RANGE_NOT_SATISFIABLE;
-        let stands_at = offset(&answer);
+        let session_offset = offset(&answer);
         let error = self
             .host
-            .refusal_or(answer, &Error::upload_unknown(repository, id))
+            .error_or_missing(answer, &Error::upload_unknown(repository, id))
             .await;
-        match (error.kind(), stands_at) {
+        match (error.kind(), session_offset) {
             (Kind::OutOfOrder { .. }, _) => error,
+            // The chunk begins at the offset of the session, so the registry rejects its length.
+            // GitHub's registry sends 416 for a chunk that is too large.
+            (_, offset) if out_of_order && offset.unwrap_or(0) == chunk_offset.unwrap_or(0) => {
+                error.with_kind(Kind::TooLarge)
+            }
             (_, Some(offset)) if out_of_order => {
-                Error::out_of_order(offset, begins_at.unwrap_or_default())
+                Error::out_of_order(offset, chunk_offset.unwrap_or_default())
             }
             _ => error,
         }
     }
 }
 
-/// A request about a session, wherever that is.
-fn in_session(method: Method, url: Url, repository: &RepositoryName) -> Call {
-    Call::new(
+/// Creates a request to the location of a session.
+fn session_request(method: Method, url: Url, repository: &RepositoryName) -> RegistryRequest {
+    RegistryRequest::new(
         method,
         url,
-        Access::repository(repository, &["pull", "push"]),
+        Access::for_repository(repository, &["pull", "push"]),
     )
 }
 
-/// A piece of content as what it is to every registry.
-fn content(call: Call, body: Body) -> Result<Call> {
-    as_content(call.appending(body))
+/// Sets a chunk as the body of a request.
+fn with_chunk(call: RegistryRequest, body: Body) -> Result<RegistryRequest> {
+    with_octet_stream(call.with_appended_body(body))
 }
 
-fn as_content(call: Call) -> Result<Call> {
-    call.header(header::CONTENT_TYPE, "application/octet-stream")
+fn with_octet_stream(call: RegistryRequest) -> Result<RegistryRequest> {
+    call.with_header(header::CONTENT_TYPE, "application/octet-stream")
 }
 
-fn placed(call: Call, range: Option<PieceRange>) -> Result<Call> {
+fn with_content_range(call: RegistryRequest, range: Option<ChunkRange>) -> Result<RegistryRequest> {
     match range {
-        Some(range) => call.header(header::CONTENT_RANGE, range.to_string()),
+        Some(range) => call.with_header(header::CONTENT_RANGE, range.to_string()),
         None => Ok(call),
     }
 }
 
-fn id_of(location: &Url, repository: &RepositoryName) -> UploadId {
+fn session_id(location: &Url, repository: &RepositoryName) -> UploadId {
     UploadId::new(format!("{repository} {location}"))
 }
 
-fn location_of(id: &UploadId, repository: &RepositoryName) -> Result<Url> {
+fn session_location(id: &UploadId, repository: &RepositoryName) -> Result<Url> {
     let own = id
         .as_str()
         .split_once(' ')
@@ -335,29 +405,32 @@ fn location_of(id: &UploadId, repository: &RepositoryName) -> Result<Url> {
         .ok_or_else(|| Error::upload_unknown(repository, id))
 }
 
-/// Where a session is from now on: a registry that does not say has not moved it.
-fn next_id(answer: &Answer, repository: &RepositoryName, before: &Url) -> UploadId {
-    id_of(
+/// Returns the id of a session after a request. Without a `Location` header in the response, the
+/// location of the session is still `before`.
+fn next_id(answer: &RegistryResponse, repository: &RepositoryName, before: &Url) -> UploadId {
+    session_id(
         &location(answer).unwrap_or_else(|| before.clone()),
         repository,
     )
 }
 
-fn location(answer: &Answer) -> Option<Url> {
+fn location(answer: &RegistryResponse) -> Option<Url> {
     answer
         .url
         .join(answer.headers.get(header::LOCATION)?.to_str().ok()?)
         .ok()
 }
 
-/// Number of bytes that a session has. `0-0` is taken for none: a session of a single byte says the same.
-fn offset(answer: &Answer) -> Option<u64> {
+/// Returns the number of bytes that an upload session has received, from the `Range` header.
+/// Registries send `0-0` for an empty session, although `0-0` can also mean a single byte.
+fn offset(answer: &RegistryResponse) -> Option<u64> {
     let last = parse_upload_range(answer.headers.get(header::RANGE)?.to_str().ok()?)?;
     Some(if last == 0 { 0 } else { last + 1 })
 }
 
-/// A registry may call the same blob by a digest of another algorithm, but not by another one of this.
-fn created(answer: &Answer, digest: &Digest) -> Result<()> {
+/// Checks the digest in the response to an upload. A registry may return a digest of the blob with
+/// another algorithm, but not a different digest with the same algorithm.
+fn check_created(answer: &RegistryResponse, digest: &Digest) -> Result<()> {
     let named: Option<Digest> = answer.header(&DOCKER_CONTENT_DIGEST);
     match named.filter(|named| named.algorithm() == digest.algorithm() && named != digest) {
         Some(named) => Err(Error::digest_mismatch(digest, &named)),

@@ -1,147 +1,81 @@
-//! Work on files: off the async threads, with errors that name the file and tell a full disk from a broken one.
+//! File operations of layouts: temporary files, the replacement of files, and stamps. A stamp shows
+//! whether a file has changed. Operations that the store needs too are in [`portolan_files`].
 
 use std::fs::{self, File, Permissions};
-use std::future::Future;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use portolan_registry::{Error, Kind, Result};
+use portolan_files::durable::{Durability, parent};
+use portolan_files::{file_error, is_absent};
+use portolan_registry::Result;
 use tempfile::NamedTempFile;
 
-/// Everybody may read what is written here, as far as the umask allows.
-const MODE: u32 = 0o666;
+/// Mode of files, before the system applies the umask. Other tools have to read layouts.
+pub(crate) const FILE_MODE: u32 = 0o666;
 
-/// Runs `work` where it may wait for the disk.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("working on files", error))?
-}
+/// Mode of folders, before the system applies the umask.
+pub(crate) const FOLDER_MODE: u32 = 0o777;
 
-/// Runs `work` to its end even if the caller goes away.
-pub(crate) async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(work)
-        .await
-        .map_err(|error| Error::internal("a write was broken off", error))?
-}
-
-/// What went wrong while doing what `action` says to a path.
-pub(crate) fn failed(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let message = format!("{action} {}", path.display());
-    move |error| match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            let message = format!("{message}: there is no room left; nothing of it is kept");
-            Error::new(Kind::StorageFull, message).with_source(error)
-        }
-        io::ErrorKind::PermissionDenied => {
-            Error::new(Kind::Denied, format!("{message}: permission denied")).with_source(error)
-        }
-        _ => {
-            let message = format!("{message}: {error}");
-            Error::internal(message, error)
-        }
-    }
-}
-
-/// Makes a folder, and those above it that are not there, so that they survive a power cut.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    make_folder(above(folder))?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(failed("making the folder", folder)(error));
-        }
-        _ => (),
-    }
-    sync_folder(above(folder))
-}
-
-/// Has what was made, renamed or removed in a folder survive a power cut.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed("syncing the folder", folder))
-}
-
-/// The folder that a path lies in.
-pub(crate) fn above(path: &Path) -> &Path {
-    path.parent()
-        .filter(|above| !above.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// A new file in `folder` that is removed unless it is kept.
+/// Creates a temporary file in `folder`. Dropping the value removes the file, unless it was
+/// renamed.
 pub(crate) fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder
         .prefix(prefix)
-        .permissions(Permissions::from_mode(MODE));
+        .permissions(Permissions::from_mode(FILE_MODE));
     builder
         .tempfile_in(folder)
-        .map_err(failed("making a temporary file in", folder))
+        .map_err(file_error("create a temporary file in", folder))
 }
 
-/// The file that `path` leads to, even if nothing is there yet.
-pub(crate) fn followed(path: &Path) -> Result<PathBuf> {
+/// Returns `path` with symbolic links resolved, even if no file exists at the target yet.
+pub(crate) fn resolve_links(path: &Path) -> Result<PathBuf> {
     match fs::canonicalize(path) {
         Ok(path) => Ok(path),
-        Err(error) if is_absence(&error) => match fs::read_link(path) {
-            Ok(target) => followed(&above(path).join(target)),
+        Err(error) if is_absent(&error) => match fs::read_link(path) {
+            Ok(target) => resolve_links(&parent(path).join(target)),
             Err(_) => Ok(path.to_owned()),
         },
-        Err(error) => Err(failed("looking at", path)(error)),
+        Err(error) => Err(file_error("inspect", path)(error)),
     }
 }
 
-/// Gives `file` the permissions of what is at `path`, if anything is, since it will replace that.
+/// Gives `file` the permissions of the file at `path`, because `file` will replace it. Does nothing
+/// if no file exists at `path`.
 pub(crate) fn keep_permissions(file: &File, path: &Path) -> Result<()> {
     let kept = match fs::metadata(path) {
         Ok(metadata) => file.set_permissions(Permissions::from_mode(metadata.mode() & 0o777)),
-        Err(error) if is_absence(&error) => Ok(()),
+        Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(error),
     };
-    kept.map_err(failed("keeping the permissions of", path))
+    kept.map_err(file_error("preserve the permissions of", path))
 }
 
-/// Puts `bytes` at `path` in one step that lasts, by way of a temporary file in `scratch` on the same
-/// filesystem, and answers the stamp of what is there then. Permissions stay as they were.
-pub(crate) fn replace(path: &Path, bytes: &[u8], scratch: &Path) -> Result<Stamp> {
+/// Replaces the content of the file at `path`, atomically and durably, and returns its new stamp.
+/// Creates the temporary file in `scratch`. This folder must be on the same filesystem. Preserves
+/// permissions.
+pub(crate) fn replace(
+    durability: &Durability,
+    path: &Path,
+    bytes: &[u8],
+    scratch: &Path,
+) -> Result<Stamp> {
     let mut file = temporary(scratch, TEMPORARY)?;
     keep_permissions(file.as_file(), path)?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed("writing", path))?;
-    let stamp = file
+    file.write_all(bytes).map_err(file_error("write", path))?;
+    let metadata = file
         .as_file()
         .metadata()
-        .map_err(failed("looking at", path))?;
-    file.persist(path)
-        .map_err(|error| failed("moving into place", path)(error.error))?;
-    sync_folder(above(path))?;
-    Ok(Stamp::of(&stamp))
+        .map_err(file_error("inspect", path))?;
+    durability.rename(file.as_file(), file.path(), path)?;
+    Ok(Stamp::from_metadata(&metadata))
 }
 
-/// Removes a file; one that is not there is no error.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failed("removing", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// How the names of temporary files begin: nobody needs one whose process has ended.
+/// Prefix of the names of temporary files. A file whose process has ended can be removed.
 pub(crate) const TEMPORARY: &str = "temporary-";
 
-/// What changes with a file when somebody writes it or puts another in its place.
+/// Properties of a file that change when its content changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Stamp {
     modified: (i64, i64),
@@ -150,16 +84,16 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// That of the file at `path`; nothing if there is none.
-    pub(crate) fn at(path: &Path) -> Result<Option<Self>> {
+    /// Returns the stamp of the file at `path`, or `None` if it does not exist.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self::of(&metadata))),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(failed("looking at", path)(error)),
+            Ok(metadata) => Ok(Some(Self::from_metadata(&metadata))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(file_error("inspect", path)(error)),
         }
     }
 
-    fn of(metadata: &fs::Metadata) -> Self {
+    fn from_metadata(metadata: &fs::Metadata) -> Self {
         Self {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             size: metadata.size(),
@@ -170,12 +104,4 @@ impl Stamp {
     pub(crate) fn is_empty(&self) -> bool {
         self.size == 0
     }
-}
-
-/// Whether there is nothing at a path.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }

@@ -1,81 +1,91 @@
-//! What a layout is kept in: a folder, or an archive that is read or written.
+//! Storage of a layout: a folder, or an archive that is being read or written.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::{Algorithm, Digest, Manifest, RepositoryName};
+use portolan_files::sessions::Owner;
+use portolan_model::{Algorithm, Digest, Manifest};
 use portolan_registry::{Body, PutManifest, Result, Upload, UploadId};
 
 use crate::content::Content;
-use crate::index::Index;
+use crate::index::LayoutIndex;
 
-/// Keeps an index and blobs. What is not `async` waits for the disk.
+/// Storage of an index and blobs. The synchronous methods block on disk I/O.
 ///
-/// Whatever cannot be written to answers [`Kind::Unsupported`](portolan_registry::Kind::Unsupported).
+/// Read-only storage returns [`Kind::Unsupported`](portolan_registry::Kind::Unsupported) from all
+/// methods that write.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// What it is and where, for messages.
-    fn what(&self) -> String;
+    /// Returns the kind and path of the storage, for messages.
+    fn describe(&self) -> String;
 
-    /// The annotation that holds the names by which people know the manifests here.
-    fn named_by(&self) -> &'static str;
+    /// Returns the annotations with the names of manifests in this storage, the most specific
+    /// annotation last.
+    fn name_annotations(&self) -> &'static [&'static str];
 
-    /// The index as it is now; the same `Arc` as before if nobody has changed it.
-    fn index(&self) -> Result<Arc<Index>>;
+    /// Returns the current index. It is the same `Arc` as in the previous call unless the index has
+    /// changed.
+    fn index(&self) -> Result<Arc<LayoutIndex>>;
 
-    /// Puts another index in its place, in one step that lasts.
-    fn replace_index(&self, index: Index) -> Result<()>;
+    /// Replaces the index, atomically and durably.
+    fn replace_index(&self, index: LayoutIndex) -> Result<()>;
 
-    /// The bytes under a digest.
+    /// Returns the content with a digest.
     fn find(&self, digest: &Digest) -> Result<Option<Content>>;
 
-    /// Whether there is a blob at all.
-    fn holds_anything(&self) -> Result<bool>;
+    /// Returns whether the storage has any blob.
+    fn has_blobs(&self) -> Result<bool>;
 
-    /// Says why a manifest cannot be kept here, before anything is written.
-    fn accept(&self, manifest: &Manifest, options: &PutManifest) -> Result<()>;
+    /// Returns an error if a manifest cannot be stored here. Called before anything is written.
+    fn check_manifest(&self, manifest: &Manifest, options: &PutManifest) -> Result<()>;
 
-    /// Says why nothing can be removed here, before anything is written.
-    fn accept_deletions(&self) -> Result<()>;
+    /// Returns an error if content cannot be removed here. Called before anything is written.
+    fn check_deletions(&self) -> Result<()>;
 
-    /// Keeps the bytes of a manifest, whose digest is known to be right.
-    fn keep_manifest(&self, digest: &Digest, bytes: &Bytes) -> Result<()>;
+    /// Stores the bytes of a manifest. The caller has verified the digest.
+    fn store_manifest(&self, digest: &Digest, bytes: &Bytes) -> Result<()>;
 
-    /// Drops what is under a digest; nothing there is no error.
-    fn drop_content(&self, digest: &Digest) -> Result<()>;
+    /// Removes the content with a digest, if it exists.
+    fn remove_content(&self, digest: &Digest) -> Result<()>;
 
-    /// Makes a blob that lies elsewhere one of its own too, without moving bytes; false if that cannot be.
+    /// Removes all content.
+    fn remove_all_content(&self) -> Result<()>;
+
+    /// Links a blob from another storage without copying bytes, and returns whether that was
+    /// possible.
     fn link(&self, digest: &Digest, from: &Self) -> Result<bool>;
 
-    /// Keeps a blob.
-    async fn keep_blob(&self, digest: &Digest, body: Body) -> Result<()>;
+    /// Stores `body` as a blob, and verifies that it has `digest`.
+    async fn store_blob(&self, digest: &Digest, body: Body) -> Result<()>;
 
-    /// Opens an upload session, whose bytes are hashed by `algorithm` as they come.
-    async fn start_upload(&self, algorithm: &Algorithm) -> Result<Upload>;
+    /// Opens an upload session. The session hashes its content with `algorithm` as the content
+    /// arrives.
+    async fn open_upload(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload>;
 
-    /// Where a session stands.
-    async fn upload_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload>;
+    /// Returns the offset of a session.
+    async fn upload_status(&self, owner: &Owner, id: &UploadId) -> Result<Upload>;
 
-    /// Appends to a session.
-    async fn write_upload(
+    /// Appends `body` to a session.
+    async fn append_upload(
         &self,
-        repository: &RepositoryName,
+        owner: &Owner,
         id: &UploadId,
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload>;
 
-    /// Appends the last piece and keeps the blob.
+    /// Appends `body`, ends the session, and stores its content as the blob with `digest`. `body`
+    /// may be empty.
     async fn finish_upload(
         &self,
-        repository: &RepositoryName,
+        owner: &Owner,
         id: &UploadId,
         offset: Option<u64>,
         body: Body,
         digest: &Digest,
     ) -> Result<()>;
 
-    /// Ends a session and drops what it has.
-    async fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<()>;
+    /// Cancels a session and removes its data.
+    async fn cancel_upload(&self, owner: &Owner, id: &UploadId) -> Result<()>;
 }

@@ -1,44 +1,45 @@
-//! The codes that errors carry on the wire (distribution-spec, "Error Codes").
+//! Error codes in HTTP error bodies (distribution-spec, "Error Codes").
 
 use std::fmt;
 
-/// An error code of the distribution specification, or one that another registry invented.
+/// Error code in an HTTP error body: a code of the distribution specification, or a code that only
+/// some registries use.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCode {
-    /// `BLOB_UNKNOWN`: the repository has no such blob.
+    /// `BLOB_UNKNOWN`: the blob does not exist in the repository.
     BlobUnknown,
-    /// `BLOB_UPLOAD_INVALID`: the upload cannot go on like this.
+    /// `BLOB_UPLOAD_INVALID`: the upload cannot continue with this request.
     BlobUploadInvalid,
-    /// `BLOB_UPLOAD_UNKNOWN`: there is no such upload session.
+    /// `BLOB_UPLOAD_UNKNOWN`: the upload session does not exist.
     BlobUploadUnknown,
-    /// `DIGEST_INVALID`: malformed, or not the digest of the content.
+    /// `DIGEST_INVALID`: the digest is malformed or does not match the content.
     DigestInvalid,
-    /// `MANIFEST_BLOB_UNKNOWN`: a manifest names content that the repository lacks.
+    /// `MANIFEST_BLOB_UNKNOWN`: the manifest references content that the repository does not have.
     ManifestBlobUnknown,
-    /// `MANIFEST_INVALID`: the document cannot be taken as a manifest.
+    /// `MANIFEST_INVALID`: the document is not an acceptable manifest.
     ManifestInvalid,
-    /// `MANIFEST_UNKNOWN`: the repository has no such manifest.
+    /// `MANIFEST_UNKNOWN`: the manifest does not exist in the repository.
     ManifestUnknown,
-    /// `NAME_INVALID`: malformed repository name.
+    /// `NAME_INVALID`: the repository name is malformed.
     NameInvalid,
-    /// `NAME_UNKNOWN`: there is no such repository.
+    /// `NAME_UNKNOWN`: the repository does not exist.
     NameUnknown,
-    /// `SIZE_INVALID`: a length is wrong or over a limit.
+    /// `SIZE_INVALID`: a length is wrong or exceeds a limit.
     SizeInvalid,
-    /// `UNAUTHORIZED`: credentials are needed.
+    /// `UNAUTHORIZED`: authentication is required.
     Unauthorized,
-    /// `DENIED`: understood, and refused.
+    /// `DENIED`: the request is valid but not permitted.
     Denied,
-    /// `UNSUPPORTED`: not offered here.
+    /// `UNSUPPORTED`: the operation is not supported.
     Unsupported,
-    /// `TOOMANYREQUESTS`: over a limit of rate or number.
+    /// `TOOMANYREQUESTS`: a limit on rate or concurrency is exceeded.
     TooManyRequests,
-    /// Any other code, verbatim.
+    /// Any other code, as received.
     Other(Box<str>),
 }
 
 impl ErrorCode {
-    /// The code as it stands in an error body.
+    /// Returns the code as it appears in an error body.
     pub fn as_str(&self) -> &str {
         match self {
             Self::BlobUnknown => "BLOB_UNKNOWN",
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_and_foreign_codes_keep_their_text() {
+    fn preserves_the_text_of_known_and_unknown_codes() {
         assert_eq!(ErrorCode::from("DENIED"), ErrorCode::Denied);
         assert_eq!(
             ErrorCode::from("TOOMANYREQUESTS"),

@@ -1,35 +1,37 @@
-//! Images and indexes from symbolic names, for tests: `image("a").layers(["x", "y"])`.
+//! Test fixtures. They build images and indexes from short names, such as `image("a").layers(["x",
+//! "y"])`.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::{Algorithm, Descriptor, Digest, Manifest, MediaType, Platform, RepositoryName, Tag};
 
-/// The content that `name` stands for.
+/// Returns the content of the blob called `name`.
 pub fn blob(name: &str) -> Bytes {
     format!("the content called {name}").into()
 }
 
-/// A repository's name that is known to be right.
+/// Parses a repository name.
 ///
 /// # Panics
-/// When it is not.
+/// Panics if the name is invalid.
 pub fn repository(name: &str) -> RepositoryName {
-    name.parse().expect("a repository name")
+    name.parse().expect("the repository name is valid")
 }
 
-/// A tag that is known to be right.
+/// Parses a tag.
 ///
 /// # Panics
-/// When it is not.
+/// Panics if the tag is invalid.
 pub fn tag(name: &str) -> Tag {
-    name.parse().expect("a tag")
+    name.parse().expect("the tag is valid")
 }
 
-/// An OCI image with one layer, both called `name`.
-pub fn image(name: &str) -> Image {
+/// Creates an OCI image for linux/amd64 with one layer. The content of the config and the layer
+/// depends on `name`.
+pub fn image(name: &str) -> ImageFixture {
     let config = json!({"architecture": "amd64", "os": "linux", "comment": name, "rootfs": {"type": "layers", "diff_ids": []}});
-    Image {
+    ImageFixture {
         docker: false,
         config: config.to_string().into(),
         layers: vec![(None, blob(name))],
@@ -37,63 +39,63 @@ pub fn image(name: &str) -> Image {
     }
 }
 
-/// An image manifest in the making.
+/// Builder of an image manifest.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub struct ImageFixture {
     docker: bool,
     config: Bytes,
     layers: Vec<(Option<String>, Bytes)>,
     extra: Map<String, Value>,
 }
 
-impl Image {
-    /// The same in Docker's types (version 2, schema 2).
+impl ImageFixture {
+    /// Changes the media types to Docker's (version 2, schema 2).
     #[must_use]
     pub fn docker(mut self) -> Self {
         self.docker = true;
         self
     }
 
-    /// With these layers instead.
+    /// Replaces the layers with the blobs of these names.
     #[must_use]
     pub fn layers<const N: usize>(mut self, names: [&str; N]) -> Self {
         self.layers = names.iter().map(|name| (None, blob(name))).collect();
         self
     }
 
-    /// With one more layer, of a type of its own.
+    /// Adds a layer with the given media type and the blob called `name`.
     #[must_use]
     pub fn layer_of_type(mut self, media_type: &str, name: &str) -> Self {
         self.layers.push((Some(media_type.into()), blob(name)));
         self
     }
 
-    /// With a field that is set as given, replacing what stood there.
+    /// Sets or replaces a field of the document.
     #[must_use]
     pub fn field(mut self, key: &str, value: Value) -> Self {
         self.extra.insert(key.into(), value);
         self
     }
 
-    /// With a field of its config that is set as given.
+    /// Sets or replaces a field of the config.
     ///
     /// # Panics
-    /// When the config is no JSON object.
+    /// Panics if the config is not a JSON object.
     #[must_use]
     pub fn config_field(mut self, key: &str, value: Value) -> Self {
-        let mut config: Value = serde_json::from_slice(&self.config).expect("a config");
+        let mut config: Value = serde_json::from_slice(&self.config).expect("the config is JSON");
         config[key] = value;
         self.config = config.to_string().into();
         self
     }
 
-    /// Built for `platform`, as its config says.
+    /// Sets the platform in the config.
     ///
     /// # Panics
-    /// When that is no platform.
+    /// Panics if `platform` is invalid.
     #[must_use]
     pub fn built_for(self, platform: &str) -> Self {
-        let platform: Platform = platform.parse().expect("a platform");
+        let platform: Platform = platform.parse().expect("the platform is valid");
         let image = self
             .config_field("os", json!(platform.os))
             .config_field("architecture", json!(platform.architecture));
@@ -103,19 +105,19 @@ impl Image {
         }
     }
 
-    /// Built at a time (RFC 3339), as its config says.
+    /// Sets the build date (RFC 3339) in the config.
     #[must_use]
     pub fn built_at(self, created: &str) -> Self {
         self.config_field("created", json!(created))
     }
 
-    /// With a subject.
+    /// Sets the subject.
     #[must_use]
     pub fn subject(self, subject: &Descriptor) -> Self {
         self.field("subject", json!(subject))
     }
 
-    /// Its type.
+    /// Returns the media type of the document.
     pub fn media_type(&self) -> MediaType {
         MediaType::new(if self.docker {
             MediaType::DOCKER_MANIFEST
@@ -124,7 +126,7 @@ impl Image {
         })
     }
 
-    /// The manifest's bytes.
+    /// Returns the bytes of the manifest.
     pub fn bytes(&self) -> Bytes {
         let (config, layer) = if self.docker {
             (MediaType::DOCKER_CONFIG, MediaType::DOCKER_LAYER_GZIP)
@@ -134,53 +136,53 @@ impl Image {
         let layers: Vec<_> = self
             .layers
             .iter()
-            .map(|(own, content)| describe(own.as_deref().unwrap_or(layer), content))
+            .map(|(own, content)| descriptor_json(own.as_deref().unwrap_or(layer), content))
             .collect();
         let mut document = json!({
             "schemaVersion": 2,
             "mediaType": self.media_type(),
-            "config": describe(config, &self.config),
+            "config": descriptor_json(config, &self.config),
             "layers": layers,
         });
-        extend(&mut document, &self.extra);
+        set_fields(&mut document, &self.extra);
         document.to_string().into()
     }
 
-    /// Every blob that it names: the config, then the layers.
+    /// Returns all blobs: the config, then the layers.
     pub fn blobs(&self) -> Vec<Bytes> {
         let layers = self.layers.iter().map(|(_, content)| content.clone());
         std::iter::once(self.config.clone()).chain(layers).collect()
     }
 
-    /// Its SHA-256 digest.
+    /// Returns the SHA-256 digest of the document.
     pub fn digest(&self) -> Digest {
         Digest::sha256(&self.bytes())
     }
 
-    /// A descriptor of it.
+    /// Returns a descriptor of the document with media type, digest and size.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::new(self.media_type(), self.digest(), self.bytes().len() as u64)
     }
 
-    /// It, parsed.
+    /// Parses the document into a manifest.
     ///
     /// # Panics
-    /// When the fields that a test set make it unreadable.
+    /// Panics if the fields that the test has set make the document invalid.
     pub fn manifest(&self) -> Manifest {
-        Manifest::parse(self.bytes(), Some(&self.media_type())).expect("a manifest")
+        Manifest::parse(self.bytes(), Some(&self.media_type())).expect("the manifest is valid")
     }
 }
 
-/// An index in the making.
+/// Builder of an index.
 #[derive(Clone, Debug)]
-pub struct Index {
+pub struct IndexFixture {
     media_type: &'static str,
     children: Vec<Value>,
     extra: Map<String, Value>,
 }
 
-impl Index {
-    /// An empty OCI index.
+impl IndexFixture {
+    /// Creates an empty OCI index.
     pub fn oci() -> Self {
         Self {
             media_type: MediaType::OCI_INDEX,
@@ -189,7 +191,7 @@ impl Index {
         }
     }
 
-    /// An empty Docker manifest list.
+    /// Creates an empty Docker manifest list.
     pub fn docker() -> Self {
         Self {
             media_type: MediaType::DOCKER_LIST,
@@ -197,28 +199,28 @@ impl Index {
         }
     }
 
-    /// With one more child, an image for `platform`.
+    /// Adds an image for `platform`.
     #[must_use]
-    pub fn image(self, image: &Image, platform: &str) -> Self {
+    pub fn image(self, image: &ImageFixture, platform: &str) -> Self {
         self.child_of_type(image.media_type().as_str(), &image.bytes(), Some(platform))
     }
 
-    /// With one more child, an image for nobody knows what.
+    /// Adds an image without a platform.
     #[must_use]
-    pub fn without_platform(self, image: &Image) -> Self {
+    pub fn without_platform(self, image: &ImageFixture) -> Self {
         self.child_of_type(image.media_type().as_str(), &image.bytes(), None)
     }
 
-    /// With one more child, an index.
+    /// Adds a nested index.
     #[must_use]
-    pub fn nested(self, index: &Self, platform: Option<&str>) -> Self {
+    pub fn nested_index(self, index: &Self, platform: Option<&str>) -> Self {
         self.child_of_type(index.media_type, &index.bytes(), platform)
     }
 
-    /// With one more child of any type.
+    /// Adds a child with the given media type.
     #[must_use]
     pub fn child_of_type(self, media_type: &str, content: &[u8], platform: Option<&str>) -> Self {
-        let mut child = describe(media_type, content);
+        let mut child = descriptor_json(media_type, content);
         if let Some(platform) = platform {
             let mut parts = platform.split('/');
             child["platform"] =
@@ -230,66 +232,66 @@ impl Index {
         self.child(child)
     }
 
-    /// With one more child, exactly this value.
+    /// Adds a child with exactly this JSON value.
     #[must_use]
     pub fn child(mut self, child: Value) -> Self {
         self.children.push(child);
         self
     }
 
-    /// With a field that is set as given, replacing what stood there.
+    /// Sets or replaces a field of the document.
     #[must_use]
     pub fn field(mut self, key: &str, value: Value) -> Self {
         self.extra.insert(key.into(), value);
         self
     }
 
-    /// Its type.
+    /// Returns the media type of the document.
     pub fn media_type(&self) -> MediaType {
         MediaType::new(self.media_type)
     }
 
-    /// The index's bytes.
+    /// Returns the bytes of the index.
     pub fn bytes(&self) -> Bytes {
         let mut document =
             json!({"schemaVersion": 2, "mediaType": self.media_type, "manifests": self.children});
-        extend(&mut document, &self.extra);
+        set_fields(&mut document, &self.extra);
         document.to_string().into()
     }
 
-    /// Its SHA-256 digest.
+    /// Returns the SHA-256 digest of the document.
     pub fn digest(&self) -> Digest {
         Digest::sha256(&self.bytes())
     }
 
-    /// A descriptor of it.
+    /// Returns a descriptor of the document with media type, digest and size.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::new(self.media_type(), self.digest(), self.bytes().len() as u64)
     }
 
-    /// It, parsed.
+    /// Parses the document into a manifest.
     ///
     /// # Panics
-    /// When the fields that a test set make it unreadable.
+    /// Panics if the fields that the test has set make the document invalid.
     pub fn manifest(&self) -> Manifest {
-        Manifest::parse(self.bytes(), Some(&self.media_type())).expect("an index")
+        Manifest::parse(self.bytes(), Some(&self.media_type())).expect("the index is valid")
     }
 }
 
-/// The SHA-512 digest of `bytes`.
+/// Computes the SHA-512 digest of `bytes`.
 ///
 /// # Panics
-/// Never: the algorithm is one that is computed here.
+/// Never panics, because SHA-512 is implemented.
 pub fn sha512(bytes: &[u8]) -> Digest {
-    Digest::of(&Algorithm::Sha512, bytes).expect("SHA-512 is computed")
+    Digest::compute(&Algorithm::Sha512, bytes).expect("SHA-512 is implemented")
 }
 
-/// A descriptor of `content` as JSON.
-pub fn describe(media_type: &str, content: &[u8]) -> Value {
+/// Returns a descriptor of `content` as JSON.
+pub fn descriptor_json(media_type: &str, content: &[u8]) -> Value {
     json!({"mediaType": media_type, "digest": Digest::sha256(content), "size": content.len()})
 }
 
-fn extend(document: &mut Value, extra: &Map<String, Value>) {
+fn set_fields(document: &mut Value, extra: &Map<String, Value>) {
     for (key, value) in extra {
         document[key] = value.clone();
     }

@@ -1,5 +1,6 @@
-//! JSON as it was written: key order, duplicate keys and the digits of numbers are kept, so that a document can be
-//! judged, and changed in one place without being changed in another.
+//! JSON values that preserve key order, duplicate keys and the digits of numbers.
+//!
+//! So a document can be checked as written, and an edit changes nothing else in the document.
 
 mod number;
 
@@ -12,68 +13,79 @@ use serde_json::{Map, Value};
 
 pub use number::JsonNumber;
 
-/// Most values that one document may hold. 4 MiB of real manifests hold a tenth of this; a
-/// document of brackets alone would otherwise take thirty times its size in memory.
+/// Maximum number of values in one document.
+///
+/// A real manifest of 4 MiB has a tenth of this number. Without a limit, a document that consists
+/// only of brackets would need thirty times its size in memory.
 const MAX_VALUES: usize = 500_000;
 
-/// A JSON value whose objects keep every key in its place, duplicates too.
+/// JSON value. Objects preserve the order of keys and duplicate keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number.
+    /// Number.
     Number(JsonNumber),
-    /// A string.
+    /// String.
     String(String),
-    /// An array.
+    /// Array.
     Array(Vec<Json>),
-    /// An object, its members in the order of the document.
+    /// Object, with its members in document order.
     Object(Vec<(String, Json)>),
 }
 
-/// The bytes are no JSON, nested deeper than 128 levels or made of too many values.
+/// Error for bytes that are not valid JSON, are nested more than 128 levels deep, or have too many
+/// values.
 #[derive(Debug, thiserror::Error)]
-#[error("not a JSON document that can be read: {0}")]
+#[error("failed to parse JSON: {0}")]
 pub struct JsonError(#[from] serde_json::Error);
 
 impl Json {
-    /// Reads one document.
+    /// Parses a JSON document.
     ///
     /// # Errors
-    /// [`JsonError`] with line and column.
+    /// Returns [`JsonError`], with line and column, if the bytes are not a single JSON document
+    /// within the limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        let reading = Reading {
-            left: Cell::new(MAX_VALUES),
-            any_float: Cell::new(false),
+        let reading = ParseState {
+            remaining_values: Cell::new(MAX_VALUES),
+            has_float: Cell::new(false),
         };
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let mut value = Budgeted(&reading).deserialize(&mut deserializer)?;
+        let mut value = ValueSeed(&reading).deserialize(&mut deserializer)?;
         deserializer.end()?;
-        if reading.any_float.get() {
-            value.keep_digits(&mut number::texts(bytes));
+        // Without its feature `arbitrary_precision`, serde_json does not expose the text of a
+        // number. Find the texts in a second pass over the bytes. This pass is necessary only if
+        // the document has a number that is not a 64-bit integer. Such numbers are rare in
+        // manifests.
+        if reading.has_float.get() {
+            value.restore_number_texts(&mut number::number_texts(bytes));
         }
         Ok(value)
     }
 
-    /// Gives each number the text that it has in the document, of which `texts` are the numbers in their order.
-    fn keep_digits<'a>(&mut self, texts: &mut impl Iterator<Item = &'a str>) {
+    /// Attaches the original text to each number. `texts` yields the texts in document order.
+    fn restore_number_texts<'a>(&mut self, texts: &mut impl Iterator<Item = &'a str>) {
         match self {
             Self::Number(number) => {
                 if let Some(text) = texts.next() {
-                    number.was_written(text);
+                    number.set_text(text);
                 }
             }
-            Self::Array(items) => items.iter_mut().for_each(|item| item.keep_digits(texts)),
+            Self::Array(items) => items
+                .iter_mut()
+                .for_each(|item| item.restore_number_texts(texts)),
             Self::Object(members) => members
                 .iter_mut()
-                .for_each(|(_, value)| value.keep_digits(texts)),
+                .for_each(|(_, value)| value.restore_number_texts(texts)),
             Self::Null | Self::Bool(_) | Self::String(_) => (),
         }
     }
 
-    /// The member that readers see under `key`: the last one where it stands several times.
+    /// Returns the value of `key`. If the key is duplicated, returns the last value, as most
+    /// parsers do.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else {
             return None;
@@ -85,7 +97,7 @@ impl Json {
             .map(|(_, value)| value)
     }
 
-    /// The same member, to be changed.
+    /// Returns the value of `key` for editing. If the key is duplicated, returns the last value.
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
         let Self::Object(members) = self else {
             return None;
@@ -97,7 +109,7 @@ impl Json {
             .map(|(_, value)| value)
     }
 
-    /// Every member called `key`, to be changed.
+    /// Returns all values of `key` for editing, because the key may be duplicated.
     pub(crate) fn all_mut(&mut self, key: &str) -> impl Iterator<Item = &mut Self> {
         let members = if let Self::Object(members) = self {
             members.as_mut_slice()
@@ -110,15 +122,17 @@ impl Json {
             .map(|(_, value)| value)
     }
 
-    /// Gives the member that readers see under `key` this value, or adds it at the end. Where the key stands several
-    /// times with other values, it then stands there once.
+    /// Sets the value of `key`, or appends it if the key does not exist.
+    ///
+    /// If the key is duplicated and any of its values differs from `value`, the duplicates are
+    /// removed.
     pub(crate) fn set(&mut self, key: &str, value: Self) {
         let Self::Object(members) = self else { return };
         if members
             .iter()
-            .any(|(name, there)| name == key && *there != value)
+            .any(|(name, existing)| name == key && *existing != value)
         {
-            self.keep_last(key);
+            self.remove_all_but_last(key);
         }
         if let Some(member) = self.get_mut(key) {
             *member = value;
@@ -127,7 +141,7 @@ impl Json {
         }
     }
 
-    fn keep_last(&mut self, key: &str) {
+    fn remove_all_but_last(&mut self, key: &str) {
         let Self::Object(members) = self else { return };
         let mut others = members
             .iter()
@@ -135,20 +149,20 @@ impl Json {
             .count()
             .saturating_sub(1);
         members.retain(|(name, _)| {
-            let goes = others > 0 && name == key;
-            others -= usize::from(goes);
-            !goes
+            let is_duplicate = others > 0 && name == key;
+            others -= usize::from(is_duplicate);
+            !is_duplicate
         });
     }
 
-    /// Takes every member called `key` out.
+    /// Removes every member with this key.
     pub(crate) fn remove(&mut self, key: &str) {
         if let Self::Object(members) = self {
             members.retain(|(name, _)| name != key);
         }
     }
 
-    /// The text of a string.
+    /// Returns the text if this is a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self {
             Some(text)
@@ -157,7 +171,7 @@ impl Json {
         }
     }
 
-    /// The items of an array.
+    /// Returns the items if this is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(items) = self {
             Some(items)
@@ -166,7 +180,7 @@ impl Json {
         }
     }
 
-    /// The members of an object.
+    /// Returns the members if this is an object.
     pub fn as_object(&self) -> Option<&[(String, Self)]> {
         if let Self::Object(members) = self {
             Some(members)
@@ -175,7 +189,7 @@ impl Json {
         }
     }
 
-    /// What kind of value this is, for a message.
+    /// Returns the type of this value for messages, such as `a string`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -187,7 +201,7 @@ impl Json {
         }
     }
 
-    /// The same value for serde, in which the last of duplicate keys wins.
+    /// Converts to a `serde_json` value. If a key is duplicated, the last value is used.
     pub fn to_value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -218,18 +232,19 @@ impl Serialize for Json {
     }
 }
 
-/// Writes the document without white space, keys in their order and duplicates too, and numbers as they stood.
+/// Writes the document without white space. Preserves the order of keys, duplicate keys and the
+/// texts of numbers.
 impl fmt::Display for Json {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => formatter.write_str("null"),
             Self::Bool(value) => value.fmt(formatter),
             Self::Number(number) => number.fmt(formatter),
-            Self::String(text) => write_text(formatter, text),
+            Self::String(text) => write_string(formatter, text),
             Self::Array(items) => {
                 formatter.write_str("[")?;
                 for (position, item) in items.iter().enumerate() {
-                    separate(formatter, position)?;
+                    write_separator(formatter, position)?;
                     item.fmt(formatter)?;
                 }
                 formatter.write_str("]")
@@ -237,8 +252,8 @@ impl fmt::Display for Json {
             Self::Object(members) => {
                 formatter.write_str("{")?;
                 for (position, (key, value)) in members.iter().enumerate() {
-                    separate(formatter, position)?;
-                    write_text(formatter, key)?;
+                    write_separator(formatter, position)?;
+                    write_string(formatter, key)?;
                     formatter.write_str(":")?;
                     value.fmt(formatter)?;
                 }
@@ -248,7 +263,7 @@ impl fmt::Display for Json {
     }
 }
 
-fn separate(formatter: &mut fmt::Formatter<'_>, position: usize) -> fmt::Result {
+fn write_separator(formatter: &mut fmt::Formatter<'_>, position: usize) -> fmt::Result {
     if position == 0 {
         Ok(())
     } else {
@@ -256,33 +271,34 @@ fn separate(formatter: &mut fmt::Formatter<'_>, position: usize) -> fmt::Result 
     }
 }
 
-fn write_text(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+fn write_string(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     formatter.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
-/// What is known while a document is read.
-struct Reading {
-    /// How many values there may still be.
-    left: Cell<usize>,
-    /// Whether a number was read whose text is not that of an integer of 64 bits.
-    any_float: Cell<bool>,
+/// State of the parser while it reads a document.
+struct ParseState {
+    /// Number of values that may still follow before the document exceeds [`MAX_VALUES`].
+    remaining_values: Cell<usize>,
+    /// True if the document has a number that is not a 64-bit integer.
+    has_float: Cell<bool>,
 }
 
-struct Budgeted<'a>(&'a Reading);
+/// Deserializes one value, and counts it so that the total number is limited.
+struct ValueSeed<'a>(&'a ParseState);
 
-impl<'de> DeserializeSeed<'de> for Budgeted<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        let left = self.0.left.get().checked_sub(1);
-        self.0.left.set(
+        let left = self.0.remaining_values.get().checked_sub(1);
+        self.0.remaining_values.set(
             left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?,
         );
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Budgeted<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Json;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -306,8 +322,8 @@ impl<'de> Visitor<'de> for Budgeted<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        self.0.any_float.set(true);
-        Ok(JsonNumber::of_float(value).map_or(Json::Null, Json::Number))
+        self.0.has_float.set(true);
+        Ok(JsonNumber::from_f64(value).map_or(Json::Null, Json::Number))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {
@@ -320,7 +336,7 @@ impl<'de> Visitor<'de> for Budgeted<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Budgeted(self.0))? {
+        while let Some(item) = items.next_element_seed(ValueSeed(self.0))? {
             array.push(item);
         }
         Ok(Json::Array(array))
@@ -329,7 +345,7 @@ impl<'de> Visitor<'de> for Budgeted<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
         let mut object = Vec::new();
         while let Some(key) = members.next_key()? {
-            object.push((key, members.next_value_seed(Budgeted(self.0))?));
+            object.push((key, members.next_value_seed(ValueSeed(self.0))?));
         }
         Ok(Json::Object(object))
     }
@@ -340,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_duplicates_and_answers_the_last() {
+    fn preserves_duplicate_keys_and_returns_the_last() {
         let document = Json::parse(br#"{"a":1,"b":2,"a":[true,null,"x"]}"#).unwrap();
         assert_eq!(document.as_object().unwrap().len(), 3);
         assert_eq!(document.get("a").unwrap().as_array().unwrap().len(), 3);
@@ -351,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stay_as_they_were_written() {
+    fn preserves_the_text_of_numbers() {
         let text = r#"{"1.0":[1.50,-0,1.50e3,1E+2],"2":123456789012345678901234567890,"a\\\"3.0":"4.0","s":-7,"e":0.1}"#;
         let document = Json::parse(text.as_bytes()).unwrap();
         assert_eq!(document.to_string(), text);
@@ -364,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_stands_once() {
+    fn set_removes_duplicates_with_other_values() {
         let set = |text: &str| {
             let mut document = Json::parse(text.as_bytes()).unwrap();
             document.set("a", Json::Number(1.into()));
@@ -378,19 +394,19 @@ mod tests {
         assert_eq!(
             set(r#"{"a":1,"b":3,"a":1}"#),
             r#"{"a":1,"b":3,"a":1}"#,
-            "that says it as it is to be"
+            "duplicates that already have the value stay"
         );
         assert_eq!((set("{}"), set("[]")), (r#"{"a":1}"#.into(), "[]".into()));
     }
 
     #[test]
-    fn refuses_depth_and_mass_and_what_follows() {
-        let refused = |text: &str| Json::parse(text.as_bytes()).unwrap_err().to_string();
-        assert!(refused(&"[".repeat(100_000)).contains("recursion limit"));
+    fn rejects_deep_nesting_too_many_values_and_trailing_content() {
+        let error = |text: &str| Json::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error(&"[".repeat(100_000)).contains("recursion limit"));
         assert!(
-            refused(&format!("[{}0]", "0,".repeat(MAX_VALUES))).contains("more than 500000 values")
+            error(&format!("[{}0]", "0,".repeat(MAX_VALUES))).contains("more than 500000 values")
         );
-        assert!(refused("{} {}").contains("trailing characters"));
-        assert!(refused("{\"a\":").contains("line 1 column 5"));
+        assert!(error("{} {}").contains("trailing characters"));
+        assert!(error("{\"a\":").contains("line 1 column 5"));
     }
 }

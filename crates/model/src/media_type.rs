@@ -1,38 +1,56 @@
-//! Media types: those with a meaning here, and any other (image-spec, media-types.md).
+//! Media types (image-spec, media-types.md).
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-/// A media type as it was written, without parameters. Any text is one; few have a meaning here.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
+/// Media type, without its parameters.
+///
+/// Any string is accepted. Portolan treats only the types in this file specially. Media types are
+/// compared without regard to case (RFC 6838, section 4.2). The types of images are spelled in
+/// lower case, as their specifications do; other types are spelled as written.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(from = "String", into = "String")]
 pub struct MediaType(Box<str>);
 
-/// Who defined a type.
+/// Beginnings of the types that are spelled in lower case.
+const LOWER_CASE: [&str; 4] = [
+    "application/vnd.oci.",
+    "application/vnd.docker.",
+    "application/vnd.buildkit.",
+    MediaType::OCTET_STREAM,
+];
+
+/// Format that a media type belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Family {
-    /// `application/vnd.oci.…`
+    /// OCI formats: all types that begin with `application/vnd.oci.`.
     Oci,
-    /// Docker's registry format: images, manifest lists, plugins. Docker gives other content, as of its AI models, types
-    /// that begin with its name too; that comes in OCI's manifests as any artifact does.
+    /// Docker's formats: images, manifest lists, and plugins.
+    ///
+    /// Docker also uses the prefix `application/vnd.docker.` for other content, such as AI models.
+    /// Such content is stored in OCI manifests like any other artifact and does not belong to this
+    /// family.
     Docker,
-    /// Anybody else.
+    /// Any other format.
     Other,
 }
 
-/// What content of a type is for.
+/// Purpose of content with a given media type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// One image or artifact: names a config and layers (or, in the withdrawn artifact manifest, blobs).
+pub enum MediaTypeRole {
+    /// Manifest of one image or artifact, with a config and layers, or with blobs in the withdrawn
+    /// OCI artifact manifest.
     Manifest,
-    /// Names manifests: an OCI index or a Docker manifest list.
+    /// List of manifests: an OCI index or a Docker manifest list.
     Index,
-    /// Docker's first schema, signed or not, which is refused.
+    /// Docker schema 1 manifest, signed or unsigned. Portolan rejects such manifests.
     Schema1,
-    /// A layer whose content need not be in the registry: foreign or non-distributable.
+    /// Foreign or non-distributable layer. Its content may be missing from the registry.
     ForeignLayer,
-    /// Anything else: configs, layers, types that nobody here knows.
+    /// Any other content: configs, layers, and unknown types.
     Other,
 }
 
@@ -45,9 +63,9 @@ impl MediaType {
     pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
     /// `application/vnd.oci.image.layer.v1.tar+gzip`
     pub const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-    /// `application/vnd.oci.artifact.manifest.v1+json`, withdrawn before image-spec 1.1 but still met.
+    /// `application/vnd.oci.artifact.manifest.v1+json`, withdrawn before image-spec 1.1 but in use.
     pub const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
-    /// `application/vnd.oci.empty.v1+json`: the two bytes `{}`.
+    /// `application/vnd.oci.empty.v1+json`: content that consists of the two bytes `{}`.
     pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
     /// `application/vnd.docker.distribution.manifest.v2+json`
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -57,21 +75,30 @@ impl MediaType {
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// `application/vnd.docker.image.rootfs.diff.tar.gzip`
     pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-    /// `application/octet-stream`, under which every blob is served.
+    /// `application/octet-stream`, the content type of served blobs.
     pub const OCTET_STREAM: &str = "application/octet-stream";
 
-    /// The type of a `Content-Type` header or a `mediaType` field, its parameters dropped.
+    /// Creates a media type from a `Content-Type` header or a `mediaType` field. Drops the
+    /// parameters.
     pub fn new(text: &str) -> Self {
         let essence = text.split_once(';').map_or(text, |(essence, _)| essence);
-        Self(essence.trim().into())
+        let essence = essence.trim();
+        if LOWER_CASE.iter().any(|start| has_prefix(essence, start)) {
+            Self(essence.to_ascii_lowercase().into())
+        } else {
+            Self(essence.into())
+        }
     }
 
-    /// The type as it was written.
+    /// Returns the type as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this says nothing about a manifest: absent, or what clients send for lack of better.
+    /// Returns whether this type is too generic to identify the type of a manifest.
+    ///
+    /// A generic type is empty, or a type that clients send by default for any content, such as
+    /// `application/octet-stream`.
     pub fn is_generic(&self) -> bool {
         const GENERIC: [&str; 5] = [
             "",
@@ -80,10 +107,12 @@ impl MediaType {
             "text/plain",
             "application/x-www-form-urlencoded",
         ];
-        GENERIC.contains(&&*self.0)
+        GENERIC
+            .iter()
+            .any(|generic| self.0.eq_ignore_ascii_case(generic))
     }
 
-    /// Who defined this type.
+    /// Returns the format that this type belongs to.
     pub fn family(&self) -> Family {
         const DOCKER: [&str; 4] = [
             "application/vnd.docker.distribution.",
@@ -100,26 +129,28 @@ impl MediaType {
         }
     }
 
-    /// What content of this type is for.
-    pub fn role(&self) -> Role {
+    /// Returns the purpose of content with this media type.
+    pub fn role(&self) -> MediaTypeRole {
         match &*self.0 {
-            Self::OCI_MANIFEST | Self::DOCKER_MANIFEST | Self::OCI_ARTIFACT => Role::Manifest,
-            Self::OCI_INDEX | Self::DOCKER_LIST => Role::Index,
+            Self::OCI_MANIFEST | Self::DOCKER_MANIFEST | Self::OCI_ARTIFACT => {
+                MediaTypeRole::Manifest
+            }
+            Self::OCI_INDEX | Self::DOCKER_LIST => MediaTypeRole::Index,
             "application/vnd.docker.distribution.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Role::Schema1,
+            | "application/vnd.docker.distribution.manifest.v1+prettyjws" => MediaTypeRole::Schema1,
             "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-            | "application/vnd.docker.image.rootfs.foreign.diff.tar" => Role::ForeignLayer,
+            | "application/vnd.docker.image.rootfs.foreign.diff.tar" => MediaTypeRole::ForeignLayer,
             other
                 if other.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar") =>
             {
-                Role::ForeignLayer
+                MediaTypeRole::ForeignLayer
             }
-            _ => Role::Other,
+            _ => MediaTypeRole::Other,
         }
     }
 
-    /// Whether content of this type is a layer or a config of an image, or of one of BuildKit's caches.
-    pub fn is_part(&self) -> bool {
+    /// Returns whether content of this type is a layer or config of an image or a BuildKit cache.
+    pub fn is_config_or_layer(&self) -> bool {
         const PARTS: [&str; 7] = [
             "application/vnd.oci.image.layer.",
             "application/vnd.docker.image.rootfs.",
@@ -132,20 +163,67 @@ impl MediaType {
         PARTS.iter().any(|part| self.0.starts_with(part))
     }
 
-    /// Whether content of this type is the config of an image, which says the platform.
+    /// Returns whether content of this type is an image config. An image config contains the
+    /// platform.
     pub fn is_image_config(&self) -> bool {
         matches!(&*self.0, Self::OCI_CONFIG | Self::DOCKER_CONFIG)
     }
 
-    /// Whether content of this type is a manifest or an index of a kind that is known here.
+    /// Returns whether content of this type is a manifest or index that Portolan can read.
     pub fn is_known_manifest(&self) -> bool {
-        matches!(self.role(), Role::Manifest | Role::Index)
+        matches!(self.role(), MediaTypeRole::Manifest | MediaTypeRole::Index)
+    }
+}
+
+/// Returns whether `text` begins with `prefix`, without regard to case.
+fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+impl PartialEq for MediaType {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for MediaType {}
+
+impl Hash for MediaType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_ascii_lowercase().hash(state);
+    }
+}
+
+impl Ord for MediaType {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0
+            .to_ascii_lowercase()
+            .cmp(&other.0.to_ascii_lowercase())
+    }
+}
+
+impl PartialOrd for MediaType {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for MediaType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+impl From<String> for MediaType {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<MediaType> for String {
+    fn from(media_type: MediaType) -> Self {
+        media_type.0.into()
     }
 }
 
@@ -157,6 +235,8 @@ impl From<&str> for MediaType {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -166,31 +246,53 @@ mod tests {
     }
 
     #[test]
-    fn tells_roles_and_families() {
-        let of = |text| (MediaType::new(text).role(), MediaType::new(text).family());
-        assert_eq!(of(MediaType::DOCKER_LIST), (Role::Index, Family::Docker));
-        assert_eq!(of(MediaType::OCI_ARTIFACT), (Role::Manifest, Family::Oci));
+    fn compares_types_without_regard_to_case() {
+        let index = MediaType::new("Application/Vnd.OCI.Image.Index.v1+JSON");
+        assert_eq!(index.as_str(), MediaType::OCI_INDEX);
+        assert_eq!(index.role(), MediaTypeRole::Index);
+        let read: MediaType =
+            serde_json::from_str("\"Application/Vnd.Docker.Plugin.v1+json\"").unwrap();
+        assert_eq!(read.family(), Family::Docker);
+        let (one, other) = (MediaType::new("text/X-Type"), MediaType::new("Text/x-type"));
+        assert_eq!(one, other);
+        assert_eq!(one.cmp(&other), Ordering::Equal);
+        assert_eq!(HashSet::from([one.clone(), other]).len(), 1);
+        assert_eq!(one.as_str(), "text/X-Type");
+        assert!(MediaType::new("Application/JSON").is_generic());
+    }
+
+    #[test]
+    fn classifies_types_by_role_and_family() {
+        let classify = |text| (MediaType::new(text).role(), MediaType::new(text).family());
         assert_eq!(
-            of("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"),
-            (Role::ForeignLayer, Family::Oci)
+            classify(MediaType::DOCKER_LIST),
+            (MediaTypeRole::Index, Family::Docker)
         );
         assert_eq!(
-            of("application/vnd.cncf.helm.config.v1+json"),
-            (Role::Other, Family::Other)
+            classify(MediaType::OCI_ARTIFACT),
+            (MediaTypeRole::Manifest, Family::Oci)
         );
         assert_eq!(
-            of("application/vnd.docker.distribution.manifest.v1+prettyjws"),
-            (Role::Schema1, Family::Docker)
+            classify("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"),
+            (MediaTypeRole::ForeignLayer, Family::Oci)
         );
         assert_eq!(
-            of("application/vnd.docker.plugin.v1+json"),
-            (Role::Other, Family::Docker)
+            classify("application/vnd.cncf.helm.config.v1+json"),
+            (MediaTypeRole::Other, Family::Other)
         );
-        for of_a_model in [
+        assert_eq!(
+            classify("application/vnd.docker.distribution.manifest.v1+prettyjws"),
+            (MediaTypeRole::Schema1, Family::Docker)
+        );
+        assert_eq!(
+            classify("application/vnd.docker.plugin.v1+json"),
+            (MediaTypeRole::Other, Family::Docker)
+        );
+        for model_type in [
             "application/vnd.docker.ai.model.config.v0.1+json",
             "application/vnd.docker.ai.gguf.v3",
         ] {
-            assert_eq!(of(of_a_model), (Role::Other, Family::Other));
+            assert_eq!(classify(model_type), (MediaTypeRole::Other, Family::Other));
         }
     }
 }

@@ -5,35 +5,35 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// Longest repository name, in bytes.
+/// Maximum length of a repository name in bytes.
 const MAX_NAME: usize = 255;
-/// Longest tag, in bytes.
+/// Maximum length of a tag in bytes.
 const MAX_TAG: usize = 128;
 
-/// The name of a repository, `component/component/…`, at most 255 characters.
+/// Name of a repository, `component/component/…`, at most 255 characters long.
 ///
-/// A component is made of lower-case letters and digits, joined by `.`, `_`, `__` or any number
-/// of `-`. Such a name holds no `..`, no empty component and no character that a path or an URL
-/// would give a meaning to.
+/// A component consists of lower-case letters and digits, joined by `.`, `_`, `__` or any number
+/// of `-`. A valid name therefore contains no `..`, no empty component and no character that has
+/// a special meaning in a path or a URL.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct RepositoryName(Box<str>);
 
-/// Why a text is no repository name.
+/// Reason why a string is not a valid repository name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NameError {
-    /// Longer than 255 characters.
-    #[error("a repository name has at most {MAX_NAME} characters, this one has {0}")]
+    /// Name of more than 255 characters.
+    #[error("a repository name must have at most {MAX_NAME} characters, found {0}")]
     TooLong(usize),
-    /// Breaks the grammar.
+    /// Name that does not follow the grammar.
     #[error(
-        "a repository name is made of a-z and 0-9, joined by one of . _ __ or any number of -, in parts separated by /"
+        "a repository name must consist of components separated by /, each made of a-z and 0-9 joined by . _ __ or any number of -"
     )]
     Grammar,
 }
 
 impl RepositoryName {
-    /// The whole name.
+    /// Returns the name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,19 +60,20 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// The name of a tag: up to 128 letters, digits, `_`, `.` and `-`, not beginning with the last two.
+/// Name of a tag: 1 to 128 letters, digits, `_`, `.` and `-`. The first character is not `.` or
+/// `-`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Tag(Box<str>);
 
-/// The text is no tag.
+/// Error for a string that is not a valid tag.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "a tag has up to {MAX_TAG} of the characters a-z A-Z 0-9 _ . - and does not begin with . or -"
+    "a tag must have 1 to {MAX_TAG} of the characters a-z A-Z 0-9 _ . - and must not start with . or -"
 )]
 pub struct TagError;
 
 impl Tag {
-    /// The whole tag.
+    /// Returns the tag as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -82,13 +83,13 @@ impl FromStr for Tag {
     type Err = TagError;
 
     fn from_str(text: &str) -> Result<Self, TagError> {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let right = text.len() <= MAX_TAG
-            && text.bytes().next().is_some_and(word)
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_valid = text.len() <= MAX_TAG
+            && text.bytes().next().is_some_and(is_word)
             && text
                 .bytes()
-                .all(|byte| word(byte) || byte == b'.' || byte == b'-');
-        if right {
+                .all(|byte| is_word(byte) || byte == b'.' || byte == b'-');
+        if is_valid {
             Ok(Self(text.into()))
         } else {
             Err(TagError)
@@ -103,10 +104,10 @@ impl fmt::Display for Tag {
 }
 
 fn is_component(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends_right = |end: Option<u8>| end.is_some_and(word);
-    ends_right(text.bytes().next())
-        && ends_right(text.bytes().next_back())
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_valid_end = |end: Option<u8>| end.is_some_and(is_word);
+    is_valid_end(text.bytes().next())
+        && is_valid_end(text.bytes().next_back())
         && text
             .split(|character: char| character.is_ascii_lowercase() || character.is_ascii_digit())
             .all(is_separator)
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_grammar() {
+    fn accepts_names_that_follow_the_grammar() {
         for name in [
             "a",
             "library/alpine",
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn names_outside_the_grammar() {
+    fn rejects_names_that_break_the_grammar() {
         for name in [
             "", "/", "a/", "/a", "a//b", "A", "a..b", "..", "../etc", "a/../b", "a___b", "-a",
             "a-", "a._b", "a%2fb", "a b", "a\0", "ä", "_catalog", "a\\b",
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_the_grammar_and_outside() {
+    fn checks_the_grammar_of_tags() {
         for tag in ["latest", "1.6-alpine", "_x", "V1", &"t".repeat(128)] {
             assert!(tag.parse::<Tag>().is_ok(), "{tag:?}");
         }

@@ -1,38 +1,42 @@
-//! Places in a document, which become text only where something is to be said about them.
+//! Paths to values in a JSON document. They are rendered as text only if a
+//! [`Finding`](crate::Finding) needs them.
 
-/// Longest pointer that is written out, in bytes: a key may be as long as the document allows, and
-/// everything below it would repeat it.
+/// Maximum length of a JSON pointer in bytes.
+///
+/// Without a limit, the pointers could be much larger than the document: a key may be very long,
+/// and every value below the key repeats it in its pointer.
 const MAX_POINTER: usize = 1024;
 
-/// The way from the root of a document to a value.
+/// Path from the root of a document to a value.
 #[derive(Clone, Copy)]
-pub(crate) enum Path<'a> {
+pub(crate) enum JsonPath<'a> {
     Root,
-    Member(&'a Path<'a>, &'a str),
-    Item(&'a Path<'a>, usize),
+    Member(&'a JsonPath<'a>, &'a str),
+    Item(&'a JsonPath<'a>, usize),
 }
 
-impl Path<'_> {
-    /// The way as a JSON pointer (RFC 6901), cut off with `…` where it would be very long.
+impl JsonPath<'_> {
+    /// Returns the path as a JSON pointer (RFC 6901). A pointer that exceeds [`MAX_POINTER`] is
+    /// truncated and ends with `…`.
     pub(crate) fn pointer(&self) -> String {
         let mut steps = Vec::new();
         let mut path = self;
         loop {
             path = match path {
-                Path::Root => break,
-                Path::Member(parent, key) => {
-                    steps.push(Step::Key(key));
+                JsonPath::Root => break,
+                JsonPath::Member(parent, key) => {
+                    steps.push(PathStep::Key(key));
                     parent
                 }
-                Path::Item(parent, position) => {
-                    steps.push(Step::Position(*position));
+                JsonPath::Item(parent, position) => {
+                    steps.push(PathStep::Position(*position));
                     parent
                 }
             };
         }
         let mut pointer = String::new();
         for step in steps.iter().rev() {
-            if !step.write(&mut pointer) {
+            if !step.append_to(&mut pointer) {
                 pointer.push('…');
                 break;
             }
@@ -41,14 +45,15 @@ impl Path<'_> {
     }
 }
 
-enum Step<'a> {
+enum PathStep<'a> {
     Key(&'a str),
     Position(usize),
 }
 
-impl Step<'_> {
-    /// Answers whether there was room for it.
-    fn write(&self, pointer: &mut String) -> bool {
+impl PathStep<'_> {
+    /// Appends the step to `pointer`. Returns `false` if the pointer would exceed the maximum
+    /// length.
+    fn append_to(&self, pointer: &mut String) -> bool {
         let text = match self {
             Self::Key(key) if key.len() > MAX_POINTER => return false,
             Self::Key(key) => key.replace('~', "~0").replace('/', "~1"),
@@ -68,18 +73,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_escaped() {
-        let layers = Path::Member(&Path::Root, "layers");
-        let third = Path::Item(&layers, 2);
-        assert_eq!(Path::Member(&third, "b/c~d").pointer(), "/layers/2/b~1c~0d");
-        assert_eq!(Path::Root.pointer(), "");
+    fn escapes_keys() {
+        let layers = JsonPath::Member(&JsonPath::Root, "layers");
+        let third = JsonPath::Item(&layers, 2);
+        assert_eq!(
+            JsonPath::Member(&third, "b/c~d").pointer(),
+            "/layers/2/b~1c~0d"
+        );
+        assert_eq!(JsonPath::Root.pointer(), "");
     }
 
     #[test]
-    fn long_ones_are_cut_off() {
+    fn truncates_long_pointers() {
         let long = "x".repeat(MAX_POINTER + 1);
-        let first = Path::Member(&Path::Root, "a");
-        let second = Path::Member(&first, &long);
-        assert_eq!(Path::Item(&second, 3).pointer(), "/a…");
+        let first = JsonPath::Member(&JsonPath::Root, "a");
+        let second = JsonPath::Member(&first, &long);
+        assert_eq!(JsonPath::Item(&second, 3).pointer(), "/a…");
     }
 }

@@ -1,29 +1,30 @@
-//! What names a manifest: a tag or a digest within a repository, or a whole image reference.
+//! References to manifests: a tag or a digest in a repository, or a full image reference.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Digest, DigestError, NameError, RepositoryName, Tag, TagError};
 
-/// What stands behind `/manifests/`: a tag, or a digest.
+/// Tag or digest that identifies a manifest in a repository, as in the path
+/// `/v2/NAME/manifests/REFERENCE`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Reference {
-    /// A name that can be moved.
+    /// Tag that points to the manifest.
     Tag(Tag),
-    /// The content itself.
+    /// Digest of the manifest.
     Digest(Digest),
 }
 
-/// Why a text is no reference.
+/// Reason why a string is not a valid reference.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ReferenceError {
-    /// The part behind `@`, or a text with a colon, is no digest.
+    /// Invalid digest after `@`, or a reference with a colon that is not a digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
-    /// The tag breaks the grammar.
+    /// Tag that does not follow the grammar.
     #[error(transparent)]
     Tag(#[from] TagError),
-    /// The repository's name breaks the grammar.
+    /// Repository name that does not follow the grammar.
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -61,16 +62,19 @@ impl From<Digest> for Reference {
     }
 }
 
-/// `HOST[:PORT]/NAME[:TAG][@DIGEST]`; a bare name is one of Docker Hub, as docker reads it.
+/// Image reference, `HOST[:PORT]/NAME[:TAG][@DIGEST]`.
+///
+/// A name without a host refers to Docker Hub, as in the docker command.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ImageReference {
-    /// Host and port as they were written, an IPv6 address in brackets.
+    /// Host and port as written, with an IPv6 address in brackets, or `docker.io` if the reference
+    /// has no host or the host is `index.docker.io`.
     pub host: Box<str>,
-    /// The repository on that host.
+    /// Name of the repository on that host.
     pub repository: RepositoryName,
-    /// The tag, where one was written.
+    /// Tag, if the reference has one.
     pub tag: Option<Tag>,
-    /// The digest, where one was written; it decides over the tag.
+    /// Digest, if the reference has one. It takes precedence over the tag.
     pub digest: Option<Digest>,
 }
 
@@ -116,8 +120,11 @@ impl fmt::Display for ImageReference {
 
 const DOCKER_HUB: &str = "docker.io";
 
+/// Splits an image reference into the host and the rest. The first component is a host only if it
+/// contains `.` or `:` or is `localhost`, as in the docker command.
 fn split_host(text: &str) -> (&str, &str) {
     match text.split_once('/') {
+        Some(("index.docker.io", rest)) => (DOCKER_HUB, rest),
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
         _ => (DOCKER_HUB, text),
     }
@@ -137,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_makes_a_digest() {
+    fn parses_a_reference_with_a_colon_as_a_digest() {
         assert!(matches!("v1".parse(), Ok(Reference::Tag(_))));
         assert!(matches!(
             "sha256:abc".parse::<Reference>(),
@@ -154,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_ports_and_docker_hub() {
+    fn parses_hosts_ports_and_docker_hub_names() {
         let expect = |text, host: &str, name: &str, tag: Option<&str>| {
             assert_eq!(
                 parts(text),
@@ -162,6 +169,12 @@ mod tests {
                 "{text}"
             );
         };
+        expect(
+            "index.docker.io/alpine",
+            "docker.io",
+            "library/alpine",
+            None,
+        );
         expect(
             "memcached:1.6-alpine",
             "docker.io",
@@ -175,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn prints_what_it_read() {
+    fn display_is_the_inverse_of_parse() {
         let text = format!("quay.io/team/app:v1@{}", Digest::sha256(b""));
         assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), text);
     }

@@ -1,115 +1,168 @@
-//! The image for a platform, found through nested indexes, passing over whatever is unknown.
+//! Selection of the image for a platform in an index and its nested indexes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::{Child, ChildKind, Descriptor, Digest, Manifest, Platform, Role};
+use crate::{ChildKind, Descriptor, Digest, Manifest, MediaTypeRole, Platform};
 
-/// Deepest nesting of indexes that is followed.
+/// Maximum nesting depth of indexes that the search follows.
 const MAX_DEPTH: usize = 16;
 
-/// A search for the image of one platform (image-spec, image-index.md, "`manifests`").
+/// Search for the image of one platform (image-spec, image-index.md, "`manifests`").
 ///
-/// It reads nothing by itself: [`PlatformSearch::next`] says which document it wants to see, and
-/// [`PlatformSearch::supply`] gives it. The first child that matches wins, in the order of the
-/// document. A child of an unknown type and one without a platform is passed over, as is a nested
-/// index whose own platform does not match, one seen before and one deeper than 16.
+/// The search does no IO: [`PlatformSearch::next`] requests a nested index, and the caller provides
+/// this index by calling [`PlatformSearch::supply`]. The search returns the first matching child in
+/// document order. The search skips children of an unknown type, images without a platform, and
+/// some nested indexes: those with a platform that does not match, those that were already
+/// searched, and those more than 16 levels deep.
 #[derive(Debug)]
 pub struct PlatformSearch {
     wanted: Platform,
+    /// Image with the best rank so far.
+    best: Option<(usize, Descriptor)>,
     pending: Vec<(Descriptor, usize)>,
     depth: usize,
     seen: HashSet<Digest>,
 }
 
-/// What a search says next.
+/// Next step of a [`PlatformSearch`].
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// This child is the image.
+pub enum SearchStep {
+    /// Image for the platform.
     Found(Descriptor),
-    /// This nested index has to be looked into: supply it, or go on without it.
+    /// Nested index to search. The caller supplies its children with [`PlatformSearch::supply`], or calls
+    /// [`PlatformSearch::next`] again to skip it.
     Open(Descriptor),
-    /// There is no image for the platform.
+    /// End of the search: no image matches the platform.
     NotFound,
 }
 
 impl PlatformSearch {
-    /// A search that begins with the children of `index`.
-    pub fn new(index: &Manifest, wanted: Platform) -> Self {
+    /// Creates a search that starts with `children`, which are those of the root index.
+    pub fn new(children: Vec<Descriptor>, wanted: Platform) -> Self {
         let mut search = Self {
             wanted,
+            best: None,
             pending: Vec::new(),
             depth: 0,
             seen: HashSet::new(),
         };
-        search.push_children(index);
+        search.supply(children);
         search
     }
 
-    /// Goes on to the next match, or to the next index that it has to see.
+    /// Advances to the next nested index that the search needs, or to its end.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a step may ask for input, which no iterator can take"
+        reason = "a step may request input, which an iterator cannot receive"
     )]
-    pub fn next(&mut self) -> Step {
+    pub fn next(&mut self) -> SearchStep {
         while let Some((descriptor, depth)) = self.pending.pop() {
             match descriptor.media_type.as_ref().map(crate::MediaType::role) {
-                Some(Role::Manifest) if self.matches(&descriptor) == Some(true) => {
-                    return Step::Found(descriptor);
-                }
-                Some(Role::Index) if self.worth_opening(&descriptor, depth) => {
+                Some(MediaTypeRole::Manifest) => match self.rank(&descriptor) {
+                    Some(0) => return SearchStep::Found(descriptor),
+                    Some(rank) => self.offer(rank, descriptor),
+                    None => (),
+                },
+                Some(MediaTypeRole::Index) if self.should_open(&descriptor, depth) => {
                     self.depth = depth;
-                    return Step::Open(descriptor);
+                    return SearchStep::Open(descriptor);
                 }
                 _ => (),
             }
         }
-        Step::NotFound
+        match self.best.take() {
+            Some((_, descriptor)) => SearchStep::Found(descriptor),
+            None => SearchStep::NotFound,
+        }
     }
 
-    /// Gives the index that the last [`Step::Open`] asked for.
-    pub fn supply(&mut self, index: &Manifest) {
-        self.push_children(index);
-    }
-
-    fn push_children(&mut self, index: &Manifest) {
+    /// Provides the children of the index that the last [`SearchStep::Open`] requested.
+    pub fn supply(&mut self, children: Vec<Descriptor>) {
+        // `pending` is a stack. Children are pushed in reverse, so that the search visits them in
+        // document order, and the children of a nested index before that index's later siblings.
         let depth = self.depth + 1;
-        let children = index
-            .children()
-            .iter()
-            .filter(|child| child.kind == ChildKind::Manifest);
-        let descriptors: Vec<_> = children
-            .map(|child: &Child| (child.descriptor.clone(), depth))
-            .collect();
-        self.pending.extend(descriptors.into_iter().rev());
+        let children = children.into_iter().map(|child| (child, depth));
+        self.pending.extend(children.rev());
     }
 
-    fn matches(&self, descriptor: &Descriptor) -> Option<bool> {
-        descriptor
-            .platform
-            .as_ref()
-            .map(|platform| platform.satisfies(&self.wanted))
+    /// Records an image as the best one, unless an earlier one has the same or a better rank.
+    fn offer(&mut self, rank: usize, descriptor: Descriptor) {
+        if self.best.as_ref().is_none_or(|(best, _)| rank < *best) {
+            self.best = Some((rank, descriptor));
+        }
     }
 
-    fn worth_opening(&mut self, descriptor: &Descriptor, depth: usize) -> bool {
+    /// Returns the rank of a child, or `None` if it has no platform that fits.
+    fn rank(&self, descriptor: &Descriptor) -> Option<usize> {
+        descriptor.platform.as_ref()?.rank(&self.wanted)
+    }
+
+    fn should_open(&mut self, descriptor: &Descriptor, depth: usize) -> bool {
         depth < MAX_DEPTH
-            && self.matches(descriptor) != Some(false)
+            && (descriptor.platform.is_none() || self.rank(descriptor).is_some())
             && self.seen.insert(descriptor.digest.clone())
+    }
+}
+
+/// Returns the descriptors of the children of an index, in document order.
+pub fn child_descriptors(index: &Manifest) -> impl Iterator<Item = &Descriptor> {
+    let children = index.children().iter();
+    children
+        .filter(|child| child.kind == ChildKind::Manifest)
+        .map(|child| &child.descriptor)
+}
+
+/// Returns the platforms that indexes declare for their children, by the digest of the child. If a
+/// child has several platforms, the first one is returned.
+pub fn child_platforms<'a>(
+    indexes: impl IntoIterator<Item = &'a Manifest>,
+) -> HashMap<&'a Digest, &'a Platform> {
+    let mut platforms = HashMap::new();
+    for child in indexes.into_iter().flat_map(Manifest::children) {
+        if let Some(platform) = &child.descriptor.platform {
+            platforms
+                .entry(&child.descriptor.digest)
+                .or_insert(platform);
+        }
+    }
+    platforms
+}
+
+/// Formats the distinct platforms of the children of an index for a message. Returns `none` if no
+/// child has a platform.
+pub fn format_platforms<'a>(children: impl IntoIterator<Item = &'a Descriptor>) -> String {
+    let platforms = children
+        .into_iter()
+        .filter_map(|child| child.platform.as_ref())
+        .filter(|platform| platform.os != "unknown")
+        .map(ToString::to_string);
+    let mut seen = HashSet::new();
+    let distinct: Vec<_> = platforms
+        .filter(|platform| seen.insert(platform.clone()))
+        .collect();
+    if distinct.is_empty() {
+        "none".into()
+    } else {
+        distinct.join(", ")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{Index, blob, image};
+    use crate::fixtures::{IndexFixture, blob, image};
 
-    fn search(index: &Index, others: &[&Index], platform: &str) -> Step {
-        let mut search = PlatformSearch::new(&index.manifest(), platform.parse().unwrap());
+    fn search(index: &IndexFixture, others: &[&IndexFixture], platform: &str) -> SearchStep {
+        let children = |index: &IndexFixture| -> Vec<_> {
+            child_descriptors(&index.manifest()).cloned().collect()
+        };
+        let mut search = PlatformSearch::new(children(index), platform.parse().unwrap());
         loop {
             match search.next() {
-                Step::Open(wanted) => {
-                    if let Some(found) = others.iter().find(|other| other.digest() == wanted.digest)
+                SearchStep::Open(wanted) => {
+                    if let Some(index) = others.iter().find(|other| other.digest() == wanted.digest)
                     {
-                        search.supply(&found.manifest());
+                        search.supply(children(index));
                     }
                 }
                 end => return end,
@@ -117,8 +170,8 @@ mod tests {
         }
     }
 
-    fn found(step: &Step) -> Option<&Digest> {
-        if let Step::Found(descriptor) = step {
+    fn found_digest(step: &SearchStep) -> Option<&Digest> {
+        if let SearchStep::Found(descriptor) = step {
             Some(&descriptor.digest)
         } else {
             None
@@ -126,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_match_wins_and_the_unknown_is_passed_over() {
+    fn selects_the_first_match_and_skips_unknown_children() {
         let (first, second) = (image("first"), image("second"));
-        let index = Index::oci()
+        let index = IndexFixture::oci()
             .child_of_type(
                 "application/vnd.example.unknown",
                 &blob("x"),
@@ -139,47 +192,83 @@ mod tests {
             .image(&first.clone().docker(), "linux/amd64")
             .image(&second, "linux/amd64");
         assert_eq!(
-            found(&search(&index, &[], "linux/amd64")),
+            found_digest(&search(&index, &[], "linux/amd64")),
             Some(&first.docker().digest())
         );
-        assert_eq!(search(&index, &[], "linux/s390x"), Step::NotFound);
+        assert_eq!(search(&index, &[], "linux/s390x"), SearchStep::NotFound);
     }
 
     #[test]
-    fn nested_indexes_are_searched_in_their_place() {
+    fn prefers_the_exact_variant_to_a_lower_one() {
+        let (low, middle, high) = (image("v5"), image("v6"), image("v7"));
+        let inner = IndexFixture::oci().image(&high, "linux/arm/v7");
+        let index = IndexFixture::oci()
+            .image(&low, "linux/arm/v5")
+            .image(&middle, "linux/arm/v6")
+            .nested_index(&inner, None);
+        for (wanted, found) in [
+            ("linux/armhf", Some(high.digest())),
+            ("linux/arm/v6", Some(middle.digest())),
+            ("linux/arm/v8", Some(high.digest())),
+            ("linux/arm64", None),
+        ] {
+            let step = search(&index, &[&inner], wanted);
+            assert_eq!(found_digest(&step), found.as_ref(), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn searches_nested_indexes_in_document_order() {
         let wanted = image("nested");
-        let inner = Index::docker().image(&wanted, "linux/arm64");
-        let windows = Index::oci().image(&image("windows"), "windows/amd64");
-        let index = Index::oci()
-            .nested(&windows, Some("windows/amd64"))
-            .nested(&inner, None)
+        let inner = IndexFixture::docker().image(&wanted, "linux/arm64");
+        let windows = IndexFixture::oci().image(&image("windows"), "windows/amd64");
+        let index = IndexFixture::oci()
+            .nested_index(&windows, Some("windows/amd64"))
+            .nested_index(&inner, None)
             .image(&image("later"), "linux/arm64");
         assert_eq!(
-            found(&search(&index, &[&inner, &windows], "linux/arm64/v8")),
+            found_digest(&search(&index, &[&inner, &windows], "linux/arm64/v8")),
             Some(&wanted.digest())
         );
     }
 
     #[test]
-    fn an_index_that_cannot_be_had_is_passed_over() {
-        let index = Index::oci()
-            .nested(&Index::oci(), None)
+    fn skips_an_index_that_is_not_supplied() {
+        let index = IndexFixture::oci()
+            .nested_index(&IndexFixture::oci(), None)
             .image(&image("a"), "linux/amd64");
         assert_eq!(
-            found(&search(&index, &[], "linux/amd64")),
+            found_digest(&search(&index, &[], "linux/amd64")),
             Some(&image("a").digest())
         );
     }
 
     #[test]
-    fn depth_is_bounded() {
-        let mut indexes = vec![Index::oci().image(&image("deep"), "linux/amd64")];
+    fn formats_each_platform_once() {
+        let index = IndexFixture::oci()
+            .image(&image("a"), "linux/arm64")
+            .image(&image("b"), "linux/amd64")
+            .image(&image("c"), "linux/arm64")
+            .image(&image("attestation"), "unknown/unknown");
+        assert_eq!(
+            format_platforms(child_descriptors(&index.manifest())),
+            "linux/arm64, linux/amd64"
+        );
+        assert_eq!(format_platforms([]), "none");
+    }
+
+    #[test]
+    fn limits_the_nesting_depth() {
+        let mut indexes = vec![IndexFixture::oci().image(&image("deep"), "linux/amd64")];
         for _ in 0..MAX_DEPTH {
-            let outer = Index::oci().nested(indexes.last().unwrap(), None);
+            let outer = IndexFixture::oci().nested_index(indexes.last().unwrap(), None);
             indexes.push(outer);
         }
         let all: Vec<_> = indexes.iter().collect();
-        assert_eq!(search(all[MAX_DEPTH], &all, "linux/amd64"), Step::NotFound);
-        assert!(found(&search(all[MAX_DEPTH - 1], &all, "linux/amd64")).is_some());
+        assert_eq!(
+            search(all[MAX_DEPTH], &all, "linux/amd64"),
+            SearchStep::NotFound
+        );
+        assert!(found_digest(&search(all[MAX_DEPTH - 1], &all, "linux/amd64")).is_some());
     }
 }

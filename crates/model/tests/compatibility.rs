@@ -1,39 +1,40 @@
-//! docs/compatibility.md, made of the table in the code.
+//! Test that docs/compatibility.md, which is generated from the table in the code, is current.
 
 use std::fmt::Write;
 use std::{env, fs};
 
-use portolan_model::compat::{Fact, Feature, Operation, Outcome, Role, Target};
+use portolan_model::compat::{Fact, FactOutcome, Feature, Operation, Target, TargetRole};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compatibility.md");
 
-/// Set to anything, the file is written instead of compared.
+/// Environment variable that makes the test write the file instead of comparing it.
 const WRITE: &str = "WRITE_COMPATIBILITY_REFERENCE";
 
-/// What the table itself does not say: how to read it.
+/// Introduction of the page, which explains how to read it.
 const HEAD: &str = "# Compatibility
-What other registries and clients do with images that are not made of OCI images in one index alone. `portolan lint REF --for
-TARGET` says it of an image; `portolan lint REF --for all` asks all of them.
+This page lists what other registries and clients do with images that are not simply OCI images in a single index. To check an
+image against one of them, run `portolan lint REF --for TARGET`. To check it against all of them, run
+`portolan lint REF --for all`.
 
-This page is made of the code (`crates/model/src/compat`); write it anew with
-`WRITE_COMPATIBILITY_REFERENCE=1 cargo test -p portolan-model --test compatibility`. `cargo xtask compat` runs those targets
-that can be run here on images of every kind, and fails where the table and the truth differ.
+The page is generated from the code (`crates/model/src/compat`). To write it again, run
+`WRITE_COMPATIBILITY_REFERENCE=1 cargo test -p portolan-model --test compatibility`. `cargo xtask compat` runs the targets that
+are available locally on images of every kind, and fails if the results differ from the table.
 
-What stands here is known from where each line says, for the version that is named. What does not stand here is not known to
-fail, which is less than to work.
+Each row gives its source, and applies to the version that is listed. If a combination is missing here, it is not known to
+fail; this does not mean that it is known to work.
 ";
 
-/// What the cells of the matrices mean.
+/// Explanation of the cells of the matrices.
 const CELLS: &str = "
-In the matrices a registry is pushed to, and a client pulls the image for one platform / copies all of it. A cell is **F** where
-that fails, *R* where it works with a remark, and – or empty where nothing is known to stand in the way.
+The matrices show, for registries, a push; and for clients, a pull of the image for one platform / a copy of the full image.
+A cell is **F** if the operation fails, *R* if it works with a remark, and – or empty if no problem is known.
 ";
 
 #[test]
-fn the_reference_is_current() {
+fn reference_is_current() {
     let mut reference = format!("{HEAD}{CELLS}");
-    matrix(Role::Registry, "Registries", &mut reference);
-    matrix(Role::Client, "Clients", &mut reference);
+    matrix(TargetRole::Registry, "Registries", &mut reference);
+    matrix(TargetRole::Client, "Clients", &mut reference);
     features(&mut reference);
     for target in Target::all() {
         section(target, &mut reference);
@@ -44,11 +45,11 @@ fn the_reference_is_current() {
     let written = fs::read_to_string(FILE).unwrap_or_default();
     assert!(
         written == reference,
-        "docs/compatibility.md is not current; write it with: {WRITE}=1 cargo test -p portolan-model --test compatibility"
+        "docs/compatibility.md is out of date; run {WRITE}=1 cargo test -p portolan-model --test compatibility"
     );
 }
 
-fn matrix(role: Role, title: &str, text: &mut String) {
+fn matrix(role: TargetRole, title: &str, text: &mut String) {
     let targets: Vec<_> = Target::all()
         .iter()
         .filter(|target| target.role == role)
@@ -72,12 +73,12 @@ fn matrix(role: Role, title: &str, text: &mut String) {
 }
 
 fn cell(target: &Target, feature: Feature) -> String {
-    let of = |operation: Operation| {
+    let mark = |operation: Operation| {
         let fact = target
             .facts()
             .find(|fact| fact.feature == feature && fact.operation == operation);
         fact.map_or("", |fact| {
-            if fact.outcome == Outcome::Fails {
+            if fact.outcome == FactOutcome::Fails {
                 "**F**"
             } else {
                 "*R*"
@@ -85,8 +86,8 @@ fn cell(target: &Target, feature: Feature) -> String {
         })
     };
     match target.role {
-        Role::Registry => of(Operation::Push).to_owned(),
-        Role::Client => match (of(Operation::Pull), of(Operation::Copy)) {
+        TargetRole::Registry => mark(Operation::Push).to_owned(),
+        TargetRole::Client => match (mark(Operation::Pull), mark(Operation::Copy)) {
             ("", "") => String::new(),
             (pull, copy) => format!("{} / {}", or_dash(pull), or_dash(copy)),
         },
@@ -100,14 +101,14 @@ fn or_dash(mark: &str) -> &str {
 fn features(text: &mut String) {
     let _ = write!(
         text,
-        "\n## Features\n\n| feature | what an image with it has | what mends it |\n| --- | --- | --- |\n"
+        "\n## Features\n\n| feature | description | fix |\n| --- | --- | --- |\n"
     );
     for feature in Feature::ALL {
         let _ = writeln!(
             text,
             "| `{feature}` | {} | {} |",
             feature.summary(),
-            feature.mend()
+            feature.fix()
         );
     }
 }
@@ -143,11 +144,11 @@ fn section(target: &Target, text: &mut String) {
 fn table(operation: Operation, facts: &[&Fact], text: &mut String) {
     let _ = write!(
         text,
-        "\n| {} | | | known from |\n| --- | --- | --- | --- |\n",
+        "\n| {} | | | source |\n| --- | --- | --- | --- |\n",
         operation.as_str()
     );
     for fact in facts {
-        let outcome = if fact.outcome == Outcome::Fails {
+        let outcome = if fact.outcome == FactOutcome::Fails {
             "fails"
         } else {
             "remark"
@@ -155,12 +156,12 @@ fn table(operation: Operation, facts: &[&Fact], text: &mut String) {
         let _ = writeln!(
             text,
             "| `{}` | {outcome} | {} | {} |",
-            fact.feature, fact.says, fact.source
+            fact.feature, fact.summary, fact.source
         );
     }
 }
 
-/// The part of an address that leads to a heading.
+/// Returns the URL fragment of a heading.
 fn anchor(heading: &str) -> String {
     heading
         .chars()

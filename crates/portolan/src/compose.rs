@@ -1,36 +1,33 @@
-//! From the configuration to the components: the one place that knows all of them.
+//! Construction of the server and its components from the configuration.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use portolan_registry::wrap::{Policies, PolicyRules};
 use portolan_registry::{Context, Lister, PageRequest};
 use portolan_server::{ReadyCheck, Server};
-use portolan_store::{Sqlite, Store};
+use portolan_store::{Jobs, Store, SystemRuntime};
 
 use crate::config::Configuration;
 
-/// How often upload sessions are looked at for having stood still.
-const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
-
-/// A server that listens, on the store that the configuration names. Its policies can be replaced later.
-pub(crate) async fn server(configuration: &Configuration, policies: PolicyRules) -> Result<Server> {
-    let settings = portolan_store::Settings {
-        folder: configuration.storage.folder.clone(),
-        upload_expiry: configuration.storage.uploads.expire,
-    };
-    let store = Arc::new(Store::open(&settings).await?);
+/// Opens the store, binds a server to it, and starts the store's background jobs. The caller can
+/// replace `policies` while the server runs.
+pub(crate) async fn build_server(
+    configuration: &Configuration,
+    policies: PolicyRules,
+) -> Result<(Server, Jobs)> {
+    let runtime = Arc::new(SystemRuntime);
+    let store = Arc::new(Store::open(&configuration.storage, runtime).await?);
     let registry = Arc::new(Policies::new(Arc::clone(&store) as _, policies));
     let ready = ready_check(Arc::clone(&store));
-    let server = Server::bind(configuration.server_settings(), registry, ready).await?;
+    let server = Server::bind(configuration.server.clone(), registry, ready).await?;
     store.announce(server.local_addr())?;
-    tokio::spawn(expire_uploads(store, configuration.storage.uploads.expire));
-    Ok(server)
+    let jobs = store.start_jobs();
+    Ok((server, jobs))
 }
 
-/// The server is ready while the metadata answers.
-fn ready_check(store: Arc<Store<Sqlite>>) -> ReadyCheck {
+/// Returns a check that succeeds while the metadata database responds.
+fn ready_check(store: Arc<Store>) -> ReadyCheck {
     ReadyCheck::new(move || {
         let store = Arc::clone(&store);
         async move {
@@ -40,18 +37,4 @@ fn ready_check(store: Arc<Store<Sqlite>>) -> ReadyCheck {
                 .map(drop)
         }
     })
-}
-
-/// Ends idle upload sessions, for as long as the process runs.
-async fn expire_uploads(store: Arc<Store<Sqlite>>, expiry: Duration) {
-    let mut interval =
-        tokio::time::interval(EXPIRY_INTERVAL.min(expiry).max(Duration::from_secs(1)));
-    loop {
-        interval.tick().await;
-        match store.expire_uploads().await {
-            Ok(0) => (),
-            Ok(count) => tracing::info!(count, "idle upload sessions ended"),
-            Err(error) => tracing::error!(%error, "idle upload sessions could not be ended"),
-        }
-    }
 }

@@ -1,59 +1,114 @@
-//! Why a command did not do what was asked, and the status that the process ends with.
+//! Failure of a command, and the exit status of the process.
 
 use std::fmt;
+use std::path::Path;
 
 use portolan_registry::{Error, Kind};
 
-/// What a command answers.
+use crate::usage::ValueError;
+
+/// Result of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
-/// Why a command did not do what was asked.
+/// Failure of a command: the error to print, and the exit status.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
     pub(crate) error: anyhow::Error,
-    /// What the person may want to do next.
+    /// Suggestion for the user, printed after `help:`.
     pub(crate) hint: Option<String>,
+    /// Pairs of a host and the text to print instead of it, such as `the registry`. Used if the
+    /// context of the message already contains the host.
+    pub(crate) roles: Vec<(String, &'static str)>,
+    /// True if the message already contains the path from the command line, so that it needs no
+    /// context.
+    pub(crate) is_complete: bool,
 }
 
-/// The exit statuses that scripts rely on, as docs/cli.md lists them.
+/// Exit statuses that scripts rely on, as documented in docs/cli.md.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Status {
-    /// Nobody wants the rest of the output, which is no failure.
+    /// Success. A failure has this status if the reader of standard output closed it early.
     Done = 0,
-    /// What was asked for is done, and something is wrong with what was looked at.
+    /// The command succeeded and reports findings.
     Findings = 1,
-    /// The command or the configuration is wrong.
+    /// The command line or the configuration is invalid.
     Usage = 2,
-    /// Something that was named is not there.
+    /// A manifest, blob or other object does not exist.
     NotFound = 3,
-    /// The other side does not let us.
+    /// Access to the registry was denied.
     Denied = 4,
-    /// The other side failed, refused, or could not be reached.
-    OtherSide = 5,
-    /// A precondition did not hold.
+    /// The registry failed, rejected the request, or was unreachable.
+    Remote = 5,
+    /// A precondition was not met.
     Precondition = 6,
-    /// Something on this side failed.
+    /// A local operation failed.
     Failed = 7,
-    /// Ctrl-C came, or SIGINT by other means; shells say it so.
+    /// Interrupted by SIGINT (Ctrl-C). As in shells, the status is 128 plus the number of the
+    /// signal.
     Interrupted = 130,
-    /// SIGTERM came.
+    /// Terminated by SIGTERM.
     Terminated = 143,
 }
 
 impl Status {
-    /// The one table from what went wrong with a registry to the status.
-    pub(crate) fn of(kind: &Kind) -> Self {
-        match kind {
+    /// All statuses, in order.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Done,
+        Self::Findings,
+        Self::Usage,
+        Self::NotFound,
+        Self::Denied,
+        Self::Remote,
+        Self::Precondition,
+        Self::Failed,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// Returns the description in docs/cli.md.
+    #[cfg(test)]
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::Done => "success",
+            Self::Findings => {
+                "success, but a check failed: there is a finding of severity error, a target will reject the image, or the policy rejects it"
+            }
+            Self::Usage => {
+                "the command line, a reference or the configuration is invalid, or a file that they name does not exist"
+            }
+            Self::NotFound => "an image, blob or repository was not found",
+            Self::Denied => {
+                "access denied: missing or wrong credentials, or insufficient permissions"
+            }
+            Self::Remote => "the registry failed, rejected the request, or could not be reached",
+            Self::Precondition => {
+                "a precondition failed: a tag has moved, a manifest still references the content, or other tags point to a manifest"
+            }
+            Self::Failed => "a local failure, such as a disk error or a locked folder",
+            Self::Interrupted => {
+                "interrupted by Ctrl-C; incomplete archives are removed, upload sessions are retained"
+            }
+            Self::Terminated => "terminated by SIGTERM, in the same way",
+        }
+    }
+
+    /// Returns the exit status for a registry error. A full disk and an exceeded limit are failures of
+    /// the side where they occur: of a registry, if the error has an origin, and otherwise of this
+    /// process with its folders, archives and temporary files.
+    fn from_error(error: &Error) -> Self {
+        match error.kind() {
             Kind::Internal => Self::Failed,
+            Kind::StorageFull | Kind::TooLarge if error.origin().is_none() => Self::Failed,
             Kind::BlobUnknown
             | Kind::ManifestUnknown
             | Kind::RepositoryUnknown
             | Kind::UploadUnknown
-            | Kind::ContentMissing => Self::NotFound,
+            | Kind::ContentMissing { .. } => Self::NotFound,
             Kind::Denied | Kind::Unauthorized => Self::Denied,
-            Kind::PreconditionFailed | Kind::Referenced => Self::Precondition,
-            Kind::ManifestInvalid
+            Kind::PreconditionFailed | Kind::Referenced { .. } => Self::Precondition,
+            Kind::ManifestInvalid { .. }
             | Kind::DigestInvalid
             | Kind::SizeInvalid
             | Kind::TooLarge
@@ -65,7 +120,7 @@ impl Status {
             | Kind::BodyTimeout
             | Kind::Unavailable
             | Kind::StorageFull
-            | Kind::Remote(_) => Self::OtherSide,
+            | Kind::Remote(_) => Self::Remote,
         }
     }
 }
@@ -76,6 +131,8 @@ impl Failure {
             status,
             error: error.into(),
             hint: None,
+            roles: Vec::new(),
+            is_complete: false,
         }
     }
 
@@ -87,16 +144,47 @@ impl Failure {
         Self::new(Status::NotFound, anyhow::Error::msg(message.into()))
     }
 
-    /// The same failure, its sentence beginning with what it is about.
+    /// Creates the failure for a file on the command line that does not exist. The status is the
+    /// same in all commands.
+    pub(crate) fn missing_file(path: &Path) -> Self {
+        Self::missing_path("file", path)
+    }
+
+    /// Creates the failure for a folder on the command line that does not exist.
+    pub(crate) fn missing_folder(path: &Path) -> Self {
+        Self::missing_path("folder", path)
+    }
+
+    fn missing_path(kind: &str, path: &Path) -> Self {
+        Self {
+            is_complete: true,
+            ..Self::usage(anyhow::anyhow!("{kind} {} does not exist", path.display()))
+        }
+    }
+
+    /// Prefixes the message with its context, unless it is complete without one.
     #[must_use]
-    pub(crate) fn about(self, what: impl fmt::Display) -> Self {
+    pub(crate) fn context(self, what: impl fmt::Display) -> Self {
+        if self.is_complete {
+            return self;
+        }
         Self {
             error: self.error.context(what.to_string()),
             ..self
         }
     }
 
-    /// The same failure with something to do next, unless something is known already.
+    /// Returns the operation for the message. It is `look up` if content does not exist, so that
+    /// all operations report this in the same way.
+    pub(crate) fn operation<'a>(&self, operation: &'a str) -> &'a str {
+        if self.status == Status::NotFound {
+            "look up"
+        } else {
+            operation
+        }
+    }
+
+    /// Adds a hint, unless there already is one.
     #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
@@ -105,72 +193,120 @@ impl Failure {
         }
     }
 
-    /// The failure with how to log in at `host`, if that is what it takes, it is about that host, and
-    /// it does not say so itself.
+    /// Replaces `host` with `role`, such as `the registry`, where the message of a registry error
+    /// names its origin. Use it if the context of the message already contains the host. If a host
+    /// has several roles, the first role applies.
+    #[must_use]
+    pub(crate) fn with_role(mut self, host: &str, role: &'static str) -> Self {
+        self.roles.push((host.to_owned(), role));
+        self
+    }
+
+    /// Adds a hint to log in at `host` if that host denied access.
     #[must_use]
     pub(crate) fn with_login(self, host: &str) -> Self {
-        let told = told(&self.error);
-        if self.status != Status::Denied || !told.contains(host) || told.contains("portolan login ")
-        {
+        if self.status != Status::Denied || !self.comes_from(host) {
             return self;
         }
-        self.with_hint(format!("log in with: portolan login {host}"))
+        self.with_hint(format!("run `portolan login {host}`"))
     }
 
-    /// The same failure for something else that it concerns, in words alone.
-    pub(crate) fn again(&self) -> Self {
+    /// Returns whether the failure is an error of the registry at `host`.
+    pub(crate) fn comes_from(&self, host: &str) -> bool {
+        registry_error(&self.error)
+            .and_then(Error::origin)
+            .is_some_and(|origin| origin.as_str() == host)
+    }
+
+    /// Copies the failure for another image that it affects. The copy has the status, message and
+    /// hint, but not the underlying error, because an error cannot be cloned.
+    pub(crate) fn duplicate(&self) -> Self {
         Self {
             status: self.status,
-            error: anyhow::Error::msg(told(&self.error)),
-            hint: self.hint.clone(),
+            error: anyhow::Error::msg(self.message()),
+            hint: self.help().map(str::to_owned),
+            roles: Vec::new(),
+            is_complete: false,
         }
     }
 
-    /// The failure of a whole of `all` parts, `what` in the plural, if any failed: with the status of the
-    /// first, and all are told.
-    pub(crate) fn of_several(what: &str, all: usize, mut failures: Vec<(String, Self)>) -> Outcome {
+    /// Combines the failures of `all` parts (`what` is their name in the plural) into one with the
+    /// first status. Returns `Ok` if there are none.
+    ///
+    /// If there are several parts, each failure must have been printed as soon as it was known. The
+    /// combined failure only counts them.
+    pub(crate) fn combine(what: &str, all: usize, mut failures: Vec<Self>) -> Outcome {
         match failures.as_slice() {
             [] => Ok(()),
-            [_] if all == 1 => Err(failures.remove(0).1),
-            [(_, first), ..] => {
-                let lines: Vec<_> = failures
-                    .iter()
-                    .map(|(name, failure)| format!("  {name}: {failure}"))
-                    .collect();
-                let message = format!(
-                    "{} of {all} {what} failed:\n{}",
-                    failures.len(),
-                    lines.join("\n")
-                );
+            [_] if all == 1 => Err(failures.remove(0)),
+            [first, ..] => {
+                let message = format!("{} of {all} {what} failed", failures.len());
                 Err(Self::new(first.status, anyhow::Error::msg(message)))
             }
         }
     }
 
-    /// Whether it is no more than that somebody wanted the command to stop.
-    pub(crate) fn is_stop(&self) -> bool {
+    /// Returns whether a signal stopped the command.
+    pub(crate) fn is_interruption(&self) -> bool {
         matches!(self.status, Status::Interrupted | Status::Terminated)
     }
 
-    /// What the registry's error says for machines, if it says anything.
+    /// Returns the suggestion for the user: that of the command, otherwise that of the registry.
+    pub(crate) fn help(&self) -> Option<&str> {
+        let registry_help = || registry_error(&self.error).and_then(Error::help);
+        self.hint.as_deref().or_else(registry_help)
+    }
+
+    /// Returns the details of the underlying registry error.
     pub(crate) fn detail(&self) -> serde_json::Value {
         registry_error(&self.error)
-            .map(|error| error.detail().clone())
+            .map(Error::detail)
             .unwrap_or_default()
     }
 
-    /// The kind of the registry's error behind it, if there is one.
+    /// Returns the kind of the underlying registry error, or `None` if the failure is not a
+    /// registry error.
     pub(crate) fn kind(&self) -> Option<&Kind> {
         registry_error(&self.error).map(Error::kind)
     }
+
+    /// Joins the error and its causes, up to the first message that already contains the root
+    /// cause.
+    pub(crate) fn message(&self) -> String {
+        let text = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+            Some(error) => self.registry_message(error),
+            None => cause.to_string(),
+        };
+        let root = text(self.error.root_cause());
+        let mut causes = self.error.chain().map(text);
+        let mut message = causes.next().unwrap_or_default();
+        for cause in causes {
+            if message.contains(&root) {
+                break;
+            }
+            message = format!("{message}: {cause}");
+        }
+        message
+    }
+
+    fn registry_message(&self, error: &Error) -> String {
+        let role = error.origin().and_then(|origin| {
+            let roles = &mut self.roles.iter();
+            roles.find(|(host, _)| host == origin.as_str())
+        });
+        match role {
+            Some((_, role)) => error.message_with(role),
+            None => error.message().to_owned(),
+        }
+    }
 }
 
-/// One line for a person, and what to do next on another.
+/// Formats the message, followed by the hint on a separate line.
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&told(&self.error))?;
-        match &self.hint {
-            Some(hint) => write!(formatter, "\n  {hint}"),
+        formatter.write_str(&self.message())?;
+        match self.help() {
+            Some(help) => write!(formatter, "\nhelp: {help}"),
             None => Ok(()),
         }
     }
@@ -178,12 +314,23 @@ impl fmt::Display for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        let status =
-            registry_error(&error).map_or(Status::Failed, |error| Status::of(error.kind()));
+        let status = registry_error(&error).map_or(Status::Failed, Status::from_error);
         Self {
             status,
             error,
             hint: None,
+            roles: Vec::new(),
+            is_complete: false,
+        }
+    }
+}
+
+impl From<ValueError> for Failure {
+    fn from(error: ValueError) -> Self {
+        let hint = error.help.clone();
+        Self {
+            hint,
+            ..Self::usage(error)
         }
     }
 }
@@ -200,19 +347,6 @@ impl From<Status> for std::process::ExitCode {
     }
 }
 
-/// The error and its causes, as far as they have not told the last one yet.
-fn told(error: &anyhow::Error) -> String {
-    let last = error.root_cause().to_string();
-    let mut told = error.to_string();
-    for cause in error.chain().skip(1) {
-        if told.contains(&last) {
-            break;
-        }
-        told = format!("{told}: {cause}");
-    }
-    told
-}
-
 fn registry_error(error: &anyhow::Error) -> Option<&Error> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
@@ -222,20 +356,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_registry_s_error_decides_wherever_it_stands() {
+    fn registry_error_in_the_chain_determines_the_status() {
         let error = anyhow::Error::new(Error::new(Kind::Denied, "no"))
-            .context("while looking")
-            .context("again");
+            .context("failed to look")
+            .context("failed to push");
         let failure = Failure::from(error)
-            .with_hint("portolan login example.com")
-            .with_hint("not this");
+            .with_hint("run `portolan login example.com`")
+            .with_hint("second hint");
         assert_eq!(
             (failure.status, failure.kind()),
             (Status::Denied, Some(&Kind::Denied))
         );
         assert_eq!(
             failure.to_string(),
-            "again: while looking: no\n  portolan login example.com"
+            "failed to push: failed to look: no\nhelp: run `portolan login example.com`"
         );
         assert_eq!(
             Failure::from(anyhow::anyhow!("the disk is full")).status,
@@ -244,47 +378,68 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_advised_where_it_helps_and_once() {
-        let failure =
-            |message: &str| Failure::from(Error::new(Kind::Denied, message)).with_login("quay.io");
-        let advised = failure("quay.io says DENIED: no").to_string();
-        assert_eq!(
-            advised,
-            "quay.io says DENIED: no\n  log in with: portolan login quay.io"
-        );
-        for message in [
-            "ghcr.io says DENIED: no",
-            "quay.io says no; say who you are with portolan login quay.io:443",
-        ] {
-            assert_eq!(failure(message).hint, None, "{message}");
+    fn origin_of_a_full_disk_determines_the_status() {
+        for kind in [Kind::StorageFull, Kind::TooLarge] {
+            let local = Failure::from(Error::new(kind.clone(), "no space left on device"));
+            assert_eq!(local.status, Status::Failed, "{kind:?}");
+            let remote = Failure::from(Error::from_host(kind.clone(), "quay.io", "is full"));
+            assert_eq!(remote.status, Status::Remote, "{kind:?}");
         }
     }
 
     #[test]
-    fn of_several_the_first_decides_and_all_are_told() {
-        let failures = || {
-            vec![
-                ("b".into(), Failure::not_found("gone")),
-                ("c".into(), Failure::usage(anyhow::anyhow!("no"))),
-            ]
+    fn suggests_login_only_at_the_host_that_denied_access() {
+        let failure = |kind, host: &'static str| {
+            let error = Error::from_host(kind, host, "returned DENIED: not at quay.io");
+            Failure::from(error).with_login("quay.io")
         };
-        let failure = Failure::of_several("copies", 3, failures()).unwrap_err();
-        assert_eq!(failure.status, Status::NotFound);
         assert_eq!(
-            failure.to_string(),
-            "2 of 3 copies failed:\n  b: gone\n  c: no"
+            failure(Kind::Denied, "quay.io").to_string(),
+            "quay.io returned DENIED: not at quay.io\nhelp: run `portolan login quay.io`"
         );
-        assert!(Failure::of_several("copies", 3, Vec::new()).is_ok());
+        assert_eq!(failure(Kind::Denied, "ghcr.io").hint, None);
+        assert_eq!(failure(Kind::Unavailable, "quay.io").hint, None);
+        let local = Failure::from(Error::new(Kind::Denied, "quay.io"));
+        assert_eq!(local.with_login("quay.io").hint, None);
     }
 
     #[test]
-    fn nothing_is_told_twice() {
+    fn a_host_that_the_context_names_is_printed_once() {
+        let error = || Error::from_host(Kind::Denied, "quay.io", "returned DENIED: no");
+        let failure = Failure::from(error())
+            .context("quay.io/app:v1")
+            .with_role("quay.io", "the registry");
+        assert_eq!(
+            failure.to_string(),
+            "quay.io/app:v1: the registry returned DENIED: no"
+        );
+        let other = Failure::from(error()).with_role("ghcr.io", "the registry");
+        assert_eq!(other.to_string(), "quay.io returned DENIED: no");
+    }
+
+    #[test]
+    fn combined_failure_has_the_first_status() {
+        let failures = || {
+            vec![
+                Failure::not_found("gone"),
+                Failure::usage(anyhow::anyhow!("no")),
+            ]
+        };
+        let failure = Failure::combine("copies", 3, failures()).unwrap_err();
+        assert_eq!(failure.status, Status::NotFound);
+        assert_eq!(failure.to_string(), "2 of 3 copies failed");
+        let failure = Failure::combine("copies", 1, vec![Failure::not_found("gone")]).unwrap_err();
+        assert_eq!(failure.to_string(), "gone");
+        assert!(Failure::combine("copies", 3, Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn messages_are_not_repeated() {
         let error = std::io::Error::other("refused");
-        let error =
-            Error::new(Kind::Unavailable, "it cannot be reached: refused").with_source(error);
+        let error = Error::new(Kind::Unavailable, "failed to connect: refused").with_source(error);
         assert_eq!(
             Failure::from(error).to_string(),
-            "it cannot be reached: refused"
+            "failed to connect: refused"
         );
         let error = anyhow::anyhow!("refused")
             .context("sending")

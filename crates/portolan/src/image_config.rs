@@ -1,21 +1,21 @@
-//! What an image's config says about it (image-spec, config.md), read leniently.
+//! Config of an image (image-spec, config.md). Fields that are malformed are ignored.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use portolan_model::lint::ImageConfig;
 use portolan_model::{ChildKind, Descriptor, Manifest, MediaType, Platform};
-use portolan_registry::copy::Place;
-use portolan_registry::{MAX_MANIFEST_BYTES, verified_digest};
+use portolan_registry::Repository;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 
-/// The parts of a config that people ask for.
+/// Fields of an image config that commands show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ImageConfig {
+pub(crate) struct ConfigSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<Platform>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,29 +34,44 @@ pub(crate) struct ImageConfig {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-impl ImageConfig {
-    fn of(bytes: &[u8]) -> Self {
+impl ConfigSummary {
+    fn from_json(bytes: &[u8]) -> Self {
         let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let run = &document["config"];
         Self {
-            platform: part(&document),
-            created: part(&document["created"]),
-            user: part(&run["User"]).filter(|user: &String| !user.is_empty()),
-            working_dir: part(&run["WorkingDir"]).filter(|folder: &String| !folder.is_empty()),
-            entrypoint: part(&run["Entrypoint"]).unwrap_or_default(),
-            cmd: part(&run["Cmd"]).unwrap_or_default(),
-            env: part(&run["Env"]).unwrap_or_default(),
-            labels: part(&run["Labels"]).unwrap_or_default(),
+            platform: ImageConfig::read(bytes).platform,
+            created: parse_field(&document["created"]),
+            user: parse_field(&run["User"]).filter(|user: &String| !user.is_empty()),
+            working_dir: parse_field(&run["WorkingDir"])
+                .filter(|folder: &String| !folder.is_empty()),
+            entrypoint: parse_field(&run["Entrypoint"]).unwrap_or_default(),
+            cmd: parse_field(&run["Cmd"]).unwrap_or_default(),
+            env: strings(&run["Env"]),
+            labels: strings_by_name(&run["Labels"]),
         }
     }
 }
 
-/// A part of the document, if it is what it should be.
-fn part<T: DeserializeOwned>(value: &Value) -> Option<T> {
+/// Deserializes a field, or returns `None` if it has an unexpected type.
+fn parse_field<T: DeserializeOwned>(value: &Value) -> Option<T> {
     T::deserialize(value).ok()
 }
 
-/// The descriptor of a manifest's config.
+/// Returns the strings in an array. Skips other items.
+fn strings(value: &Value) -> Vec<String> {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(parse_field).collect()
+}
+
+/// Returns the members of an object whose values are strings. Skips other members.
+fn strings_by_name(value: &Value) -> BTreeMap<String, String> {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .filter_map(|(name, value)| Some((name.clone(), parse_field(value)?)))
+        .collect()
+}
+
+/// Returns the descriptor of the config of a manifest, if it has one.
 pub(crate) fn descriptor(manifest: &Manifest) -> Option<&Descriptor> {
     let config = manifest
         .children()
@@ -65,8 +80,11 @@ pub(crate) fn descriptor(manifest: &Manifest) -> Option<&Descriptor> {
     config.map(|config| &config.descriptor)
 }
 
-/// Reads an image's config; nothing for a manifest that is no image.
-pub(crate) async fn read(place: &Place, manifest: &Manifest) -> Outcome<Option<ImageConfig>> {
+/// Reads the config of an image, or returns `None` if the manifest is not an image.
+pub(crate) async fn read(
+    repository: &Repository,
+    manifest: &Manifest,
+) -> Outcome<Option<ConfigSummary>> {
     match descriptor(manifest) {
         Some(config)
             if config
@@ -74,37 +92,21 @@ pub(crate) async fn read(place: &Place, manifest: &Manifest) -> Outcome<Option<I
                 .as_ref()
                 .is_some_and(MediaType::is_image_config) =>
         {
-            Ok(Some(ImageConfig::of(&bytes(place, config).await?)))
+            Ok(Some(ConfigSummary::from_json(
+                &read_bytes(repository, config).await?,
+            )))
         }
         _ => Ok(None),
     }
 }
 
-/// A config byte for byte.
-pub(crate) async fn bytes(place: &Place, config: &Descriptor) -> Outcome<Bytes> {
-    let about = |failure: Failure| {
-        failure.about(format!(
-            "reading the config {}@{}",
-            place.name, config.digest
-        ))
-    };
-    let Place {
-        registry,
-        context,
-        repository,
-        ..
-    } = place;
-    let read = registry
-        .get_blob(context, repository, &config.digest, None)
-        .await;
-    let read = read.map_err(|error| about(error.into()))?;
-    let bytes = read
-        .body
-        .collect(MAX_MANIFEST_BYTES)
-        .await
-        .map_err(|error| about(error.into()))?;
-    verified_digest(&bytes, Some(&config.digest)).map_err(|error| about(error.into()))?;
-    Ok(bytes)
+/// Reads the exact bytes of a config.
+pub(crate) async fn read_bytes(repository: &Repository, config: &Descriptor) -> Outcome<Bytes> {
+    let bytes = repository.small_blob(&config.digest).await;
+    bytes.map_err(|error| {
+        let name = repository.full_name(&config.digest);
+        Failure::from(error).context(format!("failed to read the config {name}"))
+    })
 }
 
 #[cfg(test)]
@@ -112,18 +114,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_passed_over() {
-        let config = ImageConfig::of(
+    fn skips_invalid_fields() {
+        let config = ConfigSummary::from_json(
             br#"{"architecture":"arm","os":"linux","variant":"v7","created":7,
-                 "config":{"Entrypoint":["/app"],"Cmd":null,"User":"","Labels":{"a":"b"},"Env":"no list"}}"#,
+                 "os.features":null,
+                 "config":{"Entrypoint":["/app"],"Cmd":null,"User":"","Labels":{"a":"b","c":1},"Env":["A=1",2]}}"#,
         );
-        let expected = ImageConfig {
+        let expected = ConfigSummary {
             platform: Some("linux/arm/v7".parse().unwrap()),
             entrypoint: vec!["/app".into()],
+            env: vec!["A=1".into()],
             labels: BTreeMap::from([("a".into(), "b".into())]),
-            ..ImageConfig::default()
+            ..ConfigSummary::default()
         };
         assert_eq!(config, expected);
-        assert_eq!(ImageConfig::of(b"no JSON"), ImageConfig::default());
+        assert_eq!(
+            ConfigSummary::from_json(b"no JSON"),
+            ConfigSummary::default()
+        );
     }
 }

@@ -1,40 +1,39 @@
-//! The `portolan` command: a registry and the toolkit around it, in one binary.
+//! Command `portolan`: a registry and its toolkit in one binary.
 
 mod commands;
 mod compose;
 mod config;
-mod documents;
 mod failure;
 mod host;
-mod hosts;
 mod image_config;
-mod location;
+mod image_ref;
 mod logging;
+mod manifest_io;
 mod output;
-mod places;
+mod remotes;
+mod resolve;
+mod usage;
 
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::commands::Arguments;
 use crate::failure::{Failure, Status};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match commands::run(arguments) {
+    let outcome = usage::parse(std::env::args_os().collect::<Vec<_>>())
+        .map_err(|text| Failure::usage(anyhow::Error::msg(text)))
+        .and_then(commands::run);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "what went wrong is told to the person who typed the command"
-)]
+/// Prints the error of a command, and returns its exit status. Ignores write errors, because
+/// standard error may be closed.
 fn report(failure: &Failure) -> ExitCode {
     if failure.status != Status::Done {
-        eprintln!("portolan: {failure}");
+        let _ = writeln!(stderr(), "error: {failure}");
     }
     failure.status.into()
 }

@@ -1,4 +1,4 @@
-//! Content on its way: one piece that is at hand, or a stream of pieces.
+//! Content in transit: one buffer, or a stream of chunks.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,61 +9,66 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use crate::{Error, Kind, Result};
 
-/// The bytes of a blob or manifest, never collected unless somebody asks for it with a limit.
+/// Bytes of a blob or manifest, in memory or as a stream. [`Body::collect`] reads all of them into
+/// memory, up to a limit.
 ///
-/// A stream that ends with an error has not given all of the content.
+/// A stream that ends with an error has not delivered the full content.
 pub enum Body {
-    /// All of it, at hand.
-    Whole(Bytes),
-    /// Piece by piece.
+    /// The full content in one buffer.
+    Full(Bytes),
+    /// The content in chunks.
     Stream {
-        /// The pieces, in order.
+        /// Chunks of the content, in order.
         pieces: BoxStream<'static, Result<Bytes>>,
-        /// Number of bytes that they have together, where that is known before they come.
+        /// Total number of bytes in the remaining chunks, if known in advance.
         length: Option<u64>,
     },
 }
 
 impl Body {
-    /// A body without bytes.
+    /// Creates an empty body.
     pub fn empty() -> Self {
-        Self::Whole(Bytes::new())
+        Self::Full(Bytes::new())
     }
 
-    /// A body that comes piece by piece, nobody knows how many.
-    pub fn stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+    /// Creates a streamed body of unknown length.
+    pub fn from_stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
         Self::Stream {
             pieces: pieces.boxed(),
             length: None,
         }
     }
 
-    /// A body that comes piece by piece and has `length` bytes, unless it ends with an error.
-    pub fn sized(length: u64, pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+    /// Creates a streamed body of `length` bytes. The stream has fewer bytes only if it ends with
+    /// an error.
+    pub fn with_length(
+        length: u64,
+        pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    ) -> Self {
         Self::Stream {
             pieces: pieces.boxed(),
             length: Some(length),
         }
     }
 
-    /// Number of bytes that are still to come, where that is known.
+    /// Returns the number of remaining bytes, if known.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::Full(bytes) => Some(bytes.len() as u64),
             Self::Stream { length, .. } => *length,
         }
     }
 
-    /// All of the bytes in one piece.
+    /// Collects all bytes into one buffer.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] as soon as there are more than `limit` bytes, and whatever error the
-    /// stream ends with.
+    /// Returns [`Kind::TooLarge`] as soon as the body exceeds `limit` bytes, and the error of the
+    /// stream if it fails.
     pub async fn collect(self, limit: usize) -> Result<Bytes> {
-        let too_large = || Error::new(Kind::TooLarge, format!("more than {limit} bytes"));
+        let too_large = || Error::new(Kind::TooLarge, format!("the content exceeds {limit} bytes"));
         let mut pieces = match self {
-            Self::Whole(bytes) if bytes.len() <= limit => return Ok(bytes),
-            Self::Whole(_) => return Err(too_large()),
+            Self::Full(bytes) if bytes.len() <= limit => return Ok(bytes),
+            Self::Full(_) => return Err(too_large()),
             Self::Stream { pieces, .. } => pieces,
         };
         let mut collected = BytesMut::new();
@@ -79,7 +84,7 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole(bytes)
+        Self::Full(bytes)
     }
 }
 
@@ -88,8 +93,8 @@ impl Stream for Body {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             Self::Stream { pieces, length } => {
                 let piece = pieces.poll_next_unpin(context);
                 if let (Poll::Ready(Some(Ok(piece))), Some(length)) = (&piece, length) {
@@ -104,7 +109,7 @@ impl Stream for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole(bytes) => write!(formatter, "Body({} bytes)", bytes.len()),
+            Self::Full(bytes) => write!(formatter, "Body({} bytes)", bytes.len()),
             Self::Stream {
                 length: Some(length),
                 ..

@@ -1,18 +1,18 @@
-//! Deleting tags, manifests and blobs (distribution-spec, "Content Management").
+//! Deleting tags, manifests, blobs (distribution-spec, "Content Management") and repositories.
 
 use async_trait::async_trait;
 use portolan_model::{Digest, RepositoryName, Tag};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result};
 
-/// Removes things from a repository. What another repository holds is never touched.
+/// Removes content from a repository. Never affects the content of other repositories.
 #[async_trait]
 pub trait Deleter: Send + Sync {
-    /// Removes a tag; the manifest stays.
+    /// Removes a tag. The manifest remains.
     ///
     /// # Errors
-    /// [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown).
+    /// Returns [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown) if the tag does not exist.
     async fn delete_tag(
         &self,
         context: &Context,
@@ -20,11 +20,12 @@ pub trait Deleter: Send + Sync {
         tag: &Tag,
     ) -> Result<()>;
 
-    /// Removes a manifest and each tag on it.
+    /// Removes a manifest and all tags that point to it.
     ///
     /// # Errors
-    /// [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown);
-    /// [`Kind::Referenced`](crate::Kind::Referenced) with the parents in the detail.
+    /// Returns [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown) if the manifest does not
+    /// exist, and [`Kind::Referenced`](crate::Kind::Referenced) with a [`Parent`] for each
+    /// reference if other manifests reference it and `deletion` is [`Deletion::Guarded`].
     async fn delete_manifest(
         &self,
         context: &Context,
@@ -33,11 +34,12 @@ pub trait Deleter: Send + Sync {
         deletion: Deletion,
     ) -> Result<()>;
 
-    /// Removes a blob. A manifest is never removed by this.
+    /// Removes a blob. Never removes a manifest.
     ///
     /// # Errors
-    /// [`Kind::BlobUnknown`](crate::Kind::BlobUnknown);
-    /// [`Kind::Referenced`](crate::Kind::Referenced) with the parents in the detail.
+    /// Returns [`Kind::BlobUnknown`](crate::Kind::BlobUnknown) if the blob does not exist, and
+    /// [`Kind::Referenced`](crate::Kind::Referenced) with a [`Parent`] for each reference if
+    /// manifests reference it and `deletion` is [`Deletion::Guarded`].
     async fn delete_blob(
         &self,
         context: &Context,
@@ -45,27 +47,40 @@ pub trait Deleter: Send + Sync {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()>;
+
+    /// Removes a repository: all its tags, manifests and blobs. Content that is pushed at the same
+    /// time may remain.
+    ///
+    /// # Errors
+    /// Returns [`Kind::RepositoryUnknown`](crate::Kind::RepositoryUnknown) if the repository does
+    /// not exist, and [`Kind::Unsupported`](crate::Kind::Unsupported) if the registry cannot delete
+    /// a repository in one call: the distribution specification has no such operation.
+    async fn delete_repository(&self, context: &Context, repository: &RepositoryName)
+    -> Result<()>;
 }
 
-/// What happens to content that a stored manifest of the repository names.
+/// Behavior of a deletion if a stored manifest of the repository references the content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Deletion {
-    /// It stays, and the call is refused.
+    /// The deletion fails with [`Kind::Referenced`](crate::Kind::Referenced), and the content
+    /// remains.
     Guarded,
-    /// It goes, and leaves the manifest without it.
+    /// The content is deleted. The manifest that references it becomes incomplete.
     Forced,
 }
 
-/// A stored manifest, and where in it some content is named.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+/// Reference that prevents the deletion of content: the stored manifest that references the
+/// content, and the location of the reference in it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Parent {
-    /// The manifest.
+    /// Digest of the manifest that references the content.
     pub digest: Digest,
-    /// Where the descriptor stands, as a JSON pointer.
+    /// Location of the descriptor in the manifest, as a JSON pointer such as `/layers/0`.
     pub pointer: String,
 }
 
 impl Parent {
-    /// Most parents that one error names: a popular layer has thousands.
-    pub const MOST_TOLD: usize = 100;
+    /// Maximum number of parents in one error. Thousands of manifests may reference a popular
+    /// layer.
+    pub const MAX_LISTED: usize = 100;
 }

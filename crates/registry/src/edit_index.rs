@@ -1,4 +1,4 @@
-//! Changing the index that a tag points to, without losing what others change meanwhile.
+//! Editing the index that a tag points to, without losing concurrent edits by other clients.
 
 use std::time::Duration;
 
@@ -6,62 +6,76 @@ use bytes::Bytes;
 use portolan_model::{Digest, Manifest, MediaType, Tag};
 use tokio::time::sleep;
 
-use crate::copy::Place;
-use crate::{Error, Kind, Precondition, PutManifest, Result, TagUpdate};
+use crate::{Error, Kind, Precondition, PutManifest, Repository, Result, TagUpdate};
 
-/// How often a change is begun again because somebody else was faster.
+/// Maximum number of attempts when other writers keep changing the tag.
 const ATTEMPTS: u32 = 100;
 
-/// The longest pause before that; a part of it, by chance, lets one of many go first.
+/// Upper bound of the pause between two attempts. The pause is random, so that concurrent writers
+/// do not retry at the same time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// As [`pause`] counts: how long others may take who have read the tag before it was set.
-const SETTLING: u32 = 20;
+/// Minimum pause after a push without a precondition. Other writers that read the tag before the
+/// push overwrite it during this pause, and the check after the pause detects that. It is longer
+/// than the time between a read and the push that follows it.
+const VERIFICATION_PAUSE: Duration = Duration::from_millis(500);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// The document that a tag is to point to.
+/// New document for the tag, created by the caller of [`edit_index`].
 #[derive(Clone, Debug)]
-pub struct Edited {
-    /// Its type.
+pub struct EditedDocument {
+    /// Media type of the document.
     pub media_type: MediaType,
-    /// Its bytes.
+    /// Bytes of the document.
     pub bytes: Bytes,
 }
 
-/// What became of a change.
+/// Outcome of [`edit_index`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IndexEdit {
-    /// Where the tag points now.
+    /// Digest that the tag points to after the edit.
     pub digest: Digest,
-    /// Where it pointed before.
+    /// Digest that the tag pointed to before the edit, if the tag existed.
     pub previous: Option<Digest>,
-    /// Whether the registry made sure that the tag had not moved meanwhile. If not, somebody else's
-    /// change may have been lost between the look and the push.
+    /// True if the registry guaranteed that the tag did not move between the read and the push.
+    /// Otherwise, a concurrent change may be lost.
     pub guarded: bool,
 }
 
-/// Changes what a tag points to: `change` is given the document as it is, if there is one.
+/// Edits the document that a tag points to. `change` creates the new document from the current
+/// document, or from `None` if the tag does not exist.
 ///
-/// The tag is set only if it is still where it was read; if it is not, `change` is asked again, which
-/// has to be harmless if its change is there already. A registry that knows no preconditions is looked
-/// at before the push and a little after it, which finds most of what would be lost and not all:
-/// [`IndexEdit::guarded`] tells.
+/// Nothing is pushed if `change` changes nothing. The tag is set only if it still points to the
+/// document that was read. Otherwise, `change` is called again with the new document, so it must
+/// have no side effects. If the registry does not support preconditions, the tag is read again
+/// before the push, and half a second to a second after it. This detects most lost updates, but not
+/// all of them: see [`IndexEdit::guarded`].
 ///
 /// # Errors
-/// What `change` answers; [`Kind::PreconditionFailed`] when others are faster time and again;
-/// whatever the registry fails with.
+/// Returns the error of `change`, [`Kind::PreconditionFailed`] if other writers keep changing the
+/// tag, and the errors of the registry.
 pub async fn edit_index(
-    place: &Place,
+    repository: &Repository,
     tag: &Tag,
-    change: impl Fn(Option<&Manifest>) -> Result<Edited>,
+    change: impl Fn(Option<&Manifest>) -> Result<EditedDocument>,
 ) -> Result<IndexEdit> {
     let mut attempt = 1;
     loop {
-        let current = read(place, tag).await?;
+        let current = read(repository, tag).await?;
         let edited = change(current.as_ref().map(|(_, manifest)| manifest))?;
+        if let Some((digest, _)) = current
+            .as_ref()
+            .filter(|(_, manifest)| *manifest.bytes() == edited.bytes)
+        {
+            return Ok(IndexEdit {
+                digest: digest.clone(),
+                previous: Some(digest.clone()),
+                guarded: true,
+            });
+        }
         let previous = current.map(|(digest, _)| digest);
-        let error = match put(place, tag, &edited, previous.as_ref()).await {
+        let error = match put_guarded(repository, tag, &edited, previous.as_ref()).await {
             Ok((digest, guarded)) => {
                 return Ok(IndexEdit {
                     digest,
@@ -72,85 +86,75 @@ pub async fn edit_index(
             Err(error) => error,
         };
         if *error.kind() != Kind::PreconditionFailed || attempt == ATTEMPTS {
-            return Err(error.while_doing(format!("changing {}", place.at(tag))));
+            return Err(error.with_prefix(format!("failed to edit {}", repository.full_name(tag))));
         }
         sleep(pause(attempt)?).await;
         attempt += 1;
     }
 }
 
-/// A pause by chance, longer on average the more often others were faster.
+/// Returns a random pause before the next attempt. The average pause grows with `attempt`.
 fn pause(attempt: u32) -> Result<Duration> {
     let mut chance = [0];
-    getrandom::fill(&mut chance).map_err(|error| Error::internal("choosing a pause", error))?;
+    getrandom::fill(&mut chance)
+        .map_err(|error| Error::internal("failed to choose a pause", error))?;
     let longest = LONGEST_PAUSE.min(FIRST_PAUSE * attempt);
     Ok(longest * chance[0].into() / 256)
 }
 
-async fn read(place: &Place, tag: &Tag) -> Result<Option<(Digest, Manifest)>> {
-    let (info, bytes) = match place.manifest(&tag.clone().into()).await {
-        Err(error)
-            if matches!(
-                error.kind(),
-                Kind::ManifestUnknown | Kind::RepositoryUnknown
-            ) =>
-        {
-            return Ok(None);
-        }
-        read => read?,
+async fn read(repository: &Repository, tag: &Tag) -> Result<Option<(Digest, Manifest)>> {
+    let Some(stored) = repository.try_manifest(&tag.clone().into()).await? else {
+        return Ok(None);
     };
-    let claimed = Some(&info.media_type);
-    let manifest = Manifest::parse(bytes, claimed)
-        .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-    Ok(Some((info.digest, manifest)))
+    let manifest = stored.parse()?;
+    Ok(Some((stored.info.digest, manifest)))
 }
 
-/// Answers the new digest, and whether the registry has held the precondition.
-async fn put(
-    place: &Place,
+/// Pushes the edited document, and returns the digest of the new document and whether the registry
+/// enforced the precondition.
+async fn put_guarded(
+    repository: &Repository,
     tag: &Tag,
-    edited: &Edited,
+    edited: &EditedDocument,
     previous: Option<&Digest>,
 ) -> Result<(Digest, bool)> {
     let precondition = match previous {
-        Some(digest) => Precondition::At(vec![digest.clone()]),
+        Some(digest) => Precondition::PointsTo([digest.clone()].into()),
         None => Precondition::Absent,
     };
-    match put_if(place, tag, edited, precondition).await {
+    match put_with_precondition(repository, tag, edited, precondition).await {
         Err(error) if *error.kind() == Kind::Unsupported => (),
         guarded => return guarded.map(|digest| (digest, true)),
     }
-    let current = read(place, tag).await?.map(|(digest, _)| digest);
+    // This registry does not support preconditions. Emulate them: check the tag before the push,
+    // and again after a pause. If another writer has moved the tag, the caller starts over and
+    // applies its change to the document of that writer.
+    let current = read(repository, tag).await?.map(|(digest, _)| digest);
     if current.as_ref() != previous {
         return Err(Error::new(
             Kind::PreconditionFailed,
-            "the tag has moved meanwhile",
+            "another client moved the tag",
         ));
     }
-    let digest = put_if(place, tag, edited, Precondition::None).await?;
-    sleep(pause(SETTLING)?).await;
-    match read(place, tag).await? {
+    let digest = put_with_precondition(repository, tag, edited, Precondition::None).await?;
+    sleep(VERIFICATION_PAUSE + pause(ATTEMPTS)?).await;
+    match read(repository, tag).await? {
         Some((current, _)) if current == digest => Ok((digest, false)),
         _ => Err(Error::new(
             Kind::PreconditionFailed,
-            "the tag was moved by somebody else meanwhile",
+            "another client moved the tag",
         )),
     }
 }
 
-/// Answers where the tag points then, which is elsewhere than to `edited` where the registry converts what is pushed.
-async fn put_if(
-    place: &Place,
+/// Pushes the edited document, sets the tag, and returns the digest that the tag points to. If the
+/// registry converts pushed manifests, this is not the digest of `edited`.
+async fn put_with_precondition(
+    repository: &Repository,
     tag: &Tag,
-    edited: &Edited,
+    edited: &EditedDocument,
     precondition: Precondition,
 ) -> Result<Digest> {
-    let Place {
-        registry,
-        context,
-        repository,
-        ..
-    } = place;
     let options = PutManifest {
         media_type: Some(edited.media_type.clone()),
         tags: vec![TagUpdate {
@@ -159,117 +163,134 @@ async fn put_if(
         }],
         ..PutManifest::default()
     };
-    let outcome = registry
-        .put_manifest(context, repository, edited.bytes.clone(), options)
-        .await?;
-    Ok(outcome.normalised.unwrap_or(outcome.digest))
+    let outcome = repository.put(edited.bytes.clone(), options).await?;
+    Ok(outcome.normalized.unwrap_or(outcome.digest))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use portolan_model::convert::Format;
-    use portolan_model::fixtures::{Index, image, repository, tag};
-    use portolan_model::{Descriptor, Draft};
+    use portolan_model::convert::ImageFormat;
+    use portolan_model::fixtures::{IndexFixture, image, repository, tag};
+    use portolan_model::{Descriptor, ManifestDraft};
 
     use super::*;
-    use crate::contract::Repository;
+    use crate::contract::TestRepository;
     use crate::memory::MemoryRegistry;
     use crate::wrap::{Policies, PolicyRule};
     use crate::{Context, Policy, Registry};
 
-    fn place() -> Place {
-        of(Arc::new(MemoryRegistry::new()))
+    fn handle() -> Repository {
+        handle_in(Arc::new(MemoryRegistry::new()))
     }
 
-    fn of(registry: Arc<dyn Registry>) -> Place {
-        Place {
-            registry,
-            context: Context::anonymous(),
-            repository: repository("team/app"),
-            name: "team/app".into(),
-        }
+    fn handle_in(registry: Arc<dyn Registry>) -> Repository {
+        Repository::new(registry, Context::anonymous(), repository("team/app"))
     }
 
-    /// Adds a child, whatever is there.
-    fn adding(child: Descriptor) -> impl Fn(Option<&Manifest>) -> Result<Edited> {
+    /// Returns an edit that adds a child to the index, and creates the index if it does not exist.
+    fn add_child(child: Descriptor) -> impl Fn(Option<&Manifest>) -> Result<EditedDocument> {
         move |current| {
-            let media_type = Index::oci().media_type();
-            let mut draft = current.map_or_else(|| Draft::index(&media_type), Draft::of);
+            let media_type = IndexFixture::oci().media_type();
+            let mut draft = current.map_or_else(
+                || ManifestDraft::new_index(&media_type),
+                ManifestDraft::from_manifest,
+            );
             draft.add_child(&child);
-            Ok(Edited {
+            Ok(EditedDocument {
                 media_type,
                 bytes: draft.to_bytes(),
             })
         }
     }
 
-    async fn children(place: &Place) -> usize {
-        let (_, index) = read(place, &tag("v1"))
+    async fn children(handle: &Repository) -> usize {
+        let (_, index) = read(handle, &tag("v1"))
             .await
             .unwrap()
-            .expect("the index is there");
+            .expect("the index exists");
         index.children().len()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn many_who_add_at_once_lose_nothing() {
-        let place = place();
+    async fn concurrent_edits_lose_nothing() {
+        let handle = handle();
         let names: Vec<_> = (0..20).map(|number: u8| number.to_string()).collect();
         let mut edits = Vec::new();
         for name in names {
-            let (place, image) = (place.clone(), image(&name));
-            Repository::of(&place.registry, "team/app")
-                .image(&image, &[])
+            let (handle, image) = (handle.clone(), image(&name));
+            TestRepository::new(&handle.registry, "team/app")
+                .push_image(&image, &[])
                 .await;
             edits.push(tokio::spawn(async move {
-                edit_index(&place, &tag("v1"), adding(image.descriptor()))
+                edit_index(&handle, &tag("v1"), add_child(image.descriptor()))
                     .await
                     .unwrap()
                     .guarded
             }));
         }
         for edit in edits {
-            assert!(edit.await.unwrap(), "the registry knows preconditions");
+            assert!(edit.await.unwrap(), "the registry supports preconditions");
         }
-        assert_eq!(children(&place).await, 20);
+        assert_eq!(children(&handle).await, 20);
     }
 
     #[tokio::test]
-    async fn says_where_the_tag_was() {
-        let place = place();
-        Repository::of(&place.registry, "team/app")
-            .image(&image("a"), &[])
+    async fn returns_the_previous_digest_of_the_tag() {
+        let handle = handle();
+        TestRepository::new(&handle.registry, "team/app")
+            .push_image(&image("a"), &[])
             .await;
-        let change = adding(image("a").descriptor());
-        let first = edit_index(&place, &tag("v1"), &change).await.unwrap();
-        let second = edit_index(&place, &tag("v1"), &change).await.unwrap();
+        let change = add_child(image("a").descriptor());
+        let first = edit_index(&handle, &tag("v1"), &change).await.unwrap();
+        let second = edit_index(&handle, &tag("v1"), &change).await.unwrap();
         assert_eq!(
             (first.previous, second.previous),
             (None, Some(first.digest))
         );
-        assert_eq!(children(&place).await, 2);
+        assert_eq!(children(&handle).await, 2);
     }
 
     #[tokio::test]
-    async fn says_where_the_tag_is_that_the_registry_has_normalised() {
-        let rule = PolicyRule::new("**", Policy::default().normalising(Format::Oci)).unwrap();
-        let place = of(Arc::new(Policies::new(
+    async fn pushes_nothing_if_nothing_changes() {
+        let handle = handle();
+        TestRepository::new(&handle.registry, "team/app")
+            .push_image(&image("a"), &["v1"])
+            .await;
+        let unchanged = |current: Option<&Manifest>| {
+            let current = current.expect("the tag exists");
+            Ok(EditedDocument {
+                media_type: current.media_type().clone(),
+                bytes: current.bytes().clone(),
+            })
+        };
+        let edit = edit_index(&handle, &tag("v1"), unchanged).await.unwrap();
+        assert_eq!(
+            (edit.digest.clone(), edit.previous),
+            (image("a").digest(), Some(edit.digest))
+        );
+    }
+
+    #[tokio::test]
+    async fn returns_the_digest_that_the_registry_normalized() {
+        let rule =
+            PolicyRule::new("**", Policy::default().with_normalization(ImageFormat::Oci)).unwrap();
+        let handle = handle_in(Arc::new(Policies::new(
             Arc::new(MemoryRegistry::new()),
             vec![rule],
         )));
         let docker = image("a").docker();
-        Repository::of(&place.registry, "team/app")
-            .image(&docker, &[])
+        TestRepository::new(&handle.registry, "team/app")
+            .push_image(&docker, &[])
             .await;
-        let edit = edit_index(&place, &tag("v1"), adding(docker.descriptor()))
+        let edit = edit_index(&handle, &tag("v1"), add_child(docker.descriptor()))
             .await
             .unwrap();
-        let (tagged, index) = read(&place, &tag("v1"))
+        let (tagged, index) = read(&handle, &tag("v1"))
             .await
             .unwrap()
-            .expect("the index is there");
+            .expect("the index exists");
         assert_eq!(edit.digest, tagged);
         assert_eq!(
             index.children()[0].descriptor.media_type,
@@ -278,12 +299,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_that_is_not_wanted_changes_nothing() {
-        let place = place();
-        let refuse =
+    async fn failed_change_leaves_the_tag_alone() {
+        let handle = handle();
+        let reject =
             |_: Option<&Manifest>| Err(Error::new(Kind::ManifestUnknown, "nothing to change"));
-        let error = edit_index(&place, &tag("v1"), refuse).await.unwrap_err();
+        let error = edit_index(&handle, &tag("v1"), reject).await.unwrap_err();
         assert_eq!(*error.kind(), Kind::ManifestUnknown);
-        assert!(read(&place, &tag("v1")).await.unwrap().is_none());
+        assert!(read(&handle, &tag("v1")).await.unwrap().is_none());
     }
 }

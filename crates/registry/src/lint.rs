@@ -1,4 +1,4 @@
-//! Looking at a whole tree of documents in a repository, to say what is remarkable about it.
+//! Linting of a complete tree of documents in a repository.
 
 #[cfg(test)]
 mod tests;
@@ -6,201 +6,225 @@ mod tests;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use portolan_model::lint::{Answer, Held, Limits, Lint, Seek, Tree, Want};
+use portolan_model::lint::{
+    ContentKind, ContentRequest, ContentResponse, LintLimits, LintTree, Linter, Stored,
+};
 use portolan_model::{Digest, Manifest, MediaType, Reference, RepositoryName};
 
-use crate::copy::Place;
+use crate::repository::none_if_unknown;
 use crate::{
-    Body, Context, Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, Reader, Result, verified_digest,
+    Body, Context, Error, Kind, MAX_MANIFEST_BYTES, ManifestInfo, ManifestRead, Reader, Repository,
+    Result, StoredManifest, verify_digest,
 };
 
-/// Things that are looked at at the same time.
-const AT_ONCE: usize = 8;
+/// Maximum number of concurrent reads.
+const CONCURRENCY: usize = 8;
 
-/// The tree below a reference, and what is remarkable about it: each document is read, configs of images too, and of
-/// layers it is looked whether they are there.
+/// Reads the tree of manifests and indexes below a reference, and returns it with the findings
+/// about it.
 ///
-/// What is not there, or cannot be read as what it is said to be, is a finding.
+/// Reads each document and the config of each image. Layers are only checked for presence. Content
+/// that is missing, or that cannot be read as its declared type, is a finding.
 ///
 /// # Errors
-/// [`Kind::ManifestUnknown`] and [`Kind::ManifestInvalid`] for what the reference names; of the rest of the tree
-/// failures of the registry itself alone, as it would be wrong to call missing what could not be looked at.
-pub async fn lint(place: &Place, reference: &Reference, limits: Limits) -> Result<Tree> {
-    let (info, bytes) = place.manifest(reference).await?;
-    let manifest = Manifest::parse(bytes, Some(&info.media_type)).map_err(|error| {
-        Error::manifest_unreadable(Some(&info.media_type), &error)
-            .while_doing(format!("reading {}", place.at(&info.digest)))
-    })?;
-    walk(
-        place,
-        Lint::new(info.digest, manifest, limits),
-        Stage::Stored,
-    )
-    .await
+/// Returns [`Kind::ManifestUnknown`] or [`Kind::ManifestInvalid`] if the referenced manifest itself
+/// cannot be read. For the rest of the tree, returns an error only if the registry itself fails,
+/// because content that could not be looked up must not be reported as missing.
+pub async fn lint(
+    repository: &Repository,
+    reference: &Reference,
+    limits: LintLimits,
+) -> Result<LintTree> {
+    let stored = repository.manifest(reference).await?;
+    let digest = stored.info.digest.clone();
+    let manifest = stored
+        .parse()
+        .map_err(|error| read_error(repository, &digest, error))?;
+    let linter = Linter::new(digest, manifest, limits);
+    walk(repository, linter, Stage::Stored).await
 }
 
-/// The same for a document that is still to be stored under `digest`. A child that was pushed as a blob is read as the
-/// manifest that it is said to be, since it will be one.
+/// Lints a document before a push stores it.
+///
+/// A child that was pushed as a blob is read as the manifest that its descriptor declares, because
+/// storing the document promotes it to a manifest.
 ///
 /// # Errors
-/// Failures of the registry itself alone.
+/// Returns an error only if the registry itself fails.
 pub async fn lint_document(
-    place: &Place,
+    repository: &Repository,
     digest: Digest,
     manifest: Manifest,
-    limits: Limits,
-) -> Result<Tree> {
-    walk(place, Lint::new(digest, manifest, limits), Stage::Pushed).await
+    limits: LintLimits,
+) -> Result<LintTree> {
+    let linter = Linter::new(digest, manifest, limits);
+    walk(repository, linter, Stage::Pushed).await
 }
 
-/// How far the document is.
+/// Stage of the linted document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    /// It is stored, and what it names is what it will be.
+    /// The repository already has the document, so children that had to become manifests are
+    /// manifests.
     Stored,
-    /// It is not stored, and blobs that it calls manifests will become ones.
+    /// The repository does not have the document yet. Blobs that the document declares to be
+    /// manifests will become manifests.
     Pushed,
 }
 
-async fn walk(place: &Place, lint: Lint, stage: Stage) -> Result<Tree> {
-    let Place {
-        registry,
-        context,
-        repository,
-        ..
-    } = place;
-    let look = Look {
-        reader: &**registry,
-        context,
-        repository,
+async fn walk(repository: &Repository, linter: Linter, stage: Stage) -> Result<LintTree> {
+    let reader = TreeReader {
+        reader: &*repository.registry,
+        context: &repository.context,
+        repository: &repository.name,
         stage,
     };
-    let unread = |(digest, error): (Digest, Error)| {
-        error.while_doing(format!("looking at {}", place.at(&digest)))
-    };
-    look.through(lint).await.map_err(unread)
+    reader
+        .read_tree(linter)
+        .await
+        .map_err(|(digest, error)| read_error(repository, &digest, error))
 }
 
-/// What is looked into.
+fn read_error(repository: &Repository, digest: &Digest, error: Error) -> Error {
+    error.with_prefix(format!("failed to read {}", repository.full_name(digest)))
+}
+
+/// Reader of the content that a [`Linter`] requests.
 #[derive(Clone, Copy)]
-struct Look<'a> {
+struct TreeReader<'a> {
     reader: &'a dyn Reader,
     context: &'a Context,
     repository: &'a RepositoryName,
     stage: Stage,
 }
 
-impl Look<'_> {
-    /// Looks at everything that a tree is made of; what could not be looked at comes with the failure.
+impl TreeReader<'_> {
+    /// Reads all content that the linter requests. An error contains the digest of the content that
+    /// could not be read.
     ///
-    /// Each answer is taken in as soon as those before it are, so that no more than a handful are held at a time, and that
-    /// nothing more is read when enough was.
-    async fn through(self, mut lint: Lint) -> Result<Tree, (Digest, Error)> {
-        let mut looks = FuturesOrdered::new();
+    /// Responses are supplied in the order of the requests, each as soon as possible. So only a few
+    /// responses are in memory at a time, and nothing more is read after a limit is reached.
+    async fn read_tree(self, mut lint: Linter) -> Result<LintTree, (Digest, Error)> {
+        let mut reads = FuturesOrdered::new();
         loop {
-            while looks.len() < AT_ONCE
-                && let Some(want) = lint.next_want()
+            while reads.len() < CONCURRENCY
+                && let Some(request) = lint.next_request()
             {
-                looks.push_back(self.named(want));
+                reads.push_back(self.fetch_with_request(request));
             }
-            let Some(look) = looks.next().await else {
+            let Some(read) = reads.next().await else {
                 return Ok(lint.finish());
             };
-            let (want, answer) = look?;
-            lint.supply(&want, answer);
+            let (request, response) = read?;
+            lint.supply(&request, response);
         }
     }
 
-    async fn named(self, want: Want) -> Result<(Want, Answer), (Digest, Error)> {
-        match self.at(&want).await {
-            Ok(answer) => Ok((want, answer)),
-            Err(error) => Err((want.digest, error)),
+    async fn fetch_with_request(
+        self,
+        request: ContentRequest,
+    ) -> Result<(ContentRequest, ContentResponse), (Digest, Error)> {
+        match self.fetch(&request).await {
+            Ok(response) => Ok((request, response)),
+            Err(error) => Err((request.digest, error)),
         }
     }
 
-    async fn at(self, want: &Want) -> Result<Answer> {
-        match want.seek {
-            Seek::Manifest => self.manifest(want).await,
-            Seek::Config => self.config(&want.digest).await,
-            // What has no type in its descriptor is a subject, and so a manifest.
-            Seek::Presence if want.media_type.is_none() => self.either(&want.digest, true).await,
-            Seek::Presence => self.either(&want.digest, false).await,
+    async fn fetch(self, request: &ContentRequest) -> Result<ContentResponse> {
+        match request.kind {
+            ContentKind::Manifest => self.fetch_manifest(request).await,
+            ContentKind::Config => self.fetch_config(&request.digest).await,
+            // A request for presence without a media type is usually for a subject, and a subject
+            // is a manifest.
+            ContentKind::Presence if request.media_type.is_none() => {
+                self.head_any(&request.digest, true).await
+            }
+            ContentKind::Presence => self.head_any(&request.digest, false).await,
         }
     }
 
-    async fn manifest(self, want: &Want) -> Result<Answer> {
-        let reference = want.digest.clone().into();
+    async fn fetch_manifest(self, request: &ContentRequest) -> Result<ContentResponse> {
+        let reference = request.digest.clone().into();
         let read = self
             .reader
             .get_manifest(self.context, self.repository, &reference)
             .await;
-        match unless_absent(read)? {
+        match absent_as_none(read)? {
             Some(read) => {
-                let media_type = stored_type(&read.info, want).cloned();
-                let held = Held {
+                let stored = Stored {
                     size: read.info.size,
-                    media_type: Some(read.info.media_type),
+                    media_type: Some(read.info.media_type.clone()),
                 };
-                as_manifest(held, read.body, &want.digest, media_type.as_ref()).await
+                parse_manifest(stored, read, request).await
             }
-            None if self.stage == Stage::Pushed => self.blob_as_manifest(want).await,
-            None => self.head_blob(&want.digest).await,
+            None if self.stage == Stage::Pushed => self.fetch_blob_as_manifest(request).await,
+            None => self.head_blob(&request.digest).await,
         }
     }
 
-    async fn blob_as_manifest(self, want: &Want) -> Result<Answer> {
+    async fn fetch_blob_as_manifest(self, request: &ContentRequest) -> Result<ContentResponse> {
         let read = self
             .reader
-            .get_blob(self.context, self.repository, &want.digest, None)
+            .get_blob(self.context, self.repository, &request.digest, None)
             .await;
-        let Some(read) = unless_absent(read)? else {
-            return Ok(Answer::Absent);
+        let Some(read) = absent_as_none(read)? else {
+            return Ok(ContentResponse::Absent);
         };
-        let held = Held {
+        let stored = Stored {
             size: read.size,
-            media_type: want.media_type.clone(),
+            media_type: request.media_type.clone(),
         };
-        as_manifest(held, read.body, &want.digest, want.media_type.as_ref()).await
+        let info = ManifestInfo {
+            digest: request.digest.clone(),
+            media_type: MediaType::OCTET_STREAM.into(),
+            size: read.size,
+        };
+        let body = read.body;
+        parse_manifest(stored, ManifestRead { info, body }, request).await
     }
 
-    async fn config(self, digest: &Digest) -> Result<Answer> {
+    async fn fetch_config(self, digest: &Digest) -> Result<ContentResponse> {
         let read = self
             .reader
             .get_blob(self.context, self.repository, digest, None)
             .await;
-        let Some(read) = unless_absent(read)? else {
-            return Ok(Answer::Absent);
+        let Some(read) = absent_as_none(read)? else {
+            return Ok(ContentResponse::Absent);
         };
-        let held = Held {
+        let stored = Stored {
             size: read.size,
             media_type: None,
         };
-        Ok(Answer::Content(held, whole(read.body, digest).await?.ok()))
+        Ok(ContentResponse::Content(
+            stored,
+            collect_verified(read.body, digest).await?.ok(),
+        ))
     }
 
-    /// Whether something is there, asked where it more probably is first.
-    async fn either(self, digest: &Digest, manifest_first: bool) -> Result<Answer> {
+    /// Looks up content as a blob and as a manifest. `manifest_first` determines the order, because
+    /// the first request usually succeeds.
+    async fn head_any(self, digest: &Digest, manifest_first: bool) -> Result<ContentResponse> {
         let first = if manifest_first {
             self.head_manifest(digest).await?
         } else {
             self.head_blob(digest).await?
         };
         match first {
-            Answer::Absent if manifest_first => self.head_blob(digest).await,
-            Answer::Absent => self.head_manifest(digest).await,
-            there => Ok(there),
+            ContentResponse::Absent if manifest_first => self.head_blob(digest).await,
+            ContentResponse::Absent => self.head_manifest(digest).await,
+            present => Ok(present),
         }
     }
 
-    async fn head_blob(self, digest: &Digest) -> Result<Answer> {
-        let info = unless_absent(
+    async fn head_blob(self, digest: &Digest) -> Result<ContentResponse> {
+        let info = absent_as_none(
             self.reader
                 .head_blob(self.context, self.repository, digest)
                 .await,
         )?;
-        Ok(info.map_or(Answer::Absent, |info| {
-            Answer::Content(
-                Held {
+        Ok(info.map_or(ContentResponse::Absent, |info| {
+            ContentResponse::Content(
+                Stored {
                     size: info.size,
                     media_type: None,
                 },
@@ -209,50 +233,58 @@ impl Look<'_> {
         }))
     }
 
-    async fn head_manifest(self, digest: &Digest) -> Result<Answer> {
+    async fn head_manifest(self, digest: &Digest) -> Result<ContentResponse> {
         let reference = digest.clone().into();
-        let info = unless_absent(
+        let info = absent_as_none(
             self.reader
                 .head_manifest(self.context, self.repository, &reference)
                 .await,
         )?;
-        let held = info.map(|info| Held {
+        let stored = info.map(|info| Stored {
             size: info.size,
             media_type: Some(info.media_type),
         });
-        Ok(held.map_or(Answer::Absent, |held| Answer::Content(held, None)))
+        Ok(stored.map_or(ContentResponse::Absent, |stored| {
+            ContentResponse::Content(stored, None)
+        }))
     }
 }
 
-/// The type that it is served with; the descriptor's where that says nothing.
-fn stored_type<'a>(info: &'a ManifestInfo, want: &'a Want) -> Option<&'a MediaType> {
-    Some(&info.media_type)
-        .filter(|media_type| !media_type.is_generic())
-        .or(want.media_type.as_ref())
-}
-
-/// A manifest that is read as `media_type`.
-async fn as_manifest(
-    held: Held,
-    body: Body,
-    digest: &Digest,
-    media_type: Option<&MediaType>,
-) -> Result<Answer> {
-    let manifest = match whole(body, digest).await? {
-        Ok(bytes) => Manifest::parse(bytes, media_type).map_err(|error| error.to_string()),
+/// Parses a manifest as the media type that the registry reports. If that type is generic, parses
+/// it as the type in the descriptor.
+async fn parse_manifest(
+    stored: Stored,
+    read: ManifestRead,
+    request: &ContentRequest,
+) -> Result<ContentResponse> {
+    let collected = StoredManifest::collect(read, &request.digest.clone().into()).await;
+    let manifest = match content_or_reason(collected)? {
+        Ok(manifest) => manifest
+            .parse_as(request.media_type.as_ref())
+            .map_err(|error| error.message().to_owned()),
         Err(reason) => Err(reason),
     };
-    Ok(manifest.map_or_else(|reason| Answer::Unreadable(held, reason), Answer::Manifest))
+    Ok(manifest.map_or_else(
+        |reason| ContentResponse::Unreadable(stored, reason),
+        ContentResponse::Manifest,
+    ))
 }
 
-/// All of a body, or why it is not what its digest promises.
-async fn whole(body: Body, digest: &Digest) -> Result<Result<Bytes, String>> {
+/// Collects a body and verifies its digest. The inner error is the reason why the content is
+/// invalid.
+async fn collect_verified(body: Body, digest: &Digest) -> Result<Result<Bytes, String>> {
     let collected = match body.collect(MAX_MANIFEST_BYTES).await {
-        Ok(bytes) => verified_digest(&bytes, Some(digest)).map(|_| bytes),
+        Ok(bytes) => verify_digest(&bytes, Some(digest)).map(|_| bytes),
         Err(error) => Err(error),
     };
+    content_or_reason(collected)
+}
+
+/// Separates invalid content from failures of the registry. The inner error is the reason why the
+/// content is invalid.
+fn content_or_reason<T>(collected: Result<T>) -> Result<Result<T, String>> {
     match collected {
-        Ok(bytes) => Ok(Ok(bytes)),
+        Ok(content) => Ok(Ok(content)),
         Err(error)
             if matches!(
                 error.kind(),
@@ -265,16 +297,11 @@ async fn whole(body: Body, digest: &Digest) -> Result<Result<Bytes, String>> {
     }
 }
 
-/// What is not there, or is named by a digest that the registry does not take, is no failure.
-fn unless_absent<T>(result: Result<T>) -> Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => match error.kind() {
-            Kind::ManifestUnknown
-            | Kind::BlobUnknown
-            | Kind::RepositoryUnknown
-            | Kind::DigestInvalid => Ok(None),
-            _ => Err(error),
-        },
+/// Maps an error for missing content to `None`. A digest that the registry does not accept counts
+/// as missing too.
+fn absent_as_none<T>(result: Result<T>) -> Result<Option<T>> {
+    match none_if_unknown(result) {
+        Err(error) if *error.kind() == Kind::DigestInvalid => Ok(None),
+        result => result,
     }
 }

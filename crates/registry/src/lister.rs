@@ -5,23 +5,24 @@ use portolan_model::{Descriptor, Digest, MediaType, RepositoryName, Tag};
 
 use crate::{Context, Result};
 
-/// Lists what there is, in byte order.
+/// Lists repositories, tags and referrers, in byte order.
 #[async_trait]
 pub trait Lister: Send + Sync {
-    /// The repositories that hold anything.
+    /// Lists the repositories that contain at least one blob or manifest.
     ///
     /// # Errors
-    /// Failures of the registry itself alone.
+    /// Returns an error only if the registry itself fails.
     async fn repositories(
         &self,
         context: &Context,
         page: &PageRequest,
     ) -> Result<Page<RepositoryName>>;
 
-    /// The tags of a repository.
+    /// Lists the tags of a repository.
     ///
     /// # Errors
-    /// [`Kind::RepositoryUnknown`](crate::Kind::RepositoryUnknown).
+    /// Returns [`Kind::RepositoryUnknown`](crate::Kind::RepositoryUnknown) if the repository does
+    /// not exist.
     async fn tags(
         &self,
         context: &Context,
@@ -29,13 +30,15 @@ pub trait Lister: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<Tag>>;
 
-    /// Descriptors of the manifests whose subject is `digest`, with type, artifact type and
-    /// annotations, ordered by digest. None for a repository or digest that nobody knows.
+    /// Lists descriptors of the manifests whose subject is `digest`, ordered by digest.
     ///
-    /// A page stays well below the 4 MiB that clients read of an index, whatever its limit.
+    /// With `artifact_type`, lists only manifests of this artifact type. Each descriptor has the
+    /// media type, artifact type and annotations of its manifest. The list is empty for an unknown
+    /// repository or digest. A page stays well below 4 MiB, even if `page` requests more
+    /// descriptors, because clients read at most 4 MiB of an index.
     ///
     /// # Errors
-    /// Failures of the registry itself alone.
+    /// Returns an error only if the registry itself fails.
     async fn referrers(
         &self,
         context: &Context,
@@ -44,19 +47,41 @@ pub trait Lister: Send + Sync {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>>;
+
+    /// Lists descriptors of the manifests of a repository, tagged or not, with their media type and
+    /// size. Does not list blobs that are served as manifests.
+    ///
+    /// A manifest may have a name that is not a tag, in an OCI layout. Only then, its descriptor has
+    /// annotations, with these names.
+    ///
+    /// The registry chooses the order. A page can begin after any manifest of the repository, even
+    /// if the manifest was deleted in the meantime. The distribution specification has no such
+    /// list.
+    ///
+    /// # Errors
+    /// Returns [`Kind::Unsupported`](crate::Kind::Unsupported) if the registry cannot list
+    /// manifests, and [`Kind::RepositoryUnknown`](crate::Kind::RepositoryUnknown) if the repository
+    /// does not exist.
+    async fn manifests(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>>;
 }
 
-/// Which page of a list.
+/// Request for one page of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PageRequest {
-    /// Most items that it may have.
+    /// Maximum number of items on the page.
     pub limit: usize,
-    /// The item that it begins behind; it need not exist.
+    /// Last item of the previous page. The page begins after it in sort order, so the item need not
+    /// exist. `None` requests the first page.
     pub after: Option<String>,
 }
 
 impl PageRequest {
-    /// The first page.
+    /// Requests the first page of a list.
     pub fn first(limit: usize) -> Self {
         Self { limit, after: None }
     }
@@ -65,15 +90,16 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page<T> {
-    /// The items, in order.
+    /// Items on the page, in order.
     pub items: Vec<T>,
-    /// What to ask for behind this page, if anything is left.
+    /// Value of [`PageRequest::after`] for the next page, or `None` on the last page.
     pub next: Option<String>,
 }
 
 impl<T: ToString> Page<T> {
-    /// The page that `items` make, of which there are more than `limit` if another page follows.
-    pub fn cut(mut items: Vec<T>, limit: usize) -> Self {
+    /// Creates a page of the first `limit` items. If `items` has more items, the page refers to a
+    /// next page.
+    pub fn from_items(mut items: Vec<T>, limit: usize) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(ToString::to_string);

@@ -3,19 +3,22 @@
 use std::ops::Range;
 
 use async_trait::async_trait;
-use portolan_model::{ByteRange, Digest, MediaType, Reference, RepositoryName};
+use portolan_model::{ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName};
 
 use crate::{Body, Context, Error, Result};
 
-/// Reads what a repository holds.
+/// Reads the content of repositories.
 #[async_trait]
 pub trait Reader: Send + Sync {
-    /// The blob's bytes, or the part of them that `range` asks for. A manifest's digest is served
-    /// here too, since some clients fetch unknown children of an index as blobs.
+    /// Reads a blob, or the part of it that `range` selects.
+    ///
+    /// A manifest is also served as a blob, because some clients fetch unknown children of an index
+    /// as blobs.
     ///
     /// # Errors
-    /// [`Kind::BlobUnknown`](crate::Kind::BlobUnknown);
-    /// [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable).
+    /// Returns [`Kind::BlobUnknown`](crate::Kind::BlobUnknown) if the repository has no content
+    /// with this digest, and [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable) if
+    /// `range` contains no byte of it.
     async fn get_blob(
         &self,
         context: &Context,
@@ -24,10 +27,28 @@ pub trait Reader: Send + Sync {
         range: Option<ByteRange>,
     ) -> Result<BlobRead>;
 
-    /// What [`Reader::get_blob`] would serve, without the bytes.
+    /// Reads a blob like [`Reader::get_blob`]. `descriptor` contains the digest of the blob. If it
+    /// also contains the size, the method also works for registries that do not send the size.
     ///
     /// # Errors
-    /// [`Kind::BlobUnknown`](crate::Kind::BlobUnknown).
+    /// Returns the errors of [`Reader::get_blob`].
+    async fn get_described_blob(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        descriptor: &Descriptor,
+        range: Option<ByteRange>,
+    ) -> Result<BlobRead> {
+        self.get_blob(context, repository, &descriptor.digest, range)
+            .await
+    }
+
+    /// Returns information about the content that [`Reader::get_blob`] would serve, without reading
+    /// it.
+    ///
+    /// # Errors
+    /// Returns [`Kind::BlobUnknown`](crate::Kind::BlobUnknown) if the repository has no content
+    /// with this digest.
     async fn head_blob(
         &self,
         context: &Context,
@@ -35,11 +56,15 @@ pub trait Reader: Send + Sync {
         digest: &Digest,
     ) -> Result<BlobInfo>;
 
-    /// The manifest's exact bytes. A digest stored as a blob is served here too, while a stored
-    /// index of the repository names it in `manifests`, with the type that its descriptor gives.
+    /// Reads the exact bytes of a manifest.
+    ///
+    /// A blob is also served as a manifest while a stored index of the repository lists it in
+    /// `manifests` with a media type that is not a known manifest type. The response has this media
+    /// type.
     ///
     /// # Errors
-    /// [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown).
+    /// Returns [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown) if the manifest or tag does
+    /// not exist.
     async fn get_manifest(
         &self,
         context: &Context,
@@ -47,10 +72,12 @@ pub trait Reader: Send + Sync {
         reference: &Reference,
     ) -> Result<ManifestRead>;
 
-    /// What [`Reader::get_manifest`] would serve, without the bytes.
+    /// Returns information about the manifest that [`Reader::get_manifest`] would serve, without
+    /// reading it.
     ///
     /// # Errors
-    /// [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown).
+    /// Returns [`Kind::ManifestUnknown`](crate::Kind::ManifestUnknown) if the manifest or tag does
+    /// not exist.
     async fn head_manifest(
         &self,
         context: &Context,
@@ -59,52 +86,55 @@ pub trait Reader: Send + Sync {
     ) -> Result<ManifestInfo>;
 }
 
-/// What is known of a blob.
+/// Information about a blob.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BlobInfo {
-    /// Its whole size in bytes.
+    /// Total size of the blob in bytes.
     pub size: u64,
 }
 
-/// A blob, or a part of it.
+/// Content of a blob, or of the requested range of it.
 #[derive(Debug)]
 pub struct BlobRead {
-    /// The whole blob's size in bytes.
+    /// Total size of the blob in bytes.
     pub size: u64,
-    /// Which bytes of it `body` gives.
+    /// Range of the blob that `body` contains.
     pub range: Range<u64>,
-    /// The bytes.
+    /// Bytes of the blob in `range`.
     pub body: Body,
 }
 
-/// What is known of a manifest.
+/// Information about a manifest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ManifestInfo {
-    /// The digest that was asked for, or the one that the tag was set to.
+    /// Digest of the manifest: the requested digest, or the digest that the requested tag points
+    /// to.
     pub digest: Digest,
-    /// The type that it was pushed with.
+    /// Media type that the client declared in the push.
     pub media_type: MediaType,
-    /// Its size in bytes.
+    /// Size of the manifest in bytes.
     pub size: u64,
 }
 
-/// A manifest.
+/// A manifest and its content.
 #[derive(Debug)]
 pub struct ManifestRead {
-    /// What is known of it.
+    /// Information about the manifest.
     pub info: ManifestInfo,
-    /// Its exact bytes.
+    /// Exact bytes of the manifest.
     pub body: Body,
 }
 
-/// The offsets that a reader of content of `size` bytes asks for: all of it without a range.
+/// Resolves a requested range against content of `size` bytes. If `range` is `None`, returns the
+/// full range.
 ///
 /// # Errors
-/// [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable).
-pub fn wanted_bytes(range: Option<ByteRange>, size: u64) -> Result<Range<u64>> {
+/// Returns [`Kind::RangeUnsatisfiable`](crate::Kind::RangeUnsatisfiable) if `range` contains no
+/// byte of the content.
+pub fn resolve_range(range: Option<ByteRange>, size: u64) -> Result<Range<u64>> {
     range.map_or(Ok(0..size), |range| {
         range
-            .within(size)
+            .resolve(size)
             .map_err(|_| Error::range_unsatisfiable(size))
     })
 }

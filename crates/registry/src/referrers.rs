@@ -1,13 +1,15 @@
-//! What a list of referrers shows of each manifest (distribution-spec, "Listing Referrers").
+//! Descriptors and pages of lists of referrers (distribution-spec, "Listing Referrers").
 
 use portolan_model::{Descriptor, Digest, Manifest};
 
 use crate::Page;
 
-/// Most bytes of descriptors on one page; clients read 4 MiB of an index and no more.
+/// Maximum total size of the descriptors on one page, in bytes of JSON. Clients read at most 4 MiB
+/// of an index.
 const PAGE_BYTES: usize = 2 << 20;
 
-/// The descriptor under which a list of referrers shows `manifest`, stored as `digest`.
+/// Creates the descriptor of `manifest` for a list of referrers. `digest` is the digest of the
+/// manifest.
 pub fn referrer_descriptor(manifest: &Manifest, digest: &Digest) -> Descriptor {
     let annotations = manifest
         .annotations()
@@ -23,8 +25,11 @@ pub fn referrer_descriptor(manifest: &Manifest, digest: &Digest) -> Descriptor {
     }
 }
 
-/// The page that `descriptors`, in order, begin: up to `limit` of them, and no more than stay well
-/// below the 4 MiB that clients read, but one at least. No more are taken than are needed to know.
+/// Builds the first page of `descriptors`. They must be ordered by digest.
+///
+/// The page has up to `limit` descriptors and stays well below the 4 MiB that clients read. If
+/// `descriptors` is not empty and `limit` is not 0, the page has at least one descriptor. Takes
+/// only one descriptor more from the iterator, to determine whether another page follows.
 pub fn referrers_page(
     descriptors: impl IntoIterator<Item = Descriptor>,
     limit: usize,
@@ -52,20 +57,20 @@ mod tests {
     use super::*;
 
     fn referrers(count: usize, annotation: usize) -> Vec<Descriptor> {
-        let named = |name: usize| {
+        let referrer = |name: usize| {
             let annotations = serde_json::json!({"a": "x".repeat(annotation)});
             image(&name.to_string())
                 .field("annotations", annotations)
                 .manifest()
         };
         (0..count)
-            .map(named)
+            .map(referrer)
             .map(|manifest| referrer_descriptor(&manifest, &Digest::sha256(manifest.bytes())))
             .collect()
     }
 
     #[test]
-    fn a_page_ends_at_its_limit() {
+    fn page_ends_at_its_limit() {
         let all = referrers(3, 1);
         let page = referrers_page(all.clone(), 2);
         assert_eq!(
@@ -89,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_before_clients_stop_reading() {
+    fn page_stays_below_the_size_that_clients_read() {
         let page = referrers_page(referrers(3, 1 << 20), 100);
         assert_eq!((page.items.len(), page.next.is_some()), (1, true));
         assert_eq!(referrers_page(referrers(1, 3 << 20), 100).items.len(), 1);

@@ -1,4 +1,4 @@
-//! Content held against the digest and the size that were promised for it, while it goes by.
+//! Verification of streamed content against its expected digest and size.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -6,56 +6,61 @@ use portolan_model::{Digest, Hasher};
 
 use crate::{Body, Error, Kind, Result};
 
-/// The same bytes, but an error in the place of the last piece if all of them together have another
-/// digest or another size. So whoever has seen the end has seen the right content, and nobody sees
-/// the end of anything else (image-spec, descriptor.md, "Verification").
+/// Returns a body with the same bytes that ends with an error if they do not match `digest` or
+/// `size`.
+///
+/// The last chunk is withheld until everything is verified. A reader that receives the end of the
+/// body has therefore received the correct content, and no reader receives the end of incorrect
+/// content (image-spec, descriptor.md, "Verification").
 ///
 /// # Errors
-/// The body ends with [`Kind::DigestInvalid`] or [`Kind::SizeInvalid`], and at once with
-/// [`Kind::DigestInvalid`] for an algorithm that is known by name alone.
-pub fn verified(digest: &Digest, size: Option<u64>, body: Body) -> Body {
+/// The returned body ends with [`Kind::DigestInvalid`] or [`Kind::SizeInvalid`] if the content does
+/// not match. It fails immediately with [`Kind::DigestInvalid`] if the algorithm of `digest` is not
+/// supported.
+pub fn verify(digest: &Digest, size: Option<u64>, body: Body) -> Body {
     let Some(hasher) = digest.algorithm().hasher() else {
-        return failed(Error::digest_unverifiable(digest));
+        return failing_body(Error::digest_unverifiable(digest));
     };
     let length = size.or(body.length());
-    let check = Check {
+    let check = Verifier {
         digest: digest.clone(),
         size,
         hasher,
         seen: 0,
-        held: None,
+        pending: None,
         body: Some(body),
     };
     let pieces = stream::unfold(check, |mut check| async move {
         Some((check.next().await?, check))
     });
     match length {
-        Some(length) => Body::sized(length, pieces),
-        None => Body::stream(pieces),
+        Some(length) => Body::with_length(length, pieces),
+        None => Body::from_stream(pieces),
     }
 }
 
-fn failed(error: Error) -> Body {
-    Body::stream(stream::once(async { Err(error) }))
+fn failing_body(error: Error) -> Body {
+    Body::from_stream(stream::once(async { Err(error) }))
 }
 
-struct Check {
+struct Verifier {
     digest: Digest,
     size: Option<u64>,
     hasher: Hasher,
     seen: u64,
-    /// The piece that may be the last one, kept back until that is known.
-    held: Option<Bytes>,
+    /// Last received chunk. It may be the end of the content, so it is withheld until the content
+    /// is verified.
+    pending: Option<Bytes>,
     body: Option<Body>,
 }
 
-impl Check {
+impl Verifier {
     async fn next(&mut self) -> Option<Result<Bytes>> {
         loop {
             let Some(piece) = self.body.as_mut()?.next().await else {
-                return self.end();
+                return self.finish();
             };
-            match piece.and_then(|piece| self.take(piece)) {
+            match piece.and_then(|piece| self.push(piece)) {
                 Ok(None) => (),
                 Ok(Some(piece)) => return Some(Ok(piece)),
                 Err(error) => return Some(Err(self.fail(error))),
@@ -63,8 +68,9 @@ impl Check {
         }
     }
 
-    /// Takes a piece in, and answers the one before.
-    fn take(&mut self, piece: Bytes) -> Result<Option<Bytes>> {
+    /// Hashes a chunk and withholds it. Returns the previous chunk: it was not the end of the
+    /// content, so it can be released.
+    fn push(&mut self, piece: Bytes) -> Result<Option<Bytes>> {
         if piece.is_empty() {
             return Ok(None);
         }
@@ -73,12 +79,12 @@ impl Check {
             return Err(self.wrong_size("at least "));
         }
         self.hasher.update(&piece);
-        Ok(self.held.replace(piece))
+        Ok(self.pending.replace(piece))
     }
 
-    fn end(&mut self) -> Option<Result<Bytes>> {
+    fn finish(&mut self) -> Option<Result<Bytes>> {
         self.body = None;
-        let held = self.held.take();
+        let last = self.pending.take();
         if self.size.is_some_and(|size| self.seen != size) {
             return Some(Err(self.wrong_size("")));
         }
@@ -86,20 +92,20 @@ impl Check {
         if computed != self.digest {
             return Some(Err(Error::digest_mismatch(&self.digest, &computed)));
         }
-        held.map(Ok)
+        last.map(Ok)
     }
 
-    /// Nothing comes behind an error.
+    /// Drops the remaining content, so that the body ends after the error.
     fn fail(&mut self, error: Error) -> Error {
         self.body = None;
-        self.held = None;
+        self.pending = None;
         error
     }
 
-    fn wrong_size(&self, about: &str) -> Error {
+    fn wrong_size(&self, qualifier: &str) -> Error {
         let size = self.size.unwrap_or_default();
         let message = format!(
-            "{} should have {size} bytes, and has {about}{}",
+            "{} should have {size} bytes, but has {qualifier}{}",
             self.digest, self.seen
         );
         Error::new(Kind::SizeInvalid, message)
@@ -113,7 +119,7 @@ mod tests {
     use super::*;
 
     fn pieces(texts: &[&'static str]) -> Body {
-        Body::stream(stream::iter(
+        Body::from_stream(stream::iter(
             texts
                 .iter()
                 .map(|text| Ok(Bytes::from_static(text.as_bytes())))
@@ -121,9 +127,14 @@ mod tests {
         ))
     }
 
-    /// What comes of a body that is said to be `promised`, and the error that it ends with.
-    async fn outcome(promised: &str, size: Option<u64>, body: Body) -> (String, Option<Kind>) {
-        let mut body = verified(&Digest::sha256(promised.as_bytes()), size, body);
+    /// Verifies `body` against the digest of `promised`, and returns the received text and the
+    /// error at its end.
+    async fn verify_pieces(
+        promised: &str,
+        size: Option<u64>,
+        body: Body,
+    ) -> (String, Option<Kind>) {
+        let mut body = verify(&Digest::sha256(promised.as_bytes()), size, body);
         let mut seen = String::new();
         while let Some(piece) = body.next().await {
             match piece {
@@ -135,22 +146,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn right_content_comes_through() {
+    async fn passes_correct_content_through() {
         assert_eq!(
-            outcome("abcd", None, pieces(&["ab", "", "cd"])).await,
+            verify_pieces("abcd", None, pieces(&["ab", "", "cd"])).await,
             ("abcd".into(), None)
         );
         assert_eq!(
-            outcome("abcd", Some(4), Bytes::from("abcd").into()).await,
+            verify_pieces("abcd", Some(4), Bytes::from("abcd").into()).await,
             ("abcd".into(), None)
         );
         assert_eq!(
-            outcome("", Some(0), Body::empty()).await,
+            verify_pieces("", Some(0), Body::empty()).await,
             (String::new(), None)
         );
-        let sha512 = Digest::of(&Algorithm::Sha512, b"ab").unwrap();
+        let sha512 = Digest::compute(&Algorithm::Sha512, b"ab").unwrap();
         assert_eq!(
-            verified(&sha512, None, pieces(&["a", "b"]))
+            verify(&sha512, None, pieces(&["a", "b"]))
                 .collect(9)
                 .await
                 .unwrap(),
@@ -159,33 +170,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_piece_of_wrong_content_is_never_seen() {
+    async fn withholds_the_last_chunk_of_incorrect_content() {
         let wrong = (String::from("ab"), Some(Kind::DigestInvalid));
-        assert_eq!(outcome("abcd", None, pieces(&["ab", "ce"])).await, wrong);
         assert_eq!(
-            outcome("abcd", None, pieces(&["abcd", "ef"])).await,
+            verify_pieces("abcd", None, pieces(&["ab", "ce"])).await,
+            wrong
+        );
+        assert_eq!(
+            verify_pieces("abcd", None, pieces(&["abcd", "ef"])).await,
             ("abcd".into(), Some(Kind::DigestInvalid))
         );
         let short = ("ab".into(), Some(Kind::SizeInvalid));
-        assert_eq!(outcome("abcd", Some(4), pieces(&["ab", "c"])).await, short);
         assert_eq!(
-            outcome("abcd", Some(4), pieces(&["ab", "cde"])).await,
+            verify_pieces("abcd", Some(4), pieces(&["ab", "c"])).await,
+            short
+        );
+        assert_eq!(
+            verify_pieces("abcd", Some(4), pieces(&["ab", "cde"])).await,
             (String::new(), Some(Kind::SizeInvalid))
         );
     }
 
     #[tokio::test]
-    async fn an_error_and_an_unknown_algorithm_end_it() {
-        let broken = Body::stream(stream::iter([
+    async fn fails_on_body_errors_and_unknown_algorithms() {
+        let broken = Body::from_stream(stream::iter([
             Ok("ab".into()),
             Err(Error::new(Kind::BodyIncomplete, "cut")),
         ]));
         assert_eq!(
-            outcome("abcd", None, broken).await,
+            verify_pieces("abcd", None, broken).await,
             (String::new(), Some(Kind::BodyIncomplete))
         );
         let unknown: Digest = "blake3:aa".parse().unwrap();
-        let error = verified(&unknown, None, pieces(&["a"]))
+        let error = verify(&unknown, None, pieces(&["a"]))
             .collect(9)
             .await
             .unwrap_err();

@@ -1,30 +1,48 @@
 //! Storing blobs and manifests and setting tags (distribution-spec, "Push").
 
-use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::{Algorithm, Digest, Finding, MediaType, RepositoryName, Tag};
+use portolan_model::{Digest, Finding, MediaType, RepositoryName, Tag};
 
-use crate::{Body, Context, Error, Judged, Policy, Result, Verdict};
+use crate::{Body, Context, Error, JudgedFinding, PushedManifest, Result, Upload, Verdict};
 
-/// Adds content to a repository.
+/// Adds content to repositories.
 ///
-/// What answers with success is durable from that moment. A call whose caller has gone away either
-/// does everything or nothing, but for the pieces that an upload session already has.
+/// Content is durable as soon as a call returns success. A call whose caller disconnects either
+/// completes or changes nothing.
 #[async_trait]
 pub trait Writer: Send + Sync {
-    /// Stores a manifest under its digest and sets its tags, all of it or nothing.
+    /// Stores a manifest and sets its tags, atomically.
     ///
-    /// Storing the same again is no error and sets the tags. The type and the content that the
-    /// document names are judged by [`PutManifest::policy`].
+    /// Storing the same manifest again succeeds and sets the tags. The registry decides whether the
+    /// media type and the referenced content are acceptable. A local registry decides by its
+    /// [`Admission`](crate::Admission).
     ///
     /// # Errors
-    /// [`Kind::ManifestInvalid`](crate::Kind::ManifestInvalid) and
-    /// [`Kind::ContentMissing`](crate::Kind::ContentMissing) with all findings in the detail;
-    /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid);
-    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed) with both digests.
+    /// Returns [`Kind::ManifestInvalid`](crate::Kind::ManifestInvalid) or
+    /// [`Kind::ContentMissing`](crate::Kind::ContentMissing) with all [`Finding`]s if the registry
+    /// rejects the manifest, [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) if the bytes do
+    /// not match the digest, and [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed) with
+    /// the expected and the actual digest in the detail if a tag does not meet its
+    /// [`Precondition`].
     async fn put_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome>;
+
+    /// Returns the outcome of [`Writer::put_manifest`] without storing the manifest or setting a
+    /// tag (a dry run).
+    ///
+    /// # Errors
+    /// Returns the errors of [`Writer::put_manifest`], and
+    /// [`Kind::Unsupported`](crate::Kind::Unsupported) if the registry cannot check a manifest
+    /// without storing it.
+    async fn check_manifest(
         &self,
         context: &Context,
         repository: &RepositoryName,
@@ -35,8 +53,9 @@ pub trait Writer: Send + Sync {
     /// Stores a blob in one call.
     ///
     /// # Errors
-    /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) when the content has another digest or
-    /// none can be computed; the error that `body` ends with. Nothing is kept then.
+    /// Returns [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) if the content does not match
+    /// `digest` or the algorithm of `digest` is not supported, and the error of `body` if it fails.
+    /// Stores nothing in these cases.
     async fn put_blob(
         &self,
         context: &Context,
@@ -45,114 +64,46 @@ pub trait Writer: Send + Sync {
         body: Body,
     ) -> Result<()>;
 
-    /// Opens an upload session. `algorithm` is the one that the digest at the end will be of.
+    /// Adds a blob of another repository to this repository without transferring its bytes.
+    ///
+    /// Without `from`, uses any repository that the caller may pull from. If the blob cannot be
+    /// mounted, opens an upload session, as the specification requires, instead of returning an
+    /// error.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](crate::Kind::Unsupported) for an algorithm that is known by name alone.
-    async fn start_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        algorithm: &Algorithm,
-    ) -> Result<Upload>;
-
-    /// Where a session stands.
-    ///
-    /// # Errors
-    /// [`Kind::UploadUnknown`](crate::Kind::UploadUnknown), also for a session of another repository.
-    async fn upload_status(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Upload>;
-
-    /// Appends to a session. `offset` is where the sender says that `body` begins.
-    ///
-    /// # Errors
-    /// [`Kind::UploadUnknown`](crate::Kind::UploadUnknown);
-    /// [`Kind::OutOfOrder`](crate::Kind::OutOfOrder) with the session as it was; the error that
-    /// `body` ends with: what came before it is kept, and the session goes on from there.
-    async fn write_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<Upload>;
-
-    /// Appends the last piece, which may be empty, and stores the whole as a blob. The session ends.
-    ///
-    /// # Errors
-    /// As [`Writer::write_upload`], after which the session lives on, and
-    /// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid), after which it is gone.
-    async fn finish_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-        digest: &Digest,
-    ) -> Result<()>;
-
-    /// Ends a session and drops what it has.
-    ///
-    /// # Errors
-    /// [`Kind::UploadUnknown`](crate::Kind::UploadUnknown).
-    async fn cancel_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<()>;
-
-    /// Makes a blob of another repository one of this repository's too, without moving bytes.
-    ///
-    /// Without `from`, any repository that the caller may pull from will do. What cannot be mounted
-    /// is answered with an upload session, as the specification wants it, never with an error.
-    ///
-    /// # Errors
-    /// Failures of the registry itself alone.
+    /// Returns an error only if the registry itself fails.
     async fn mount(
         &self,
         context: &Context,
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
-    ) -> Result<Mount>;
+    ) -> Result<MountOutcome>;
 }
 
-/// How a manifest is to be stored.
+/// Options for storing or checking a manifest.
 #[derive(Clone, Debug, Default)]
 pub struct PutManifest {
-    /// The type that it was sent with.
+    /// Media type that the sender declared.
     pub media_type: Option<MediaType>,
-    /// The digest that it must have; without one it is stored under its SHA-256.
+    /// Digest that the manifest must have. If `None`, the SHA-256 digest of the bytes is used.
     pub digest: Option<Digest>,
-    /// The tags that are to point to it.
+    /// Tags that will point to the manifest.
     pub tags: Vec<TagUpdate>,
-    /// What is done about each finding.
-    pub policy: Policy,
-    /// What was found before, and is judged together with what is found now.
-    pub known: Vec<Finding>,
-    /// Whether nothing is stored and no tag is set: the answer is the one that a put would get now.
-    pub dry_run: bool,
 }
 
-/// A tag that is to be set, and what must hold for that.
+/// Tag to set, and the precondition for setting it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TagUpdate {
-    /// The tag.
+    /// Tag to set.
     pub tag: Tag,
-    /// What must hold.
+    /// Condition that the current state of the tag must meet.
     pub precondition: Precondition,
 }
 
 impl TagUpdate {
-    /// Sets the tag wherever it is now.
-    pub fn always(tag: Tag) -> Self {
+    /// Creates an update that sets the tag regardless of its current state.
+    pub fn unconditional(tag: Tag) -> Self {
         Self {
             tag,
             precondition: Precondition::None,
@@ -160,46 +111,59 @@ impl TagUpdate {
     }
 }
 
-/// What must hold of a tag when it is set.
+/// Condition on the current state of a tag before an update.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Precondition {
-    /// Nothing.
+    /// No condition.
     None,
-    /// It must not exist.
+    /// The tag must not exist.
     Absent,
-    /// It must exist, wherever it points.
+    /// The tag must exist. It may point to any manifest.
     Present,
-    /// It must point to one of these.
-    At(Vec<Digest>),
+    /// The tag must point to one of these digests. They are in an `Arc`, because all tags of a push
+    /// often have the same condition.
+    PointsTo(Arc<[Digest]>),
 }
 
 impl Precondition {
-    /// Whether it holds for a tag that points to `current`.
-    pub fn holds(&self, current: Option<&Digest>) -> bool {
+    /// Returns whether a tag that points to `current` meets the precondition.
+    pub fn is_met(&self, current: Option<&Digest>) -> bool {
         match self {
             Self::None => true,
             Self::Absent => current.is_none(),
             Self::Present => current.is_some(),
-            Self::At(digests) => current.is_some_and(|current| digests.contains(current)),
+            Self::PointsTo(digests) => current.is_some_and(|current| digests.contains(current)),
         }
     }
 }
 
-/// What became of a manifest.
+/// Outcome of [`Writer::put_manifest`] and [`Writer::check_manifest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PutOutcome {
-    /// The digest that it is stored under.
+    /// Digest of the pushed manifest.
     pub digest: Digest,
-    /// The manifest that it says something about, present or not.
+    /// Digest of the subject of the manifest, even if the subject is not in the repository.
     pub subject: Option<Digest>,
-    /// What was found, and what the policy says of it; nothing of it is rejected.
-    pub findings: Vec<Judged>,
-    /// The digest that the tags point to, if the policy has them set to a converted document.
-    pub normalised: Option<Digest>,
+    /// Findings about the manifest, with their verdicts. No verdict is [`Verdict::Reject`].
+    pub findings: Vec<JudgedFinding>,
+    /// Digest of the converted manifest that the tags point to, if the policy of the repository
+    /// converts pushed manifests.
+    pub normalized: Option<Digest>,
 }
 
 impl PutOutcome {
-    /// The findings that the policy wants told.
+    /// Creates the outcome of `push` after its admission with `findings`.
+    pub fn new(push: &PushedManifest, findings: Vec<JudgedFinding>) -> Self {
+        let subject = push.manifest().subject();
+        Self {
+            digest: push.digest().clone(),
+            subject: subject.map(|subject| subject.digest.clone()),
+            findings,
+            normalized: None,
+        }
+    }
+
+    /// Returns the findings with the verdict [`Verdict::Warn`].
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
@@ -208,67 +172,26 @@ impl PutOutcome {
     }
 }
 
-/// The id of an upload session: opaque, and perhaps another after each call.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct UploadId(Box<str>);
-
-impl UploadId {
-    /// An id as an implementation gives it out.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// An id that nobody can guess: 128 random bits in hexadecimal.
-    ///
-    /// # Errors
-    /// [`Kind::Internal`](crate::Kind::Internal) when the system gives no randomness.
-    pub fn random() -> Result<Self> {
-        let mut bits = [0; 16];
-        getrandom::fill(&mut bits)
-            .map_err(|error| Error::internal("making an id for an upload session", error))?;
-        Ok(Self::new(format!("{:032x}", u128::from_be_bytes(bits))))
-    }
-
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// An upload session as it stands.
+/// Outcome of [`Writer::mount`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Upload {
-    /// The id for the next call.
-    pub id: UploadId,
-    /// Number of bytes that it has.
-    pub offset: u64,
-}
-
-/// What became of a mount.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Mount {
-    /// The repository has the blob now.
+pub enum MountOutcome {
+    /// The repository now has the blob.
     Mounted,
-    /// It could not be mounted; it can be uploaded through this session.
+    /// Mounting was not possible. The blob can be uploaded through this session.
     Upload(Upload),
 }
 
-/// The digest that `bytes` are stored under: the claimed one, if it is theirs, or else their SHA-256.
+/// Returns the digest for `bytes`: `claimed` if it matches them, or their SHA-256 digest if
+/// `claimed` is `None`.
 ///
 /// # Errors
-/// [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) when the claimed digest is another, or of an
-/// algorithm that is known by name alone.
-pub fn verified_digest(bytes: &[u8], claimed: Option<&Digest>) -> Result<Digest> {
+/// Returns [`Kind::DigestInvalid`](crate::Kind::DigestInvalid) if the bytes do not match `claimed`,
+/// or if its algorithm is not supported.
+pub fn verify_digest(bytes: &[u8], claimed: Option<&Digest>) -> Result<Digest> {
     let Some(claimed) = claimed else {
         return Ok(Digest::sha256(bytes));
     };
-    let computed = Digest::of(claimed.algorithm(), bytes)
+    let computed = Digest::compute(claimed.algorithm(), bytes)
         .ok_or_else(|| Error::digest_unverifiable(claimed))?;
     if computed == *claimed {
         Ok(computed)

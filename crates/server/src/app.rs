@@ -1,4 +1,4 @@
-//! What all requests share.
+//! State shared by all requests.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,12 +12,13 @@ use crate::body::BodyLimits;
 use crate::limits::Slots;
 use crate::settings::{Limits, Settings};
 
-/// Says whether the registry can serve: what `/readyz` asks.
+/// Readiness check: finds out whether the registry can serve requests. `/readyz` runs it.
 #[derive(Clone)]
 pub struct ReadyCheck(Arc<dyn Fn() -> BoxFuture<'static, Result<()>> + Send + Sync>);
 
 impl ReadyCheck {
-    /// A check that is made anew for each request; its error is logged and not shown to the client.
+    /// Creates a check from `check`, which runs once for each request to `/readyz`. The error of
+    /// `check` is logged and not shown to the client.
     pub fn new<F>(check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<()>> + Send + 'static,
@@ -25,7 +26,7 @@ impl ReadyCheck {
         Self(Arc::new(move || Box::pin(check())))
     }
 
-    /// For a registry that is ready as soon as it is there.
+    /// Creates a check for a registry that is ready as soon as it exists.
     pub fn always() -> Self {
         Self::new(|| std::future::ready(Ok(())))
     }
@@ -41,22 +42,27 @@ impl fmt::Debug for ReadyCheck {
     }
 }
 
-/// The registry, and the limits that hold for all of its clients together.
+/// Registry, and the limits that all of its clients share.
 ///
-/// Whatever works for a request holds this: when it is dropped, no work is under way any more.
+/// Every task that works on a request holds an `Arc` of this value. When the last `Arc` is dropped,
+/// no work is in progress.
 pub(crate) struct App {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) ready: ReadyCheck,
+    /// Context that the context of each request is derived from.
     pub(crate) context: Context,
     pub(crate) limits: Limits,
     pub(crate) bodies: BodyLimits,
+    /// Slots for concurrent pushes.
     pub(crate) uploads: Slots,
+    /// Slots for concurrent tree requests.
     pub(crate) trees: Slots,
+    /// Dropped with the app. This ends the receiver that [`App::new`] returns.
     _alive: mpsc::Sender<Infallible>,
 }
 
 impl App {
-    /// The second value ends once nobody holds the first any more.
+    /// Creates the app, and a receiver that ends when the last `Arc` of the app is dropped.
     pub(crate) fn new(
         settings: &Settings,
         registry: Arc<dyn Registry>,
@@ -70,7 +76,7 @@ impl App {
             limits: settings.limits.clone(),
             bodies: BodyLimits::new(settings),
             uploads: Slots::new(settings.limits.uploads, "pushes"),
-            trees: Slots::new(settings.limits.trees, "looks at whole trees"),
+            trees: Slots::new(settings.limits.trees, "tree requests"),
             _alive: alive,
         };
         (Arc::new(app), idle)

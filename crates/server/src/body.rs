@@ -1,10 +1,10 @@
-//! The body of a request, on its way to the registry.
+//! Request body, streamed to the registry.
 //!
-//! It ends with an error when its sender stands still for too long, hangs up, or sends another
-//! number of bytes than was announced. A body that nobody reads to its end, because the request was
-//! refused, is drained: closing a connection while the client sends lets it see a broken pipe
-//! instead of the answer. The amount is bounded, and a client that asked with
-//! `Expect: 100-continue` and was not told to go on sends nothing that would have to be drained.
+//! The stream ends with an error if the sender is idle for too long, disconnects, or sends a
+//! different number of bytes than announced. The rest of a rejected request's body is drained: if
+//! the server closed the connection while the client is still sending, the client would report a
+//! broken pipe instead of the response. The drained amount is bounded. A client that sent `Expect:
+//! 100-continue` and got no `100 Continue` sends no body, so nothing is drained.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -22,7 +22,7 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::settings::Settings;
 
-/// How long a body may stand still, and how much of a refused one is read.
+/// Idle timeout of a body, and limits on draining the body of a rejected request.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyLimits {
     idle: Duration,
@@ -35,20 +35,22 @@ impl BodyLimits {
         Self {
             idle: settings.timeouts.body,
             drained_bytes: settings.limits.drained_bytes,
-            drain_time: settings.timeouts.refused_body,
+            drain_time: settings.timeouts.rejected_body,
         }
     }
 }
 
-type Pieces = Pin<Box<TimeoutBody<axum::body::Body>>>;
+type Frames = Pin<Box<TimeoutBody<axum::body::Body>>>;
 
-/// The bytes that a client sends with a request.
+/// Body of a client's request.
 pub(crate) struct RequestBody {
-    /// Nothing once the end was reached.
-    pieces: Option<Pieces>,
-    taken: u64,
+    /// Frames of the body. `None` once the end was reached.
+    frames: Option<Frames>,
+    /// Number of bytes that have been read.
+    received: u64,
+    /// Length that the request announces.
     announced: Option<u64>,
-    /// The client waits to be told to go on, which reading the body does.
+    /// True if the client waits for `100 Continue`. The first read of the body sends it.
     awaits_continue: bool,
     limits: BodyLimits,
 }
@@ -59,8 +61,8 @@ impl RequestBody {
         let expect = headers.get(header::EXPECT);
         let pieces = (!body.is_end_stream()).then(|| Box::pin(TimeoutBody::new(limits.idle, body)));
         Self {
-            pieces,
-            taken: 0,
+            frames: pieces,
+            received: 0,
             announced,
             awaits_continue: expect
                 .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
@@ -68,11 +70,11 @@ impl RequestBody {
         }
     }
 
-    /// The same body, which must have this number of bytes.
+    /// Requires the body to have `length` bytes.
     ///
     /// # Errors
-    /// [`Kind::SizeInvalid`] when another number is announced.
-    pub(crate) fn of_length(mut self, length: u64) -> Result<Self> {
+    /// Returns [`Kind::SizeInvalid`] if the request announces another length.
+    pub(crate) fn with_length(mut self, length: u64) -> Result<Self> {
         if self.announced.is_some_and(|announced| announced != length) {
             return Err(wrong_length(length, self.announced.unwrap_or_default()));
         }
@@ -80,19 +82,20 @@ impl RequestBody {
         Ok(self)
     }
 
-    /// The body as a registry takes it.
+    /// Converts the body to a registry body.
     pub(crate) fn into_stream(self) -> Body {
-        if self.pieces.is_none() && self.announced.unwrap_or_default() == 0 {
+        if self.frames.is_none() && self.announced.unwrap_or_default() == 0 {
             return Body::empty();
         }
-        Body::stream(self)
+        Body::from_stream(self)
     }
 
-    /// All of it in one piece.
+    /// Reads the full body into memory.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] over `limit` bytes, before anything is read if the length is announced;
-    /// [`Kind::BodyTimeout`], [`Kind::BodyIncomplete`].
+    /// Returns [`Kind::TooLarge`] if the body exceeds `limit` bytes (before reading anything if the
+    /// request announces the length), and [`Kind::BodyTimeout`] or [`Kind::BodyIncomplete`] if the
+    /// body ends early.
     pub(crate) async fn collect(mut self, limit: usize) -> Result<Bytes> {
         let announced = self
             .announced
@@ -111,17 +114,17 @@ impl RequestBody {
         Ok(collected.freeze())
     }
 
-    /// Counts a piece, or finds that the body is at its end.
-    fn received(&mut self, frame: Option<Frame<Bytes>>) -> Option<Result<Bytes>> {
+    /// Counts the bytes of a frame, or checks the total length at the end of the body.
+    fn accept_frame(&mut self, frame: Option<Frame<Bytes>>) -> Option<Result<Bytes>> {
         let Some(frame) = frame else {
-            self.pieces = None;
+            self.frames = None;
             return self.check_end().err().map(Err);
         };
         let bytes = frame.into_data().unwrap_or_default();
-        self.taken += bytes.len() as u64;
+        self.received += bytes.len() as u64;
         match self.announced {
-            Some(announced) if self.taken > announced => {
-                Some(Err(wrong_length(announced, self.taken)))
+            Some(announced) if self.received > announced => {
+                Some(Err(wrong_length(announced, self.received)))
             }
             _ => Some(Ok(bytes)),
         }
@@ -129,28 +132,27 @@ impl RequestBody {
 
     fn check_end(&self) -> Result<()> {
         match self.announced {
-            Some(announced) if self.taken < announced => Err(wrong_length(announced, self.taken)),
+            Some(announced) if self.received < announced => {
+                Err(wrong_length(announced, self.received))
+            }
             _ => Ok(()),
         }
     }
 
-    fn broken(&mut self, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-        self.pieces = None;
+    fn fail(&mut self, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        self.frames = None;
         if error.is::<TimeoutError>() {
             let message = format!(
-                "no more of the request's body came within {} seconds",
+                "timed out: no data of the request body arrived within {} seconds",
                 self.limits.idle.as_secs_f64()
             );
             let detail =
-                json!({"received": self.taken, "idleSeconds": self.limits.idle.as_secs_f64()});
+                json!({"received": self.received, "idleSeconds": self.limits.idle.as_secs_f64()});
             return Error::new(Kind::BodyTimeout, message).with_detail(detail);
         }
-        Error::new(
-            Kind::BodyIncomplete,
-            "the request's body ended before it was complete",
-        )
-        .with_detail(json!({"received": self.taken, "announced": self.announced}))
-        .with_source(error)
+        Error::new(Kind::BodyIncomplete, "the request body ended early")
+            .with_detail(json!({"received": self.received, "announced": self.announced}))
+            .with_source(error)
     }
 }
 
@@ -159,29 +161,31 @@ impl Stream for RequestBody {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.awaits_continue = false;
-        let Some(pieces) = &mut self.pieces else {
+        let Some(pieces) = &mut self.frames else {
             return Poll::Ready(None);
         };
         match ready!(pieces.as_mut().poll_frame(context)).transpose() {
-            Ok(frame) => Poll::Ready(self.received(frame)),
-            Err(error) => Poll::Ready(Some(Err(self.broken(error)))),
+            Ok(frame) => Poll::Ready(self.accept_frame(frame)),
+            Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
         }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let Some(pieces) = self.pieces.take().filter(|_| !self.awaits_continue) else {
+        let Some(pieces) = self.frames.take().filter(|_| !self.awaits_continue) else {
             return;
         };
+        // `drop` cannot wait, so a task drains the rest. Outside of a runtime, no connection is
+        // open, so there is nothing to drain.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(drain(pieces, self.limits.clone()));
         }
     }
 }
 
-/// Reads on until the end, the limit or the time is reached.
-async fn drain(mut pieces: Pieces, limits: BodyLimits) {
+/// Discards the rest of a body until its end, the size limit or the time limit.
+async fn drain(mut pieces: Frames, limits: BodyLimits) {
     let reading = async {
         let mut drained = 0;
         while drained < limits.drained_bytes {
@@ -195,12 +199,13 @@ async fn drain(mut pieces: Pieces, limits: BodyLimits) {
 }
 
 fn too_large(limit: usize) -> Error {
-    let message = format!("a manifest may have at most {limit} bytes here");
+    let message = format!("the manifest exceeds the limit of {limit} bytes");
     Error::new(Kind::TooLarge, message).with_detail(json!({"limit": limit}))
 }
 
 fn wrong_length(announced: u64, received: u64) -> Error {
-    let message = format!("the request's body was to have {announced} bytes, it has {received}");
+    let message =
+        format!("the request body has {received} bytes, but {announced} bytes were announced");
     Error::new(Kind::SizeInvalid, message)
         .with_detail(json!({"announced": announced, "received": received}))
 }

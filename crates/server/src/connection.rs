@@ -1,7 +1,7 @@
-//! One connection: TLS if there is a certificate, then HTTP/1.1, or HTTP/2 where ALPN chose it.
+//! Connections: TLS if a certificate is configured, then HTTP/1.1, or HTTP/2 if ALPN selected it.
 //!
-//! Which protocol is spoken is never guessed from the first bytes: who guesses has to wait for
-//! them, and a silent client would be waited for without end.
+//! The protocol is never guessed from the first bytes: guessing has to wait for those bytes, and a
+//! silent client would block it forever.
 
 use std::io;
 use std::pin::Pin;
@@ -17,26 +17,30 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tower_http::add_extension::AddExtension;
 
+use crate::client_address::ClientAddress;
 use crate::settings::Settings;
 use crate::tls::H2;
 
-/// Most bytes that are read ahead and that wait to be written, for one HTTP/1.1 connection.
-const BUFFER: usize = 256 << 10;
-/// Most requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 128;
-/// Most bytes of a body that one HTTP/2 request may have under way, and all of a connection.
+/// Maximum number of bytes buffered for reading and writing, per HTTP/1.1 connection.
+const HTTP1_BUFFER: usize = 256 << 10;
+/// Maximum number of concurrent requests on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+/// Flow control window of one HTTP/2 request.
 const STREAM_WINDOW: u32 = 1 << 20;
+/// Flow control window of one HTTP/2 connection.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// The limit that hyper has by itself, and keeps on the stack; any other one costs an allocation for
-/// each request, even if it is the same.
+/// Default limit of hyper on the number of header lines. With the default, hyper parses headers on
+/// the stack. Setting a limit, even to this value, costs an allocation for each request.
 const HYPER_HEADER_LINES: usize = 100;
 
 type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
+type Service = TowerToHyperService<AddExtension<Router, ClientAddress>>;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// How connections are served; one for all of them.
+/// TLS and HTTP settings that all connections share.
 pub(crate) struct Protocol {
     router: Router,
     tls: Option<TlsAcceptor>,
@@ -44,7 +48,7 @@ pub(crate) struct Protocol {
     http2: http2::Builder<TokioExecutor>,
     handshake: Duration,
     write: Duration,
-    silence: Duration,
+    idle: Duration,
 }
 
 impl Protocol {
@@ -56,7 +60,9 @@ impl Protocol {
             http2: http2(settings),
             handshake: settings.timeouts.handshake,
             write: settings.timeouts.write,
-            silence: settings.timeouts.header.saturating_mul(2),
+            // A ping is sent after one header timeout without data, and must be answered within
+            // another header timeout.
+            idle: settings.timeouts.header.saturating_mul(2),
         }
     }
 
@@ -64,41 +70,58 @@ impl Protocol {
         self.tls.is_some()
     }
 
-    /// Serves one connection until either side ends it. When `stop` says so, the requests under way
-    /// are finished and no more are taken.
-    pub(crate) async fn serve(&self, stream: TcpStream, stop: Watcher) -> Result<(), Error> {
-        // Without this a small answer waits for the acknowledgement of the one before it.
+    /// Serves one connection until either side closes it. On `stop`, requests in progress finish
+    /// and no further requests are accepted.
+    pub(crate) async fn serve(
+        &self,
+        stream: TcpStream,
+        client: ClientAddress,
+        stop: Watcher,
+    ) -> Result<(), Error> {
+        // Without this, a small response waits for the acknowledgement of the previous response.
         stream.set_nodelay(true)?;
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(self.write));
         let socket = Box::pin(socket);
         let Some(tls) = &self.tls else {
-            return self.serve_http1(socket, stop).await;
+            return self.serve_http1(socket, client, stop).await;
         };
         let mut socket = self.shake_hands(tls, socket).await?;
         if socket.get_ref().1.alpn_protocol() != Some(H2) {
-            return self.serve_http1(socket, stop).await;
+            return self.serve_http1(socket, client, stop).await;
         }
-        // Pings are answered more often than this by whoever is still there.
+        // A live client answers keep-alive pings more often than this, so after a longer silence
+        // the connection is dead.
         socket
             .get_mut()
             .0
             .as_mut()
-            .set_read_timeout_pinned(Some(self.silence));
-        let service = TowerToHyperService::new(self.router.clone());
+            .set_read_timeout_pinned(Some(self.idle));
+        let service = self.service(client);
         Ok(stop
             .watch(self.http2.serve_connection(TokioIo::new(socket), service))
             .await?)
     }
 
-    async fn serve_http1<S>(&self, socket: S, stop: Watcher) -> Result<(), Error>
+    async fn serve_http1<S>(
+        &self,
+        socket: S,
+        client: ClientAddress,
+        stop: Watcher,
+    ) -> Result<(), Error>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let service = TowerToHyperService::new(self.router.clone());
+        let service = self.service(client);
         Ok(stop
             .watch(self.http1.serve_connection(TokioIo::new(socket), service))
             .await?)
+    }
+
+    /// Returns the service for the requests of one connection. It adds the client's address to each
+    /// request.
+    fn service(&self, client: ClientAddress) -> Service {
+        TowerToHyperService::new(AddExtension::new(self.router.clone(), client))
     }
 
     async fn shake_hands(
@@ -106,10 +129,10 @@ impl Protocol {
         tls: &TlsAcceptor,
         socket: Socket,
     ) -> io::Result<TlsStream<Socket>> {
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
+        let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake timed out");
         timeout(self.handshake, tls.accept(socket))
             .await
-            .map_err(|_| late())?
+            .map_err(|_| timed_out())?
     }
 }
 
@@ -122,7 +145,7 @@ fn http1(settings: &Settings) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(settings.timeouts.header)
         .max_header_size(settings.limits.header_bytes)
-        .max_buf_size(BUFFER.max(settings.limits.header_bytes));
+        .max_buf_size(HTTP1_BUFFER.max(settings.limits.header_bytes));
     builder
 }
 
@@ -130,7 +153,7 @@ fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(settings.limits.header_bytes).unwrap_or(u32::MAX))

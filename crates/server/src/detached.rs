@@ -1,4 +1,4 @@
-//! Work that goes on when the client that asked for it hangs up.
+//! Work that continues after the client that requested it disconnects.
 
 use std::sync::Arc;
 
@@ -6,15 +6,19 @@ use portolan_registry::{Error, Result};
 
 use crate::app::App;
 
-/// Runs `work` to its end, whether or not anybody still waits for what it says.
+/// Runs `work` in a separate task. It completes even if the client disconnects.
 ///
-/// A connection that breaks drops the handler that it was waiting for. A push whose content is all
-/// there has to be done or not done, so it must not be dropped halfway. A server that stops waits
-/// for it, too, since it holds the app.
+/// A broken connection drops the handler that serves it. A push whose content has arrived must
+/// either complete or fail, so it must not be dropped halfway. Server shutdown waits for the work
+/// too, since the work holds the app.
 ///
 /// # Errors
-/// Those of `work`; [`Kind::Internal`](portolan_registry::Kind::Internal) when it panics.
-pub(crate) async fn detached<T, F>(app: &Arc<App>, work: impl FnOnce(Arc<App>) -> F) -> Result<T>
+/// Returns the error of `work`, or [`Kind::Internal`](portolan_registry::Kind::Internal) if it
+/// panics.
+pub(crate) async fn run_detached<T, F>(
+    app: &Arc<App>,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Result<T>
 where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
@@ -22,7 +26,7 @@ where
     match tokio::spawn(work(app.clone())).await {
         Ok(result) => result,
         Err(error) => Err(Error::internal(
-            "the work for this request ended early",
+            "the task for this request ended early",
             error,
         )),
     }

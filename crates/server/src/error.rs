@@ -1,9 +1,8 @@
-//! From an error to an answer: the one table of kinds and statuses.
+//! Conversion of errors to responses. Has the only table from kinds of errors to HTTP statuses.
 
 use std::sync::Arc;
 
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use portolan_model::ErrorCode;
 use portolan_registry::{Error, Kind};
@@ -11,38 +10,39 @@ use portolan_wire::range::ContentRange;
 use portolan_wire::{EndpointError, ErrorBody, ErrorEntry, RequestError};
 use serde_json::{Value, json};
 
-use crate::call::Call;
-use crate::reply::Reply;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-/// What a handler answers.
-pub(crate) type Answer = Result<Response, Failure>;
+/// Result of a handler.
+pub(crate) type HandlerResult = Result<Response, HttpError>;
 
-/// A request that was not done.
+/// Error response to a request.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Refusal>);
+pub(crate) struct HttpError(Box<ErrorParts>);
 
 #[derive(Debug)]
-struct Refusal {
+struct ErrorParts {
     status: StatusCode,
     error: ErrorEntry,
     headers: HeaderMap,
-    /// The registry's own failure, for the log and never for the client.
+    /// Error of the registry itself, for the log and never for the client.
     cause: Option<Error>,
 }
 
-/// A failure of this registry, left in the answer's extensions for the access log to tell of.
+/// Error of the registry itself. It is an extension of the response, so that the access log can
+/// read it.
 #[derive(Clone)]
 pub(crate) struct Cause(pub(crate) Arc<Error>);
 
-/// The status that answers each kind of error.
+/// Returns the HTTP status for a kind of error.
 fn status(kind: &Kind) -> StatusCode {
     match kind {
         Kind::BlobUnknown
         | Kind::ManifestUnknown
         | Kind::RepositoryUnknown
         | Kind::UploadUnknown => StatusCode::NOT_FOUND,
-        Kind::ContentMissing
-        | Kind::ManifestInvalid
+        Kind::ContentMissing { .. }
+        | Kind::ManifestInvalid { .. }
         | Kind::DigestInvalid
         | Kind::SizeInvalid
         | Kind::BodyIncomplete => StatusCode::BAD_REQUEST,
@@ -51,7 +51,7 @@ fn status(kind: &Kind) -> StatusCode {
             StatusCode::RANGE_NOT_SATISFIABLE
         }
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-        Kind::Referenced | Kind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Referenced { .. } | Kind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Denied => StatusCode::FORBIDDEN,
         Kind::Unauthorized => StatusCode::UNAUTHORIZED,
         Kind::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -62,11 +62,11 @@ fn status(kind: &Kind) -> StatusCode {
     }
 }
 
-/// What a client is told of a failure that is not its own.
+/// Returns the message for the client. Details of server-side failures stay in the log.
 fn message(error: &Error) -> String {
     match error.kind() {
-        Kind::Internal => "the registry failed; its log says why under the request's id".into(),
-        Kind::StorageFull => "the registry has no room left to store this".into(),
+        Kind::Internal => "internal error; see the registry's log for this request id".into(),
+        Kind::StorageFull => "the registry has no storage space left".into(),
         _ => error.message().into(),
     }
 }
@@ -91,21 +91,17 @@ fn headers(kind: &Kind) -> HeaderMap {
     header.into_iter().collect()
 }
 
-impl From<Error> for Failure {
+impl From<Error> for HttpError {
     fn from(error: Error) -> Self {
         let (status, headers) = (status(error.kind()), headers(error.kind()));
         let ours = status.is_server_error();
-        let detail = if ours {
-            Value::Null
-        } else {
-            error.detail().clone()
-        };
+        let detail = if ours { Value::Null } else { error.detail() };
         let entry = ErrorEntry {
             code: error.kind().code(),
             message: message(&error),
             detail,
         };
-        Self(Box::new(Refusal {
+        Self(Box::new(ErrorParts {
             status,
             error: entry,
             headers,
@@ -114,7 +110,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<RequestError> for Failure {
+impl From<RequestError> for HttpError {
     fn from(error: RequestError) -> Self {
         let status = match error.code {
             ErrorCode::BlobUploadUnknown => StatusCode::NOT_FOUND,
@@ -124,14 +120,14 @@ impl From<RequestError> for Failure {
     }
 }
 
-impl Failure {
+impl HttpError {
     fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>, detail: Value) -> Self {
         let error = ErrorEntry {
             code,
             message: message.into(),
             detail,
         };
-        Self(Box::new(Refusal {
+        Self(Box::new(ErrorParts {
             status,
             error,
             headers: HeaderMap::new(),
@@ -139,11 +135,11 @@ impl Failure {
         }))
     }
 
-    /// The path names nothing. A tag that cannot exist is malformed where it is to be set, and
-    /// simply unknown where it is asked for.
-    pub(crate) fn of_path(error: EndpointError, method: &Method) -> Self {
+    /// Converts an error in the path. An invalid tag is a malformed request (400) for PUT, and an
+    /// unknown manifest (404) for all other methods.
+    pub(crate) fn from_path_error(error: EndpointError, method: &Method) -> Self {
         match error {
-            EndpointError::Unknown => Self::no_endpoint(),
+            EndpointError::Unknown => Self::not_found(),
             EndpointError::Invalid(error)
                 if error.code == ErrorCode::ManifestInvalid && method != Method::PUT =>
             {
@@ -158,9 +154,9 @@ impl Failure {
         }
     }
 
-    /// Nothing answers at this path.
-    pub(crate) fn no_endpoint() -> Self {
-        let message = "nothing answers at this path; the registry's begin with /v2/, those of its API with /api/v1/";
+    /// Returns 404 for a path without an endpoint.
+    pub(crate) fn not_found() -> Self {
+        let message = "not found; the API is below /v2/ and /api/v1/";
         Self::new(
             StatusCode::NOT_FOUND,
             ErrorCode::Unsupported,
@@ -169,9 +165,9 @@ impl Failure {
         )
     }
 
-    /// The path knows only the methods in `allowed`.
+    /// Returns 405 for a path that supports only the methods in `allowed`.
     pub(crate) fn method_not_allowed(method: &Method, allowed: &'static str) -> Self {
-        let message = format!("{method} does nothing at this path, which knows {allowed}");
+        let message = format!("{method} is not allowed at this path; allowed: {allowed}");
         let detail =
             json!({"method": method.as_str(), "allowed": allowed.split(", ").collect::<Vec<_>>()});
         Self::new(
@@ -183,9 +179,9 @@ impl Failure {
         .with_header(header::ALLOW, allowed)
     }
 
-    /// The registry is there but cannot serve now.
+    /// Returns 503 for a registry that is running but cannot serve requests now.
     pub(crate) fn not_ready(cause: Error) -> Self {
-        let message = "the registry cannot serve now; its log says why under the request's id";
+        let message = "the registry is not ready; see the registry's log for this request id";
         let mut failure = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::from("UNAVAILABLE"),
@@ -196,7 +192,7 @@ impl Failure {
         failure
     }
 
-    /// The same with one more header; a value that no header can hold is left out.
+    /// Adds a header. Skips a value that is not a valid header value.
     pub(crate) fn with_header(
         mut self,
         name: HeaderName,
@@ -208,9 +204,9 @@ impl Failure {
         self
     }
 
-    /// A refusal with 405 has to say what is allowed, even when the registry and not the path is
-    /// the reason: the other methods of the path are.
-    pub(crate) fn allowing_others(self, method: &Method, allowed: &'static str) -> Self {
+    /// Adds an `Allow` header to a 405 response, as HTTP requires. If the registry rejects a method
+    /// that the path supports, the header lists the other methods of the path.
+    pub(crate) fn with_other_methods(self, method: &Method, allowed: &'static str) -> Self {
         if self.0.status != StatusCode::METHOD_NOT_ALLOWED {
             return self;
         }
@@ -221,9 +217,9 @@ impl Failure {
         self.with_header(header::ALLOW, others.join(", "))
     }
 
-    /// The answer to `call`.
-    pub(crate) fn into_response(self, call: &Call) -> Response {
-        let Refusal {
+    /// Converts the error to the response to `call`.
+    pub(crate) fn into_response(self, call: &RequestContext) -> Response {
+        let ErrorParts {
             status,
             error,
             headers,
@@ -234,13 +230,14 @@ impl Failure {
             Value::Null => json!({"path": call.path()}),
             detail => detail,
         };
-        let document = Bytes::from(ErrorBody::one(error.code, error.message, detail).to_json());
-        let reply = Reply::new(status)
+        let document = ErrorBody::single(error.code, error.message, detail).to_json();
+        let reply = ResponseBuilder::new(status)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        let mut response = reply.content(document.len() as u64, document.into());
+        let mut response = reply.content(document);
         response.headers_mut().extend(headers);
-        if call.may_leave_out_its_body() {
+        // The bytes that follow may be the body or the next request, so the connection must close.
+        if call.may_omit_body() {
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,30 +1,36 @@
-//! The distribution specification and an API of our own over HTTP, in front of any registry.
+//! HTTP server for the distribution specification and for Portolan's own API. It serves any
+//! registry.
 //!
-//! [`Server::bind`] listens, [`Server::run`] serves until it is told to stop. What comes in is read
-//! by `portolan_wire`, handed to a [`Registry`](portolan_registry::Registry), and what that says is
-//! written back: a request passes `listener`, `connection`, `middleware`, `router` and one of the
-//! `handlers`. Nothing is known here of how content is stored, nothing buffers a blob, and nothing
-//! wraps the body of an answer, so that each has the length that is known for it.
+//! [`Server::bind`] listens, and [`Server::run`] serves until shutdown. `portolan_wire` parses each
+//! request, a [`Registry`](portolan_registry::Registry) handles it, and the result is written as a
+//! response. A request passes through `listener`, `connection`, `middleware`, `router` and one of
+//! the `handlers`. This crate does not depend on a storage. It never buffers a blob, and it never
+//! wraps a response body, so that every response has a known `Content-Length`.
 
 mod api;
 mod app;
 mod body;
-mod call;
+mod client_address;
 mod connection;
 mod detached;
 mod error;
+mod fixes;
 mod handlers;
 mod limits;
+mod listen_address;
 mod listener;
-mod mend;
 mod middleware;
+mod network;
 mod paging;
-mod reply;
+mod request_context;
+mod response_builder;
 mod router;
 mod settings;
 mod tls;
 
 pub use app::ReadyCheck;
+pub use listen_address::{ListenAddressError, parse_listen_address};
 pub use listener::{BindError, Server};
+pub use network::{Network, NetworkError};
 pub use settings::{Limits, Settings, Timeouts, TlsFiles};
 pub use tls::TlsError;

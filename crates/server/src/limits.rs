@@ -1,4 +1,4 @@
-//! How many requests of a kind may be under way at once.
+//! Limits on concurrent requests of one kind.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use portolan_registry::{Error, Kind, Result};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// When a client that was turned away should come back, in seconds.
+/// `Retry-After` for a client over the limit, in seconds.
 const RETRY_AFTER: u32 = 5;
 
-/// A bounded number of places for requests that cost more than others.
+/// Bounded number of slots for one kind of expensive requests, such as uploads.
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
     limit: usize,
-    /// What people call these requests.
-    requests: &'static str,
+    /// Name of this kind of requests in messages.
+    request_kind: &'static str,
 }
 
 impl Slots {
@@ -23,21 +23,24 @@ impl Slots {
         Self {
             free: Arc::new(Semaphore::new(limit)),
             limit,
-            requests,
+            request_kind: requests,
         }
     }
 
-    /// A place, which is free again when the value is dropped.
+    /// Acquires a slot. Dropping the permit releases it.
     ///
     /// # Errors
-    /// [`Kind::TooManyRequests`]: a client that waited in line would only run into its own timeout.
-    pub(crate) fn take(&self) -> Result<OwnedSemaphorePermit> {
+    /// Returns [`Kind::TooManyRequests`] if no slot is free. Requests do not wait for a slot,
+    /// because a waiting client would only reach its own timeout.
+    pub(crate) fn acquire(&self) -> Result<OwnedSemaphorePermit> {
         self.free.clone().try_acquire_owned().map_err(|_| {
             let Self {
-                limit, requests, ..
+                limit,
+                request_kind: requests,
+                ..
             } = self;
             let message = format!(
-                "{limit} {requests} are under way already, try again in {RETRY_AFTER} seconds"
+                "too many concurrent {requests} (limit {limit}); retry in {RETRY_AFTER} seconds"
             );
             Error::new(
                 Kind::TooManyRequests {

@@ -1,4 +1,4 @@
-//! Listening, accepting, and stopping without tearing anything.
+//! Listening, accepting connections, and graceful shutdown.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,17 +14,18 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{App, ReadyCheck};
+use crate::client_address::ClientAddress;
 use crate::connection::Protocol;
 use crate::middleware::request_id::RequestIds;
-use crate::reply::Causes;
+use crate::response_builder::ErrorChain;
 use crate::router::router;
 use crate::settings::Settings;
 use crate::tls::{self, TlsError};
 
-/// How long accepting pauses when the system has no room for another connection.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Pause before the next accept after the system ran out of resources for connections.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A registry's HTTP server, which listens but has not accepted anybody yet.
+/// HTTP server of a registry. It listens, but accepts no connections before [`Server::run`].
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -34,31 +35,32 @@ pub struct Server {
     drain: Duration,
 }
 
-/// Why a server could not begin.
+/// Error while starting a server.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address cannot be listened on.
-    #[error("listening on {address}")]
+    /// Listening on the address failed.
+    #[error("failed to listen on {address}")]
     Listen {
-        /// The address.
+        /// Address to listen on.
         address: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The certificate or its key is of no use.
-    #[error("preparing TLS")]
+    /// The certificate or its key is unusable.
+    #[error("failed to set up TLS")]
     Tls(#[from] TlsError),
-    /// The system gives no random numbers.
-    #[error("asking the system for a random number")]
+    /// The system returned no random numbers.
+    #[error("failed to get a random number from the system")]
     Random(#[from] getrandom::Error),
 }
 
 impl Server {
-    /// Listens on the address of `settings`. Clients can connect from now on; they are served by
-    /// [`Server::run`].
+    /// Listens on the address of `settings`. Clients can connect after this call, and
+    /// [`Server::run`] serves them.
     ///
     /// # Errors
-    /// [`BindError`].
+    /// Returns [`BindError`] if the address, the certificate or the system's random numbers are
+    /// unavailable.
     pub async fn bind(
         settings: Settings,
         registry: Arc<dyn Registry>,
@@ -66,17 +68,20 @@ impl Server {
     ) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let ids = RequestIds::new(getrandom::u64()?);
-        let refused = |source| BindError::Listen {
+        let listen_error = |source| BindError::Listen {
             address: settings.listen,
             source,
         };
-        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
         let (app, idle) = App::new(&settings, registry, ready);
+        let router = router(app, ids, &settings.trusted_proxies);
         Ok(Self {
             listener,
             address,
-            protocol: Arc::new(Protocol::new(&settings, router(app, ids), tls)),
+            protocol: Arc::new(Protocol::new(&settings, router, tls)),
             connections: Arc::new(Semaphore::new(
                 settings.limits.connections.min(Semaphore::MAX_PERMITS),
             )),
@@ -85,19 +90,21 @@ impl Server {
         })
     }
 
-    /// The address that clients connect to, its port known even when any was asked for.
+    /// Returns the address that clients connect to, with the actual port if port 0 was requested.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether clients have to speak TLS.
+    /// Returns whether clients have to use TLS.
     pub fn is_tls(&self) -> bool {
         self.protocol.is_tls()
     }
 
-    /// Serves until `shutdown` ends, then takes no more requests and finishes those under way.
+    /// Serves until `shutdown` ends. After that, accepts no more requests, and finishes the
+    /// requests in progress.
     ///
-    /// What is not finished within [`Timeouts::drain`](crate::Timeouts::drain) is cut off.
+    /// Connections that do not finish within [`Timeouts::drain`](crate::Timeouts::drain) are
+    /// closed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let stop = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
@@ -112,24 +119,32 @@ impl Server {
             drain,
             ..
         } = self;
+        // Dropping the listener rejects new connections. Dropping the protocol releases the
+        // router's reference to the app. Otherwise `idle` would never end.
         drop((listener, protocol));
         finish(stop, tasks, idle, Instant::now() + drain).await;
     }
 
+    /// Accepts connections, and serves each in a separate task in `tasks`.
     async fn accept(&self, stop: &GracefulShutdown, tasks: &mut JoinSet<()>) {
-        while let Ok(place) = self.connections.clone().acquire_owned().await {
+        // Acquire the permit before accepting, so that connections over the limit wait in the
+        // backlog of the system.
+        while let Ok(permit) = self.connections.clone().acquire_owned().await {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    drop(tasks.spawn(serve(self.protocol.clone(), stream, place, stop.watcher())))
+                Ok((stream, address)) => {
+                    let (protocol, client) = (self.protocol.clone(), ClientAddress::from(address));
+                    drop(tasks.spawn(serve(protocol, stream, client, permit, stop.watcher())));
                 }
-                Err(error) if is_about_one_client(&error) => (),
+                Err(error) if is_client_error(&error) => (),
                 Err(error) => {
-                    tracing::error!(%error, "a connection could not be accepted");
-                    sleep(PAUSE).await;
+                    // Typically no file descriptors are left. Wait, because accepting again at once
+                    // would fail in a busy loop.
+                    tracing::error!(%error, "failed to accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
                 }
             }
             while let Some(ended) = tasks.try_join_next() {
-                report(ended);
+                log_panic(ended);
             }
         }
     }
@@ -138,16 +153,18 @@ impl Server {
 async fn serve(
     protocol: Arc<Protocol>,
     stream: TcpStream,
-    _place: OwnedSemaphorePermit,
+    client: ClientAddress,
+    _permit: OwnedSemaphorePermit,
     stop: Watcher,
 ) {
-    // Clients break connections off all the time; none of that is the operator's business.
-    if let Err(error) = protocol.serve(stream, stop).await {
-        tracing::debug!(error = %Causes(&*error), "a connection ended early");
+    // Clients often drop connections. This does not concern the operator, so do not log an error.
+    if let Err(error) = protocol.serve(stream, client, stop).await {
+        tracing::debug!(client = %client.address, error = %ErrorChain(&*error), "a connection ended with an error");
     }
 }
 
-/// Waits for connections, then for work that went on without them, and cuts off what is late.
+/// Waits until all connections have ended, and after that until all detached work has ended. At
+/// `deadline`, closes the remaining connections and abandons the remaining work.
 async fn finish(
     stop: GracefulShutdown,
     mut tasks: JoinSet<()>,
@@ -156,7 +173,7 @@ async fn finish(
 ) {
     let ending = async {
         while let Some(ended) = tasks.join_next().await {
-            report(ended);
+            log_panic(ended);
         }
     };
     if timeout_at(deadline, async { tokio::join!(stop.shutdown(), ending) })
@@ -165,25 +182,25 @@ async fn finish(
     {
         tracing::warn!(
             connections = tasks.len(),
-            "the time to stop is over, connections are cut off"
+            "shutdown timed out, open connections are closed"
         );
         tasks.shutdown().await;
     }
     if timeout_at(deadline, idle.recv()).await.is_err() {
-        tracing::warn!("the time to stop is over, work that nobody waits for is left behind");
+        tracing::warn!("shutdown timed out, detached work is abandoned");
     }
 }
 
-fn report(ended: Result<(), JoinError>) {
+fn log_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!(%error, "serving a connection panicked");
+        tracing::error!(%error, "a connection task panicked");
     }
 }
 
-/// Errors of a connection that was gone before it was accepted.
-fn is_about_one_client(error: &io::Error) -> bool {
+/// Returns whether an error concerns a single connection that closed before it was accepted.
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
         error.kind(),

@@ -1,19 +1,21 @@
-//! Lists that come page by page.
+//! Pagination of lists.
+
+use std::fmt::Display;
 
 use http::header;
 use portolan_registry::{Page, PageRequest};
 use portolan_wire::query::{self, PageQuery};
-use portolan_wire::{Endpoint, RequestError, link};
+use portolan_wire::{RequestError, link};
 
-use crate::call::Call;
-use crate::reply::Reply;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-/// The page that a request asks for: no longer than the server's own limit, which also holds where
-/// the request says nothing.
+/// Returns the requested page. The page size is capped at the server's limit, and the limit is also
+/// the default.
 ///
 /// # Errors
-/// `UNSUPPORTED` when `n` is not a number.
-pub(crate) fn requested(call: &Call) -> Result<PageRequest, RequestError> {
+/// Returns `UNSUPPORTED` if `n` is not a number.
+pub(crate) fn page_request(call: &RequestContext) -> Result<PageRequest, RequestError> {
     let PageQuery { n, last } = PageQuery::parse(call.query())?;
     let limit = call.app.limits.page;
     Ok(PageRequest {
@@ -22,14 +24,15 @@ pub(crate) fn requested(call: &Call) -> Result<PageRequest, RequestError> {
     })
 }
 
-/// Says where the next page is, if there is one. `filter` is the part of the query that is to stay.
-pub(crate) fn with_next<T>(
-    reply: Reply,
-    endpoint: &Endpoint,
+/// Adds the `Link` header of the next page, if there is a next page. `filter` is the part of the
+/// query to repeat in the link.
+pub(crate) fn with_next_link<T>(
+    reply: ResponseBuilder,
+    endpoint: &impl Display,
     filter: &str,
     limit: usize,
     page: &Page<T>,
-) -> Reply {
+) -> ResponseBuilder {
     let Some(next) = &page.next else { return reply };
     let position = PageQuery {
         n: Some(limit),
@@ -37,5 +40,5 @@ pub(crate) fn with_next<T>(
     }
     .to_string();
     let target = format!("{endpoint}?{}", query::join(&[filter, &position]));
-    reply.header(header::LINK, link::write_next(&target))
+    reply.header(header::LINK, link::write_next_link(&target))
 }

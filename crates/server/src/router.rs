@@ -1,8 +1,8 @@
-//! Every path and method that the server knows, on one page.
+//! Routes: every path and method of the server, on one page.
 //!
-//! The framework sees only `/v2/` and `/api/v1/` and everything below them: it would decode a path
-//! before splitting it, and repository names span segments. What a path means is read by [`Endpoint`]
-//! and [`ApiEndpoint`].
+//! The framework has a single route for everything below `/v2/`, and another for everything below
+//! `/api/v1/`. It cannot parse these paths: it would decode a path before splitting it, and
+//! repository names span several segments. [`Endpoint`] and [`ApiEndpoint`] parse these paths.
 
 use std::sync::Arc;
 
@@ -16,23 +16,31 @@ use portolan_wire::{ApiEndpoint, Endpoint};
 
 use crate::app::App;
 use crate::body::RequestBody;
-use crate::call::Call;
-use crate::error::{Answer, Failure};
+use crate::error::{HandlerResult, HttpError};
 use crate::handlers::{
-    base, blobs, catalog, check, description, health, manifests, referrers, tags, tree, uploads,
+    base, blobs, catalog, check, description, health, manifest_list, manifests, referrers,
+    repositories, tags, tree, uploads,
 };
 use crate::middleware::access_log::access_log;
+use crate::middleware::client_address::client_address;
 use crate::middleware::request_id::{RequestIds, request_id};
+use crate::network::Network;
+use crate::request_context::RequestContext;
 
-pub(crate) fn router(app: Arc<App>, ids: RequestIds) -> Router {
+pub(crate) fn router(app: Arc<App>, ids: RequestIds, trusted_proxies: &[Network]) -> Router {
     Router::new()
         .route("/v2/", any(registry))
         .route("/v2/{*rest}", any(registry))
         .route("/api/v1/{*rest}", any(api))
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz))
-        .fallback(nothing)
+        .fallback(not_found)
+        // The last layer runs first: the access log needs the client's address and the request id.
         .layer(from_fn(access_log))
+        .layer(from_fn_with_state(
+            Arc::from(trusted_proxies),
+            client_address,
+        ))
         .layer(from_fn_with_state(Arc::new(ids), request_id))
         .with_state(app)
 }
@@ -40,20 +48,20 @@ pub(crate) fn router(app: Arc<App>, ids: RequestIds) -> Router {
 async fn registry(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = RequestBody::new(body, &head.headers, &app.bodies);
-    let call = Call::new(app, head);
+    let call = RequestContext::new(app, head);
     let answer = match Endpoint::parse(call.path()) {
         Ok(endpoint) => {
-            let allowed = allowed(&endpoint);
-            answer(&call, body, endpoint)
+            let allowed = allowed_methods(&endpoint);
+            dispatch(&call, body, endpoint)
                 .await
-                .map_err(|failure| failure.allowing_others(&call.method, allowed))
+                .map_err(|failure| failure.with_other_methods(&call.method, allowed))
         }
-        Err(error) => Err(Failure::of_path(error, &call.method)),
+        Err(error) => Err(HttpError::from_path_error(error, &call.method)),
     };
     answer.unwrap_or_else(|failure| failure.into_response(&call))
 }
 
-async fn answer(call: &Call, body: RequestBody, endpoint: Endpoint) -> Answer {
+async fn dispatch(call: &RequestContext, body: RequestBody, endpoint: Endpoint) -> HandlerResult {
     let method = call.method.as_str();
     match (endpoint, method) {
         (Endpoint::Base, "GET" | "HEAD") => base::get(),
@@ -92,15 +100,15 @@ async fn answer(call: &Call, body: RequestBody, endpoint: Endpoint) -> Answer {
             uploads::cancel(call, &name, &UploadId::new(id)).await
         }
 
-        (endpoint, _) => Err(Failure::method_not_allowed(
+        (endpoint, _) => Err(HttpError::method_not_allowed(
             &call.method,
-            allowed(&endpoint),
+            allowed_methods(&endpoint),
         )),
     }
 }
 
-/// The methods of an endpoint, as the `Allow` header lists them.
-fn allowed(endpoint: &Endpoint) -> &'static str {
+/// Returns the methods of an endpoint, in the format of the `Allow` header.
+fn allowed_methods(endpoint: &Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Base | Endpoint::Catalog | Endpoint::Tags(_) | Endpoint::Referrers(..) => READ,
         Endpoint::Manifest(..) => "GET, HEAD, PUT, DELETE",
@@ -115,60 +123,68 @@ const READ: &str = "GET, HEAD";
 async fn api(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = RequestBody::new(body, &head.headers, &app.bodies);
-    let call = Call::new(app, head);
-    let answer = match ApiEndpoint::parse(call.path(), &call.method) {
+    let call = RequestContext::new(app, head);
+    let answer = match ApiEndpoint::parse(call.path()) {
         Ok(endpoint) => {
-            let allowed = allowed_by_api(&endpoint);
-            answer_of_api(&call, body, endpoint)
+            let allowed = allowed_api_methods(&endpoint);
+            dispatch_api(&call, body, endpoint)
                 .await
-                .map_err(|failure| failure.allowing_others(&call.method, allowed))
+                .map_err(|failure| failure.with_other_methods(&call.method, allowed))
         }
-        Err(error) => Err(Failure::of_path(error, &call.method)),
+        Err(error) => Err(HttpError::from_path_error(error, &call.method)),
     };
     answer.unwrap_or_else(|failure| failure.into_response(&call))
 }
 
-/// What is added here is added to the description of the API too, or its test fails.
-async fn answer_of_api(call: &Call, body: RequestBody, endpoint: ApiEndpoint) -> Answer {
+/// Dispatches a request to Portolan's own API. A new endpoint must also be added to the OpenAPI
+/// description, or its test fails.
+async fn dispatch_api(
+    call: &RequestContext,
+    body: RequestBody,
+    endpoint: ApiEndpoint,
+) -> HandlerResult {
     match (endpoint, call.method.as_str()) {
         (ApiEndpoint::Description, "GET" | "HEAD") => description::get(),
+        (ApiEndpoint::Repository(name), "DELETE") => repositories::delete(call, &name).await,
+        (ApiEndpoint::Manifests(name), "GET" | "HEAD") => manifest_list::list(call, name).await,
         (ApiEndpoint::Check(name), "POST") => check::check(call, body, name).await,
         (ApiEndpoint::Tree(name, reference), "GET" | "HEAD") => {
             tree::get(call, name, reference).await
         }
-        (endpoint, _) => Err(Failure::method_not_allowed(
+        (endpoint, _) => Err(HttpError::method_not_allowed(
             &call.method,
-            allowed_by_api(&endpoint),
+            allowed_api_methods(&endpoint),
         )),
     }
 }
 
-fn allowed_by_api(endpoint: &ApiEndpoint) -> &'static str {
+fn allowed_api_methods(endpoint: &ApiEndpoint) -> &'static str {
     match endpoint {
-        ApiEndpoint::Description | ApiEndpoint::Tree(..) => READ,
+        ApiEndpoint::Description | ApiEndpoint::Manifests(_) | ApiEndpoint::Tree(..) => READ,
+        ApiEndpoint::Repository(_) => "DELETE",
         ApiEndpoint::Check(_) => "POST",
     }
 }
 
 async fn healthz(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = Call::new(app, request.into_parts().0);
+    let call = RequestContext::new(app, request.into_parts().0);
     let answer = match call.method.as_str() {
         "GET" | "HEAD" => health::alive(),
-        _ => Err(Failure::method_not_allowed(&call.method, READ)),
+        _ => Err(HttpError::method_not_allowed(&call.method, READ)),
     };
     answer.unwrap_or_else(|failure| failure.into_response(&call))
 }
 
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = Call::new(app, request.into_parts().0);
+    let call = RequestContext::new(app, request.into_parts().0);
     let answer = match call.method.as_str() {
         "GET" | "HEAD" => health::ready(&call).await,
-        _ => Err(Failure::method_not_allowed(&call.method, READ)),
+        _ => Err(HttpError::method_not_allowed(&call.method, READ)),
     };
     answer.unwrap_or_else(|failure| failure.into_response(&call))
 }
 
-async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = Call::new(app, request.into_parts().0);
-    Failure::no_endpoint().into_response(&call)
+async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response {
+    let call = RequestContext::new(app, request.into_parts().0);
+    HttpError::not_found().into_response(&call)
 }

@@ -1,78 +1,120 @@
-//! What can be set about a server, as plain data.
+//! Server settings as plain data: the tables `[server]`, `[server.tls]`, `[server.limits]` and
+//! `[server.timeouts]` of the configuration. Durations are strings such as `90s` or `1m`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything that can be set; the default is a registry on a free loopback port without TLS.
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Serialize};
+
+use crate::listen_address;
+use crate::network::Network;
+use crate::tls::{self, TlsError};
+
+/// All server settings. The default is a registry on port 5000 of the loopback address, without
+/// TLS.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The address to listen on; port 0 is any free one.
+    /// Address and port to listen on. Port 0 selects any free port. The configuration may contain
+    /// any text that [`parse_listen_address`](crate::parse_listen_address) accepts, or a port
+    /// number.
+    #[serde(deserialize_with = "listen_address::deserialize")]
     pub listen: SocketAddr,
-    /// Where the certificate is; without one the server speaks plain HTTP/1.1.
+    /// True to allow anonymous access on an address that other hosts can reach. The caller of
+    /// [`Server::bind`](crate::Server::bind) checks this, not the server.
+    pub anonymous: bool,
+    /// Proxies whose `X-Forwarded-For` and `Forwarded` headers contain the address of the client.
+    /// These headers are ignored in requests from all other peers.
+    pub trusted_proxies: Vec<Network>,
+    /// Certificate and key. Without them, the server uses plain HTTP/1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFiles>,
-    /// How much of everything.
+    /// Limits on sizes and counts.
     pub limits: Limits,
-    /// How long for everything.
+    /// Limits on waiting times.
     pub timeouts: Timeouts,
 }
 
-/// A certificate and its key.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Paths of a certificate and its key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct TlsFiles {
-    /// PEM file with the certificate, and behind it those that lead to its root.
+    /// PEM file with the certificate, followed by the intermediate certificates of its chain.
     pub certificate: PathBuf,
     /// PEM file with the private key.
     pub key: PathBuf,
 }
 
-/// How much one client, and all of them together, may take.
-#[derive(Clone, Debug, Eq, PartialEq)]
+impl TlsFiles {
+    /// Checks that both files can be read and that the key belongs to the certificate.
+    ///
+    /// # Errors
+    /// Returns the error that [`Server::bind`](crate::Server::bind) would return for these files.
+    pub fn check(&self) -> Result<(), TlsError> {
+        tls::acceptor(self).map(drop)
+    }
+}
+
+/// Limits on sizes and counts, for one client or for all clients together.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Most bytes of a manifest that is pushed.
+    /// Maximum size of a pushed manifest, in bytes.
     pub manifest_bytes: usize,
-    /// Most bytes of a request's line and headers.
+    /// Maximum size of a request line and its headers, in bytes.
     pub header_bytes: usize,
-    /// Most header lines of a request.
+    /// Maximum number of header lines in a request.
     pub header_lines: usize,
-    /// Most connections at once. Further ones wait to be accepted.
+    /// Maximum number of concurrent connections. Further connections wait to be accepted.
     pub connections: usize,
-    /// Most pushes of blobs, pieces of blobs and manifests at once, checks of manifests among them.
-    /// Further ones are answered 429.
+    /// Maximum number of concurrent pushes of blobs, chunks and manifests, including checks of
+    /// manifests. Further pushes get 429.
     pub uploads: usize,
-    /// Most answers at once that are made of a whole tree of manifests. Further ones are answered 429.
+    /// Maximum number of concurrent tree requests. Further requests get 429.
     pub trees: usize,
-    /// Most manifests of a tree that are read for one answer.
+    /// Maximum number of manifests that are read for one tree request.
     pub tree_documents: usize,
-    /// Most items on a page of a list, and how many there are when a request does not say.
+    /// Maximum number of items on a page of a list, and the default if a request states no limit.
     pub page: usize,
-    /// Most bytes of a refused request's body that are read and dropped, so that the client sees
-    /// the refusal instead of a connection that breaks while it sends.
+    /// Maximum number of bytes that are read and discarded from the body of a rejected request, so
+    /// that the client sees the error response instead of a broken connection. Not configurable.
+    #[serde(skip)]
     pub drained_bytes: u64,
 }
 
-/// How long the server waits. No limit is set on a whole request: a slow large layer is legitimate.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Limits on waiting times. The total time of a request has no limit, because the transfer of a
+/// large layer may take long.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// For all of a request's line and headers; it also ends a connection that waits for its next
-    /// request.
+    /// Time to receive a request line and all headers. It also bounds the wait for the next request
+    /// on a connection.
+    #[serde(with = "humantime_serde")]
     pub header: Duration,
-    /// For the next piece of a request's body.
+    /// Time to receive the next chunk of a request body.
+    #[serde(with = "humantime_serde")]
     pub body: Duration,
-    /// For a client to take the next piece of an answer.
+    /// Time for a client to accept the next chunk of a response.
+    #[serde(with = "humantime_serde")]
     pub write: Duration,
-    /// For the TLS handshake.
+    /// Time for the TLS handshake.
+    #[serde(with = "humantime_serde")]
     pub handshake: Duration,
-    /// For what is under way when the server is told to stop.
+    /// Time for requests in progress to finish after shutdown begins.
+    #[serde(with = "humantime_serde")]
     pub drain: Duration,
-    /// For the body of a request that was refused.
-    pub refused_body: Duration,
+    /// Time to drain the body of a rejected request. Not configurable.
+    #[serde(skip)]
+    pub rejected_body: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            anonymous: false,
+            trusted_proxies: Vec::new(),
             tls: None,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -104,7 +146,69 @@ impl Default for Timeouts {
             write: Duration::from_mins(1),
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
-            refused_body: Duration::from_secs(10),
+            rejected_body: Duration::from_secs(10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn missing_keys_have_their_defaults() {
+        let read: Settings = serde_json::from_value(json!({
+            "limits": {"trees": 7},
+            "timeouts": {"drain": "90s"},
+        }))
+        .unwrap();
+        let mut expected = Settings::default();
+        expected.limits.trees = 7;
+        expected.timeouts.drain = Duration::from_secs(90);
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn the_address_may_be_a_port() {
+        for listen in [json!(5001), json!("5001"), json!("localhost:5001")] {
+            let read: Settings = serde_json::from_value(json!({"listen": listen})).unwrap();
+            assert_eq!(read.listen, "127.0.0.1:5001".parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn settings_round_trip() {
+        let settings = Settings {
+            anonymous: true,
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            tls: Some(TlsFiles {
+                certificate: "tls.crt".into(),
+                key: "tls.key".into(),
+            }),
+            ..Settings::default()
+        };
+        let written = serde_json::to_value(&settings).unwrap();
+        assert_eq!(
+            serde_json::from_value::<Settings>(written).unwrap(),
+            settings
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_rejected() {
+        for document in [
+            json!({"lisen": "127.0.0.1:1"}),
+            json!({"tls": {"certificate": "a", "key": "b", "chain": "c"}}),
+            json!({"limits": {"drained_bytes": 1}}),
+            json!({"timeouts": {"rejected_body": "1s"}}),
+        ] {
+            let error = serde_json::from_value::<Settings>(document.clone()).unwrap_err();
+            assert!(
+                error.to_string().contains("unknown field"),
+                "{document}: {error}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS: a certificate from files, and HTTP/2 offered by ALPN.
+//! TLS setup: certificate and key from files, HTTP/2 offered by ALPN.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::settings::TlsFiles;
 
-/// The name of HTTP/2 in ALPN.
+/// ALPN name of HTTP/2.
 pub(crate) const H2: &[u8] = b"h2";
 
-/// Why TLS cannot be offered.
+/// Error while setting up TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or is not PEM.
-    #[error("reading {}", path.display())]
+    /// A file could not be read, or is not PEM.
+    #[error("failed to read {}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What went wrong.
+        /// Underlying error.
         source: pem::Error,
     },
-    /// The file with the certificate holds none.
-    #[error("{} holds no certificate", .0.display())]
+    /// The certificate file contains no certificate.
+    #[error("{} contains no certificate", .0.display())]
     NoCertificate(PathBuf),
-    /// Certificate and key do not fit together, or are of no use.
-    #[error("the certificate and its key cannot be used")]
+    /// Certificate and key do not match, or are unusable.
+    #[error("the certificate and its key are unusable")]
     Rejected(#[source] rustls::Error),
 }
 
@@ -40,8 +40,8 @@ impl From<TlsError> for io::Error {
     }
 }
 
-/// Reads the files. The cryptography is named here, so that none has to be installed for the
-/// process.
+/// Reads certificate and key. The cryptography provider is named explicitly, so that the process
+/// needs no global default.
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();

@@ -1,43 +1,35 @@
-//! Deleting, which leaves a tombstone that still holds the content.
+//! Deletion of tags, manifests, blobs and repositories. A deleted manifest or blob leaves a tombstone: a row that
+//! marks the content as deleted. The references of a deleted manifest still protect its children
+//! from garbage collection.
 
 use async_trait::async_trait;
-use portolan_model::{Digest, RepositoryName, Tag};
-use portolan_registry::{Context, Deleter, Deletion, Error, Result};
+use portolan_model::{Digest, Manifest, RepositoryName, Tag};
+use portolan_registry::{Context, Deleter, Deletion, Error, Parent, Result};
 
 use crate::metadata::{
-    Change, Database, Transaction, find_child_blob, find_repository, parents, remove_blob,
-    remove_manifest, remove_tag, remove_tags_on, withdraw,
+    ParentRow, Removal, find_parents, manifest_bytes, remove_blob, remove_manifest,
+    remove_repository, remove_tag,
 };
-use crate::store::{Store, now};
+use crate::store::{Store, caller_name};
+
+/// Maximum total size, in bytes, of the manifests that [`Store::reference_error`] parses. The first
+/// manifest is always parsed, even if it is larger.
+const MAX_PARSED: u64 = 8 << 20;
 
 #[async_trait]
-impl<D: Database> Deleter for Store<D> {
+impl Deleter for Store {
     async fn delete_tag(
         &self,
         context: &Context,
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<()> {
-        let (name, wanted, who, now) = (
-            repository.clone(),
-            tag.clone(),
-            context.caller().to_string(),
-            now(),
-        );
-        let removed = self.inner.database.write(move |transaction| {
-            let Some(repository_id) = find_repository(transaction, &name)? else {
-                return Ok(false);
-            };
-            remove_tag(
-                transaction,
-                Change {
-                    repository_id,
-                    who: &who,
-                    now,
-                },
-                &wanted,
-            )
-        });
+        let (name, wanted) = (repository.clone(), tag.clone());
+        let who = caller_name(context);
+        let removed = self
+            .parts
+            .database
+            .write(move |transaction| remove_tag(transaction, &name, &wanted, who.as_deref()));
         if removed.await? {
             Ok(())
         } else {
@@ -45,6 +37,9 @@ impl<D: Database> Deleter for Store<D> {
         }
     }
 
+    /// Deletes a manifest with its tags. Many tags take several transactions, and the last
+    /// transaction deletes the manifest. If the process ends in between, some tags are left, and a
+    /// repeated call continues.
     async fn delete_manifest(
         &self,
         context: &Context,
@@ -52,38 +47,25 @@ impl<D: Database> Deleter for Store<D> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (name, wanted, who, now) = (
-            repository.clone(),
-            digest.clone(),
-            context.caller().to_string(),
-            now(),
-        );
-        let removed = self.inner.database.write(move |transaction| {
-            let Some(repository_id) = find_repository(transaction, &name)? else {
-                return Ok(false);
-            };
-            let is_child_blob = find_child_blob(transaction, &name, &wanted)?.is_some();
-            let removed =
-                remove_manifest(transaction, repository_id, &wanted, now)? || is_child_blob;
-            if removed {
-                guard(transaction, &name, &wanted, deletion)?;
-                remove_tags_on(
-                    transaction,
-                    Change {
-                        repository_id,
-                        who: &who,
-                        now,
-                    },
-                    &wanted,
-                )?;
-                withdraw(transaction, repository_id, &wanted, now)?;
+        let (name, wanted) = (repository.clone(), digest.clone());
+        let who = caller_name(context);
+        let removal = self.run_detached(|store| async move {
+            loop {
+                let (name, wanted, who) = (name.clone(), wanted.clone(), who.clone());
+                let is_guarded = deletion == Deletion::Guarded;
+                let removed = store.parts.database.write(move |transaction| {
+                    remove_manifest(transaction, &name, &wanted, is_guarded, who.as_deref())
+                });
+                match removed.await? {
+                    Removal::Partial => (),
+                    end => return Ok(end),
+                }
             }
-            Ok(removed)
         });
-        if removed.await? {
-            Ok(())
-        } else {
-            Err(Error::manifest_unknown(repository, digest))
+        match removal.await? {
+            Removal::Removed | Removal::Partial => Ok(()),
+            Removal::Unknown => Err(Error::manifest_unknown(repository, digest)),
+            Removal::Referenced => Err(self.reference_error(repository, digest).await?),
         }
     }
 
@@ -94,36 +76,88 @@ impl<D: Database> Deleter for Store<D> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (name, wanted, now) = (repository.clone(), digest.clone(), now());
-        let removed = self.inner.database.write(move |transaction| {
-            let removed = remove_blob(transaction, &name, &wanted, now)?;
-            if removed {
-                guard(transaction, &name, &wanted, deletion)?;
+        let (name, wanted) = (repository.clone(), digest.clone());
+        let is_guarded = deletion == Deletion::Guarded;
+        let removed = self
+            .parts
+            .database
+            .write(move |transaction| remove_blob(transaction, &name, &wanted, is_guarded));
+        match removed.await? {
+            Removal::Removed | Removal::Partial => Ok(()),
+            Removal::Unknown => Err(Error::blob_unknown(repository, digest)),
+            Removal::Referenced => Err(self.reference_error(repository, digest).await?),
+        }
+    }
+
+    /// Deletes a repository in several transactions, tags first. If the process ends in between, a
+    /// part of the content is left, and a repeated call continues.
+    async fn delete_repository(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+    ) -> Result<()> {
+        let (name, who) = (repository.clone(), caller_name(context));
+        let removal = self.run_detached(|store| async move {
+            let mut has_begun = false;
+            loop {
+                let (name, who) = (name.clone(), who.clone());
+                let removed = store.parts.database.write(move |transaction| {
+                    remove_repository(transaction, &name, who.as_deref())
+                });
+                match removed.await? {
+                    Removal::Partial => has_begun = true,
+                    // Another call has removed the rest.
+                    Removal::Unknown if has_begun => return Ok(Removal::Removed),
+                    end => return Ok(end),
+                }
             }
-            Ok(removed)
         });
-        if removed.await? {
-            Ok(())
-        } else {
-            Err(Error::blob_unknown(repository, digest))
+        match removal.await? {
+            Removal::Unknown => Err(Error::repository_unknown(repository)),
+            Removal::Removed | Removal::Partial | Removal::Referenced => Ok(()),
         }
     }
 }
 
-/// Refuses to delete what a stored manifest names. An error here undoes the whole transaction.
-fn guard(
-    transaction: &mut dyn Transaction,
-    repository: &RepositoryName,
-    digest: &Digest,
-    deletion: Deletion,
-) -> Result<()> {
-    if deletion == Deletion::Forced {
-        return Ok(());
+impl Store {
+    /// Returns the error for the deletion of `digest` while other manifests reference it. The error
+    /// lists these manifests.
+    ///
+    /// The manifests are parsed to find the JSON pointers of the references. They are read after
+    /// the transaction that rejected the deletion, so a manifest that was deleted in the meantime
+    /// is not listed.
+    async fn reference_error(&self, repository: &RepositoryName, digest: &Digest) -> Result<Error> {
+        let lookup = find_parents(repository, digest, Parent::MAX_LISTED);
+        let rows = self.parts.database.lookup(lookup).await?;
+        let mut parents = Vec::new();
+        let mut parsed = 0;
+        for row in rows {
+            parsed += row.size;
+            // Always list the first manifest, however large it is.
+            if parents.len() >= Parent::MAX_LISTED || (parsed > MAX_PARSED && !parents.is_empty()) {
+                break;
+            }
+            parents.extend(self.places(&row, digest).await?);
+        }
+        parents.truncate(Parent::MAX_LISTED);
+        Ok(Error::content_referenced(digest, &parents))
     }
-    let parents = parents(transaction, repository, digest)?;
-    if parents.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::referenced(digest, &parents))
+
+    /// Returns each place where the manifest of `row` references `digest`.
+    async fn places(&self, row: &ParentRow, digest: &Digest) -> Result<Vec<Parent>> {
+        let lookup = manifest_bytes(row.content_id);
+        let Some(bytes) = self.parts.database.lookup(lookup).await? else {
+            return Ok(Vec::new());
+        };
+        let manifest = Manifest::parse(bytes.into(), Some(&row.media_type))
+            .map_err(|error| Error::internal("failed to read a stored manifest", error))?;
+        let named = manifest.children().iter();
+        let places = named.filter(|child| child.descriptor.digest == *digest);
+        Ok(places
+            .map(|child| Parent {
+                digest: row.digest.clone(),
+                pointer: child.pointer.clone(),
+            })
+            .collect())
     }
 }

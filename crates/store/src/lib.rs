@@ -1,38 +1,31 @@
-//! The local registry: blobs in files, manifests and all metadata in SQL.
+//! Local registry. It stores blobs as files, and manifests and all metadata in an SQL database.
 //!
-//! What a method of [`Store`] answers with success survives `kill -9` and a power cut from that
-//! moment. docs/architecture.md follows a push and a pull through the modules.
+//! When a method of [`Store`] reports that content was stored, tagged or deleted, the change
+//! survives `kill -9` and a power cut. docs/architecture.md follows a push and a pull through the
+//! modules.
 
 mod blobs;
 mod deleter;
 mod fatal;
-mod files;
-mod keys;
+mod folder_check;
+mod jobs;
 mod lister;
 mod lock;
 mod metadata;
+mod object_keys;
 mod reader;
+mod reserve;
+mod runtime;
+mod settings;
+mod space;
 mod store;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod writer;
 
-pub use metadata::{Database, Parameter, Row, Sqlite, Transaction, Value};
+pub use jobs::Jobs;
+pub use portolan_files::{Runtime, SystemRuntime};
+pub use reserve::{InvalidReserve, Reserve};
+pub use settings::UploadSettings;
 pub use store::{Settings, Store};
-
-use portolan_registry::{Error, Result};
-
-/// 128 random bits in hexadecimal.
-fn random_id() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal("drawing a random id", error))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-fn is_random_id(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}

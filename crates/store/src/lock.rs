@@ -1,66 +1,71 @@
-//! The lock on a data folder: one process at a time.
+//! Lock on a data folder, and the address of the process that holds it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
+use portolan_files::durable::remove;
+use portolan_files::{file_error, lock};
 use portolan_registry::{Error, Kind, Result};
 
-use crate::files::storage_error;
+/// File with the listen address of the process that holds the lock. It only serves error messages:
+/// the lock is on the folder itself.
+const ADDRESS_FILE: &str = "address";
 
-/// A data folder that is ours until this is dropped, or the process ends in whatever way.
+/// Exclusive lock on a data folder, held until this value is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    file: File,
+    address: PathBuf,
+    _lock: lock::FolderLock,
 }
 
 impl FolderLock {
     /// Locks `folder`.
     ///
     /// # Errors
-    /// When another process has it; the message says where that one listens.
+    /// Returns [`Kind::Denied`] if another process holds the lock. The message contains the address
+    /// of that process, if it has announced one.
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
-        let failed = |error| storage_error(error, "locking the data folder");
-        let path = folder.join("lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            // Where the last process listened is nobody's address now.
-            Ok(()) => file.set_len(0).map(|()| Self { file }).map_err(failed),
-            Err(TryLockError::WouldBlock) => Err(locked(folder, &mut file)),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        let address = folder.join(ADDRESS_FILE);
+        let lock =
+            lock::FolderLock::try_acquire(folder)?.ok_or_else(|| locked_error(folder, &address))?;
+        // An earlier process may have left the file. Nothing listens at its address now.
+        remove(&address)?;
+        Ok(Self {
+            address,
+            _lock: lock,
+        })
     }
 
-    /// Notes where this process listens, for whoever finds the folder locked.
+    /// Writes the address of this process to the folder. Another process that finds the folder
+    /// locked prints the address in its error message.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written.
     pub(crate) fn announce(&self, address: SocketAddr) -> Result<()> {
-        let mut file = &self.file;
-        let mut write = || {
-            file.rewind()?;
-            file.set_len(0)?;
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&self.address)?;
             writeln!(file, "http://{address} (process {})", std::process::id())
         };
-        write().map_err(|error| storage_error(error, "noting the address in the data folder"))
+        write().map_err(file_error("write", &self.address))
     }
 }
 
-fn locked(folder: &Path, file: &mut File) -> Error {
-    let mut owner = String::new();
-    let known = file.read_to_string(&mut owner).is_ok() && !owner.trim().is_empty();
-    let owner = if known {
-        format!(" at {}", owner.trim())
-    } else {
-        String::new()
+fn locked_error(folder: &Path, address: &Path) -> Error {
+    let owner = fs::read_to_string(address).unwrap_or_default();
+    let owner = match owner.trim() {
+        "" => String::new(),
+        owner => format!(" at {owner}"),
     };
     let folder = folder.display();
-    let message = format!(
-        "the data folder {folder} is in use by another portolan{owner}; use that one, stop it, or choose another folder with --data"
-    );
+    let message = format!("the data folder {folder} is in use by another portolan{owner}");
     Error::new(Kind::Denied, message)
+        .with_help("use that one, stop it, or choose another folder with `--data DIR`")
 }

@@ -1,31 +1,23 @@
-//! Reading: one look-up, then the bytes.
+//! Reads of blobs and manifests: one lookup in the database, then the bytes.
+
+use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::{ByteRange, Digest, MediaType, Reference, RepositoryName};
+use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 use portolan_registry::{
     BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result,
-    wanted_bytes,
+    resolve_range,
 };
 
 use crate::metadata::{
-    BlobRow, Database, ManifestRow, find_blob, find_child_blob, find_manifest, find_manifest_by_tag,
+    ManifestHead, find_blob, find_blob_size, find_child_blob, find_manifest, find_manifest_by_tag,
+    head_manifest, head_manifest_by_tag,
 };
-use crate::store::{Inner, Store};
-
-/// What is stored under a digest or a tag, and how it is served.
-struct Found {
-    info: ManifestInfo,
-    content: Content,
-}
-
-enum Content {
-    Manifest(Bytes),
-    Blob(BlobRow),
-}
+use crate::store::Store;
 
 #[async_trait]
-impl<D: Database> Reader for Store<D> {
+impl Reader for Store {
     async fn get_blob(
         &self,
         _: &Context,
@@ -33,13 +25,20 @@ impl<D: Database> Reader for Store<D> {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let content = self.inner.blob(repository, digest).await?;
-        let size = content.size();
-        let range = wanted_bytes(range, size)?;
-        let body = match content {
-            Content::Blob(row) => self.inner.objects.read(&row.key, range.clone()).await?,
-            Content::Manifest(bytes) => part(&bytes, &range).into(),
-        };
+        let database = &self.parts.database;
+        if let Some(row) = database.lookup(find_blob(repository, digest)).await? {
+            let range = resolve_range(range, row.size)?;
+            let body = self.parts.objects.read(&row.key, range.clone()).await?;
+            let size = row.size;
+            return Ok(BlobRead { size, range, body });
+        }
+        // A manifest can also be read as a blob. Few clients do so, so this is a second lookup. It
+        // may see a later state of the database than the first lookup.
+        let manifest = database.lookup(find_manifest(repository, digest)).await?;
+        let manifest = manifest.ok_or_else(|| Error::blob_unknown(repository, digest))?;
+        let size = manifest.head.size;
+        let range = resolve_range(range, size)?;
+        let body = part(&manifest.bytes.into(), &range).into();
         Ok(BlobRead { size, range, body })
     }
 
@@ -49,9 +48,10 @@ impl<D: Database> Reader for Store<D> {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
-        Ok(BlobInfo {
-            size: self.inner.blob(repository, digest).await?.size(),
-        })
+        let lookup = find_blob_size(repository, digest);
+        let size = self.parts.database.lookup(lookup).await?;
+        let size = size.ok_or_else(|| Error::blob_unknown(repository, digest))?;
+        Ok(BlobInfo { size })
     }
 
     async fn get_manifest(
@@ -60,12 +60,20 @@ impl<D: Database> Reader for Store<D> {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        let Found { info, content } = self.inner.manifest(repository, reference).await?;
-        let body = match content {
-            Content::Manifest(bytes) => Body::Whole(bytes),
-            Content::Blob(row) => self.inner.objects.read(&row.key, 0..row.size).await?,
+        let lookup = match reference {
+            Reference::Tag(tag) => find_manifest_by_tag(repository, tag),
+            Reference::Digest(digest) => find_manifest(repository, digest),
         };
-        Ok(ManifestRead { info, body })
+        if let Some(manifest) = self.parts.database.lookup(lookup).await? {
+            return Ok(ManifestRead {
+                info: manifest.head.into(),
+                body: Body::Full(manifest.bytes.into()),
+            });
+        }
+        match reference {
+            Reference::Tag(_) => Err(Error::manifest_unknown(repository, reference)),
+            Reference::Digest(digest) => self.get_child_blob(repository, digest).await,
+        }
     }
 
     async fn head_manifest(
@@ -74,84 +82,50 @@ impl<D: Database> Reader for Store<D> {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        Ok(self.inner.manifest(repository, reference).await?.info)
-    }
-}
-
-impl Content {
-    fn size(&self) -> u64 {
-        match self {
-            Self::Manifest(bytes) => bytes.len() as u64,
-            Self::Blob(row) => row.size,
-        }
-    }
-}
-
-impl<D: Database> Inner<D> {
-    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Content> {
-        let (name, wanted) = (repository.clone(), digest.clone());
-        let found = self.database.read(move |transaction| {
-            if let Some(row) = find_blob(transaction, &name, &wanted)? {
-                return Ok(Some(Content::Blob(row)));
-            }
-            let manifest = find_manifest(transaction, &name, &wanted)?;
-            Ok(manifest.map(|row| Content::Manifest(row.bytes.into())))
-        });
-        found
-            .await?
-            .ok_or_else(|| Error::blob_unknown(repository, digest))
-    }
-
-    async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<Found> {
-        let (name, wanted) = (repository.clone(), reference.clone());
-        let found = self.database.read(move |transaction| match &wanted {
-            Reference::Tag(tag) => {
-                Ok(find_manifest_by_tag(transaction, &name, tag)?.map(Found::from))
-            }
-            Reference::Digest(digest) => {
-                if let Some(row) = find_manifest(transaction, &name, digest)? {
-                    return Ok(Some(row.into()));
-                }
-                let child = find_child_blob(transaction, &name, digest)?;
-                Ok(child.map(|(media_type, row)| Found::child(digest, media_type, row)))
-            }
-        });
-        found
-            .await?
+        let lookup = match reference {
+            Reference::Tag(tag) => head_manifest_by_tag(repository, tag),
+            Reference::Digest(digest) => head_manifest(repository, digest),
+        };
+        let head = self.parts.database.lookup(lookup).await?;
+        head.map(ManifestInfo::from)
             .ok_or_else(|| Error::manifest_unknown(repository, reference))
     }
 }
 
-impl From<ManifestRow> for Found {
-    fn from(row: ManifestRow) -> Self {
+impl Store {
+    /// Reads a blob that an index references in `manifests` as a manifest.
+    async fn get_child_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<ManifestRead> {
+        let lookup = find_child_blob(repository, digest);
+        let child = self.parts.database.lookup(lookup).await?;
+        let child = child.ok_or_else(|| Error::manifest_unknown(repository, digest))?;
+        let size = child.blob.size;
         let info = ManifestInfo {
-            digest: row.digest,
-            media_type: row.media_type,
-            size: row.size,
+            digest: digest.clone(),
+            media_type: child.media_type,
+            size,
         };
+        let body = self.parts.objects.read(&child.blob.key, 0..size).await?;
+        Ok(ManifestRead { info, body })
+    }
+}
+
+impl From<ManifestHead> for ManifestInfo {
+    fn from(head: ManifestHead) -> Self {
         Self {
-            info,
-            content: Content::Manifest(row.bytes.into()),
+            digest: head.digest,
+            media_type: head.media_type,
+            size: head.size,
         }
     }
 }
 
-impl Found {
-    fn child(digest: &Digest, media_type: Option<MediaType>, row: BlobRow) -> Self {
-        let media_type = media_type.unwrap_or_else(|| MediaType::OCTET_STREAM.into());
-        Self {
-            info: ManifestInfo {
-                digest: digest.clone(),
-                media_type,
-                size: row.size,
-            },
-            content: Content::Blob(row),
-        }
-    }
-}
-
-/// The bytes of a range that lies inside of them, and so within what memory can address.
-fn part(bytes: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
+/// Returns the part of `bytes` in `range`. The range must lie within `bytes`, so its bounds fit a
+/// `usize`.
+fn part(bytes: &Bytes, range: &Range<u64>) -> Bytes {
     let offset = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
     bytes.slice(offset(range.start)..offset(range.end))
 }

@@ -1,126 +1,227 @@
-//! The store's parts, and how they are opened.
+//! [`Store`], and the code that opens its components in order.
 
+use std::error::Error as _;
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use portolan_registry::{Error, Result};
+use portolan_files::durable::{Durability, OnFailedSync};
+use portolan_files::file_error;
+use portolan_registry::{
+    Admission, Caller, Context, Error, Kind, LocalRegistry, Policy, Registry, Result,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::blobs::{Filesystem, Objects};
-use crate::files::{make_folder, storage_error};
-use crate::keys::Keys;
+use crate::folder_check;
 use crate::lock::FolderLock;
-use crate::metadata::{Database, Sqlite, Timestamp, all_doomed, forget_doomed};
-use crate::uploads::{Files, Uploads};
+use crate::metadata::{Database, Sqlite, is_failed_write};
+use crate::object_keys::ObjectKeys;
+use crate::reserve::Reserve;
+use crate::runtime::Runtime;
+use crate::settings::UploadSettings;
+use crate::space::SpaceGuard;
+use crate::uploads::{Files, UploadSessions};
+use crate::writer::MediaTypes;
 
-/// How a store on local disks is set up.
-#[derive(Clone, Debug)]
+/// Name of the database file in the data folder.
+pub(crate) const DATABASE: &str = "portolan.db";
+
+/// Mode of the data folder. Other users must not read the private images in it.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Mode of the database file. Other users must not read the private manifests in it.
+const DATABASE_MODE: u32 = 0o600;
+
+/// Settings of a store on local disks.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The folder for everything; it is made if it is not there.
+    /// Folder for all data. [`Store::open`] creates it if it does not exist.
     pub folder: PathBuf,
-    /// Upload sessions that stood still for longer end.
-    pub upload_expiry: Duration,
+    /// Free space that pushes leave for deletion, garbage collection and logging.
+    pub reserve: Reserve,
+    /// Settings of upload sessions.
+    pub uploads: UploadSettings,
 }
 
-/// A registry on local disks, in whatever database holds its metadata.
-pub struct Store<D> {
-    pub(crate) inner: Arc<Inner<D>>,
+impl Settings {
+    /// Checks that a store can use the folder, without opening or creating anything. Another
+    /// process may use the folder at the same time. Blocks on disk I/O.
+    ///
+    /// # Errors
+    /// Returns [`Kind::Internal`](portolan_registry::Kind::Internal) with the path that cannot be
+    /// written.
+    pub fn check(&self) -> Result<()> {
+        folder_check::check(&self.folder)
+    }
 }
 
-pub(crate) struct Inner<D> {
-    pub(crate) database: D,
+/// A registry on local disks. Clones are handles to the same store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) parts: Arc<Parts>,
+    /// Decides which pushed manifests this handle stores.
+    pub(crate) admission: Arc<dyn Admission>,
+}
+
+impl LocalRegistry for Store {
+    fn handle(&self, admission: Arc<dyn Admission>) -> Arc<dyn Registry> {
+        Arc::new(Self {
+            parts: Arc::clone(&self.parts),
+            admission,
+        })
+    }
+}
+
+/// Components of a store. Fields are dropped in this order: the lock on the folder is released
+/// after the threads of the database have ended, so the next process does not see an unfinished
+/// transaction of this process.
+pub(crate) struct Parts {
+    pub(crate) database: Database,
     pub(crate) objects: Box<dyn Objects>,
-    pub(crate) uploads: Box<dyn Uploads>,
-    pub(crate) keys: Keys,
-    upload_expiry: Duration,
+    pub(crate) uploads: Box<dyn UploadSessions>,
+    pub(crate) keys: ObjectKeys,
+    pub(crate) media_types: Arc<MediaTypes>,
+    pub(crate) upload_expiry: Duration,
+    pub(crate) space: Arc<SpaceGuard>,
     lock: FolderLock,
 }
 
-impl Store<Sqlite> {
-    /// Opens the store, which is then this process's alone, and clears away what a crash left.
+impl Store {
+    /// Opens the store and locks its folder, so that no other process can use it.
     ///
     /// # Errors
-    /// When another process uses the folder, or it cannot be written.
-    pub async fn open(settings: &Settings) -> Result<Self> {
-        Self::open_with(settings, Sqlite::open).await
+    /// Returns [`Kind::Denied`](portolan_registry::Kind::Denied) if another process uses the
+    /// folder, and an error if the folder cannot be written or the database cannot be opened.
+    pub async fn open(settings: &Settings, runtime: Arc<dyn Runtime>) -> Result<Self> {
+        let clock = Arc::clone(&runtime);
+        let open = |path: PathBuf| {
+            create_database_file(&path)?;
+            Sqlite::open(&path, &clock).map(Database::Sqlite)
+        };
+        Self::open_with(settings, runtime, open).await
     }
-}
 
-impl<D: Database> Store<D> {
-    /// The same with a database that `open` opens in a file, once the folder is ours.
+    /// Opens the store with the database that `open` returns. Locks the folder first, then calls
+    /// `open` with the path for a database file.
     pub(crate) async fn open_with(
         settings: &Settings,
-        open: impl FnOnce(&Path) -> Result<D>,
+        runtime: Arc<dyn Runtime>,
+        open: impl FnOnce(PathBuf) -> Result<Database>,
     ) -> Result<Self> {
         let folder = &settings.folder;
-        make_folder(folder).map_err(|error| storage_error(error, "making the data folder"))?;
+        let blobs = folder.join("blobs");
+        // Before the store is open, no content has been confirmed, so a failed sync need not end
+        // the process.
+        let opening = Durability::new(OnFailedSync::ReturnError);
+        opening.make_folder(folder, FOLDER_MODE)?;
         let lock = FolderLock::acquire(folder)?;
-        let inner = Inner {
-            database: open(&folder.join("portolan.db"))?,
-            objects: Box::new(Filesystem::open(&folder.join("blobs"))?),
-            uploads: Box::new(Files::open(&folder.join("uploads"))?),
-            keys: Keys::default(),
-            upload_expiry: settings.upload_expiry,
+        opening.make_folder(&blobs, FOLDER_MODE)?;
+        let durability = Arc::new(Durability::new(OnFailedSync::EndProcess));
+        let uploads = Files::open(settings, Arc::clone(&durability), Arc::clone(&runtime))?;
+        let database = open(folder.join(DATABASE))?;
+        let parts = Parts {
+            objects: Box::new(Filesystem::new(&blobs, durability)),
+            uploads: Box::new(uploads),
+            keys: ObjectKeys::open(&database, &runtime).await?,
+            media_types: Arc::default(),
+            database,
+            upload_expiry: settings.uploads.expire,
+            space: SpaceGuard::of_system(folder, settings.reserve),
             lock,
         };
-        inner.clear_doomed().await?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self::from_parts(Arc::new(parts)))
     }
 
-    /// Notes in the folder where this process listens, for whoever finds it locked.
+    /// Returns a handle that checks pushed manifests with the default [`Policy`].
+    pub(crate) fn from_parts(parts: Arc<Parts>) -> Self {
+        Self {
+            parts,
+            admission: Arc::new(Policy::default()),
+        }
+    }
+
+    /// Writes the listen address of this process to a file in the folder. Another process that
+    /// finds the folder locked prints the address.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn announce(&self, address: SocketAddr) -> Result<()> {
-        self.inner.lock.announce(address)
+        self.parts.lock.announce(address)
     }
 
-    /// Ends upload sessions that stood still for too long; answers how many.
-    ///
-    /// # Errors
-    /// When the folder of the uploads cannot be read.
-    pub async fn expire_uploads(&self) -> Result<usize> {
-        self.inner.uploads.expire(self.inner.upload_expiry).await
-    }
-
-    /// Runs `work` on a task of its own, so that it ends as it should even if whoever asked for it
-    /// does not wait.
-    pub(crate) async fn detached<T, W>(&self, work: impl FnOnce(Arc<Inner<D>>) -> W) -> Result<T>
+    /// Runs `work` in a separate task. It completes even if the caller drops the returned future.
+    pub(crate) async fn run_detached<T, W>(&self, work: impl FnOnce(Self) -> W) -> Result<T>
     where
         T: Send + 'static,
         W: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = tokio::spawn(work(Arc::clone(&self.inner)));
+        let work = work(self.clone());
+        let store = self.clone();
+        let task = tokio::spawn(async move {
+            let done = work.await;
+            if matches!(&done, Err(error) if is_full_disk(error)) {
+                store.make_room().await;
+            }
+            done
+        });
         task.await
-            .map_err(|error| Error::internal("working on the store", error))?
+            .map_err(|error| Error::internal("a task of the store failed", error))?
     }
 }
 
-impl<D: Database> Inner<D> {
-    /// Removes the objects that were to become blobs when the last process ended, and those whose
-    /// blobs are gone. No other process can be at work on them: the folder is locked.
-    async fn clear_doomed(&self) -> Result<()> {
-        let keys = self.database.read(all_doomed).await?;
-        for key in &keys {
-            self.objects.delete(key).await?;
+/// Returns whether the disk is full. Other causes of [`Kind::StorageFull`], such as a limit on the
+/// size of files, remain if sessions end.
+fn is_full_disk(error: &Error) -> bool {
+    let file = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    *error.kind() == Kind::StorageFull
+        && file.is_none_or(|error| error.kind() != io::ErrorKind::FileTooLarge)
+        && !is_failed_write(error)
+}
+
+/// Creates the database file with [`DATABASE_MODE`], if it does not exist. SQLite would create it
+/// with mode 0644. It creates its other files, such as the log, with the mode of the database file.
+fn create_database_file(path: &Path) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(DATABASE_MODE)
+        .open(path)
+        .map(drop)
+        .map_err(file_error("create", path))
+}
+
+/// Returns the name of the caller for the tag history, or `None` for an anonymous caller.
+pub(crate) fn caller_name(context: &Context) -> Option<String> {
+    match context.caller() {
+        Caller::Anonymous => None,
+        Caller::Named(name) => Some(name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_on_the_size_of_files_is_not_a_full_disk() {
+        let file = |kind: io::ErrorKind| file_error("write", Path::new("x"))(kind.into());
+        for (error, expected) in [
+            (file(io::ErrorKind::StorageFull), true),
+            (file(io::ErrorKind::QuotaExceeded), true),
+            (file(io::ErrorKind::FileTooLarge), false),
+            (file(io::ErrorKind::PermissionDenied), false),
+        ] {
+            assert_eq!(is_full_disk(&error), expected, "{error}");
         }
-        self.database
-            .write(move |transaction| {
-                keys.iter()
-                    .try_for_each(|key| forget_doomed(transaction, key))
-            })
-            .await
     }
-}
-
-/// The time as it is stored.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::try_from(since.as_millis()).unwrap_or(Timestamp::MAX)
 }

@@ -1,20 +1,29 @@
-//! Writing: content first, durable, then one transaction, then the answer.
+//! Writes of blobs and manifests. A call first syncs content to disk, then commits one transaction,
+//! and returns after that.
 
 mod blobs;
+mod children;
 mod manifests;
+mod media_types;
+mod put;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use portolan_files::sessions::Owner;
 use portolan_model::{Algorithm, Digest, RepositoryName};
-use portolan_registry::{
-    Body, Context, Mount, PutManifest, PutOutcome, Result, Upload, UploadId, Writer,
-};
+use portolan_registry::{Body, Context, MountOutcome, PutManifest, PutOutcome, Result, Writer};
 
-use crate::metadata::Database;
-use crate::store::Store;
+use crate::store::{Store, caller_name};
+
+use manifests::PushAction;
+
+pub(crate) use media_types::MediaTypes;
+pub(crate) use put::Put;
 
 #[async_trait]
-impl<D: Database> Writer for Store<D> {
+impl Writer for Store {
     async fn put_manifest(
         &self,
         context: &Context,
@@ -22,11 +31,25 @@ impl<D: Database> Writer for Store<D> {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        let (repository, who) = (repository.clone(), context.caller().to_string());
-        self.detached(
-            |store| async move { store.put_manifest(repository, who, bytes, options).await },
-        )
+        let (repository, who) = (repository.clone(), caller_name(context));
+        self.run_detached(|store| async move {
+            let admission = Arc::clone(&store.admission);
+            let put = Put::parse(&repository, who, bytes, options, admission)?;
+            store.push_manifest(put, PushAction::Put).await
+        })
         .await
+    }
+
+    async fn check_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        let (who, admission) = (caller_name(context), Arc::clone(&self.admission));
+        let put = Put::parse(repository, who, bytes, options, admission)?;
+        self.push_manifest(put, PushAction::Check).await
     }
 
     async fn put_blob(
@@ -37,75 +60,13 @@ impl<D: Database> Writer for Store<D> {
         body: Body,
     ) -> Result<()> {
         let (repository, digest) = (repository.clone(), digest.clone());
-        self.detached(|store| async move {
-            let received = store.uploads.receive(&digest, body).await?;
-            store.keep(&repository, &digest, received).await
+        self.run_detached(|store| async move {
+            store.parts.space.check().await?;
+            let body = store.parts.space.guard(body);
+            let received = store.parts.uploads.receive(&digest, body).await?;
+            store.commit_blob(&repository, &digest, received).await
         })
         .await
-    }
-
-    async fn start_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        algorithm: &Algorithm,
-    ) -> Result<Upload> {
-        self.inner.uploads.start(repository, algorithm).await
-    }
-
-    async fn upload_status(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Upload> {
-        self.inner.uploads.status(repository, id).await
-    }
-
-    async fn write_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<Upload> {
-        let (repository, id) = (repository.clone(), id.clone());
-        self.detached(
-            |store| async move { store.uploads.write(&repository, &id, offset, body).await },
-        )
-        .await
-    }
-
-    async fn finish_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-        digest: &Digest,
-    ) -> Result<()> {
-        let (repository, id, digest) = (repository.clone(), id.clone(), digest.clone());
-        self.detached(|store| async move {
-            let finished = store
-                .uploads
-                .finish(&repository, &id, offset, body, &digest)
-                .await?;
-            store.keep(&repository, &digest, finished).await
-        })
-        .await
-    }
-
-    async fn cancel_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<()> {
-        let (repository, id) = (repository.clone(), id.clone());
-        self.detached(|store| async move { store.uploads.cancel(&repository, &id).await })
-            .await
     }
 
     async fn mount(
@@ -114,22 +75,22 @@ impl<D: Database> Writer for Store<D> {
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        if self
-            .inner
-            .mounted(context, repository, digest, from)
-            .await?
-        {
-            return Ok(Mount::Mounted);
+    ) -> Result<MountOutcome> {
+        self.parts.space.check().await?;
+        if self.try_mount(context, repository, digest, from).await? {
+            return Ok(MountOutcome::Mounted);
         }
-        let computable = digest.algorithm().hasher().is_some();
-        let algorithm = if computable {
+        // Open a session even if the algorithm of `digest` is not supported, because the caller
+        // must get one. The digest is checked when the session ends.
+        let is_computable = digest.algorithm().hasher().is_some();
+        let algorithm = if is_computable {
             digest.algorithm()
         } else {
             &Algorithm::Sha256
         };
-        Ok(Mount::Upload(
-            self.inner.uploads.start(repository, algorithm).await?,
+        let owner = Owner::new(context, repository);
+        Ok(MountOutcome::Upload(
+            self.parts.uploads.open(&owner, algorithm).await?,
         ))
     }
 }

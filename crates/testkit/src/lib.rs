@@ -1,7 +1,10 @@
-//! For tests alone: a plain HTTP client that is a registry, servers started and stopped, a proxy that does harm,
-//! a corpus of documents of every kind, and what the fuzzers do with it.
+//! Test support: servers that tests start and stop, a fake of other registries, a plain HTTP client
+//! that implements `Registry`, a proxy that injects faults, a corpus of valid and defective manifests,
+//! and the fuzz targets.
 
 pub mod corpus;
+pub mod fake;
+pub mod fake_registry;
 pub mod fuzzing;
 mod http;
 mod process;
@@ -10,4 +13,4 @@ mod served;
 
 pub use http::HttpRegistry;
 pub use process::Process;
-pub use served::Served;
+pub use served::InMemoryServer;

@@ -1,4 +1,4 @@
-//! A built `portolan`, started on a free port and stopped by its process id.
+//! Server process of a built `portolan` binary, on a free port.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longest time that a server may take until it says where it listens.
-const START: Duration = Duration::from_mins(1);
+/// Maximum time that a server has to print its address.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A server that runs until it is stopped or dropped.
+/// Server process. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -21,14 +21,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Runs `binary serve --listen 127.0.0.1:0 --data DATA` and what stands in `arguments`, and
-    /// waits until it listens: the first line that it prints ends in `http://ADDRESS`.
+    /// Runs `binary serve --listen 127.0.0.1:0 --data DATA` with additional `arguments`, and waits
+    /// until it prints its address.
     ///
-    /// What it prints to its standard error goes to that of the test.
+    /// The first line of its standard output must end in `http://ADDRESS` or `https://ADDRESS`. The
+    /// process inherits standard error from the test.
     ///
     /// # Errors
-    /// Those of starting a process; [`io::ErrorKind::InvalidData`] when the line says something
-    /// else; [`io::ErrorKind::TimedOut`] when none comes, as from a process that ends at once.
+    /// Returns the error of starting the process, [`io::ErrorKind::InvalidData`] if the first line
+    /// has no address or the process ends without one, and [`io::ErrorKind::TimedOut`] if it prints
+    /// no line in time.
     pub fn serve(binary: &Path, data: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(binary);
         command
@@ -38,10 +40,11 @@ impl Process {
         Self::start(&mut command)
     }
 
-    /// Runs a command that prints, as [`Process::serve`] does, where it listens.
+    /// Runs a command that prints its address in the same way as `portolan serve`, and waits until
+    /// it does.
     ///
     /// # Errors
-    /// As [`Process::serve`].
+    /// Returns the errors of [`Process::serve`].
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
@@ -50,41 +53,41 @@ impl Process {
         let address = child
             .stdout
             .take()
-            .ok_or_else(nothing_printed)
-            .and_then(first_line)
+            .ok_or_else(missing_address)
+            .and_then(read_first_line)
             .and_then(|line| address(&line));
         match address {
             Ok(address) => Ok(Self { child, address }),
             Err(error) => {
-                end(&mut child);
+                kill_and_wait(&mut child);
                 Err(error)
             }
         }
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop (SIGTERM) and waits until it has.
+    /// Requests a shutdown (SIGTERM) and waits until the process has ended.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Returns the error of the system call.
     pub fn stop(mut self) -> io::Result<ExitStatus> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         self.child.wait()
     }
 
-    /// Ends it at once (SIGKILL), as a crash would, and waits until it is gone.
+    /// Kills the process (SIGKILL), as a crash would, and waits until it has ended.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Returns the error of the system call.
     pub fn kill(mut self) -> io::Result<ExitStatus> {
         self.child.kill()?;
         self.child.wait()
@@ -93,47 +96,51 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        end(&mut self.child);
+        kill_and_wait(&mut self.child);
     }
 }
 
-/// A process that has ended already was waited for, and its id may be another's: `Child` knows.
-fn end(child: &mut Child) {
+/// Kills the process and waits for its end.
+///
+/// If the process has already been waited for, its id may belong to another process. This is safe,
+/// because [`Child`] records that and then sends no signal.
+fn kill_and_wait(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// The first line of an output, which is read to its end in the background: a full pipe would stop
-/// the process.
-fn first_line(output: ChildStdout) -> io::Result<String> {
+/// Returns the first line that a process prints.
+///
+/// A thread reads the output to its end, because a full pipe would block the process.
+fn read_first_line(output: ChildStdout) -> io::Result<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut output = BufReader::new(output);
         let mut line = String::new();
         let read = output.read_line(&mut line);
-        // Nobody listens any more if this took too long.
+        // The receiver is gone if this took too long.
         let _ = sender.send(read.map(|_| line));
         let _ = io::copy(&mut output, &mut io::sink());
     });
     receiver
-        .recv_timeout(START)
-        .map_err(|_| nothing_printed())?
+        .recv_timeout(START_TIMEOUT)
+        .map_err(|_| missing_address())?
 }
 
-fn nothing_printed() -> io::Error {
+fn missing_address() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
-        "the server did not say where it listens",
+        "the server did not print its address",
     )
 }
 
 fn address(line: &str) -> io::Result<SocketAddr> {
     let address = line
         .trim_end()
-        .rsplit_once("http://")
+        .rsplit_once("://")
         .and_then(|(_, address)| address.parse().ok());
     address.ok_or_else(|| {
-        let message = format!("the server's first line does not end in http://ADDRESS: {line:?}");
+        let message = format!("the server's first line does not end in SCHEME://ADDRESS: {line:?}");
         io::Error::new(io::ErrorKind::InvalidData, message)
     })
 }
@@ -147,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_the_line_and_stops() {
+    fn reads_the_address_and_stops() {
         let process =
             shell("echo 'portolan listens on http://127.0.0.1:4711'; exec sleep 600").unwrap();
         assert_eq!(process.address(), "127.0.0.1:4711".parse().unwrap());
@@ -155,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_or_another_line_is_an_error() {
+    fn rejects_a_missing_or_invalid_address() {
         assert_eq!(
             shell("exit 3").unwrap_err().kind(),
             io::ErrorKind::InvalidData

@@ -1,4 +1,4 @@
-//! A registry in memory behind a server of this process.
+//! Server in the process of the test, with an in-memory registry.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -11,43 +11,50 @@ use portolan_registry::{Error, Kind, Preset, Registry, Result};
 use portolan_server::{ReadyCheck, Server, Settings, TlsFiles};
 use tokio::task::JoinSet;
 
-/// A server on a free loopback port, stopped when dropped.
+/// Server on a free loopback port. It is stopped when this value is dropped.
 #[derive(Debug)]
-pub struct Served {
+pub struct InMemoryServer {
     address: SocketAddr,
     _running: JoinSet<()>,
 }
 
-impl Served {
-    /// Serves a registry that holds nothing; repositories under `sparse/` may lack content, as the
-    /// contract suite wants it.
+impl InMemoryServer {
+    /// Starts a server with an empty registry. Repositories below `sparse/` allow missing content,
+    /// as the contract suite requires.
     ///
     /// # Errors
-    /// [`Kind::Internal`] when it cannot listen.
-    pub async fn in_memory() -> Result<Self> {
-        Self::with(Settings::default()).await
+    /// Returns [`Kind::Internal`] if the server cannot listen.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(Settings::default()).await
     }
 
-    /// The same over TLS, with a certificate and its key in PEM files.
+    /// Starts a server with an empty registry and TLS. `certificate` and `key` are PEM files.
     ///
     /// # Errors
-    /// [`Kind::Internal`] when it cannot listen, or the files cannot be read.
-    pub async fn over_tls(certificate: PathBuf, key: PathBuf) -> Result<Self> {
-        Self::with(Settings {
+    /// Returns [`Kind::Internal`] if the server cannot listen or the files cannot be read.
+    pub async fn start_with_tls(certificate: PathBuf, key: PathBuf) -> Result<Self> {
+        Self::start_with(Settings {
             tls: Some(TlsFiles { certificate, key }),
             ..Settings::default()
         })
         .await
     }
 
-    async fn with(settings: Settings) -> Result<Self> {
+    async fn start_with(settings: Settings) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
-            Error::new(Kind::Internal, format!("serving a registry: {error}"))
+            Error::new(
+                Kind::Internal,
+                format!("failed to serve a registry: {error}"),
+            )
         };
         let sparse =
             PolicyRule::new("sparse/**", Preset::Sparse.into()).map_err(|error| failed(&error))?;
         let registry: Arc<dyn Registry> =
             Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![sparse]));
+        let settings = Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..settings
+        };
         let server = Server::bind(settings, registry, ReadyCheck::always()).await;
         let server = server.map_err(|error| failed(&error))?;
         let address = server.local_addr();
@@ -59,7 +66,7 @@ impl Served {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

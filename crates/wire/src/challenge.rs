@@ -1,4 +1,5 @@
-//! Challenges: how a server wants to be told who is asking (`WWW-Authenticate`, RFC 9110, section 11).
+//! Challenges: requests of a server for authentication, in the `WWW-Authenticate` header (RFC 9110,
+//! section 11).
 
 use std::fmt;
 
@@ -6,10 +7,11 @@ use http::{HeaderMap, header};
 
 use crate::list::elements;
 
-/// One challenge: a scheme and its parameters.
+/// Challenge: an authentication scheme and its parameters.
 ///
-/// Docker's token protocol is the scheme `Bearer` with `realm`, where tokens are had, `service` and
-/// `scope`, what a token is to be asked for with, and `error`, why the last one would not do.
+/// Docker's token protocol uses the scheme `Bearer` with these parameters: `realm` is the URL of
+/// the token server, `service` and `scope` are the parameters of the token request, and `error` is
+/// the reason why the last token was rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Challenge {
     scheme: Box<str>,
@@ -17,7 +19,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// A challenge of a scheme, without parameters.
+    /// Creates a challenge without parameters.
     pub fn new(scheme: &str) -> Self {
         Self {
             scheme: scheme.into(),
@@ -25,20 +27,20 @@ impl Challenge {
         }
     }
 
-    /// The same with one parameter more.
+    /// Adds a parameter to the challenge.
     #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with_parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
     }
 
-    /// Whether it is of this scheme, whose case has no meaning.
-    pub fn is(&self, scheme: &str) -> bool {
+    /// Returns whether the challenge has this scheme. Ignores case.
+    pub fn has_scheme(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The value of a parameter, whose name has no case either.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
+    /// Returns the value of the parameter `name`. Ignores the case of the name.
+    pub fn parse_parameter(&self, name: &str) -> Option<&str> {
         let named = self
             .parameters
             .iter()
@@ -46,10 +48,12 @@ impl Challenge {
         named.map(|(_, value)| &**value)
     }
 
-    /// Every challenge of an answer, in order: of several lines, and of several within one line.
+    /// Parses all challenges of a response, in order.
     ///
-    /// What breaks the grammar is passed over.
-    pub fn all(headers: &HeaderMap) -> Vec<Self> {
+    /// A response can have several `WWW-Authenticate` headers, and each header can have several
+    /// challenges. Malformed parts are skipped. A scope without quotes may contain commas between its
+    /// actions, as some registries write it.
+    pub fn parse_all(headers: &HeaderMap) -> Vec<Self> {
         let lines = headers
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
@@ -57,6 +61,11 @@ impl Challenge {
         let mut found: Vec<Self> = Vec::new();
         for element in lines.flat_map(elements) {
             match (Element::parse(element), found.last_mut()) {
+                (Element::Scheme(action, None), Some(challenge))
+                    if challenge.is_continued_by(action) =>
+                {
+                    challenge.extend_last(action);
+                }
                 (Element::Scheme(scheme, parameter), _) => {
                     found.push(Self {
                         scheme: scheme.into(),
@@ -64,16 +73,29 @@ impl Challenge {
                     });
                 }
                 (Element::Parameter(Some(parameter)), Some(challenge)) => {
-                    challenge.parameters.push(parameter)
+                    challenge.parameters.push(parameter);
                 }
                 (Element::Parameter(_), _) => (),
             }
         }
         found
     }
+
+    /// Returns whether `word` is an action that continues the scope, the last parameter.
+    fn is_continued_by(&self, word: &str) -> bool {
+        let last = self.parameters.last();
+        SCOPE_ACTIONS.contains(&word)
+            && last.is_some_and(|(name, _)| name.eq_ignore_ascii_case("scope"))
+    }
+
+    fn extend_last(&mut self, word: &str) {
+        if let Some((_, value)) = self.parameters.last_mut() {
+            *value = format!("{value},{word}").into();
+        }
+    }
 }
 
-/// Writes the header's value, every parameter between quotes.
+/// Writes the value of the header, with every parameter value in quotes.
 impl fmt::Display for Challenge {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.scheme)?;
@@ -86,9 +108,12 @@ impl fmt::Display for Challenge {
     }
 }
 
+/// Actions in a scope. No scheme has such a name.
+const SCOPE_ACTIONS: [&str; 4] = ["pull", "push", "delete", "*"];
+
 type Parameter = (Box<str>, Box<str>);
 
-/// What stands between two commas: a parameter, or a scheme with the first of its own.
+/// Text between two commas: a parameter, or a scheme with its first parameter.
 enum Element<'a> {
     Scheme(&'a str, Option<Parameter>),
     Parameter(Option<Parameter>),
@@ -110,15 +135,18 @@ impl<'a> Element<'a> {
 
 fn parameter(text: &str) -> Option<Parameter> {
     let (name, value) = text.split_once('=')?;
+    if name.trim().is_empty() {
+        return None;
+    }
     let value = value.trim();
     let value = value
         .strip_prefix('"')
-        .map_or_else(|| value.to_owned(), unquoted);
+        .map_or_else(|| value.to_owned(), unquote);
     Some((name.trim().into(), value.into()))
 }
 
-/// The text up to the closing quote, if there is one.
-fn unquoted(text: &str) -> String {
+/// Returns the text up to the closing quote or the end. Removes escape characters.
+fn unquote(text: &str) -> String {
     let (mut plain, mut escaped) = (String::new(), false);
     for character in text.chars() {
         match character {
@@ -140,45 +168,48 @@ mod tests {
 
     use super::*;
 
-    fn of(lines: &[&str]) -> Vec<Challenge> {
+    fn parse_lines(lines: &[&str]) -> Vec<Challenge> {
         let values = lines.iter().map(|line| {
             (
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_str(line).unwrap(),
             )
         });
-        Challenge::all(&values.collect())
+        Challenge::parse_all(&values.collect())
     }
 
     #[test]
-    fn reads_dockers() {
+    fn parses_docker_challenge() {
         let line = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#;
         let expected = Challenge::new("Bearer")
-            .with("realm", "https://auth.docker.io/token")
-            .with("service", "registry.docker.io")
-            .with("scope", "repository:a/b:pull,push");
-        assert_eq!(of(&[line]), std::slice::from_ref(&expected));
+            .with_parameter("realm", "https://auth.docker.io/token")
+            .with_parameter("service", "registry.docker.io")
+            .with_parameter("scope", "repository:a/b:pull,push");
+        assert_eq!(parse_lines(&[line]), std::slice::from_ref(&expected));
         assert_eq!(expected.to_string(), line);
         assert_eq!(
-            (expected.is("bearer"), expected.parameter("REALM")),
+            (
+                expected.has_scheme("bearer"),
+                expected.parse_parameter("REALM")
+            ),
             (true, Some("https://auth.docker.io/token"))
         );
-        assert_eq!(expected.parameter("error"), None);
+        assert_eq!(expected.parse_parameter("error"), None);
     }
 
     #[test]
-    fn reads_several() {
-        let basic = Challenge::new("Basic").with("realm", "a, b");
+    fn parses_several_challenges() {
+        let basic = Challenge::new("Basic").with_parameter("realm", "a, b");
         let bearer = Challenge::new("Bearer")
-            .with("realm", "c")
-            .with("service", "d");
+            .with_parameter("realm", "c")
+            .with_parameter("service", "d");
         let expected = [basic, bearer, Challenge::new("Negotiate")];
         assert_eq!(
-            of(&[r#"Basic realm="a, b", Bearer realm="c",service="d", Negotiate"#]),
+            parse_lines(&[r#"Basic realm="a, b", Bearer realm="c",service="d", Negotiate"#]),
             expected
         );
         assert_eq!(
-            of(&[
+            parse_lines(&[
                 r#"Basic realm="a, b""#,
                 r#"Bearer realm="c", service="d""#,
                 "Negotiate"
@@ -188,43 +219,74 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_others_write() {
+    fn parses_unusual_forms() {
         let expected = [Challenge::new("Bearer")
-            .with("realm", r#"a"b"#)
-            .with("service", "c")];
-        assert_eq!(of(&[r#"Bearer   realm = "a\"b" , service=c"#]), expected);
-        assert_eq!(of(&[r#"Bearer realm="a\"b",,service=c,"#]), expected);
+            .with_parameter("realm", r#"a"b"#)
+            .with_parameter("service", "c")];
         assert_eq!(
-            of(&["Negotiate YWJj=="]),
-            [Challenge::new("Negotiate").with("YWJj", "=")]
+            parse_lines(&[r#"Bearer   realm = "a\"b" , service=c"#]),
+            expected
+        );
+        assert_eq!(
+            parse_lines(&[r#"Bearer realm="a\"b",,service=c,"#]),
+            expected
+        );
+        assert_eq!(
+            parse_lines(&["Negotiate YWJj=="]),
+            [Challenge::new("Negotiate").with_parameter("YWJj", "=")]
         );
     }
 
     #[test]
-    fn passes_over_what_is_none() {
-        assert_eq!(of(&[]), []);
-        assert_eq!(of(&["", " , ", r#"realm="a""#]), []);
+    fn scope_without_quotes_may_contain_commas() {
+        let bearer = Challenge::new("Bearer")
+            .with_parameter("realm", "a")
+            .with_parameter("scope", "repository:b:pull,push,delete")
+            .with_parameter("service", "c");
         assert_eq!(
-            of(&[r#"Basic realm="never closed"#]),
-            [Challenge::new("Basic").with("realm", "never closed")]
+            parse_lines(&[
+                "Bearer realm=a,scope=repository:b:pull,push,delete,service=c, Negotiate"
+            ]),
+            [bearer, Challenge::new("Negotiate")]
+        );
+        assert_eq!(
+            parse_lines(&["Bearer realm=a,pull"]),
+            [
+                Challenge::new("Bearer").with_parameter("realm", "a"),
+                Challenge::new("pull")
+            ]
+        );
+    }
+
+    #[test]
+    fn skips_malformed_challenges() {
+        assert_eq!(parse_lines(&[]), []);
+        assert_eq!(parse_lines(&["", " , ", r#"realm="a""#]), []);
+        assert_eq!(
+            parse_lines(&["Negotiate YWJ", "=="]),
+            [Challenge::new("Negotiate")]
+        );
+        assert_eq!(
+            parse_lines(&[r#"Basic realm="never closed"#]),
+            [Challenge::new("Basic").with_parameter("realm", "never closed")]
         );
     }
 
     proptest! {
         #[test]
-        fn reads_what_it_writes(
+        fn challenges_round_trip(
             scheme in "[A-Za-z]{1,9}",
             parameters in prop::collection::vec(("[a-z]{1,9}", "[ -~]{0,20}"), 0..5),
         ) {
             let challenge = parameters.iter().fold(Challenge::new(&scheme), |challenge, (name, value)| {
-                challenge.with(name, value)
+                challenge.with_parameter(name, value)
             });
-            prop_assert_eq!(of(&[&challenge.to_string()]), [challenge]);
+            prop_assert_eq!(parse_lines(&[&challenge.to_string()]), [challenge]);
         }
 
         #[test]
         fn never_panics(line in "[ -~]{0,80}") {
-            let _ = of(&[&line]);
+            let _ = parse_lines(&[&line]);
         }
     }
 }

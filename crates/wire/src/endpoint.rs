@@ -1,8 +1,8 @@
-//! What a request's path names ("Endpoints").
+//! Paths of requests ("Endpoints").
 //!
-//! Repository names may hold the words `blobs`, `manifests`, `tags` and `uploads`, so a path is read
-//! from its right end. It is split at its slashes before anything is decoded: an encoded slash
-//! separates components of a name, never parts of the path.
+//! Repository names can contain the words `blobs`, `manifests`, `tags` and `uploads`, so a path is
+//! parsed from its right end. It is split at its slashes before it is percent-decoded: an encoded
+//! slash may separate the components of a repository name, but never the parts of the path.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,12 +20,12 @@ mod tests;
 
 pub use api::ApiEndpoint;
 
-/// What a path below `/v2/` names.
+/// Endpoint below `/v2/`, with the parameters in its path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Endpoint {
-    /// `/v2/`: whether this is a registry at all (end-1).
+    /// `/v2/`: check whether the registry supports the protocol (end-1).
     Base,
-    /// `/v2/_catalog`: the repositories (Docker's registry protocol).
+    /// `/v2/_catalog`: list of repositories (Docker's registry protocol).
     Catalog,
     /// `/v2/NAME/tags/list` (end-8).
     Tags(RepositoryName),
@@ -33,35 +33,39 @@ pub enum Endpoint {
     Manifest(RepositoryName, Reference),
     /// `/v2/NAME/blobs/DIGEST` (end-2, end-10).
     Blob(RepositoryName, Digest),
-    /// `/v2/NAME/blobs/uploads/`: where uploads begin (end-4, end-11).
+    /// `/v2/NAME/blobs/uploads/`: start of an upload (end-4, end-11).
     Uploads(RepositoryName),
-    /// `/v2/NAME/blobs/uploads/ID`: one upload session (end-5, end-6, end-13).
+    /// `/v2/NAME/blobs/uploads/ID`: upload session (end-5, end-6, end-13).
     ///
-    /// The id is the registry's own, of any characters but never empty; it travels as base64url.
+    /// The registry chooses the id. The id can contain any characters but is never empty. It is
+    /// encoded as base64url in the path.
     Upload(RepositoryName, Box<str>),
     /// `/v2/NAME/referrers/DIGEST` (end-12).
     Referrers(RepositoryName, Digest),
 }
 
-/// Why a path names nothing.
+/// Error for a path that is not an endpoint.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EndpointError {
-    /// No endpoint of the specification looks like this.
-    #[error("no endpoint of the distribution specification has this path")]
+    /// The path does not match any endpoint.
+    #[error("the path does not match any endpoint")]
     Unknown,
-    /// The endpoint is clear, but a name, tag, digest or upload id within it is malformed.
+    /// The path matches an endpoint, but a name, tag, digest or upload id in it is malformed.
     #[error(transparent)]
     Invalid(#[from] RequestError),
 }
 
 impl Endpoint {
-    /// Reads the path of a request as it was sent, percent-encoded and without the query.
+    /// Parses the percent-encoded path of a request without its query.
     ///
-    /// `/blobs/uploads` without the last slash is taken too, since `uploads` is no digest.
+    /// Accepts `/v2/NAME/blobs/uploads` without the last slash too, because `uploads` is not a
+    /// digest.
     ///
     /// # Errors
-    /// [`EndpointError::Unknown`], or with the code `NAME_INVALID` for a name, `DIGEST_INVALID` for
-    /// a digest, `MANIFEST_INVALID` for a tag, `BLOB_UPLOAD_UNKNOWN` for an upload id.
+    /// Returns [`EndpointError::Unknown`] if the path does not match any endpoint, and
+    /// [`EndpointError::Invalid`] if a part is malformed, with the code `NAME_INVALID` for a name,
+    /// `DIGEST_INVALID` for a digest, `MANIFEST_INVALID` for a tag, and `BLOB_UPLOAD_UNKNOWN` for
+    /// an upload id.
     pub fn parse(path: &str) -> Result<Self, EndpointError> {
         let rest = path.strip_prefix("/v2/").ok_or(EndpointError::Unknown)?;
         let decoded = rest.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -69,30 +73,47 @@ impl Endpoint {
         Ok(match segments[..] {
             [""] => Self::Base,
             ["_catalog"] => Self::Catalog,
-            [ref name @ .., "tags", "list"] => Self::Tags(repository(name)?),
+            [ref name @ .., "tags", "list"] => Self::Tags(parse_repository(name)?),
             [ref name @ .., "blobs", "uploads", ""] | [ref name @ .., "blobs", "uploads"] => {
-                Self::Uploads(repository(name)?)
+                Self::Uploads(parse_repository(name)?)
             }
             [ref name @ .., "blobs", "uploads", id] => {
-                Self::Upload(repository(name)?, upload_id(id)?)
+                Self::Upload(parse_repository(name)?, decode_upload_id(id)?)
             }
             [ref name @ .., "manifests", text] => {
-                Self::Manifest(repository(name)?, reference(text)?)
+                Self::Manifest(parse_repository(name)?, parse_reference(text)?)
             }
-            [ref name @ .., "blobs", text] => Self::Blob(repository(name)?, digest(text)?),
-            [ref name @ .., "referrers", text] => Self::Referrers(repository(name)?, digest(text)?),
+            [ref name @ .., "blobs", text] => {
+                Self::Blob(parse_repository(name)?, parse_digest(text)?)
+            }
+            [ref name @ .., "referrers", text] => {
+                Self::Referrers(parse_repository(name)?, parse_digest(text)?)
+            }
             _ => return Err(EndpointError::Unknown),
         })
     }
 
-    /// The path, which [`Endpoint::parse`] reads back.
+    /// Returns the repository in the path, or `None` if the endpoint has none.
+    pub fn into_repository(self) -> Option<RepositoryName> {
+        match self {
+            Self::Base | Self::Catalog => None,
+            Self::Tags(name)
+            | Self::Manifest(name, _)
+            | Self::Blob(name, _)
+            | Self::Uploads(name)
+            | Self::Upload(name, _)
+            | Self::Referrers(name, _) => Some(name),
+        }
+    }
+
+    /// Returns the path of the endpoint. [`Endpoint::parse`] can parse it.
     pub fn to_path(&self) -> String {
         self.to_string()
     }
 }
 
-/// Writes the path. No part of it needs percent-encoding: the grammars of names, tags and digests
-/// hold nothing that a path gives a meaning to.
+/// Writes the path. No part requires percent-encoding, because names, tags and digests contain no
+/// character with a special meaning in a path.
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -112,7 +133,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An upload id as it stands in a path and in `Docker-Upload-UUID`: base64url without padding.
+/// Returns an upload id in the form that is used in paths and in the `Docker-Upload-UUID` header:
+/// base64url without padding.
 pub fn upload_uuid(id: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(id)
 }
@@ -123,26 +145,26 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, RequestError> {
             ErrorCode::NameInvalid,
             "path",
             segment,
-            &"a path is encoded UTF-8",
+            &"must be percent-encoded UTF-8",
         )
     })
 }
 
-fn repository(components: &[&str]) -> Result<RepositoryName, RequestError> {
+fn parse_repository(components: &[&str]) -> Result<RepositoryName, RequestError> {
     let name = components.join("/");
     name.parse().map_err(|error| {
         RequestError::new(ErrorCode::NameInvalid, "repository name", &name, &error)
     })
 }
 
-pub(crate) fn reference(text: &str) -> Result<Reference, RequestError> {
+pub(crate) fn parse_reference(text: &str) -> Result<Reference, RequestError> {
     text.parse().map_err(|error| match error {
         ReferenceError::Digest(error) => invalid_digest(text, error),
         other => RequestError::new(ErrorCode::ManifestInvalid, "tag", text, &other),
     })
 }
 
-fn digest(text: &str) -> Result<Digest, RequestError> {
+fn parse_digest(text: &str) -> Result<Digest, RequestError> {
     text.parse().map_err(|error| invalid_digest(text, error))
 }
 
@@ -150,13 +172,13 @@ fn invalid_digest(text: &str, error: DigestError) -> RequestError {
     RequestError::new(ErrorCode::DigestInvalid, "digest", text, &error)
 }
 
-fn upload_id(text: &str) -> Result<Box<str>, RequestError> {
+fn decode_upload_id(text: &str) -> Result<Box<str>, RequestError> {
     let unknown = || {
         RequestError::new(
             ErrorCode::BlobUploadUnknown,
             "upload id",
             text,
-            &"an id that this registry gave out",
+            &"must be an id that this registry issued",
         )
     };
     let decoded = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| unknown())?;

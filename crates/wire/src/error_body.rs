@@ -1,31 +1,31 @@
-//! The body of an answer that is an error ("Error Codes").
+//! Body of an error response ("Error Codes").
 
 use portolan_model::ErrorCode;
 use serde_json::{Map, Value, json};
 
 use crate::RequestError;
 
-/// `{"errors":[{"code","message","detail"}]}`
+/// Error body: `{"errors":[{"code","message","detail"}]}`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ErrorBody {
-    /// The errors, in order.
+    /// Errors in the body, in order.
     pub errors: Vec<ErrorEntry>,
 }
 
-/// One error of a body.
+/// Error in an [`ErrorBody`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorEntry {
-    /// The code, of the specification or another.
+    /// Error code. Registries may use codes that are not in the specification.
     pub code: ErrorCode,
-    /// One sentence for a person, or nothing.
+    /// Human-readable message: one sentence, or an empty string.
     pub message: String,
-    /// Anything, for a machine.
+    /// Machine-readable detail: any JSON value.
     pub detail: Value,
 }
 
 impl ErrorBody {
-    /// A body with one error.
-    pub fn one(code: ErrorCode, message: impl Into<String>, detail: Value) -> Self {
+    /// Creates a body with one error.
+    pub fn single(code: ErrorCode, message: impl Into<String>, detail: Value) -> Self {
         Self {
             errors: vec![ErrorEntry {
                 code,
@@ -35,16 +35,16 @@ impl ErrorBody {
         }
     }
 
-    /// The JSON document.
+    /// Returns the body as a JSON document.
     pub fn to_json(&self) -> String {
         let entry = |error: &ErrorEntry| json!({"code": error.code.as_str(), "message": error.message, "detail": error.detail});
         json!({"errors": self.errors.iter().map(entry).collect::<Vec<_>>()}).to_string()
     }
 
-    /// Reads the body of any registry's error, or `None` when it holds no errors in this form.
+    /// Parses the error body of any registry. Returns `None` if it contains no errors.
     ///
-    /// It is lenient: an entry needs a code or a message, `errors` may be a single entry, and an
-    /// entry may stand there without `errors` around it.
+    /// The parser is lenient: an entry requires only a code or a message, `errors` may be a single
+    /// entry instead of an array, and the document itself may be an entry.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let Value::Object(document) = serde_json::from_slice(body).ok()? else {
             return None;
@@ -53,10 +53,10 @@ impl ErrorBody {
             Some(Value::Array(entries)) => entries
                 .iter()
                 .filter_map(Value::as_object)
-                .filter_map(entry)
+                .filter_map(parse_entry)
                 .collect(),
-            Some(Value::Object(only)) => entry(only).into_iter().collect(),
-            _ => entry(&document).into_iter().collect::<Vec<_>>(),
+            Some(Value::Object(only)) => parse_entry(only).into_iter().collect(),
+            _ => parse_entry(&document).into_iter().collect::<Vec<_>>(),
         };
         if errors.is_empty() {
             None
@@ -68,11 +68,11 @@ impl ErrorBody {
 
 impl From<RequestError> for ErrorBody {
     fn from(error: RequestError) -> Self {
-        Self::one(error.code, error.message, error.detail)
+        Self::single(error.code, error.message, error.detail)
     }
 }
 
-fn entry(object: &Map<String, Value>) -> Option<ErrorEntry> {
+fn parse_entry(object: &Map<String, Value>) -> Option<ErrorEntry> {
     let text = |key: &str| {
         object
             .get(key)
@@ -98,8 +98,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
-        let body = ErrorBody::one(ErrorCode::Denied, "no \"entry\"", json!({"digest": "x"}));
+    fn body_round_trips() {
+        let body = ErrorBody::single(ErrorCode::Denied, "no \"entry\"", json!({"digest": "x"}));
         assert_eq!(
             body.to_json(),
             r#"{"errors":[{"code":"DENIED","detail":{"digest":"x"},"message":"no \"entry\""}]}"#
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_other_registries() {
+    fn parses_bodies_of_other_registries() {
         let parsed = |body: &str| {
             let errors = ErrorBody::parse(body.as_bytes()).unwrap_or_default().errors;
             errors

@@ -1,31 +1,39 @@
-//! The names of headers that HTTP itself does not define.
+//! Names of HTTP headers that the HTTP standard does not define.
 
 use http::HeaderName;
 
-/// The digest of the content that an answer is about ("Pulling manifests").
+/// Digest of the content of a response ("Pulling manifests").
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// The version of Docker's registry protocol, on `/v2/`.
+/// Version of Docker's registry protocol, in responses from `/v2/`.
 pub const DOCKER_DISTRIBUTION_API_VERSION: HeaderName =
     HeaderName::from_static("docker-distribution-api-version");
-/// The id of an upload session.
+/// Id of an upload session.
 pub const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
-/// Which filters a list of referrers went through ("Listing Referrers").
+/// Minimum length of each chunk of an upload session except the last, in bytes ("Pushing a blob in
+/// chunks").
+pub const OCI_CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+/// Names of the filters that the registry applied to a list of referrers ("Listing Referrers").
 pub const OCI_FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
-/// The upstream that an answer comes from, where `ns` selected one.
+/// Upstream registry of a response, if the query parameter `ns` selected one.
 pub const OCI_NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
-/// The subject that was read from a manifest ("Pushing Manifests with Subject").
+/// Digest of the subject that the registry found in a pushed manifest ("Pushing Manifests with
+/// Subject").
 pub const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
-/// A tag that was set together with a manifest ("Pushing Manifests").
+/// Tag that the registry set together with a manifest ("Pushing Manifests").
 pub const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
-/// What a Portolan registry can do beyond the specification, on `/v2/`: a list of words, of which
-/// `preconditions` says that conditions on tags are checked and set in one step.
+/// Extensions of the specification that a Portolan registry supports, as a list of words in
+/// responses from `/v2/`.
+///
+/// The word [`PRECONDITIONS`] means that the registry supports conditions on the tag of a push: it
+/// checks the condition and sets the tag in one atomic step.
 pub const PORTOLAN_FEATURES: HeaderName = HeaderName::from_static("portolan-features");
-/// The digest that a push's tags point to, where that is not what was pushed but the same converted.
-pub const PORTOLAN_NORMALISED: HeaderName = HeaderName::from_static("portolan-normalised");
-/// The id under which an answer's request is found in the log.
+/// Digest of the converted manifest that the tags of a push point to, if the registry converted the
+/// pushed manifest.
+pub const PORTOLAN_NORMALIZED: HeaderName = HeaderName::from_static("portolan-normalized");
+/// Id of the request in the log of the registry.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The value of [`DOCKER_DISTRIBUTION_API_VERSION`].
+/// Value of [`DOCKER_DISTRIBUTION_API_VERSION`].
 pub const API_VERSION: &str = "registry/2.0";
-/// The word in [`PORTOLAN_FEATURES`] for conditional pushes.
+/// Word in [`PORTOLAN_FEATURES`] for the support of conditional pushes.
 pub const PRECONDITIONS: &str = "preconditions";

@@ -1,11 +1,12 @@
-//! The HTTP grammar of the distribution specification, without IO: shared by server and client.
+//! Conversion between the HTTP messages of the distribution specification and Rust types, without
+//! IO. Shared by the server and the client.
 //!
-//! Everything here turns text of a request or an answer into types of `portolan_model` and back:
-//! paths ([`Endpoint`], [`ApiEndpoint`]), queries ([`query`]), ranges ([`range`]), conditions ([`condition`]), links
-//! ([`link`]), challenges ([`Challenge`]), scopes ([`Scopes`]), error bodies ([`ErrorBody`]) and
-//! warnings ([`warning`]). A text of a request that cannot be read becomes a [`RequestError`], which
-//! carries the code, sentence and detail that the answer is made of. Section names in the
-//! documentation are those of opencontainers/distribution-spec.
+//! This crate converts the text of requests and responses to types of `portolan_model` and back:
+//! paths ([`Endpoint`], [`ApiEndpoint`]), queries ([`query`]), ranges ([`range`]), conditions
+//! ([`condition`]), links ([`link`]), challenges ([`Challenge`]), scopes ([`Scopes`]), error bodies
+//! ([`ErrorBody`]) and warnings ([`warning`]). If a part of a request cannot be parsed, the result
+//! is a [`RequestError`] with the code, message and detail of the error response. Section names in
+//! the documentation refer to opencontainers/distribution-spec.
 
 mod challenge;
 pub mod condition;

@@ -1,33 +1,40 @@
-//! The `Link` header, which says where the next page of a list is (RFC 8288, "Listing Tags").
+//! `Link` header with the location of the next page of a list (RFC 8288; "Listing Tags").
 
 use http::{HeaderMap, header};
 
 use crate::list::split_outside_quotes;
 
-/// The value of a `Link` header whose target is the next page.
+/// Returns the value of a `Link` header that refers to the next page.
 ///
-/// `target` is a path with its query, both encoded as they go into a request.
-pub fn write_next(target: &str) -> String {
+/// `target` is the path of the next page with its query, both percent-encoded.
+pub fn write_next_link(target: &str) -> String {
     format!("<{target}>; rel=\"next\"")
 }
 
-/// The target of the first link in the headers of an answer that leads to the next page.
+/// Returns the target of the first link to the next page in the headers of a response.
 ///
-/// It may be absolute or relative to the request's. Other links and other parameters are passed
-/// over, and so is whatever breaks the grammar.
-pub fn next(headers: &HeaderMap) -> Option<String> {
+/// The target can be an absolute URL, or relative to the URL of the request. Other links, other
+/// parameters and malformed parts are ignored.
+pub fn parse_next_link(headers: &HeaderMap) -> Option<String> {
     let values = headers
         .get_all(header::LINK)
         .iter()
         .filter_map(|value| value.to_str().ok());
     values
-        .flat_map(links)
-        .find(|(_, parameters)| leads_on(parameters))
+        .flat_map(|value| {
+            let links = split_links(value);
+            if links.is_empty() {
+                bare_link(value).into_iter().collect()
+            } else {
+                links
+            }
+        })
+        .find(|(_, parameters)| is_next(parameters))
         .map(|(target, _)| target.to_owned())
 }
 
-/// The links of a value, each cut into its target and its parameters.
-fn links(value: &str) -> Vec<(&str, &str)> {
+/// Splits the value of a `Link` header into links. A link is its target and its parameters.
+fn split_links(value: &str) -> Vec<(&str, &str)> {
     let (mut rest, mut found) = (value, Vec::new());
     while let Some((_, behind)) = rest.split_once('<') {
         let Some((target, parameters)) = behind.split_once('>') else {
@@ -42,7 +49,16 @@ fn links(value: &str) -> Vec<(&str, &str)> {
     found
 }
 
-fn leads_on(parameters: &str) -> bool {
+/// Splits a link without angle brackets, which some registries send.
+fn bare_link(value: &str) -> Option<(&str, &str)> {
+    let (target, _) = value.split_once(';').filter(|_| !value.contains('<'))?;
+    let target_end = target.len();
+    let is_location = target.trim().starts_with('/') || target.contains("://");
+    is_location.then(|| (target.trim(), &value[target_end..]))
+}
+
+/// Returns whether the parameters of a link contain the relation `next`.
+fn is_next(parameters: &str) -> bool {
     split_outside_quotes(parameters, ';')
         .filter_map(|parameter| parameter.split_once('='))
         .any(|(name, value)| {
@@ -66,21 +82,25 @@ mod tests {
         for value in values {
             headers.append(header::LINK, value.parse().unwrap());
         }
-        next(&headers)
+        parse_next_link(&headers)
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn next_link_round_trips() {
         let target = "/v2/a/tags/list?n=10&last=v1%2C";
-        assert_eq!(next_of(&[&write_next(target)]).as_deref(), Some(target));
+        assert_eq!(
+            next_of(&[&write_next_link(target)]).as_deref(),
+            Some(target)
+        );
     }
 
     #[test]
-    fn links_of_other_registries() {
+    fn parses_links_of_other_registries() {
         for value in [
             "</page>;rel=next",
             "</first>; rel=\"first\", </page>; title=\"a, <b>; rel=next\"; rel=\"next\"",
             "</page>; REL=\"last Next\"",
+            "/page; rel=\"next\"",
             "</other?a=b,c>; rel=prev,</page>; rel=\"next\"; type=\"x\"",
         ] {
             assert_eq!(next_of(&[value]).as_deref(), Some("/page"), "{value}");
@@ -92,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_on() {
+    fn ignores_links_without_next() {
         for value in [
             "",
             "</a>",

@@ -1,14 +1,15 @@
-//! Lists within header values (RFC 9110, section 5.6.1).
+//! Lists in header values (RFC 9110, section 5.6.1).
 
-/// The elements of a comma-separated list, trimmed, without empty ones; a comma between double
-/// quotes separates nothing.
+/// Returns the trimmed elements of a comma-separated list. Skips empty elements.
+///
+/// A comma in double quotes is not a separator.
 pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     split_outside_quotes(list, ',')
         .map(str::trim)
         .filter(|element| !element.is_empty())
 }
 
-/// The parts of `text` between separators that stand outside of double quotes.
+/// Splits `text` at separators outside of double quotes.
 pub(crate) fn split_outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {

@@ -1,7 +1,7 @@
-//! The query parameters of each request, read and written.
+//! Query parameters of requests.
 //!
-//! Unknown parameters are passed over. A `+` is a plus and never a space: media types are full of
-//! them, clients do not always encode them, and nothing that is asked for here holds a space.
+//! Unknown parameters are ignored. A `+` is a plus sign and not a space: media types contain plus
+//! signs, clients do not always encode them, and no value of these parameters contains a space.
 
 use std::borrow::Cow;
 
@@ -13,31 +13,40 @@ use crate::RequestError;
 #[cfg(test)]
 mod tests;
 
-/// Characters of a value that are written as `%XX`.
+/// Maximum number of `tag` parameters in one request.
+pub const MAX_TAGS: usize = 100;
+
+/// Maximum length in bytes of the artifact type in the filter of a referrers list. RFC 6838 allows
+/// 127 characters on each side of the slash.
+const MAX_ARTIFACT_TYPE: usize = 255;
+
+/// Characters that are percent-encoded in the value of a parameter.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Which page of a list is wanted ("Listing Tags").
+/// Query parameters for one page of a list ("Listing Tags").
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PageQuery {
-    /// `n`: most items that the page may have; zero is allowed. One that is too large for the type
-    /// counts as the largest.
+    /// `n`: maximum number of items on the page. Zero is allowed. A number larger than `usize::MAX`
+    /// becomes `usize::MAX`.
     pub n: Option<usize>,
-    /// `last`: the item that the page begins behind.
+    /// `last`: last item of the previous page. The page begins after it.
     pub last: Option<String>,
 }
 
 impl PageQuery {
-    /// Reads `n` and `last`; an empty `last` is none.
+    /// Parses `n` and `last`. Ignores an empty `last`.
     ///
     /// # Errors
-    /// `UNSUPPORTED` when `n` is not a number.
+    /// Returns `UNSUPPORTED` if `n` is not a number.
     pub fn parse(query: &str) -> Result<Self, RequestError> {
-        let n = first(query, "n").map(|text| number(&text)).transpose()?;
-        let last = first(query, "last").filter(|last| !last.is_empty());
+        let n = first_value(query, "n")
+            .map(|text| parse_number(&text))
+            .transpose()?;
+        let last = first_value(query, "last").filter(|last| !last.is_empty());
         Ok(Self {
             n,
             last: last.map(Cow::into_owned),
@@ -45,7 +54,7 @@ impl PageQuery {
     }
 }
 
-/// Writes the query, without a question mark; nothing for the first page of any length.
+/// Writes the query without a question mark. It is empty if neither parameter is set.
 impl std::fmt::Display for PageQuery {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let n = self.n.map(|n| n.to_string());
@@ -58,34 +67,36 @@ impl std::fmt::Display for PageQuery {
     }
 }
 
-/// How an upload begins ("Pushing blobs", "Mounting a blob from another repository").
+/// Query parameters of a request that starts an upload ("Pushing blobs", "Mounting a blob from
+/// another repository").
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum UploadStart {
-    /// With a session; the digest at its end will be of this algorithm, SHA-256 unless
-    /// `digest-algorithm` says otherwise.
+    /// `digest-algorithm`: starts a session whose closing digest uses this algorithm. The default
+    /// is SHA-256.
     Session(Algorithm),
-    /// `digest`: the body is the whole blob.
-    Whole(Digest),
-    /// `mount`: by taking the blob from another repository, from any where `from` is not given.
+    /// `digest`: stores a blob in one request. The body of the request is the full blob.
+    Monolithic(Digest),
+    /// `mount`: mounts the blob from the repository `from`, or from any repository if `from` is not
+    /// set.
     Mount {
-        /// The blob.
+        /// Digest of the blob.
         digest: Digest,
-        /// Where it is said to be.
+        /// Repository to mount the blob from.
         from: Option<RepositoryName>,
     },
 }
 
 impl UploadStart {
-    /// Reads `mount`, `from`, `digest` and `digest-algorithm`, in this order of precedence.
+    /// Parses `mount`, `from`, `digest` and `digest-algorithm`, in this order of precedence.
     ///
-    /// A mount whose digest or source is malformed cannot be done, and what cannot be mounted is
-    /// answered with a session, never with an error.
+    /// A mount that is not possible starts a session and is never an error. This includes a mount
+    /// with a malformed `mount` or `from`.
     ///
     /// # Errors
-    /// `DIGEST_INVALID` for a malformed `digest` or `digest-algorithm`.
+    /// Returns `DIGEST_INVALID` if `digest` or `digest-algorithm` is malformed.
     pub fn parse(query: &str) -> Result<Self, RequestError> {
-        if let Some(mount) = first(query, "mount") {
-            let from = first(query, "from").filter(|from| !from.is_empty());
+        if let Some(mount) = first_value(query, "mount") {
+            let from = first_value(query, "from").filter(|from| !from.is_empty());
             return Ok(
                 match (mount.parse(), from.map(|from| from.parse()).transpose()) {
                     (Ok(digest), Ok(from)) => Self::Mount { digest, from },
@@ -93,10 +104,10 @@ impl UploadStart {
                 },
             );
         }
-        if let Some(text) = first(query, "digest") {
-            return Ok(Self::Whole(digest(&text)?));
+        if let Some(text) = first_value(query, "digest") {
+            return Ok(Self::Monolithic(parse_digest(&text)?));
         }
-        let Some(text) = first(query, "digest-algorithm") else {
+        let Some(text) = first_value(query, "digest-algorithm") else {
             return Ok(Self::Session(Algorithm::Sha256));
         };
         let invalid =
@@ -105,13 +116,13 @@ impl UploadStart {
     }
 }
 
-/// Writes the query, without a question mark; nothing for a session of SHA-256.
+/// Writes the query without a question mark. The query for a session with SHA-256 is empty.
 impl std::fmt::Display for UploadStart {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&match self {
             Self::Session(Algorithm::Sha256) => String::new(),
             Self::Session(algorithm) => write([("digest-algorithm", algorithm.as_str())]),
-            Self::Whole(digest) => write([("digest", digest.as_str())]),
+            Self::Monolithic(digest) => write([("digest", digest.as_str())]),
             Self::Mount { digest, from } => {
                 let from = from.as_ref().map(|from| ("from", from.as_str()));
                 write([("mount", digest.as_str())].into_iter().chain(from))
@@ -120,22 +131,24 @@ impl std::fmt::Display for UploadStart {
     }
 }
 
-/// The `digest` that closes an upload session ("Pushing a blob in chunks").
+/// Parses the `digest` parameter of a request that closes an upload session ("Pushing a blob in
+/// chunks").
 ///
 /// # Errors
-/// `DIGEST_INVALID` when it is missing or malformed.
+/// Returns `DIGEST_INVALID` if the parameter is missing or malformed.
 pub fn closing_digest(query: &str) -> Result<Digest, RequestError> {
     let missing = || {
-        RequestError::missing(
+        RequestError::missing_part(
             ErrorCode::DigestInvalid,
             "digest",
-            &"an upload is closed with ?digest=",
+            &"close the upload with ?digest=DIGEST",
         )
     };
-    digest(&first(query, "digest").ok_or_else(missing)?)
+    parse_digest(&first_value(query, "digest").ok_or_else(missing)?)
 }
 
-/// The location of an upload session, with the `digest` that closes it joined to its query.
+/// Returns the URL of the request that closes an upload session: its location with `digest` added
+/// to the query.
 pub fn closing_location(location: &str, digest: &Digest) -> String {
     let separator = if location.contains('?') { '&' } else { '?' };
     format!(
@@ -144,40 +157,47 @@ pub fn closing_location(location: &str, digest: &Digest) -> String {
     )
 }
 
-/// Every `tag` that a manifest pushed by digest is to get, in the order given ("Pushing Manifests").
+/// Parses all `tag` parameters of a manifest push by digest, in order ("Pushing Manifests").
 ///
 /// # Errors
-/// `MANIFEST_INVALID` for a malformed tag.
+/// Returns `UNSUPPORTED` if there are more than [`MAX_TAGS`] parameters, before any of them is
+/// parsed, and `MANIFEST_INVALID` if a tag is malformed.
 pub fn tags(query: &str) -> Result<Vec<Tag>, RequestError> {
+    if all_values(query, "tag").nth(MAX_TAGS).is_some() {
+        return Err(RequestError::too_many("tag parameters", MAX_TAGS));
+    }
     let parse = |text: Cow<'_, str>| {
         text.parse()
             .map_err(|error| RequestError::new(ErrorCode::ManifestInvalid, "tag", &text, &error))
     };
-    all(query, "tag").map(parse).collect()
+    all_values(query, "tag").map(parse).collect()
 }
 
-/// The `reference` that a check is about, if it is about something stored (Portolan's API).
+/// Parses the `reference` parameter of a request that checks a stored manifest (Portolan's API).
 ///
 /// # Errors
-/// `DIGEST_INVALID` for a malformed digest, `MANIFEST_INVALID` for a malformed tag.
+/// Returns `DIGEST_INVALID` if a digest is malformed, and `MANIFEST_INVALID` if a tag is malformed.
 pub fn reference(query: &str) -> Result<Option<Reference>, RequestError> {
-    first(query, "reference")
-        .map(|text| crate::endpoint::reference(&text))
+    first_value(query, "reference")
+        .map(|text| crate::endpoint::parse_reference(&text))
         .transpose()
 }
 
-/// The query that gives these tags to a manifest, without a question mark.
+/// Returns the query of a manifest push that sets these tags, without a question mark.
 pub fn write_tags(tags: &[Tag]) -> String {
     write(tags.iter().map(|tag| ("tag", tag.as_str())))
 }
 
-/// The `artifactType` that referrers are to have ("Listing Referrers").
+/// Parses the `artifactType` parameter of a request for referrers ("Listing Referrers").
 ///
-/// Only one can be filtered by. None is returned for several, joined by commas or repeated: the
-/// client then finds no `OCI-Filters-Applied` in the answer and filters by itself.
+/// Only one type is supported. Returns `None` for several types, separated by commas or in several
+/// parameters, and for a type that is too long for the link to the next page. In this case, the
+/// response has no `OCI-Filters-Applied` header, and the client filters the list itself.
 pub fn artifact_type(query: &str) -> Option<MediaType> {
-    let mut given = all(query, "artifactType").filter(|text| !text.is_empty());
-    let only = given.next().filter(|text| !text.contains(','))?;
+    let mut given = all_values(query, "artifactType").filter(|text| !text.is_empty());
+    let only = given
+        .next()
+        .filter(|text| !text.contains(',') && text.len() <= MAX_ARTIFACT_TYPE)?;
     if given.any(|other| other != only) {
         None
     } else {
@@ -185,24 +205,26 @@ pub fn artifact_type(query: &str) -> Option<MediaType> {
     }
 }
 
-/// The query that filters by an artifact type, without a question mark.
+/// Returns the query that filters by an artifact type, without a question mark.
 pub fn write_artifact_type(artifact_type: &MediaType) -> String {
     write([("artifactType", artifact_type.as_str())])
 }
 
-/// Whether something may be deleted although a manifest names it: `force=true`, `force=1` or `force`.
-pub fn force(query: &str) -> bool {
-    first(query, "force").is_some_and(|text| matches!(&*text, "" | "1" | "true"))
+/// Returns whether a request to delete content is forced: it has the parameter `force=true`,
+/// `force=1` or `force`. If so, content that a manifest references is deleted too.
+pub fn is_forced(query: &str) -> bool {
+    first_value(query, "force").is_some_and(|text| matches!(&*text, "" | "1" | "true"))
 }
 
-/// The upstream registry that a pull is meant for, which containerd gives as `ns`.
+/// Returns the upstream registry of a pull from a mirror: the `ns` parameter, which containerd
+/// sends.
 pub fn namespace(query: &str) -> Option<String> {
-    first(query, "ns")
+    first_value(query, "ns")
         .filter(|host| !host.is_empty())
         .map(Cow::into_owned)
 }
 
-/// Joins queries to one, passing over those that are empty.
+/// Joins query strings with `&`. Skips empty queries.
 pub fn join(queries: &[&str]) -> String {
     let parts: Vec<_> = queries
         .iter()
@@ -212,7 +234,7 @@ pub fn join(queries: &[&str]) -> String {
     parts.join("&")
 }
 
-fn all<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+fn all_values<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
     let decode = |text: &'a str| percent_decode_str(text).decode_utf8_lossy();
     let pairs = query
         .split('&')
@@ -222,8 +244,8 @@ fn all<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         .map(move |(_, value)| decode(value))
 }
 
-fn first<'a>(query: &'a str, key: &'a str) -> Option<Cow<'a, str>> {
-    all(query, key).next()
+fn first_value<'a>(query: &'a str, key: &'a str) -> Option<Cow<'a, str>> {
+    all_values(query, key).next()
 }
 
 fn write<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -232,18 +254,18 @@ fn write<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     pairs.into_iter().map(encoded).collect::<Vec<_>>().join("&")
 }
 
-fn digest(text: &str) -> Result<Digest, RequestError> {
+fn parse_digest(text: &str) -> Result<Digest, RequestError> {
     text.parse()
         .map_err(|error| RequestError::new(ErrorCode::DigestInvalid, "digest", text, &error))
 }
 
-fn number(text: &str) -> Result<usize, RequestError> {
+fn parse_number(text: &str) -> Result<usize, RequestError> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(RequestError::new(
             ErrorCode::Unsupported,
             "n",
             text,
-            &"n is a number of items, 0 or more",
+            &"must be a number of items, 0 or more",
         ));
     }
     Ok(text.parse().unwrap_or(usize::MAX))

@@ -1,7 +1,7 @@
-//! Ranges of blobs asked for and answered, and where the pieces of an upload lie.
+//! Ranges of blobs in requests and responses, and of chunks in upload sessions.
 //!
-//! Blobs follow RFC 9110, section 14. Uploads write their ranges without a unit ("Pushing a blob in
-//! chunks").
+//! Ranges of blobs have the form of RFC 9110, section 14. Ranges of chunks have no unit ("Pushing a
+//! blob in chunks").
 
 use std::ops::Range;
 
@@ -11,52 +11,54 @@ use portolan_model::{ByteRange, ErrorCode};
 use crate::RequestError;
 use crate::list::elements;
 
-/// What a `Range` header asks for.
+/// Part of a blob that a `Range` header requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RangeRequest {
-    /// Everything: there is no such header, or none that can be read, which is then ignored.
-    Whole,
-    /// One part. `last` may lie before `first`: such a range holds no byte, which the conformance
-    /// program wants to be told.
+    /// Full blob: the header is missing, or it is ignored because it cannot be parsed.
+    Full,
+    /// One range. In [`ByteRange::Closed`], `last` may be less than `first`. Such a range contains
+    /// no byte, and the conformance tests expect an error for it.
     Part(ByteRange),
-    /// Several parts. It is always right to answer with everything.
+    /// Several ranges. A response with the full blob is always correct.
     Parts,
 }
 
 impl RangeRequest {
-    /// What the headers of a request ask for.
-    pub fn of(headers: &HeaderMap) -> Self {
+    /// Parses the `Range` header of a request.
+    ///
+    /// A request with several `Range` headers gets the full content.
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(header::RANGE).iter();
         match (
             values.next().and_then(|value| value.to_str().ok()),
             values.next(),
         ) {
             (Some(value), None) => Self::parse(value),
-            _ => Self::Whole,
+            _ => Self::Full,
         }
     }
 
-    /// Reads the header's value.
+    /// Parses the value of a `Range` header.
     pub fn parse(value: &str) -> Self {
         let Some((unit, set)) = value.split_once('=') else {
-            return Self::Whole;
+            return Self::Full;
         };
         if !unit.trim().eq_ignore_ascii_case("bytes") {
-            return Self::Whole;
+            return Self::Full;
         }
         match elements(set)
-            .map(byte_range)
+            .map(parse_byte_range)
             .collect::<Option<Vec<_>>>()
             .as_deref()
         {
-            None | Some([]) => Self::Whole,
+            None | Some([]) => Self::Full,
             Some([part]) => Self::Part(*part),
             Some(_) => Self::Parts,
         }
     }
 }
 
-/// The value of a `Range` header that asks for one part of a blob.
+/// Returns the value of a `Range` header that requests one range of a blob.
 pub fn write_range(range: ByteRange) -> String {
     match range {
         ByteRange::Closed { first, last } => format!("bytes={first}-{last}"),
@@ -65,28 +67,29 @@ pub fn write_range(range: ByteRange) -> String {
     }
 }
 
-/// The `Content-Range` of an answer with a part of a blob.
+/// `Content-Range` header of a response to a request for a range of a blob.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ContentRange {
-    /// Which bytes the answer holds; none when the request's range could not be satisfied.
+    /// Range of the bytes in the response, or `None` if the requested range cannot be satisfied.
     pub part: Option<Range<u64>>,
-    /// Size of the whole in bytes, where it is known.
+    /// Total size of the blob in bytes, if known.
     pub size: Option<u64>,
 }
 
 impl ContentRange {
-    /// Reads the header's value; `None` for one that breaks the grammar.
+    /// Parses the value of a `Content-Range` header of a response, or returns `None` if it is
+    /// malformed.
     pub fn parse(value: &str) -> Option<Self> {
         let (part, size) = value.strip_prefix("bytes ")?.trim().split_once('/')?;
         let part = if part == "*" {
             None
         } else {
-            Some(offsets(part)?)
+            Some(parse_offsets(part)?)
         };
         let size = if size == "*" {
             None
         } else {
-            Some(number(size)?)
+            Some(parse_number(size)?)
         };
         Some(Self { part, size })
     }
@@ -110,46 +113,48 @@ impl std::fmt::Display for ContentRange {
     }
 }
 
-/// Where the body of a PATCH or a closing PUT lies in the blob: its `Content-Range`.
+/// Range of an upload chunk in the blob: the `Content-Range` header of a PATCH request, or of the
+/// PUT request that closes the session.
 ///
-/// The specification writes `FIRST-LAST`; `bytes FIRST-LAST/*` is what RFC 9110 writes, and taken
-/// too. A piece without bytes is written with a last offset one before the first.
+/// The specification uses the form `FIRST-LAST`. The form of RFC 9110, `bytes FIRST-LAST/*`, is
+/// accepted too. For an empty chunk, the last offset is one less than the first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PieceRange {
-    /// Offset of the piece's first byte.
+pub struct ChunkRange {
+    /// Offset of the first byte of the chunk.
     pub first: u64,
-    /// Its number of bytes.
+    /// Number of bytes in the chunk.
     pub length: u64,
 }
 
-impl PieceRange {
-    /// The range that the headers of a request give, if they give one.
+impl ChunkRange {
+    /// Parses the `Content-Range` header of a request, or returns `None` if it is missing.
     ///
     /// # Errors
-    /// As [`PieceRange::parse`].
-    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, RequestError> {
+    /// Returns the errors of [`ChunkRange::parse`].
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, RequestError> {
         let value = headers.get(header::CONTENT_RANGE);
         value
             .map(|value| Self::parse(&String::from_utf8_lossy(value.as_bytes())))
             .transpose()
     }
 
-    /// Reads the header's value.
+    /// Parses the value of a `Content-Range` header of a request.
     ///
     /// # Errors
-    /// `BLOB_UPLOAD_INVALID` for one that breaks the grammar or runs backwards.
+    /// Returns `BLOB_UPLOAD_INVALID` if the value is malformed, or if the last offset is more than
+    /// one less than the first.
     pub fn parse(value: &str) -> Result<Self, RequestError> {
         let bare = value
             .trim()
             .strip_prefix("bytes")
             .map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
         let bare = bare.split_once('/').map_or(bare, |(range, _)| range);
-        let range = offsets(bare.trim()).ok_or_else(|| {
+        let range = parse_offsets(bare.trim()).ok_or_else(|| {
             RequestError::new(
                 ErrorCode::BlobUploadInvalid,
                 "Content-Range",
                 value,
-                &"FIRST-LAST, both offsets included",
+                &"must be FIRST-LAST with inclusive offsets",
             )
         })?;
         Ok(Self {
@@ -159,7 +164,7 @@ impl PieceRange {
     }
 }
 
-impl std::fmt::Display for PieceRange {
+impl std::fmt::Display for ChunkRange {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             formatter,
@@ -170,45 +175,49 @@ impl std::fmt::Display for PieceRange {
     }
 }
 
-/// The `Range` of an answer about an upload session that has `received` bytes.
+/// Returns the value of the `Range` header in a response about an upload session that has received
+/// `received` bytes.
 ///
-/// It names the last byte, so an empty session reads as one with a single byte: `0-0`. Docker
-/// refuses `0--1`.
+/// The header contains the offset of the last byte. For an empty session it is `0-0`, as for a
+/// session with one byte, because Docker rejects `0--1`.
 pub fn upload_range(received: u64) -> String {
     format!("0-{}", received.saturating_sub(1))
 }
 
-/// The offset of the last byte that an upload session has, as its `Range` says.
+/// Parses the `Range` header in a response about an upload session into the offset of the last
+/// received byte. Returns `None` if the header is malformed.
 ///
-/// Zero may also mean that there is none.
+/// Zero can also mean that the session has received nothing.
 pub fn parse_upload_range(value: &str) -> Option<u64> {
     let bare = value
         .trim()
         .strip_prefix("bytes")
         .map_or(value, |rest| rest.trim_start_matches(['=', ' ']));
-    number(bare.trim().strip_prefix("0-")?)
+    parse_number(bare.trim().strip_prefix("0-")?)
 }
 
-fn byte_range(text: &str) -> Option<ByteRange> {
+fn parse_byte_range(text: &str) -> Option<ByteRange> {
     let (first, last) = text.split_once('-')?;
     Some(match (first.trim(), last.trim()) {
-        ("", count) => ByteRange::Last(number(count)?),
-        (first, "") => ByteRange::From(number(first)?),
+        ("", count) => ByteRange::Last(parse_number(count)?),
+        (first, "") => ByteRange::From(parse_number(first)?),
         (first, last) => ByteRange::Closed {
-            first: number(first)?,
-            last: number(last)?,
+            first: parse_number(first)?,
+            last: parse_number(last)?,
         },
     })
 }
 
-fn offsets(text: &str) -> Option<Range<u64>> {
+fn parse_offsets(text: &str) -> Option<Range<u64>> {
     let (first, last) = text.split_once('-')?;
-    let (first, end) = (number(first)?, number(last)?.checked_add(1)?);
+    let (first, end) = (parse_number(first)?, parse_number(last)?.checked_add(1)?);
     (first <= end).then_some(first..end)
 }
 
-/// Digits alone; what does not fit counts as the largest, which no content reaches.
-fn number(text: &str) -> Option<u64> {
+/// Parses a number that consists only of digits.
+///
+/// Returns `u64::MAX` for a larger number. No content is that large.
+fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }

@@ -1,27 +1,28 @@
-//! What is wrong with a request, in the terms of the specification's error bodies.
+//! Errors for invalid requests, with the fields of the error bodies in the specification.
 
 use std::fmt;
 
 use portolan_model::ErrorCode;
 use serde_json::{Value, json};
 
-/// Most characters of a client's text that an error repeats.
-const SHOWN: usize = 256;
+/// Maximum number of characters of a text from the client in an error. Longer texts are truncated.
+const MAX_SHOWN: usize = 256;
 
-/// A part of a request that cannot be read ("Error Codes").
+/// Error for a malformed or missing part of a request, such as a digest, header or query parameter
+/// ("Error Codes").
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct RequestError {
-    /// The code for the error body.
+    /// Error code.
     pub code: ErrorCode,
-    /// One sentence for a person.
+    /// Human-readable message, one sentence.
     pub message: String,
-    /// Which part, and what was expected, for a machine.
+    /// Machine-readable detail: the name of the part, and the expected value or the limit.
     pub detail: Value,
 }
 
 impl RequestError {
-    /// An error about `text`, which stood where `part` was expected.
+    /// Creates the error for a request whose `part` has the invalid value `text`.
     pub(crate) fn new(
         code: ErrorCode,
         part: &str,
@@ -37,8 +38,8 @@ impl RequestError {
         }
     }
 
-    /// An error about something that should have been there.
-    pub(crate) fn missing(code: ErrorCode, part: &str, expected: &dyn fmt::Display) -> Self {
+    /// Creates an error for a missing `part`.
+    pub(crate) fn missing_part(code: ErrorCode, part: &str, expected: &dyn fmt::Display) -> Self {
         let expected = expected.to_string();
         let message = format!("the {part} is missing: {expected}");
         Self {
@@ -47,10 +48,19 @@ impl RequestError {
             detail: json!({"part": part, "expected": expected}),
         }
     }
+
+    /// Creates an error for a request with more than `limit` of the named `parts`.
+    pub(crate) fn too_many(parts: &str, limit: usize) -> Self {
+        Self {
+            code: ErrorCode::Unsupported,
+            message: format!("too many {parts}: a request may have at most {limit}"),
+            detail: json!({"part": parts, "limit": limit}),
+        }
+    }
 }
 
 fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }
@@ -61,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repeats_a_bounded_part_of_the_text() {
+    fn shortens_long_text() {
         let error = RequestError::new(
             ErrorCode::NameInvalid,
             "name",
@@ -73,7 +83,7 @@ mod tests {
             error.detail["found"]
                 .as_str()
                 .map(|found| found.chars().count()),
-            Some(SHOWN + 1)
+            Some(MAX_SHOWN + 1)
         );
     }
 }

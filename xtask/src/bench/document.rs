@@ -1,4 +1,4 @@
-//! Puts the results into the documentation, between two markers.
+//! Writes the results into the documentation, between two markers.
 
 use std::fs;
 
@@ -9,17 +9,17 @@ use crate::servers::workspace;
 const BEGIN: &str = "<!-- bench -->";
 const END: &str = "<!-- /bench -->";
 
-/// Replaces what stands between the markers of docs/performance.md.
+/// Replaces the text between the markers of docs/performance.md.
 pub(crate) fn write(results: &str) -> Result<()> {
     let path = workspace().join("docs/performance.md");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let text = replaced(&text, results)
-        .with_context(|| format!("{} lacks {BEGIN} … {END}", path.display()))?;
+    let text = replace_between_markers(&text, results)
+        .with_context(|| format!("{} does not contain {BEGIN} … {END}", path.display()))?;
     fs::write(&path, text)?;
     Ok(())
 }
 
-fn replaced(text: &str, results: &str) -> Option<String> {
+fn replace_between_markers(text: &str, results: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{results}{END}{after}"))
@@ -27,15 +27,15 @@ fn replaced(text: &str, results: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::replaced;
+    use super::replace_between_markers;
 
     #[test]
-    fn replaces_what_stands_between_the_markers() {
+    fn replaces_text_between_markers() {
         let text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
         assert_eq!(
-            replaced(text, "new\n").unwrap(),
+            replace_between_markers(text, "new\n").unwrap(),
             "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n"
         );
-        assert!(replaced("no markers", "new").is_none());
+        assert!(replace_between_markers("no markers", "new").is_none());
     }
 }

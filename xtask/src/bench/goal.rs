@@ -1,8 +1,8 @@
-//! What docs/performance.md asks for, as ratios to distribution.
+//! Goals of docs/performance.md, as ratios to distribution.
 
 use super::measure::Sample;
 
-/// The highest allowed ratios of wall time and of the server's CPU time.
+/// Highest allowed ratios of wall time and of the server's CPU time.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
     pub(crate) wall: Option<f64>,
@@ -10,14 +10,14 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    /// Measured to be known, not to be met.
+    /// No goal: the workload is measured for information.
     pub(crate) const NONE: Self = Self {
         wall: None,
         cpu: None,
     };
 
-    /// `0.40 wall met, 0.30 CPU missed`.
-    pub(crate) fn judge(self, ours: &Sample, theirs: &Sample) -> String {
+    /// Returns the verdicts as text, for example `0.40 wall met, 0.30 CPU missed`.
+    pub(crate) fn verdicts(self, ours: &Sample, theirs: &Sample) -> String {
         let wall = self
             .wall
             .map(|goal| verdict("wall", goal, ours.wall / theirs.wall));
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_ratio_is_judged_by_itself() {
+    fn judges_each_ratio_separately() {
         let ours = Sample {
             wall: 1.0,
             server: 3.0,
@@ -54,9 +54,9 @@ mod tests {
             cpu: Some(0.3),
         };
         assert_eq!(
-            goal.judge(&ours, &theirs),
+            goal.verdicts(&ours, &theirs),
             "0.400 wall met, 0.300 CPU missed"
         );
-        assert_eq!(Goal::NONE.judge(&ours, &theirs), "");
+        assert_eq!(Goal::NONE.verdicts(&ours, &theirs), "");
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine can do at most: writing with a sync, and hashing.
+//! Limits of the machine: writing with a sync, and hashing.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,23 +9,23 @@ use anyhow::{Context, Result, bail};
 use super::sizes::Sizes;
 use crate::tools;
 
-/// Limits for writes.
+/// Measured limits.
 pub(crate) struct Limits {
     /// Seconds to write and sync the large layer.
     pub(crate) write: f64,
-    /// Bytes hashed a second on one core.
+    /// Bytes hashed per second on one core.
     pub(crate) hash: f64,
 }
 
-/// Measures them.
+/// Measures the limits.
 pub(crate) fn measure(folder: &Path, sizes: &Sizes) -> Result<Limits> {
     Ok(Limits {
-        write: write(folder, sizes.layer)?,
-        hash: hash()?,
+        write: measure_write(folder, sizes.layer)?,
+        hash: measure_hash()?,
     })
 }
 
-fn write(folder: &Path, length: u64) -> Result<f64> {
+fn measure_write(folder: &Path, length: u64) -> Result<f64> {
     let path = folder.join("dd");
     let begin = Instant::now();
     let output = Command::new("dd")
@@ -33,7 +33,7 @@ fn write(folder: &Path, length: u64) -> Result<f64> {
         .arg(format!("count={}", length >> 20))
         .arg(format!("of={}", path.display()))
         .output()
-        .context("starting dd")?;
+        .context("failed to start dd")?;
     let took = begin.elapsed();
     if !output.status.success() {
         bail!("dd: {}", String::from_utf8_lossy(&output.stderr));
@@ -42,21 +42,25 @@ fn write(folder: &Path, length: u64) -> Result<f64> {
     Ok(took.as_secs_f64())
 }
 
-fn hash() -> Result<f64> {
+fn measure_hash() -> Result<f64> {
     let output = Command::new(tools::OPENSSL.path())
         .args([
             "speed", "-seconds", "1", "-bytes", "1048576", "-evp", "sha256",
         ])
         .output()
-        .context("starting openssl")?;
+        .context("failed to start openssl")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    parse(&text).with_context(|| format!("openssl said {text}"))
+    parse(&text).with_context(|| format!("unexpected output of openssl: {text}"))
 }
 
-/// The figure out of the last line, `sha256  1845493.76k`, in thousands of bytes a second.
+/// Parses the rate from the last line, `sha256  1845493.76k`, which is in thousands of bytes per
+/// second.
 fn parse(text: &str) -> Result<f64> {
-    let last = text.split_whitespace().last().context("no answer")?;
-    let thousands: f64 = last.strip_suffix('k').context("no figure")?.parse()?;
+    let last = text.split_whitespace().last().context("empty output")?;
+    let thousands: f64 = last
+        .strip_suffix('k')
+        .context("no rate in thousands of bytes")?
+        .parse()?;
     Ok(thousands * 1000.0)
 }
 
@@ -65,7 +69,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn reads_the_last_figure() {
+    fn parses_last_figure() {
         assert!(
             (parse("type 1048576 bytes\nsha256  1845493.76k\n").unwrap() - 1_845_493_760.0).abs()
                 < 1.0

@@ -1,4 +1,4 @@
-//! nginx over the same files: the limit of this machine for reads.
+//! nginx serving the same content as files: the limit of this machine for reads.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -10,32 +10,32 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::peer::Content;
+use super::peer::BenchContent;
 use super::workload::{layer_target, manifest_target, small_blob_target, tag_target};
 use crate::servers::free_address;
 use crate::tools;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A master with two workers, ended when dropped.
+/// nginx master with two workers. Dropping it stops them.
 pub(crate) struct Nginx {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Nginx {
-    /// Serves `content` at the paths at which registries serve it; the large layer is `DATA/layer`.
-    pub(crate) fn start(folder: &Path, content: &Content) -> Result<Self> {
+    /// Serves `content` at the paths at which registries serve it. The large layer is `DATA/layer`.
+    pub(crate) fn start(folder: &Path, content: &BenchContent) -> Result<Self> {
         let root = folder.join("root");
         let manifest = &content.image.manifest.bytes;
-        place(&root, &tag_target(), manifest)?;
-        place(&root, &manifest_target(content), manifest)?;
-        place(
+        write_content(&root, &tag_target(), manifest)?;
+        write_content(&root, &manifest_target(content), manifest)?;
+        write_content(
             &root,
             &small_blob_target(content),
             &content.image.layers[0].bytes,
         )?;
-        place(&root, &layer_target(content), &[])?;
+        write_content(&root, &layer_target(content), &[])?;
         let address = free_address()?;
         let file = folder.join("nginx.conf");
         fs::write(&file, configuration(folder, &root, address))?;
@@ -47,13 +47,13 @@ impl Nginx {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .context("starting nginx")?;
+            .context("failed to start nginx")?;
         let nginx = Self { child, address };
         nginx.wait()?;
         Ok(nginx)
     }
 
-    /// The master's process id.
+    /// Returns the process id of the master.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -62,7 +62,7 @@ impl Nginx {
         let begin = Instant::now();
         while TcpStream::connect(self.address).is_err() {
             if begin.elapsed() > START_LIMIT {
-                bail!("nginx does not listen on {}", self.address);
+                bail!("nginx is not listening on {}", self.address);
             }
             sleep(Duration::from_millis(10));
         }
@@ -71,7 +71,7 @@ impl Nginx {
 }
 
 impl Drop for Nginx {
-    /// TERM, not KILL: a killed master leaves its workers behind.
+    /// Sends TERM instead of KILL, because a killed master leaves its workers running.
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::TERM);
@@ -80,7 +80,7 @@ impl Drop for Nginx {
     }
 }
 
-fn place(root: &Path, target: &str, bytes: &[u8]) -> Result<()> {
+fn write_content(root: &Path, target: &str, bytes: &[u8]) -> Result<()> {
     let path = root.join(target.trim_start_matches('/'));
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

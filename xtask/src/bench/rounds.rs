@@ -1,4 +1,5 @@
-//! Rounds: fresh servers beside each other, each workload on all of them in turn before the next begins.
+//! Rounds of measurements: fresh servers run at the same time, and each workload runs on all of
+//! them in turn before the next one begins.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,27 +8,27 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::measure::{Sample, measure as sample};
-use super::peer::{Content, Name, Peer};
+use super::peer::{BenchContent, BenchServer, ServerName};
 use super::sizes::Sizes;
-use super::workload::{Tools, Workload, layer_target};
-use crate::load::process::peak;
+use super::workload::{Workload, WorkloadContext, layer_target};
+use crate::load::process::peak_memory;
 
-/// All samples, and the memory of each server after each round.
+/// Samples and memory of all rounds.
 #[derive(Default)]
 pub(crate) struct Results {
-    pub(crate) samples: BTreeMap<(Workload, Name), Vec<Sample>>,
-    /// Bytes resident after the start, and at the most.
-    pub(crate) memory: BTreeMap<Name, Vec<(u64, u64)>>,
-    /// The titles, which name sizes.
+    pub(crate) samples: BTreeMap<(Workload, ServerName), Vec<Sample>>,
+    /// Resident bytes after the start, and at the peak.
+    pub(crate) memory: BTreeMap<ServerName, Vec<(u64, u64)>>,
+    /// Titles of the workloads, which contain the sizes.
     pub(crate) titles: BTreeMap<Workload, String>,
 }
 
-/// Runs so many rounds below `folder`.
+/// Runs `rounds` rounds below `folder`.
 pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Results> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let content = Content::new(sizes);
+    let content = BenchContent::new(sizes);
     let titles = Workload::ALL.map(|workload| (workload, workload.title(sizes)));
     let mut results = Results {
         titles: titles.into(),
@@ -35,34 +36,40 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Resul
     };
     for round in 1..=rounds {
         let place = folder.join(format!("round-{round}"));
-        let tools = Tools {
+        let tools = WorkloadContext {
             runtime: &runtime,
             sizes,
             content: &content,
             round,
         };
-        one(&mut results, &place, &tools)?;
+        measure_round(&mut results, &place, &tools)?;
         fs::remove_dir_all(&place)?;
     }
     Ok(results)
 }
 
-fn one(results: &mut Results, place: &Path, tools: &Tools<'_>) -> Result<()> {
+fn measure_round(results: &mut Results, place: &Path, tools: &WorkloadContext<'_>) -> Result<()> {
     let mut peers = Vec::new();
     for (folder, name) in [
-        ("portolan", Name::Portolan),
-        ("distribution", Name::Distribution),
-        ("nginx", Name::Nginx),
+        ("portolan", ServerName::Portolan),
+        ("distribution", ServerName::Distribution),
+        ("nginx", ServerName::Nginx),
     ] {
         let data = place.join(folder);
         fs::create_dir_all(&data)?;
-        peers.push(Peer::start(name, &data, tools.content, tools.runtime)?);
+        peers.push(BenchServer::start(
+            name,
+            &data,
+            tools.content,
+            tools.runtime,
+        )?);
     }
-    place_layer(&place.join("nginx/root"), tools)?;
+    write_layer(&place.join("nginx/root"), tools)?;
     for workload in Workload::ALL {
-        // Who goes first changes from round to round.
+        // Each round starts with another server, so that none always runs on a cold or warm
+        // machine.
         peers.rotate_left(1);
-        for peer in peers.iter().filter(|peer| workload.concerns(peer.name)) {
+        for peer in peers.iter().filter(|peer| workload.applies_to(peer.name)) {
             let figures = sample(peer.pid(), || workload.run(peer, tools))
                 .with_context(|| results.titles[&workload].clone())?;
             results
@@ -81,13 +88,13 @@ fn one(results: &mut Results, place: &Path, tools: &Tools<'_>) -> Result<()> {
             .memory
             .entry(peer.name)
             .or_default()
-            .push((peer.idle, peak(peer.pid())?));
+            .push((peer.idle, peak_memory(peer.pid())?));
     }
     Ok(())
 }
 
-/// Writes the large layer where nginx serves it.
-fn place_layer(root: &Path, tools: &Tools<'_>) -> Result<()> {
+/// Writes the large layer to the path from which nginx serves it.
+fn write_layer(root: &Path, tools: &WorkloadContext<'_>) -> Result<()> {
     let path = root.join(layer_target(tools.content).trim_start_matches('/'));
     let mut file = fs::File::create(path)?;
     let frame = &tools.content.frame.bytes;

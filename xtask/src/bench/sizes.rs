@@ -1,31 +1,31 @@
-//! How much each workload does.
+//! Sizes of the workloads.
 
 use std::time::Duration;
 
 use crate::load::Random;
 
-/// The counts and lengths of one run.
+/// Counts and lengths of one run.
 pub(crate) struct Sizes {
     /// Bytes of the large layer.
     pub(crate) layer: u64,
-    /// Times the large layer is pulled by one client.
+    /// Number of times that one client pulls the large layer.
     pub(crate) pulls: u32,
-    /// Small images pushed.
+    /// Number of small images pushed.
     pub(crate) images: u64,
-    /// PUTs of a tag.
+    /// Number of PUTs of a tag.
     pub(crate) tags: u64,
-    /// How long wrk asks.
+    /// Duration for which wrk sends requests.
     pub(crate) reading: Duration,
-    /// Indexes copied.
+    /// Number of indexes copied.
     pub(crate) copies: u64,
-    /// The longest layer of the images in them; the shortest has a twentieth of it.
-    pub(crate) copied: u64,
-    /// Bytes of the image with whose copy memory is measured.
-    pub(crate) large: u64,
+    /// Longest layer of the copied images, in bytes. The shortest has a twentieth of it.
+    pub(crate) longest_copied_layer: u64,
+    /// Size in bytes of the image whose copy is measured for memory.
+    pub(crate) large_image: u64,
 }
 
 impl Sizes {
-    /// What docs/performance.md shows.
+    /// Returns the sizes of the figures in docs/performance.md.
     pub(crate) fn full() -> Self {
         Self {
             layer: 512 << 20,
@@ -34,12 +34,12 @@ impl Sizes {
             tags: 5000,
             reading: Duration::from_secs(5),
             copies: 20,
-            copied: 4 << 20,
-            large: 512 << 20,
+            longest_copied_layer: 4 << 20,
+            large_image: 512 << 20,
         }
     }
 
-    /// Enough to see that each workload runs.
+    /// Returns sizes that are sufficient to check that each workload runs.
     pub(crate) fn quick() -> Self {
         Self {
             layer: 32 << 20,
@@ -48,13 +48,14 @@ impl Sizes {
             tags: 300,
             reading: Duration::from_secs(1),
             copies: 5,
-            copied: 400 << 10,
-            large: 128 << 20,
+            longest_copied_layer: 400 << 10,
+            large_image: 128 << 20,
         }
     }
 
-    /// The length of a layer of an image that is copied.
-    pub(crate) fn copied_layer(&self, random: &mut Random) -> usize {
-        usize::try_from(random.between(self.copied / 20, self.copied)).unwrap_or(usize::MAX)
+    /// Returns a random length for a layer of a copied image.
+    pub(crate) fn random_layer_length(&self, random: &mut Random) -> usize {
+        usize::try_from(random.range(self.longest_copied_layer / 20, self.longest_copied_layer))
+            .unwrap_or(usize::MAX)
     }
 }

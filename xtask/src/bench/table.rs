@@ -1,19 +1,20 @@
-//! The results as Markdown.
+//! Results as Markdown.
 
 use std::fmt::Write;
 
 use super::limits::Limits;
-use super::measure::{Sample, median, middle_of, precise};
-use super::peer::Name;
+use super::measure::{Sample, median, median_of_figures, to_float};
+use super::peer::ServerName;
 use super::rounds::Results;
-use super::workload::{Unit, Workload};
+use super::workload::{FigureFormat, Workload};
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// The side-by-side table and the notes below it.
+/// Returns the side-by-side table with a caption.
 pub(crate) fn side_by_side(results: &Results, rounds: u32, limits: &Limits) -> String {
     let mut text = String::from(
-        "| workload | portolan | distribution | wall, ratio | CPU, ratio | limit here | goal |\n\
+        "| workload | portolan | distribution | wall ratio | CPU ratio | limit of the machine | \
+         goal |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for workload in Workload::ALL {
@@ -21,18 +22,19 @@ pub(crate) fn side_by_side(results: &Results, rounds: u32, limits: &Limits) -> S
     }
     for (title, limit, figure) in [
         (
-            "memory idle, MiB",
+            "idle memory, MiB",
             20.0,
             (|memory| memory.0) as fn(&(u64, u64)) -> u64,
         ),
-        ("memory at the peak, MiB", 64.0, |memory| memory.1),
+        ("peak memory, MiB", 64.0, |memory| memory.1),
     ] {
         text.push_str(&memory_row(results, title, limit, figure));
     }
     let _ = write!(
         text,
-        "\nMedians over {rounds} round(s), the servers loaded in turn. CPU is the server process's own, in brackets the \
-         load generator's. SHA-256 runs here at {:.2} GB/s a core.\n",
+        "\nMedians over {rounds} round(s), the servers loaded in turn. CPU is that of the server \
+         process, in parentheses that \
+         of the load generator. SHA-256 runs at {:.2} GB/s per core.\n",
         limits.hash / 1e9
     );
     text
@@ -45,12 +47,15 @@ fn row(results: &Results, workload: Workload, limits: &Limits) -> String {
             .get(&(workload, name))
             .map(|samples| median(samples))
     };
-    let (ours, theirs) = (figures(Name::Portolan), figures(Name::Distribution));
+    let (ours, theirs) = (
+        figures(ServerName::Portolan),
+        figures(ServerName::Distribution),
+    );
     let (Some(ours), Some(theirs)) = (ours, theirs) else {
         return String::new();
     };
-    let unit = workload.unit();
-    let limit = match (figures(Name::Nginx), workload) {
+    let unit = workload.figure_format();
+    let limit = match (figures(ServerName::Nginx), workload) {
         (Some(nginx), _) => format!("nginx {}", wall(&nginx, unit)),
         (None, Workload::PushLayer) => format!("dd {:.2} s", limits.write),
         (None, _) => String::new(),
@@ -62,7 +67,7 @@ fn row(results: &Results, workload: Workload, limits: &Limits) -> String {
         cell(&theirs, unit),
         ratio(ours.wall / theirs.wall),
         ratio(ours.server / theirs.server),
-        workload.goal().judge(&ours, &theirs),
+        workload.goal().verdicts(&ours, &theirs),
     )
 }
 
@@ -78,13 +83,16 @@ fn memory_row(
             .get(&name)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        middle_of(
+        median_of_figures(
             all.iter()
-                .map(|memory| precise(figure(memory)) / MEBIBYTE)
+                .map(|memory| to_float(figure(memory)) / MEBIBYTE)
                 .collect(),
         )
     };
-    let (ours, theirs) = (middle(Name::Portolan), middle(Name::Distribution));
+    let (ours, theirs) = (
+        middle(ServerName::Portolan),
+        middle(ServerName::Distribution),
+    );
     let word = if ours < limit { "met" } else { "missed" };
     format!(
         "| {title} | {ours:.1} | {theirs:.1} | {} | | | below {limit:.0} {word} |\n",
@@ -92,10 +100,10 @@ fn memory_row(
     )
 }
 
-fn cell(sample: &Sample, unit: Unit) -> String {
+fn cell(sample: &Sample, unit: FigureFormat) -> String {
     let scaled = |seconds: f64| match unit {
-        Unit::Seconds => format!("{seconds:.2} s"),
-        Unit::Rate => format!("{:.0} µs", seconds * 1e6),
+        FigureFormat::Seconds => format!("{seconds:.2} s"),
+        FigureFormat::Rate => format!("{:.0} µs", seconds * 1e6),
     };
     format!(
         "{}, {} CPU ({})",
@@ -105,10 +113,10 @@ fn cell(sample: &Sample, unit: Unit) -> String {
     )
 }
 
-fn wall(sample: &Sample, unit: Unit) -> String {
+fn wall(sample: &Sample, unit: FigureFormat) -> String {
     match unit {
-        Unit::Seconds => format!("{:.2} s", sample.wall),
-        Unit::Rate => format!("{:.0} /s", 1.0 / sample.wall),
+        FigureFormat::Seconds => format!("{:.2} s", sample.wall),
+        FigureFormat::Rate => format!("{:.0} /s", 1.0 / sample.wall),
     }
 }
 
@@ -121,23 +129,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_work_reads_in_seconds_and_short_work_as_a_rate() {
+    fn formats_long_work_in_seconds_and_short_work_as_a_rate() {
         let sample = Sample {
             wall: 0.5,
             server: 0.25,
             client: 0.125,
         };
-        assert_eq!(cell(&sample, Unit::Seconds), "0.50 s, 0.25 s CPU (0.12 s)");
+        assert_eq!(
+            cell(&sample, FigureFormat::Seconds),
+            "0.50 s, 0.25 s CPU (0.12 s)"
+        );
         let sample = Sample {
             wall: 0.000_1,
             server: 0.000_05,
             client: 0.000_02,
         };
-        assert_eq!(cell(&sample, Unit::Rate), "10000 /s, 50 µs CPU (20 µs)");
+        assert_eq!(
+            cell(&sample, FigureFormat::Rate),
+            "10000 /s, 50 µs CPU (20 µs)"
+        );
     }
 
     #[test]
-    fn a_row_holds_both_ratios_and_the_verdict() {
+    fn row_contains_both_ratios_and_the_verdict() {
         let mut results = Results::default();
         let workload = Workload::PushLayer;
         results.titles.insert(workload, "push".to_owned());
@@ -150,10 +164,10 @@ mod tests {
         };
         results
             .samples
-            .insert((workload, Name::Portolan), sample(1.0, 0.5));
+            .insert((workload, ServerName::Portolan), sample(1.0, 0.5));
         results
             .samples
-            .insert((workload, Name::Distribution), sample(4.0, 4.0));
+            .insert((workload, ServerName::Distribution), sample(4.0, 4.0));
         let row = row(
             &results,
             workload,

@@ -1,4 +1,6 @@
-//! The workloads, each as what it does to a server and how its figures read.
+//! Workloads: the requests of each, and the format of its figures.
+
+use std::net::SocketAddr;
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -6,11 +8,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::goal::Goal;
-use super::peer::{Content, Name, Peer};
+use super::peer::{BenchContent, BenchServer, ServerName};
 use super::sizes::Sizes;
 use super::wrk;
-use crate::load::push::{self, Way};
-use crate::load::{Blob, Connection, Image, Payload, Random, download};
+use crate::load::push::{self, UploadMethod};
+use crate::load::{Connection, LoadBlob, LoadImage, Payload, Random, download};
 
 pub(crate) const READ_REPOSITORY: &str = "bench/read";
 pub(crate) const READ_TAG: &str = "latest";
@@ -18,14 +20,14 @@ pub(crate) const READ_TAG: &str = "latest";
 const LAYER_REPOSITORY: &str = "bench/layer";
 const TAGS_REPOSITORY: &str = "bench/tags";
 const CLIENTS: u64 = 8;
-const TOGETHER: u8 = 4;
+const CONCURRENT_PULLS: u8 = 4;
 
-/// What is measured; the order is the order of doing, and some read what others pushed.
+/// Workload. The order is that of execution, because some workloads read what earlier ones pushed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Workload {
     PushLayer,
     PullLayer,
-    PullLayerTogether,
+    PullLayerConcurrently,
     PushImages,
     ManifestByTag,
     ManifestByDigest,
@@ -34,18 +36,18 @@ pub(crate) enum Workload {
     TagPage,
 }
 
-/// How figures read: what takes long in seconds, what is short as a rate.
+/// Format of a workload's figures: seconds for long work, a rate for short work.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum FigureFormat {
     Seconds,
     Rate,
 }
 
-/// What a workload works with.
-pub(crate) struct Tools<'a> {
+/// Context in which a workload runs.
+pub(crate) struct WorkloadContext<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) sizes: &'a Sizes,
-    pub(crate) content: &'a Content,
+    pub(crate) content: &'a BenchContent,
     pub(crate) round: u32,
 }
 
@@ -53,7 +55,7 @@ impl Workload {
     pub(crate) const ALL: [Self; 9] = [
         Self::PushLayer,
         Self::PullLayer,
-        Self::PullLayerTogether,
+        Self::PullLayerConcurrently,
         Self::PushImages,
         Self::ManifestByTag,
         Self::ManifestByDigest,
@@ -62,39 +64,41 @@ impl Workload {
         Self::TagPage,
     ];
 
-    /// The table's first column.
+    /// Returns the text of the table's first column.
     pub(crate) fn title(self, sizes: &Sizes) -> String {
         let mebibytes = sizes.layer >> 20;
         match self {
             Self::PushLayer => {
-                format!("push a layer of {mebibytes} MiB (POST, streamed PATCH, PUT)")
+                format!("push of a layer of {mebibytes} MiB (POST, streamed PATCH, PUT)")
             }
-            Self::PullLayer => format!("pull it, {mebibytes} MiB"),
-            Self::PullLayerTogether => format!("pull it by {TOGETHER} clients at once"),
-            Self::PushImages => format!("push {} small images, {CLIENTS} clients", sizes.images),
+            Self::PullLayer => format!("pull of this layer, {mebibytes} MiB"),
+            Self::PullLayerConcurrently => {
+                format!("pull by {CONCURRENT_PULLS} clients at the same time")
+            }
+            Self::PushImages => format!("push of {} small images, {CLIENTS} clients", sizes.images),
             Self::ManifestByTag => "GET manifest by tag, 64 connections".to_owned(),
             Self::ManifestByDigest => "GET manifest by digest, 64 connections".to_owned(),
             Self::SmallBlob => "GET 20 kB blob, 64 connections".to_owned(),
             Self::PutTags => format!("{} tag PUTs, one client", sizes.tags),
-            Self::TagPage => format!("GET a page of 100 of {} tags, 64 connections", sizes.tags),
+            Self::TagPage => format!("GET page of 100 of {} tags, 64 connections", sizes.tags),
         }
     }
 
-    /// How its figures read.
-    pub(crate) fn unit(self) -> Unit {
+    /// Returns the format of the figures.
+    pub(crate) fn figure_format(self) -> FigureFormat {
         match self {
             Self::PushLayer
             | Self::PullLayer
-            | Self::PullLayerTogether
+            | Self::PullLayerConcurrently
             | Self::PushImages
-            | Self::PutTags => Unit::Seconds,
+            | Self::PutTags => FigureFormat::Seconds,
             Self::ManifestByTag | Self::ManifestByDigest | Self::SmallBlob | Self::TagPage => {
-                Unit::Rate
+                FigureFormat::Rate
             }
         }
     }
 
-    /// What docs/performance.md asks of it.
+    /// Returns the goal of docs/performance.md for this workload.
     pub(crate) fn goal(self) -> Goal {
         match self {
             Self::PushLayer => Goal {
@@ -105,7 +109,7 @@ impl Workload {
                 wall: Some(0.6),
                 cpu: None,
             },
-            Self::PullLayerTogether => Goal::NONE,
+            Self::PullLayerConcurrently => Goal::NONE,
             Self::PushImages => Goal {
                 wall: None,
                 cpu: Some(0.15),
@@ -133,25 +137,25 @@ impl Workload {
         }
     }
 
-    /// nginx only serves files.
-    pub(crate) fn concerns(self, name: Name) -> bool {
-        name != Name::Nginx
+    /// Returns whether the workload applies to this server. nginx only serves files.
+    pub(crate) fn applies_to(self, name: ServerName) -> bool {
+        name != ServerName::Nginx
             || !matches!(
                 self,
                 Self::PushLayer | Self::PushImages | Self::PutTags | Self::TagPage
             )
     }
 
-    /// Does it once and answers how many units were done.
-    pub(crate) fn run(self, peer: &Peer, tools: &Tools<'_>) -> Result<u64> {
-        let Tools {
+    /// Runs the workload once and returns the number of units done.
+    pub(crate) fn run(self, peer: &BenchServer, tools: &WorkloadContext<'_>) -> Result<u64> {
+        let WorkloadContext {
             runtime,
             sizes,
             content,
             ..
         } = tools;
         let address = peer.address();
-        let read = |target: &str| wrk::requests(address, target, sizes.reading);
+        let read = |target: &str| wrk::count_requests(address, target, sizes.reading);
         let layer = layer_target(content);
         match self {
             Self::PushLayer => {
@@ -165,14 +169,23 @@ impl Workload {
                 runtime.block_on(push).map(|()| 1)
             }
             Self::PullLayer => {
-                (0..sizes.pulls)
-                    .try_for_each(|_| download::together(address, &layer, sizes.layer, 1))?;
+                (0..sizes.pulls).try_for_each(|_| {
+                    download::download_concurrently(address, &layer, sizes.layer, 1)
+                })?;
                 Ok(u64::from(sizes.pulls))
             }
-            Self::PullLayerTogether => {
-                download::together(address, &layer, sizes.layer, usize::from(TOGETHER)).map(|()| 1)
+            Self::PullLayerConcurrently => download::download_concurrently(
+                address,
+                &layer,
+                sizes.layer,
+                usize::from(CONCURRENT_PULLS),
+            )
+            .map(|()| 1),
+            Self::PushImages => {
+                // All images are one unit, because the table's title names their number.
+                runtime.block_on(push_images(address, sizes.images, tools.round))?;
+                Ok(1)
             }
-            Self::PushImages => runtime.block_on(push_images(peer, tools)),
             Self::ManifestByTag => read(&tag_target()),
             Self::ManifestByDigest => read(&manifest_target(content)),
             Self::SmallBlob => read(&small_blob_target(content)),
@@ -182,33 +195,33 @@ impl Workload {
     }
 }
 
-/// The manifest by its tag.
+/// Returns the path of the manifest by tag.
 pub(crate) fn tag_target() -> String {
     format!("/v2/{READ_REPOSITORY}/manifests/{READ_TAG}")
 }
 
-/// The manifest by its digest.
-pub(crate) fn manifest_target(content: &Content) -> String {
+/// Returns the path of the manifest by digest.
+pub(crate) fn manifest_target(content: &BenchContent) -> String {
     format!(
         "/v2/{READ_REPOSITORY}/manifests/{}",
         content.image.manifest.digest
     )
 }
 
-/// The blob of 20 kB.
-pub(crate) fn small_blob_target(content: &Content) -> String {
+/// Returns the path of the 20 kB blob.
+pub(crate) fn small_blob_target(content: &BenchContent) -> String {
     format!(
         "/v2/{READ_REPOSITORY}/blobs/{}",
         content.image.layers[0].digest
     )
 }
 
-/// The large layer.
-pub(crate) fn layer_target(content: &Content) -> String {
+/// Returns the path of the large layer.
+pub(crate) fn layer_target(content: &BenchContent) -> String {
     format!("/v2/{LAYER_REPOSITORY}/blobs/{}", content.layer)
 }
 
-/// A page from the middle.
+/// Returns the path of a page of tags from the middle of the list.
 pub(crate) fn tag_page_target(repository: &str, tags: u64) -> String {
     format!(
         "/v2/{repository}/tags/list?n=100&last={}",
@@ -216,12 +229,12 @@ pub(crate) fn tag_page_target(repository: &str, tags: u64) -> String {
     )
 }
 
-/// Names whose order is their number's.
+/// Returns a tag whose lexical order is that of the numbers.
 pub(crate) fn tag_name(number: u64) -> String {
     format!("tag-{number:06}")
 }
 
-/// Streams `frame`, repeated, as docker does.
+/// Uploads `frame`, repeated to `length`, in one streamed PATCH as docker does.
 pub(crate) async fn push_layer(
     connection: &mut Connection,
     frame: &Bytes,
@@ -231,7 +244,7 @@ pub(crate) async fn push_layer(
     push_layer_to(connection, LAYER_REPOSITORY, frame, length, digest).await
 }
 
-/// The same to any repository.
+/// Uploads a layer like [`push_layer`], to any repository.
 pub(crate) async fn push_layer_to(
     connection: &mut Connection,
     repository: &str,
@@ -239,27 +252,27 @@ pub(crate) async fn push_layer_to(
     length: u64,
     digest: &str,
 ) -> Result<()> {
-    let session = push::begin(connection, repository).await?;
+    let session = push::open_session(connection, repository).await?;
     let session =
-        push::append(connection, &session, Payload::repeat(frame.clone(), length)).await?;
-    push::finish(connection, &session, digest, Payload::empty()).await?;
+        push::append_chunk(connection, &session, Payload::repeat(frame.clone(), length)).await?;
+    push::close_session(connection, &session, digest, Payload::empty()).await?;
     Ok(())
 }
 
-async fn push_images(peer: &Peer, tools: &Tools<'_>) -> Result<u64> {
-    let address = peer.address();
-    let each = tools.sizes.images / CLIENTS;
+/// Pushes about `images` small images by several clients; `seed` determines their content.
+pub(crate) async fn push_images(address: SocketAddr, images: u64, seed: u32) -> Result<()> {
+    let each = images / CLIENTS;
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        let mut random = Random::new(u64::from(tools.round), client);
+        let mut random = Random::new(u64::from(seed), client);
         let images: Vec<_> = (0..each)
-            .map(|_| Image::random(&mut random, &[], &[4_000, 16_000]))
+            .map(|_| LoadImage::random(&mut random, &[], &[4_000, 16_000]))
             .collect();
         clients.spawn(async move {
             let mut connection = Connection::new(address);
             for (number, image) in images.iter().enumerate() {
                 let tag = format!("c{client}-{number}");
-                push::image(
+                push::push_image(
                     &mut connection,
                     &format!("bench/small-{client}"),
                     &tag,
@@ -273,17 +286,22 @@ async fn push_images(peer: &Peer, tools: &Tools<'_>) -> Result<u64> {
     while let Some(client) = clients.join_next().await {
         client??;
     }
-    // The images together are one unit: the table names their number.
-    Ok(1)
+    Ok(())
 }
 
-async fn put_tags(peer: &Peer, tags: u64) -> Result<u64> {
+async fn put_tags(peer: &BenchServer, tags: u64) -> Result<u64> {
     let mut connection = Connection::new(peer.address());
-    let config = Blob::new("{}");
-    push::blob(&mut connection, TAGS_REPOSITORY, &config, Way::Stream).await?;
-    let manifest = Blob::manifest(&config, &[], 0);
+    let config = LoadBlob::new("{}");
+    push::push_blob(
+        &mut connection,
+        TAGS_REPOSITORY,
+        &config,
+        UploadMethod::Stream,
+    )
+    .await?;
+    let manifest = LoadBlob::manifest(&config, &[], 0);
     for number in 0..tags {
-        push::manifest(
+        push::push_manifest(
             &mut connection,
             TAGS_REPOSITORY,
             &tag_name(number),

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::tools;
 
-/// Asks for `target` for so long over 64 connections, and answers how many requests were answered.
-pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> Result<u64> {
+/// Requests `target` for the duration `reading` over 64 connections, and returns the number of
+/// responses.
+pub(crate) fn count_requests(address: SocketAddr, target: &str, reading: Duration) -> Result<u64> {
     let output = Command::new(tools::WRK.path())
         .args([
             "--threads",
@@ -27,7 +28,7 @@ pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> 
         ])
         .arg(format!("http://{address}{target}"))
         .output()
-        .context("starting wrk")?;
+        .context("failed to start wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         bail!("wrk: {}{text}", String::from_utf8_lossy(&output.stderr));
@@ -35,7 +36,8 @@ pub(crate) fn requests(address: SocketAddr, target: &str, reading: Duration) -> 
     parse(&text).with_context(|| format!("{target}: {text}"))
 }
 
-/// Requests out of `  12345 requests in 5.00s, 1.23MB read`; answers other than 2xx and broken lines are faults.
+/// Parses the number of requests from `  12345 requests in 5.00s, 1.23MB read`. Responses other
+/// than 2xx and broken connections are errors.
 fn parse(text: &str) -> Result<u64> {
     let fault = text
         .lines()
@@ -46,14 +48,14 @@ fn parse(text: &str) -> Result<u64> {
     let line = text
         .lines()
         .find(|line| line.contains(" requests in "))
-        .context("wrk counted nothing")?;
+        .context("wrk printed no number of requests")?;
     let count = line
         .split_whitespace()
         .next()
-        .context("wrk counted nothing")?
+        .context("wrk printed no number of requests")?
         .parse()?;
     if count == 0 {
-        bail!("no request was answered");
+        bail!("no request received a response");
     }
     Ok(count)
 }
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_faults() {
+    fn fails_on_error_responses_and_broken_connections() {
         assert!(parse(&format!("{SUMMARY}  Non-2xx or 3xx responses: 16398\n")).is_err());
         assert!(
             parse(&format!(

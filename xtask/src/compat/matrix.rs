@@ -1,25 +1,27 @@
-//! The table beside the truth: each cell is one kind, one peer and one thing that it is asked to do.
+//! Cells of the comparison: each is one kind, one peer and one operation.
 
 use anyhow::{Context, Result};
-use portolan_model::compat::{Fact, Judgement, Observed, Operation, Outcome, Target, Verdict};
+use portolan_model::compat::{
+    DetectedFeatures, Fact, FactOutcome, Judgment, Operation, Target, TargetVerdict,
+};
 
-use super::truth::{Peer, Task, Truth};
+use super::outcome::{Peer, PeerOutcome, Task};
 use super::{platforms, tree};
 use crate::interop::document::Kind;
-use crate::interop::place::Place;
+use crate::interop::reference::TaggedReference;
 
-/// A kind that stands in a registry, and what the table sees in it.
-pub(super) struct Subject {
+/// Kind stored in a registry, with the features that the table observes in it.
+pub(super) struct CompatSubject {
     kind: Kind,
-    from: Place,
-    /// The registry that it is copied to.
+    from: TaggedReference,
+    /// Destination registry of copies.
     to: String,
-    observed: Observed,
+    observed: DetectedFeatures,
 }
 
-impl Subject {
-    pub(super) fn new(kind: Kind, from: Place, to: &str) -> Result<Self> {
-        let observed = Observed::of(&tree::read(&kind)?);
+impl CompatSubject {
+    pub(super) fn new(kind: Kind, from: TaggedReference, to: &str) -> Result<Self> {
+        let observed = DetectedFeatures::detect(&tree::read(&kind)?);
         Ok(Self {
             kind,
             from,
@@ -29,90 +31,93 @@ impl Subject {
     }
 }
 
-/// What the table says, and what happened.
+/// Prediction of the table, and the outcome.
 #[derive(Debug)]
-pub(super) struct Cell {
+pub(super) struct CompatCell {
     pub(super) peer: &'static str,
     pub(super) target: &'static str,
     pub(super) operation: Operation,
     pub(super) kind: &'static str,
-    /// The one that is pulled.
+    /// Platform of the pull.
     pub(super) platform: Option<&'static str>,
-    pub(super) verdict: Verdict,
-    /// Why, according to the table; some may be about another platform.
+    pub(super) verdict: TargetVerdict,
+    /// Facts that explain the verdict. Some may apply to another platform only.
     pub(super) facts: Vec<Fact>,
-    /// What happened, or why that is not known.
-    pub(super) truth: Result<Truth, String>,
+    /// Outcome, or the reason why it is unknown.
+    pub(super) outcome: Result<PeerOutcome, String>,
 }
 
-impl Cell {
-    /// Whether the table says what is not so; it does too when nobody knows what is so.
-    pub(super) fn differs(&self) -> bool {
-        match &self.truth {
-            Ok(truth) => (self.verdict == Verdict::Fails) == (*truth == Truth::Works),
+impl CompatCell {
+    /// Returns whether the table's verdict differs from the outcome, which includes an unknown
+    /// outcome.
+    pub(super) fn is_mismatch(&self) -> bool {
+        match &self.outcome {
+            Ok(truth) => (self.verdict == TargetVerdict::Fails) == (*truth == PeerOutcome::Works),
             Err(_) => true,
         }
     }
 
-    /// The facts by which it fails.
-    pub(super) fn failures(&self) -> impl Iterator<Item = &Fact> {
+    /// Returns the facts that predict a failure.
+    pub(super) fn predicted_failures(&self) -> impl Iterator<Item = &Fact> {
         self.facts
             .iter()
-            .filter(|fact| fact.outcome == Outcome::Fails)
+            .filter(|fact| fact.outcome == FactOutcome::Fails)
     }
 }
 
-/// Runs all of a peer's cells, one after another.
+/// Runs all cells of a peer, one after another.
 ///
 /// # Errors
-/// When the table does not know the peer.
-pub(super) fn run_peer(peer: &dyn Peer, subjects: &[Subject]) -> Result<Vec<Cell>> {
+///
+/// Returns an error if the table does not contain the peer.
+pub(super) fn run_peer(peer: &dyn Peer, subjects: &[CompatSubject]) -> Result<Vec<CompatCell>> {
     let find = || {
-        Target::find(peer.target()).with_context(|| format!("the table has no {}", peer.target()))
+        Target::find(peer.target())
+            .with_context(|| format!("the table does not contain {}", peer.target()))
     };
     let target = find()?;
     let cells = subjects.iter().flat_map(|subject| {
-        let judgement = subject.observed.judge(target);
+        let judgment = subject.observed.judge(target);
         let run =
-            move |operation: &Operation| run_cells(peer, target, *operation, subject, &judgement);
+            move |operation: &Operation| run_cells(peer, target, *operation, subject, &judgment);
         peer.operations().iter().flat_map(run)
     });
     Ok(cells.collect())
 }
 
-/// One cell, or one for each platform that may be pulled.
+/// Runs one cell, or one for each platform that clients can pull.
 fn run_cells(
     peer: &dyn Peer,
     target: &Target,
     operation: Operation,
-    subject: &Subject,
-    judgement: &Judgement,
-) -> Vec<Cell> {
-    let Subject { kind, from, to, .. } = subject;
-    let to = &Place {
+    subject: &CompatSubject,
+    judgment: &Judgment,
+) -> Vec<CompatCell> {
+    let CompatSubject { kind, from, to, .. } = subject;
+    let to = &TaggedReference {
         host: to.clone(),
         repository: format!("{}/by-{}", from.repository, peer.name()),
         ..from.clone()
     };
     let kinds = if operation == Operation::Pull {
-        platforms::each(kind)
+        platforms::per_platform(kind)
     } else {
         vec![kind.clone()]
     };
-    let facts = judgement
+    let facts = judgment
         .reasons
         .iter()
         .map(|reason| reason.fact)
         .filter(|fact| fact.operation == operation);
-    let cell = |kind: &Kind| Cell {
+    let cell = |kind: &Kind| CompatCell {
         peer: peer.name(),
         target: target.id,
         operation,
         kind: kind.name,
         platform: (operation == Operation::Pull).then_some(kind.platform),
-        verdict: verdict(judgement, operation, kind),
+        verdict: verdict(judgment, operation, kind),
         facts: facts.clone().collect(),
-        truth: peer
+        outcome: peer
             .attempt(&Task {
                 operation,
                 kind,
@@ -124,10 +129,10 @@ fn run_cells(
     kinds.iter().map(cell).collect()
 }
 
-fn verdict(judgement: &Judgement, operation: Operation, kind: &Kind) -> Verdict {
+fn verdict(judgment: &Judgment, operation: Operation, kind: &Kind) -> TargetVerdict {
     match kind.platform.parse() {
-        Ok(platform) if operation == Operation::Pull => judgement.verdict_of_pulling(&platform),
-        _ => judgement.verdict_of(operation),
+        Ok(platform) if operation == Operation::Pull => judgment.pull_verdict(&platform),
+        _ => judgment.operation_verdict(operation),
     }
 }
 
@@ -136,8 +141,8 @@ mod tests {
     use super::super::corpus;
     use super::*;
 
-    /// A peer that does whatever it is asked the same way.
-    struct Always(Result<Truth, &'static str>);
+    /// Peer that responds to every operation in the same way.
+    struct Always(Result<PeerOutcome, &'static str>);
 
     impl Peer for Always {
         fn name(&self) -> &'static str {
@@ -152,44 +157,50 @@ mod tests {
             &[Operation::Push]
         }
 
-        fn attempt(&self, _: &Task) -> Result<Truth> {
+        fn attempt(&self, _: &Task) -> Result<PeerOutcome> {
             self.0.clone().map_err(anyhow::Error::msg)
         }
     }
 
-    fn differing(answer: Result<Truth, &'static str>) -> Vec<&'static str> {
-        let place = Place {
+    fn differing(outcome: Result<PeerOutcome, &'static str>) -> Vec<&'static str> {
+        let place = TaggedReference {
             host: "127.0.0.1:9".into(),
             repository: "open".into(),
             tag: "sea".into(),
         };
-        let seed = |kind| Subject::new(kind, place.clone(), &place.host).unwrap();
+        let seed = |kind| CompatSubject::new(kind, place.clone(), &place.host).unwrap();
         let wanted = |kind: &Kind| ["oci-image", "custom-type"].contains(&kind.name);
-        let subjects: Vec<_> = corpus::small()
+        let subjects: Vec<_> = corpus::small_kinds()
             .unwrap()
             .into_iter()
             .filter(wanted)
             .map(seed)
             .collect();
-        let cells = run_peer(&Always(answer), &subjects).unwrap();
+        let cells = run_peer(&Always(outcome), &subjects).unwrap();
         cells
             .iter()
-            .filter(|cell| cell.differs())
+            .filter(|cell| cell.is_mismatch())
             .map(|cell| cell.kind)
             .collect()
     }
 
     #[test]
-    fn a_table_that_is_wrong_differs() {
-        assert_eq!(differing(Ok(Truth::Works)), ["custom-type"]);
-        assert_eq!(differing(Ok(Truth::Refused("no".into()))), ["oci-image"]);
-        assert_eq!(differing(Ok(Truth::Feigned("empty".into()))), ["oci-image"]);
+    fn wrong_verdict_differs() {
+        assert_eq!(differing(Ok(PeerOutcome::Works)), ["custom-type"]);
+        assert_eq!(
+            differing(Ok(PeerOutcome::Rejected("no".into()))),
+            ["oci-image"]
+        );
+        assert_eq!(
+            differing(Ok(PeerOutcome::FalseSuccess("empty".into()))),
+            ["oci-image"]
+        );
     }
 
     #[test]
-    fn what_nobody_knows_differs() {
+    fn unknown_outcome_differs() {
         assert_eq!(
-            differing(Err("no end after 60 seconds")),
+            differing(Err("timed out after 60 seconds")),
             ["oci-image", "custom-type"]
         );
     }

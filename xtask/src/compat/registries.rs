@@ -1,36 +1,37 @@
-//! The registries that images are pulled from, and those that they are copied to.
+//! Source and destination registries of the images.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::interop::CONFIGURATION;
-use crate::servers::{Program, Server};
+use crate::servers::{RunningServer, ServerProgram};
 
-/// Two of the same kind: within one, clients mount what they would have to copy elsewhere.
+/// Pair of registries of the same kind. Within one registry, clients would mount blobs instead of
+/// copying them.
 pub(super) struct Registries {
-    from: Server,
-    to: Server,
+    source: RunningServer,
+    destination: RunningServer,
 }
 
 impl Registries {
-    /// Builds Portolan and starts it twice, or a peer.
-    pub(super) fn start(program: Program, folder: &Path) -> Result<Self> {
-        let [from, to] =
-            ["from", "to"].map(|name| Server::start(program, &folder.join(name), CONFIGURATION));
+    /// Builds Portolan and starts it twice, or starts a peer twice.
+    pub(super) fn start(program: ServerProgram, folder: &Path) -> Result<Self> {
+        let [from, to] = ["from", "to"]
+            .map(|name| RunningServer::start(program, &folder.join(name), CONFIGURATION));
         Ok(Self {
-            from: from?,
-            to: to?,
+            source: from?,
+            destination: to?,
         })
     }
 
-    /// Where images stand.
-    pub(super) fn from(&self) -> String {
-        self.from.host()
+    /// Returns the address of the registry that holds the images.
+    pub(super) fn source_host(&self) -> String {
+        self.source.host()
     }
 
-    /// Where they are copied to.
-    pub(super) fn to(&self) -> String {
-        self.to.host()
+    /// Returns the address of the destination registry.
+    pub(super) fn destination_host(&self) -> String {
+        self.destination.host()
     }
 }

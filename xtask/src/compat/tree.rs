@@ -1,38 +1,42 @@
-//! A kind as the table sees it: the tree of its documents, read from memory.
+//! Lint tree of a kind, as the compatibility table reads it: the documents come from memory.
 
 use anyhow::{Context, Result};
-use portolan_model::lint::{Answer, Held, Limits, Lint, Seek, Tree, Want};
+use portolan_model::lint::{
+    ContentKind, ContentRequest, ContentResponse, LintLimits, LintTree, Linter, Stored,
+};
 use portolan_model::{Digest, Manifest, MediaType};
 
 use crate::interop::document::{Document, Kind, Role};
 
-/// The whole tree below the kind's top.
-pub(super) fn read(kind: &Kind) -> Result<Tree> {
-    let top = kind.document(&kind.top).context("a kind without its top")?;
-    let mut lint = Lint::new(
+/// Returns the full tree below the kind's top document.
+pub(super) fn read(kind: &Kind) -> Result<LintTree> {
+    let top = kind
+        .document(&kind.top)
+        .context("the kind has no top document")?;
+    let mut lint = Linter::new(
         top.digest.parse::<Digest>()?,
         manifest(top)?,
-        Limits::default(),
+        LintLimits::default(),
     );
-    while let Some(want) = lint.next_want() {
-        lint.supply(&want, answer(kind, &want));
+    while let Some(want) = lint.next_request() {
+        lint.supply(&want, respond(kind, &want));
     }
     Ok(lint.finish())
 }
 
-fn answer(kind: &Kind, want: &Want) -> Answer {
+fn respond(kind: &Kind, want: &ContentRequest) -> ContentResponse {
     let Some(document) = kind.document(&want.digest.to_string()) else {
-        return Answer::Absent;
+        return ContentResponse::Absent;
     };
-    if want.seek == Seek::Manifest {
+    if want.kind == ContentKind::Manifest {
         return match manifest(document) {
-            Ok(manifest) => Answer::Manifest(manifest),
-            Err(error) => Answer::Unreadable(held(document), error.to_string()),
+            Ok(manifest) => ContentResponse::Manifest(manifest),
+            Err(error) => ContentResponse::Unreadable(stored_content(document), error.to_string()),
         };
     }
-    Answer::Content(
-        held(document),
-        (want.seek == Seek::Config).then(|| document.bytes.clone()),
+    ContentResponse::Content(
+        stored_content(document),
+        (want.kind == ContentKind::Config).then(|| document.bytes.clone()),
     )
 }
 
@@ -43,11 +47,11 @@ fn manifest(document: &Document) -> Result<Manifest> {
     )?)
 }
 
-/// As a registry holds it: the type of a blob is nowhere.
-fn held(document: &Document) -> Held {
+/// Returns content as a registry stores it, where blobs have no media type.
+fn stored_content(document: &Document) -> Stored {
     let media_type =
         (document.role == Role::Manifest).then(|| MediaType::new(document.media_type.as_str()));
-    Held {
+    Stored {
         size: document.bytes.len() as u64,
         media_type,
     }
@@ -58,17 +62,17 @@ mod tests {
     use super::super::corpus;
     use super::*;
 
-    fn tree(name: &str) -> Tree {
-        let kinds = corpus::small().unwrap();
+    fn tree(name: &str) -> LintTree {
+        let kinds = corpus::small_kinds().unwrap();
         read(kinds.iter().find(|kind| kind.name == name).unwrap()).unwrap()
     }
 
     #[test]
-    fn every_kind_is_read_to_the_bottom() {
-        for kind in corpus::small().unwrap() {
+    fn reads_every_kind_completely() {
+        for kind in corpus::small_kinds().unwrap() {
             let tree = read(&kind).unwrap();
             let manifests = kind
-                .whole()
+                .documents_of_top()
                 .into_iter()
                 .filter(|document| document.role == Role::Manifest);
             for document in
@@ -84,15 +88,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nowhere_is_known_to_be_nowhere() {
+    fn missing_content_is_recorded_as_missing() {
         let sparse = tree("sparse-index");
         let children = sparse.documents()[0].manifest.children();
         assert!(
             sparse
-                .held(&children[0].descriptor.digest)
+                .stored_content(&children[0].descriptor.digest)
                 .unwrap()
                 .is_some()
         );
-        assert_eq!(sparse.held(&children[1].descriptor.digest), Some(None));
+        assert_eq!(
+            sparse.stored_content(&children[1].descriptor.digest),
+            Some(None)
+        );
     }
 }

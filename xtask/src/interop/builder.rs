@@ -1,4 +1,4 @@
-//! Builds kinds symbolically: layers, images and indexes by name, with every byte and digest real.
+//! Builder of kinds: layers, images and indexes are given by name, with real bytes and digests.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -15,29 +15,29 @@ pub(crate) const AMD64: &str = "linux/amd64";
 pub(crate) const ARM64: &str = "linux/arm64/v8";
 pub(crate) const ARM_V7: &str = "linux/arm/v7";
 
-/// A descriptor on its way into the document that will name it.
+/// Descriptor for a document that refers to other content.
 #[derive(Clone, Debug)]
 pub(crate) struct Descriptor(Map<String, Value>);
 
 impl Descriptor {
     /// Sets a field, or replaces it.
-    pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with_field(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.0.insert(field.to_owned(), value.into());
         self
     }
 
     /// Sets `platform` from `os/architecture/variant`.
-    pub(crate) fn platform(self, platform: &str) -> Self {
-        self.with("platform", platform_object(platform))
+    pub(crate) fn with_platform(self, platform: &str) -> Self {
+        self.with_field("platform", platform_object(platform))
     }
 
-    /// Takes `platform` away.
+    /// Removes `platform`.
     pub(crate) fn without_platform(mut self) -> Self {
         self.0.remove("platform");
         self
     }
 
-    /// What it points to.
+    /// Returns the digest of the described content.
     pub(crate) fn digest(&self) -> &str {
         self.0
             .get("digest")
@@ -52,7 +52,8 @@ impl From<Descriptor> for Value {
     }
 }
 
-/// Collects the documents of one kind.
+/// Builder that collects the documents of one kind.
+#[derive(Clone)]
 pub(crate) struct Builder {
     name: &'static str,
     documents: Vec<Document>,
@@ -62,7 +63,8 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// The kind's name goes into every layer, so that no two kinds share one and no client can skip a transfer.
+    /// Creates a builder. The kind's name goes into every layer, so that no two kinds share one and
+    /// clients cannot skip a transfer.
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -73,24 +75,24 @@ impl Builder {
         }
     }
 
-    /// Names what follows by another hash.
-    pub(crate) fn algorithm(&mut self, algorithm: Algorithm) {
+    /// Sets the hash algorithm for all documents added later.
+    pub(crate) fn set_algorithm(&mut self, algorithm: Algorithm) {
         self.algorithm = algorithm;
     }
 
     /// Adds bytes as a blob.
-    pub(crate) fn blob(&mut self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Descriptor {
+    pub(crate) fn add_blob(&mut self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Descriptor {
         self.add(Role::Blob, media_type, bytes.into())
     }
 
-    /// Adds a document as a manifest, its `mediaType` being the one under which it is pushed.
-    pub(crate) fn manifest(&mut self, media_type: &str, mut document: Value) -> Descriptor {
+    /// Adds a document as a manifest. Its `mediaType` is set to the type with which it is pushed.
+    pub(crate) fn add_manifest(&mut self, media_type: &str, mut document: Value) -> Descriptor {
         document["mediaType"] = media_type.into();
-        self.document(media_type, &document)
+        self.add_document(media_type, &document)
     }
 
-    /// Adds a document as it is, as a manifest of this type.
-    pub(crate) fn document(&mut self, media_type: &str, document: &Value) -> Descriptor {
+    /// Adds a document without changes as a manifest of the given type.
+    pub(crate) fn add_document(&mut self, media_type: &str, document: &Value) -> Descriptor {
         let is_dockers = media_type == DOCKER.manifest || media_type == DOCKER.index;
         let text = if is_dockers {
             docker_text::write(document)
@@ -101,36 +103,37 @@ impl Builder {
     }
 
     /// Adds an index or list of `children`.
-    pub(crate) fn index(
+    pub(crate) fn add_index(
         &mut self,
         family: Family,
         children: impl IntoIterator<Item = Descriptor>,
     ) -> Descriptor {
         let children: Vec<Value> = children.into_iter().map(Value::from).collect();
-        self.manifest(
+        self.add_manifest(
             family.index,
             json!({ "schemaVersion": 2, "manifests": children }),
         )
     }
 
     /// Adds an image of two layers.
-    pub(crate) fn image(&mut self, family: Family, platform: &str) -> Result<Descriptor> {
-        self.image_with(family, platform, |_| ())
+    pub(crate) fn add_image(&mut self, family: Family, platform: &str) -> Result<Descriptor> {
+        self.add_edited_image(family, platform, |_| ())
     }
 
-    /// Adds an image of two layers whose manifest is changed by `edit` before it is hashed.
-    pub(crate) fn image_with(
+    /// Adds an image of two layers. `edit` changes its manifest before it is hashed.
+    pub(crate) fn add_edited_image(
         &mut self,
         family: Family,
         platform: &str,
         edit: impl FnOnce(&mut Value),
     ) -> Result<Descriptor> {
-        let layers = [self.layer(family.layer)?, self.layer(family.layer)?];
-        Ok(self.image_of(family, platform, layers, edit))
+        let layers = [self.add_layer(family.layer)?, self.add_layer(family.layer)?];
+        Ok(self.add_image_with_layers(family, platform, layers, edit))
     }
 
-    /// Adds an image of the given layers; the first one for linux/amd64 is the kind's [`Image`].
-    pub(crate) fn image_of(
+    /// Adds an image with the given layers. The first image for linux/amd64 becomes the kind's
+    /// [`Image`].
+    pub(crate) fn add_image_with_layers(
         &mut self,
         family: Family,
         platform: &str,
@@ -139,7 +142,7 @@ impl Builder {
     ) -> Descriptor {
         let (layers, diff_ids): (Vec<_>, Vec<_>) = layers.into_iter().unzip();
         let layers: Vec<Value> = layers.into_iter().map(Value::from).collect();
-        let config = self.blob(
+        let config = self.add_blob(
             family.config,
             config(self.name, platform, &diff_ids).to_string(),
         );
@@ -151,28 +154,29 @@ impl Builder {
             "layers": layers,
         });
         edit(&mut manifest);
-        let descriptor = self.document(family.manifest, &manifest);
+        let descriptor = self.add_document(family.manifest, &manifest);
         if platform == AMD64 {
             self.set_image(Image {
                 manifest: descriptor.digest().to_owned(),
                 config: config_digest,
             });
         }
-        descriptor.platform(platform)
+        descriptor.with_platform(platform)
     }
 
-    /// Adds a tar with one small file, packed as its type says; answers it with the digest of the tar.
-    pub(crate) fn layer(&mut self, media_type: &str) -> Result<(Descriptor, String)> {
+    /// Adds a tar with one small file, compressed according to its type, and returns its descriptor
+    /// with the digest of the tar.
+    pub(crate) fn add_layer(&mut self, media_type: &str) -> Result<(Descriptor, String)> {
         self.layers += 1;
         let text = format!("layer {} of {}\n", self.layers, self.name);
-        let tar = tar(&format!("layer-{}", self.layers), &text)?;
+        let tar = build_tar(&format!("layer-{}", self.layers), &text)?;
         let diff_id = Algorithm::Sha256.digest(&tar);
-        let layer = pack(media_type, &tar)?;
-        Ok((self.blob(media_type, layer), diff_id))
+        let layer = compress_layer(media_type, &tar)?;
+        Ok((self.add_blob(media_type, layer), diff_id))
     }
 
-    /// Adds a document that was made elsewhere.
-    pub(crate) fn adopt(&mut self, document: Document) -> Descriptor {
+    /// Adds an existing document.
+    pub(crate) fn add_existing(&mut self, document: Document) -> Descriptor {
         let Document {
             media_type,
             digest,
@@ -186,13 +190,13 @@ impl Builder {
         Descriptor(descriptor.as_object().cloned().unwrap_or_default())
     }
 
-    /// Says which image a client takes that wants one for linux/amd64: the first one said.
+    /// Sets the image that clients for linux/amd64 pull. Only the first call has an effect.
     pub(crate) fn set_image(&mut self, image: Image) {
         self.image.get_or_insert(image);
     }
 
-    /// The kind whose tag stands for `top`.
-    pub(crate) fn kind(self, top: &Descriptor) -> Kind {
+    /// Returns the kind whose tag points to `top`.
+    pub(crate) fn build(self, top: &Descriptor) -> Kind {
         let Self {
             name,
             documents,
@@ -211,7 +215,7 @@ impl Builder {
 
     fn add(&mut self, role: Role, media_type: &str, bytes: Vec<u8>) -> Descriptor {
         let digest = self.algorithm.digest(&bytes);
-        self.adopt(Document {
+        self.add_existing(Document {
             role,
             media_type: media_type.to_owned(),
             digest,
@@ -241,8 +245,8 @@ fn platform_object(platform: &str) -> Value {
     object
 }
 
-/// A tar with one file, made by the same program as the layers of most images.
-fn tar(name: &str, text: &str) -> Result<Vec<u8>> {
+/// Builds a tar with one file, made by the program that creates the layers of most images.
+fn build_tar(name: &str, text: &str) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join(name), text)?;
     let mut command = Command::new("tar");
@@ -254,20 +258,21 @@ fn tar(name: &str, text: &str) -> Result<Vec<u8>> {
         "--numeric-owner",
         "--directory",
     ]);
-    filter(command.arg(folder.path()).arg(name), &[])
+    run_filter(command.arg(folder.path()).arg(name), &[])
 }
 
-/// Gzipped, unless the type says something else.
-fn pack(media_type: &str, tar: &[u8]) -> Result<Vec<u8>> {
+/// Compresses a layer. The default is gzip, unless the media type names another compression.
+fn compress_layer(media_type: &str, tar: &[u8]) -> Result<Vec<u8>> {
     match media_type.rsplit(['.', '+']).next() {
         Some("tar") => Ok(tar.to_vec()),
-        Some("zstd") => filter(Command::new(ZSTD.path()).args(["--quiet", "--stdout"]), tar),
-        _ => filter(Command::new("gzip").arg("--no-name"), tar),
+        Some("zstd") => run_filter(Command::new(ZSTD.path()).args(["--quiet", "--stdout"]), tar),
+        _ => run_filter(Command::new("gzip").arg("--no-name"), tar),
     }
 }
 
-/// Runs a program over `input`; the inputs here are smaller than a pipe's buffer.
-fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+/// Runs a program with `input` as its standard input. The inputs are smaller than a pipe's buffer,
+/// so that writing cannot block.
+fn run_filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -278,7 +283,7 @@ fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let output = child.wait_with_output()?;
     if !output.status.success() {
         bail!(
-            "{} ended with {}",
+            "{} exited with {}",
             command.get_program().display(),
             output.status
         );

@@ -1,47 +1,60 @@
-//! What every client must do: pull a kind from the registry, and push it to another repository.
+//! Interface of clients: pull a kind from the registry, and push it to another repository.
 
 use std::path::Path;
 
 use super::document::Kind;
-use super::exchange::Keeper;
-use super::place::Place;
-use super::sandbox::Failure;
+use super::exchange::Holder;
+use super::reference::TaggedReference;
+use super::sandbox::ClientFailure;
 
-/// How a kind got to where it was sent.
+/// Form in which a kind arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// All of it, byte for byte.
-    Whole,
-    /// The image for this machine's platform out of it, byte for byte.
+    /// The full kind, byte for byte.
+    Full,
+    /// Only the image for the machine's platform, byte for byte.
     OneImage,
-    /// The same image in a manifest that the client wrote anew and calls by this digest.
+    /// Equal content in a manifest that the client rewrote, with this digest.
     Rewritten(String),
 }
 
-/// One of the programs that people push and pull with.
+/// Program that pushes and pulls images.
 pub(crate) trait Client: Sync {
-    /// The name by which people call it.
+    /// Returns the common name of the program.
     fn name(&self) -> &'static str;
 
-    /// Pulls a kind into the client's own storage and compares what is there then.
+    /// Pulls a kind into the client's own storage and compares the stored content.
     ///
-    /// Of a sparse kind, a client that otherwise pulls everything pulls the image that is there.
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure>;
+    /// From a sparse kind, a client that otherwise pulls everything pulls only the available image.
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure>;
 
-    /// Pushes a kind from disk or from the client's own storage; `from` holds it in the registry too.
+    /// Pushes a kind from disk or from the client's own storage. The registry also holds it at
+    /// `from`.
     ///
-    /// What arrived is compared by the caller.
-    fn push(&self, kind: &Kind, from: &Place, to: &Place) -> Result<Arrival, Failure>;
+    /// The caller compares the pushed content.
+    fn push(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure>;
 
-    /// Makes something of its own out of the tar of a root folder, pushes it and answers the digest it names.
+    /// Builds something from the tar of a root folder, pushes it and returns the digest that the
+    /// client prints.
     ///
-    /// Nothing, for a client that makes no images, or whose images the real index is already built of.
-    fn push_own(&self, _root_folder: &Path, _to: &Place) -> Option<Result<String, Failure>> {
+    /// Returns `None` for clients that build no images, and for clients that built the images of
+    /// the mixed index.
+    fn push_own(
+        &self,
+        _root_folder: &Path,
+        _to: &TaggedReference,
+    ) -> Option<Result<String, ClientFailure>> {
         None
     }
 
-    /// The client as one that keeps images on disk in a form that Portolan has too, if it does.
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    /// Returns the client as a [`Holder`] if it stores images on disk in a form that Portolan
+    /// supports.
+    fn as_holder(&self) -> Option<&dyn Holder> {
         None
     }
 }

@@ -1,4 +1,4 @@
-//! containerd through `ctr`: a content store that keeps every document as it came.
+//! containerd through `ctr`: a content store that keeps the exact bytes of every document.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,22 +9,22 @@ use anyhow::{Context, Result};
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
 use super::document::Kind;
-use super::exchange::Keeper;
+use super::exchange::Holder;
 use super::layout;
-use super::place::Place;
-use super::sandbox::{Failure, Sandbox, run};
+use super::reference::TaggedReference;
+use super::sandbox::{ClientFailure, Sandbox, run};
 use crate::tools::{CONTAINERD, CTR};
 
 const CONTENT: &str = "root/io.containerd.content.v1.content";
 
-/// The daemon and its command line.
+/// Daemon and its command line.
 pub(crate) struct Containerd {
     sandbox: Sandbox,
     _daemon: Daemon,
 }
 
 impl Containerd {
-    /// Starts `containerd` and waits until it answers.
+    /// Starts `containerd` and waits until it responds.
     pub(crate) fn start(sandbox: Sandbox) -> Result<Self> {
         let [root, state, socket] =
             ["root", "state", "containerd.sock"].map(|name| sandbox.path(name));
@@ -47,12 +47,12 @@ impl Containerd {
         })
     }
 
-    /// A command to this daemon.
+    /// Returns a command for this daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         client(&self.sandbox, arguments)
     }
 
-    /// The content store, which names its files as a layout does.
+    /// Returns the content store's folder, which names its files as an OCI layout does.
     pub(crate) fn content(&self) -> PathBuf {
         self.sandbox.path(CONTENT)
     }
@@ -63,9 +63,9 @@ impl Client for Containerd {
         "containerd"
     }
 
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure> {
         let name = from.to_string();
-        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+        if let Some(image) = kind.reduce_to_image().filter(|_| kind.sparse) {
             run(&mut self.command(&[
                 "content",
                 "fetch",
@@ -74,11 +74,11 @@ impl Client for Containerd {
                 kind.platform,
                 &name,
             ]))?;
-            layout::compare_oci(&self.content(), &image.whole())?;
+            layout::compare_oci(&self.content(), &image.documents_of_top())?;
             return Ok(Arrival::OneImage);
         }
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &name]))?;
-        layout::compare_oci(&self.content(), &kind.whole())?;
+        layout::compare_oci(&self.content(), &kind.documents_of_top())?;
         if kind.image.is_some() {
             run(&mut self.command(&[
                 "images",
@@ -90,10 +90,15 @@ impl Client for Containerd {
                 &name,
             ]))?;
         }
-        Ok(Arrival::Whole)
+        Ok(Arrival::Full)
     }
 
-    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+    fn push(
+        &self,
+        kind: &Kind,
+        _from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         let name = to.to_string();
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_oci(&folder, kind, &name)?;
@@ -110,10 +115,10 @@ impl Client for Containerd {
             .command(&["images", "import", "--all-platforms", "--no-unpack"])
             .arg(&archive))?;
         run(&mut self.command(&["images", "push", "--plain-http", &name]))?;
-        Ok(Arrival::Whole)
+        Ok(Arrival::Full)
     }
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn as_holder(&self) -> Option<&dyn Holder> {
         Some(self)
     }
 }

@@ -1,4 +1,5 @@
-//! Daemons of clients: started with folders of their own, asked until they answer, ended by process id.
+//! Daemons of clients: started with folders of their own, polled until they respond, and stopped by
+//! process id.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +15,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A running daemon, asked to end when dropped and killed when it doesn't.
+/// Running daemon. Dropping it stops it, and kills it if it does not exit in time.
 pub(crate) struct Daemon {
     child: Child,
 }
@@ -35,22 +36,22 @@ impl Daemon {
         let mut daemon = Self {
             child: command
                 .spawn()
-                .with_context(|| format!("starting {program}"))?,
+                .with_context(|| format!("failed to start {program}"))?,
         };
         let start = Instant::now();
         while !ask()?.status.success() {
             if let Some(status) = daemon.child.try_wait()? {
-                bail!("{program} ended with {status}: {}", last_lines(log));
+                bail!("{program} exited with {status}: {}", last_lines(log));
             }
             if start.elapsed() > START_LIMIT {
-                bail!("{program} does not answer: {}", last_lines(log));
+                bail!("{program} does not respond: {}", last_lines(log));
             }
             sleep(INTERVAL);
         }
         Ok(daemon)
     }
 
-    /// SIGTERM first: a daemon has children of its own to end.
+    /// Stops the daemon with SIGTERM first, because a daemon has to stop its own children.
     fn stop(&mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let start = Instant::now();

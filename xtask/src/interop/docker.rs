@@ -1,4 +1,5 @@
-//! Docker Engine: a daemon of its own, which pulls for one platform and writes the manifests it pushes itself.
+//! Docker Engine, with its own daemon. It pulls for one platform and writes the manifests that it
+//! pushes itself.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,19 +9,19 @@ use anyhow::{Context, Result, ensure};
 use super::client::{Arrival, Client};
 use super::daemon::Daemon;
 use super::document::{self, Document, Kind};
-use super::exchange::Keeper;
-use super::place::Place;
-use super::sandbox::{Failure, Sandbox, digest_in, prefixed, run};
+use super::exchange::Holder;
+use super::reference::TaggedReference;
+use super::sandbox::{ClientFailure, Sandbox, find_digest, path_argument, run};
 use crate::tools::{DOCKER, DOCKERD};
 
-/// The engine and its command line.
+/// Engine and its command line.
 pub(crate) struct Docker {
     sandbox: Sandbox,
     _daemon: Daemon,
 }
 
 impl Docker {
-    /// Starts `dockerd` and waits until it answers.
+    /// Starts `dockerd` and waits until it responds.
     pub(crate) fn start(sandbox: Sandbox) -> Result<Self> {
         let mut command = sandbox.daemon(DOCKERD);
         command.arg("--data-root").arg(sandbox.path("data"));
@@ -28,7 +29,7 @@ impl Docker {
         command.arg("--pidfile").arg(sandbox.path("docker.pid"));
         command
             .arg("--host")
-            .arg(prefixed("unix://", &sandbox.path("docker.sock")));
+            .arg(path_argument("unix://", &sandbox.path("docker.sock")));
         command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
         let log = sandbox.path("dockerd.log");
         let daemon = Daemon::start(command, &log, || client(&sandbox, &["version"]).output())?;
@@ -38,13 +39,17 @@ impl Docker {
         })
     }
 
-    /// A command to this daemon.
+    /// Returns a command for this daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         client(&self.sandbox, arguments)
     }
 
     /// Pulls the image for the kind's platform.
-    pub(crate) fn pull_image(&self, kind: &Kind, from: &Place) -> Result<(), Failure> {
+    pub(crate) fn pull_image(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+    ) -> Result<(), ClientFailure> {
         run(&mut self.command(&[
             "pull",
             "--quiet",
@@ -55,41 +60,51 @@ impl Docker {
         .map(drop)
     }
 
-    /// Removes what was pulled from there, if something was.
-    pub(crate) fn forget(&self, from: &Place) -> Result<(), Failure> {
+    /// Removes the image of an earlier pull from `from`, if it exists.
+    pub(crate) fn remove_pulled(&self, from: &TaggedReference) -> Result<(), ClientFailure> {
         run(&mut self.command(&["image", "rm", "--force", &from.to_string()])).map(drop)
     }
 
-    /// Fails unless what was pulled is the kind's image.
-    pub(crate) fn compare(&self, kind: &Kind, from: &Place) -> Result<()> {
+    /// Checks that the pulled image is that of the kind.
+    pub(crate) fn compare(&self, kind: &Kind, from: &TaggedReference) -> Result<()> {
         let image = kind
             .image
             .as_ref()
-            .context("the client took what is no image")?;
+            .context("the client accepted content that is not an image")?;
         let (id, digests) = self.inspect(&from.to_string())?;
-        // The id is always a sha256, also where the manifest names the config by another hash.
+        // The id is always a sha256, even if the manifest refers to the config by another hash.
         let config = kind
             .document(&image.config)
-            .context("an image without config")?;
-        let same = document::matches(&id, &config.bytes) && digests.contains(&kind.top);
+            .context("the image has no config")?;
+        let same = document::has_digest(&id, &config.bytes) && digests.contains(&kind.top);
         ensure!(
             same,
-            "stored is {id}, pulled as {digests}, not {image:?} of {}",
+            "stored image is {id}, pulled as {digests}, instead of {image:?} of {}",
             kind.top
         );
         Ok(())
     }
 
-    /// The id of a local image, which is the digest of its config, and the digests it was pulled by.
-    fn inspect(&self, name: &str) -> Result<(String, String), Failure> {
+    /// Returns the id of a local image, which is the digest of its config, and the digests by which
+    /// it was pulled.
+    fn inspect(&self, name: &str) -> Result<(String, String), ClientFailure> {
         let format = "--format={{.Id}} {{json .RepoDigests}}";
-        let said = run(&mut self.command(&["image", "inspect", format, name]))?;
-        let (id, digests) = said.trim().split_once(' ').context("two words")?;
+        let output = run(&mut self.command(&["image", "inspect", format, name]))?;
+        let (id, digests) = output
+            .trim()
+            .split_once(' ')
+            .context("expected an id and digests")?;
         Ok((id.to_owned(), digests.to_owned()))
     }
 
-    /// `docker manifest`: a list made of manifests that the registry already has.
-    fn push_list(&self, kind: &Kind, from: &Place, to: &Place) -> Result<String, Failure> {
+    /// Creates a list of manifests that the registry already has, with `docker manifest`, and
+    /// pushes it.
+    fn push_list(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<String, ClientFailure> {
         let to = to.to_string();
         let children = kind
             .document(&kind.top)
@@ -97,25 +112,29 @@ impl Docker {
             .unwrap_or_default();
         let children: Vec<_> = children
             .iter()
-            .map(|digest| from.by_digest(digest))
+            .map(|digest| from.digest_reference(digest))
             .collect();
         run(self
             .command(&["manifest", "create", "--insecure", &to])
             .args(&children))?;
-        let said = run(&mut self.command(&["manifest", "push", "--insecure", &to]))?;
-        Ok(digest_in(&said))
+        let output = run(&mut self.command(&["manifest", "push", "--insecure", &to]))?;
+        Ok(find_digest(&output))
     }
 
-    fn push_pulled(&self, from: &Place, to: &Place) -> Result<String, Failure> {
+    fn push_pulled(
+        &self,
+        from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<String, ClientFailure> {
         let from = from.to_string();
         run(&mut self.command(&["pull", "--quiet", &from]))?;
         run(&mut self.command(&["tag", &from, &to.to_string()]))?;
         self.push_local(to)
     }
 
-    fn push_local(&self, to: &Place) -> Result<String, Failure> {
-        let said = run(&mut self.command(&["push", &to.to_string()]))?;
-        Ok(digest_in(&said))
+    fn push_local(&self, to: &TaggedReference) -> Result<String, ClientFailure> {
+        let output = run(&mut self.command(&["push", &to.to_string()]))?;
+        Ok(find_digest(&output))
     }
 }
 
@@ -124,30 +143,39 @@ impl Client for Docker {
         "docker"
     }
 
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure> {
         self.pull_image(kind, from)?;
         self.compare(kind, from)?;
         Ok(if kind.is_single_image() {
-            Arrival::Whole
+            Arrival::Full
         } else {
             Arrival::OneImage
         })
     }
 
-    fn push(&self, kind: &Kind, from: &Place, to: &Place) -> Result<Arrival, Failure> {
+    fn push(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         let digest = if kind.is_list() {
             self.push_list(kind, from, to)
         } else {
             self.push_pulled(from, to)
         }?;
         Ok(if digest == kind.top {
-            Arrival::Whole
+            Arrival::Full
         } else {
             Arrival::Rewritten(digest)
         })
     }
 
-    fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
+    fn push_own(
+        &self,
+        root_folder: &Path,
+        to: &TaggedReference,
+    ) -> Option<Result<String, ClientFailure>> {
         let imported = run(self
             .command(&["import"])
             .arg(root_folder)
@@ -155,7 +183,7 @@ impl Client for Docker {
         Some(imported.and_then(|_| self.push_local(to)))
     }
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn as_holder(&self) -> Option<&dyn Holder> {
         Some(self)
     }
 }
@@ -164,7 +192,7 @@ fn client(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(DOCKER);
     command
         .arg("--host")
-        .arg(prefixed("unix://", &sandbox.path("docker.sock")))
+        .arg(path_argument("unix://", &sandbox.path("docker.sock")))
         .args(arguments);
     command
 }

@@ -1,7 +1,7 @@
-//! JSON as Docker writes its manifests, in its order and with its indentation.
+//! JSON as Docker writes its manifests, with its order of fields and its indentation.
 //!
-//! Docker's command line reads a manifest, writes it anew and pushes that, so one that was written in any other way
-//! changes its digest on the way, and a list that names it can't be pushed.
+//! Docker's command line reads a manifest, writes it again and pushes the result. A manifest in any
+//! other form changes its digest on the way, and a list that names it cannot be pushed.
 
 use serde_json::Value;
 
@@ -22,12 +22,12 @@ const ORDER: [&str; 12] = [
 
 const INDENT: &str = "   ";
 
-/// The document as Docker would have written it.
+/// Returns the document as Docker writes it.
 pub(crate) fn write(document: &Value) -> String {
     write_at(document, "\n")
 }
 
-/// `line` is what begins a line at the depth of `value`.
+/// Writes `value`, where `line` is the start of a line at its depth.
 fn write_at(value: &Value, line: &str) -> String {
     let inner = format!("{line}{INDENT}");
     match value {
@@ -63,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn fields_stand_in_dockers_order() {
+    fn writes_fields_in_dockers_order() {
         let document = json!({ "layers": [{ "digest": "sha256:0", "size": 3 }, {}], "schemaVersion": 2, "manifests": [] });
         let expected = r#"{
    "schemaVersion": 2,

@@ -1,4 +1,4 @@
-//! The documents that make up one kind of image: bytes, their digest, and how they are pushed.
+//! Documents of one kind of image: bytes, digest, and the endpoint to which they are pushed.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::media::{DOCKER_LIST, OCI_INDEX};
 
-/// Which hash names a document.
+/// Hash algorithm of a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Sha256,
@@ -14,16 +14,16 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The digest of `bytes`, as descriptors write it.
+    /// Returns the digest of `bytes` as descriptors write it.
     pub(crate) fn digest(self, bytes: &[u8]) -> String {
         match self {
-            Self::Sha256 => format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))),
-            Self::Sha512 => format!("sha512:{}", hexadecimal(&Sha512::digest(bytes))),
+            Self::Sha256 => format!("sha256:{}", to_hex(&Sha256::digest(bytes))),
+            Self::Sha512 => format!("sha512:{}", to_hex(&Sha512::digest(bytes))),
         }
     }
 
-    /// The algorithm that `digest` begins with; sha256 unless it says otherwise.
-    pub(crate) fn of(digest: &str) -> Self {
+    /// Returns the algorithm of `digest`, which is sha256 for unknown prefixes.
+    pub(crate) fn from_digest(digest: &str) -> Self {
         if digest.starts_with("sha512:") {
             Self::Sha512
         } else {
@@ -32,24 +32,24 @@ impl Algorithm {
     }
 }
 
-fn hexadecimal(hash: &[u8]) -> String {
+fn to_hex(hash: &[u8]) -> String {
     hash.iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Whether `digest` is that of `bytes`.
-pub(crate) fn matches(digest: &str, bytes: &[u8]) -> bool {
-    Algorithm::of(digest).digest(bytes) == digest
+/// Returns whether `digest` is that of `bytes`.
+pub(crate) fn has_digest(digest: &str, bytes: &[u8]) -> bool {
+    Algorithm::from_digest(digest).digest(bytes) == digest
 }
 
-/// The endpoint a document is pushed to.
+/// Endpoint for pushing a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Blob,
     Manifest,
 }
 
-/// Bytes with what a descriptor says of them.
+/// Bytes with the fields of their descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) role: Role,
@@ -59,12 +59,13 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Whether this is an index or a list.
+    /// Returns whether this is an index or a list.
     pub(crate) fn is_list(&self) -> bool {
         [OCI_INDEX, DOCKER_LIST].contains(&self.media_type.as_str())
     }
 
-    /// The digests in `config`, `layers` and `manifests`, in this order; a subject is not part of what names it.
+    /// Returns the digests in `config`, `layers` and `manifests`, in this order. A subject is not a
+    /// child.
     pub(crate) fn children(&self) -> Vec<String> {
         if self.role == Role::Blob {
             return Vec::new();
@@ -81,39 +82,40 @@ impl Document {
     }
 }
 
-/// A single-platform image inside a kind: what a client ends up with that runs images rather than copies them.
+/// Single-platform image of a kind: what clients store that run images instead of copying them.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub(crate) manifest: String,
     pub(crate) config: String,
 }
 
-/// One of the kinds that a registry meets, complete with all its documents.
+/// Kind of content that registries store, with all its documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// In the order in which they are pushed: what is named before what names it.
+    /// Documents in the order of pushing: children before the documents that name them.
     pub(crate) documents: Vec<Document>,
-    /// The digest that the tag stands for.
+    /// Digest to which the tag points.
     pub(crate) top: String,
-    /// The image for `platform`, where there is one.
+    /// Image for `platform`, if the kind has one.
     pub(crate) image: Option<Image>,
-    /// What clients are asked to pull that take one platform.
+    /// Platform that single-platform clients pull.
     pub(crate) platform: &'static str,
-    /// Some of what it names exists nowhere, so only a repository with the policy `sparse` takes it.
+    /// True if some of the content is missing, so that only a repository with the policy `sparse`
+    /// accepts it.
     pub(crate) sparse: bool,
 }
 
 impl Kind {
-    /// The document with this digest, unless it is one of the absent ones.
+    /// Returns the document with this digest, or `None` if it is missing.
     pub(crate) fn document(&self, digest: &str) -> Option<&Document> {
         self.documents
             .iter()
             .find(|document| document.digest == digest)
     }
 
-    /// What a copy of the document with this digest has to bring along, itself first.
-    pub(crate) fn tree(&self, digest: &str) -> Vec<&Document> {
+    /// Returns the documents that a copy of the document with this digest includes, itself first.
+    pub(crate) fn documents_below(&self, digest: &str) -> Vec<&Document> {
         let mut found: Vec<&Document> = self.document(digest).into_iter().collect();
         let mut next = 0;
         while let Some(document) = found.get(next) {
@@ -126,13 +128,13 @@ impl Kind {
         found
     }
 
-    /// What a copy of the whole kind brings along, the top first.
-    pub(crate) fn whole(&self) -> Vec<&Document> {
-        self.tree(&self.top)
+    /// Returns the documents that a copy of the full kind includes, the top first.
+    pub(crate) fn documents_of_top(&self) -> Vec<&Document> {
+        self.documents_below(&self.top)
     }
 
-    /// The kind without anything around its image.
-    pub(crate) fn only_image(&self) -> Option<Self> {
+    /// Returns the kind reduced to its image.
+    pub(crate) fn reduce_to_image(&self) -> Option<Self> {
         let top = self.image.as_ref()?.manifest.clone();
         Some(Self {
             top,
@@ -140,7 +142,7 @@ impl Kind {
         })
     }
 
-    /// Whether an index or a list names this document, whatever the endpoint it was pushed to.
+    /// Returns whether an index or list names this document, at whichever endpoint it was pushed.
     pub(crate) fn is_listed(&self, digest: &str) -> bool {
         let lists = self.documents.iter().filter(|document| document.is_list());
         lists
@@ -148,12 +150,12 @@ impl Kind {
             .any(|child| child == digest)
     }
 
-    /// Whether the tag stands for an index or a list.
+    /// Returns whether the tag points to an index or list.
     pub(crate) fn is_list(&self) -> bool {
         self.document(&self.top).is_some_and(Document::is_list)
     }
 
-    /// Whether the tag stands for the image itself rather than for something around it.
+    /// Returns whether the tag points to the image itself.
     pub(crate) fn is_single_image(&self) -> bool {
         self.image
             .as_ref()

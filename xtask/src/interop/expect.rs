@@ -1,10 +1,11 @@
-//! What each client is known to do with each kind; a client that turns out to do better fails the run too.
+//! Expected results for each client and kind. A client that does better than expected fails the run
+//! too.
 
 use super::client::Arrival;
 use super::document::Kind;
 use super::limits::{any, containerd, containers, crane, docker, oras};
 
-/// Which way a kind goes.
+/// Direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Pull,
@@ -12,10 +13,10 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    /// In the order in which a client runs them.
+    /// Directions in the order in which a client runs them.
     pub(crate) const ALL: [Self; 2] = [Self::Pull, Self::Push];
 
-    /// The word in tables.
+    /// Returns the word for tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pull => "pull",
@@ -24,43 +25,43 @@ impl Direction {
     }
 }
 
-/// How a cell of the matrix has to end.
+/// Expected end of a cell of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    Whole,
+    Full,
     OneImage,
     Rewritten,
-    /// The client refuses by itself.
-    Cannot(Limit),
-    /// The client ends well and did something else, as a comparison finds.
-    Feigns(Limit),
+    /// The client reports an error.
+    Unsupported(Limit),
+    /// The client reports success but did something else, which a comparison finds.
+    FalseSuccess(Limit),
 }
 
-/// Something that a client does not do.
+/// Known limit of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// Words among what the client says, or among what the comparison finds.
-    pub(crate) words: &'static str,
-    /// One sentence in Markdown.
+    /// Text that occurs in the client's output, or in the result of the comparison.
+    pub(crate) text: &'static str,
+    /// Reason, as one Markdown sentence.
     pub(crate) reason: &'static str,
 }
 
 use Direction::{Pull, Push};
-use Expected::{OneImage, Rewritten, Whole};
+use Expected::{Full, OneImage, Rewritten};
 
 impl Expected {
-    /// Whether this is how it came.
-    pub(crate) fn is(self, arrival: &Arrival) -> bool {
+    /// Returns whether this is the expected form.
+    pub(crate) fn matches(self, arrival: &Arrival) -> bool {
         match arrival {
-            Arrival::Whole => self == Whole,
+            Arrival::Full => self == Full,
             Arrival::OneImage => self == OneImage,
             Arrival::Rewritten(_) => self == Rewritten,
         }
     }
 }
 
-/// What is known.
-pub(crate) fn expected(client: &str, direction: Direction, kind: &Kind) -> Expected {
+/// Returns the expected result.
+pub(crate) fn expected_result(client: &str, direction: Direction, kind: &Kind) -> Expected {
     match client {
         "skopeo" => skopeo(direction, kind.name),
         "podman" | "buildah" => podman(client, direction, kind),
@@ -68,7 +69,7 @@ pub(crate) fn expected(client: &str, direction: Direction, kind: &Kind) -> Expec
         "containerd" => containerd(direction, kind.name),
         "crane" => crane(direction, kind.name),
         "oras" => oras(direction, kind.name),
-        _ => Whole,
+        _ => Full,
     }
 }
 
@@ -82,7 +83,7 @@ fn skopeo(direction: Direction, kind: &str) -> Expected {
         (_, "sha512") => containers::SHA512,
         (Pull, "sparse-index") => OneImage,
         (Push, "sparse-index") => any::ABSENT_CHILD,
-        _ => Whole,
+        _ => Full,
     }
 }
 
@@ -107,8 +108,8 @@ fn podman(client: &str, direction: Direction, kind: &Kind) -> Expected {
         (Pull, "sha512") => containers::SHA512,
         (Push, "sha512") if client == "buildah" => containers::SHA512_UNSAID,
         (Push, "sha512") => containers::SHA512_STORED,
-        // Storage keeps layers unpacked: only an image without any is pushed as it was.
-        (Push, "zero-layers") => Whole,
+        // Storage holds unpacked layers, so that only an image without layers is pushed unchanged.
+        (Push, "zero-layers") => Full,
         (Push, _) => Rewritten,
         (Pull, _) => one_image(kind),
     }
@@ -124,8 +125,8 @@ fn docker(direction: Direction, kind: &Kind) -> Expected {
         (Push, "empty-index") => docker::EMPTY,
         (Push, "nested-index" | "list-oci-index") => docker::LIST_CHILD,
         (Push, "docker-list") => Rewritten,
-        // Written by Docker's own rules, so writing it anew changes nothing.
-        (Push, "docker-image") => Whole,
+        // The image is written in Docker's own format, so that rewriting it changes nothing.
+        (Push, "docker-image") => Full,
         (Push, _) if kind.is_list() => docker::OCI_CHILD,
         (Push, _) => Rewritten,
         (Pull, _) => one_image(kind),
@@ -140,7 +141,7 @@ fn containerd(direction: Direction, kind: &str) -> Expected {
         (Pull, "sha512") => containerd::SHA512,
         (Push, "sha512") => containerd::SHA512_PUSHED,
         (Push, "custom-type") => containerd::CUSTOM_TYPE,
-        _ => Whole,
+        _ => Full,
     }
 }
 
@@ -157,7 +158,7 @@ fn crane(direction: Direction, kind: &str) -> Expected {
         (Push, "sha512") => crane::SHA512_PUSHED,
         (Pull, "custom-type") => crane::CUSTOM_PULLED,
         (Push, "custom-type") => crane::CUSTOM_PUSHED,
-        _ => Whole,
+        _ => Full,
     }
 }
 
@@ -165,14 +166,14 @@ fn oras(direction: Direction, kind: &str) -> Expected {
     match (direction, kind) {
         (_, "artifact-no-subject") => oras::ABSENT_SUBJECT,
         (Pull, "sparse-index") => OneImage,
-        _ => Whole,
+        _ => Full,
     }
 }
 
-/// What a client that runs images takes.
+/// Returns the expected result of a client that pulls single images.
 fn one_image(kind: &Kind) -> Expected {
     if kind.is_single_image() {
-        Whole
+        Full
     } else {
         OneImage
     }

@@ -1,4 +1,4 @@
-//! The kinds that must work: everything that docs and bug reports show registries being asked to hold.
+//! Kinds that must work: all content that documentation and bug reports show in registries.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -10,18 +10,18 @@ use super::media::{self, DOCKER, Family, OCI};
 type Recipe = fn(&mut Builder) -> Result<Descriptor>;
 
 const OPEN: [(&str, Recipe); 27] = [
-    ("oci-image", |kind| kind.image(OCI, AMD64)),
-    ("docker-image", |kind| kind.image(DOCKER, AMD64)),
+    ("oci-image", |kind| kind.add_image(OCI, AMD64)),
+    ("docker-image", |kind| kind.add_image(DOCKER, AMD64)),
     ("oci-index", |kind| platforms(kind, OCI)),
     ("docker-list", |kind| platforms(kind, DOCKER)),
     ("nested-index", nested_index),
-    ("empty-index", |kind| Ok(kind.index(OCI, []))),
+    ("empty-index", |kind| Ok(kind.add_index(OCI, []))),
     ("index-docker-child", index_docker_child),
     ("index-docker-list", index_docker_list),
     ("list-oci-children", list_oci_children),
     ("list-oci-index", list_oci_index),
     ("docker-oci-layers", |kind| {
-        kind.image(
+        kind.add_image(
             Family {
                 layer: OCI.layer,
                 ..DOCKER
@@ -30,7 +30,7 @@ const OPEN: [(&str, Recipe); 27] = [
         )
     }),
     ("docker-oci-config", |kind| {
-        kind.image(
+        kind.add_image(
             Family {
                 config: OCI.config,
                 ..DOCKER
@@ -39,7 +39,7 @@ const OPEN: [(&str, Recipe); 27] = [
         )
     }),
     ("oci-docker-layers", |kind| {
-        kind.image(
+        kind.add_image(
             Family {
                 layer: DOCKER.layer,
                 ..OCI
@@ -52,12 +52,15 @@ const OPEN: [(&str, Recipe); 27] = [
     ("unknown-as-blob", unknown_as_blob),
     ("attestation", attestation),
     ("no-platform", |kind| {
-        Ok(kind.image(OCI, AMD64)?.without_platform()).map(|child| kind.index(OCI, [child]))
+        Ok(kind.add_image(OCI, AMD64)?.without_platform()).map(|child| kind.add_index(OCI, [child]))
     }),
     ("artifact", |kind| Ok(artifact(kind, None))),
     ("artifact-subject", artifact_subject),
     ("artifact-no-subject", |kind| {
-        Ok(artifact(kind, Some(absent(media::OCI_MANIFEST, "subject"))))
+        Ok(artifact(
+            kind,
+            Some(absent_descriptor(media::OCI_MANIFEST, "subject")),
+        ))
     }),
     ("index-subject", index_subject),
     ("embedded-data", embedded_data),
@@ -68,19 +71,19 @@ const OPEN: [(&str, Recipe); 27] = [
         foreign_layer(kind, DOCKER, media::DOCKER_FOREIGN)
     }),
     ("zero-layers", |kind| {
-        Ok(kind.image_of(OCI, AMD64, [], |_| ()))
+        Ok(kind.add_image_with_layers(OCI, AMD64, [], |_| ()))
     }),
     ("sha512", sha512),
 ];
 
-/// All kinds, those of `sparse` repositories last.
-pub(crate) fn all() -> Result<Vec<Kind>> {
+/// Returns all kinds, those for `sparse` repositories last.
+pub(crate) fn all_kinds() -> Result<Vec<Kind>> {
     let mut kinds = Vec::new();
     for (name, recipe) in OPEN {
         kinds.push(build(name, recipe)?);
     }
     kinds.push(build("custom-type", |kind| {
-        Ok(kind.manifest(media::UNKNOWN, json!({ "soundings": [3, 5, 8] })))
+        Ok(kind.add_manifest(media::UNKNOWN, json!({ "soundings": [3, 5, 8] })))
     })?);
     kinds.push(Kind {
         sparse: true,
@@ -89,107 +92,109 @@ pub(crate) fn all() -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-/// The kind that a recipe makes.
+/// Builds the kind of a recipe.
 pub(crate) fn build(name: &'static str, recipe: Recipe) -> Result<Kind> {
     let mut builder = Builder::new(name);
     let top = recipe(&mut builder)?;
-    Ok(builder.kind(&top))
+    Ok(builder.build(&top))
 }
 
 fn platforms(kind: &mut Builder, family: Family) -> Result<Descriptor> {
     let children = [
-        kind.image(family, AMD64)?,
-        kind.image(family, ARM64)?,
-        kind.image(family, ARM_V7)?,
+        kind.add_image(family, AMD64)?,
+        kind.add_image(family, ARM64)?,
+        kind.add_image(family, ARM_V7)?,
     ];
-    Ok(kind.index(family, children))
+    Ok(kind.add_index(family, children))
 }
 
 fn nested_index(kind: &mut Builder) -> Result<Descriptor> {
-    let image = kind.image(OCI, AMD64)?;
-    let inner = kind.index(OCI, [image]).platform(AMD64);
-    let middle = kind.index(OCI, [inner]).platform(AMD64);
-    let beside = kind.image(OCI, ARM_V7)?;
-    Ok(kind.index(OCI, [middle, beside]))
+    let image = kind.add_image(OCI, AMD64)?;
+    let inner = kind.add_index(OCI, [image]).with_platform(AMD64);
+    let middle = kind.add_index(OCI, [inner]).with_platform(AMD64);
+    let beside = kind.add_image(OCI, ARM_V7)?;
+    Ok(kind.add_index(OCI, [middle, beside]))
 }
 
-/// The order that started the project: two OCI images, then the old Docker one.
+/// Builds the index that motivated the project: two OCI images, then the old Docker image.
 fn index_docker_child(kind: &mut Builder) -> Result<Descriptor> {
     let children = [
-        kind.image(OCI, AMD64)?,
-        kind.image(OCI, ARM64)?,
-        kind.image(DOCKER, ARM_V7)?,
+        kind.add_image(OCI, AMD64)?,
+        kind.add_image(OCI, ARM64)?,
+        kind.add_image(DOCKER, ARM_V7)?,
     ];
-    Ok(kind.index(OCI, children))
+    Ok(kind.add_index(OCI, children))
 }
 
 fn index_docker_list(kind: &mut Builder) -> Result<Descriptor> {
-    let direct = kind.image(OCI, AMD64)?;
-    let listed = kind.image(DOCKER, ARM64)?;
-    let list = kind.index(DOCKER, [listed]);
-    Ok(kind.index(OCI, [direct, list]))
+    let direct = kind.add_image(OCI, AMD64)?;
+    let listed = kind.add_image(DOCKER, ARM64)?;
+    let list = kind.add_index(DOCKER, [listed]);
+    Ok(kind.add_index(OCI, [direct, list]))
 }
 
 fn list_oci_children(kind: &mut Builder) -> Result<Descriptor> {
-    let children = [kind.image(OCI, AMD64)?, kind.image(DOCKER, ARM64)?];
-    Ok(kind.index(DOCKER, children))
+    let children = [kind.add_image(OCI, AMD64)?, kind.add_image(DOCKER, ARM64)?];
+    Ok(kind.add_index(DOCKER, children))
 }
 
 fn list_oci_index(kind: &mut Builder) -> Result<Descriptor> {
-    let direct = kind.image(DOCKER, AMD64)?;
-    let indexed = kind.image(OCI, ARM64)?;
-    let index = kind.index(OCI, [indexed]);
-    Ok(kind.index(DOCKER, [direct, index.platform(ARM64)]))
+    let direct = kind.add_image(DOCKER, AMD64)?;
+    let indexed = kind.add_image(OCI, ARM64)?;
+    let index = kind.add_index(OCI, [indexed]);
+    Ok(kind.add_index(DOCKER, [direct, index.with_platform(ARM64)]))
 }
 
-/// As `buildctl --export-cache type=registry` writes it: an index whose children are layers and a configuration.
+/// Builds a cache as `buildctl --export-cache type=registry` writes it: an index whose children are
+/// layers and a configuration.
 fn buildkit_cache(kind: &mut Builder) -> Result<Descriptor> {
-    let (layer, diff_id) = kind.layer(media::OCI_LAYER)?;
-    let layer = layer.with(
+    let (layer, diff_id) = kind.add_layer(media::OCI_LAYER)?;
+    let layer = layer.with_field(
         "annotations",
         json!({ "containerd.io/uncompressed": diff_id }),
     );
     let records = json!({ "layers": [{ "blob": layer.digest(), "parent": -1 }], "records": [] });
-    let config = kind.blob(media::BUILDKIT_CACHE_CONFIG, records.to_string());
-    Ok(kind.index(OCI, [layer, config]))
+    let config = kind.add_blob(media::BUILDKIT_CACHE_CONFIG, records.to_string());
+    Ok(kind.add_index(OCI, [layer, config]))
 }
 
 fn unknown_as_manifest(kind: &mut Builder) -> Result<Descriptor> {
-    let unknown = kind.manifest(media::UNKNOWN, json!({ "pushed": "to /manifests/" }));
-    let image = kind.image(OCI, AMD64)?;
-    Ok(kind.index(OCI, [image, unknown]))
+    let unknown = kind.add_manifest(media::UNKNOWN, json!({ "pushed": "to /manifests/" }));
+    let image = kind.add_image(OCI, AMD64)?;
+    Ok(kind.add_index(OCI, [image, unknown]))
 }
 
 fn unknown_as_blob(kind: &mut Builder) -> Result<Descriptor> {
-    let unknown = kind.blob(
+    let unknown = kind.add_blob(
         media::UNKNOWN,
         json!({ "pushed": "to /blobs/" }).to_string(),
     );
-    let image = kind.image(OCI, AMD64)?;
-    Ok(kind.index(OCI, [image, unknown]))
+    let image = kind.add_image(OCI, AMD64)?;
+    Ok(kind.add_index(OCI, [image, unknown]))
 }
 
 fn attestation(kind: &mut Builder) -> Result<Descriptor> {
-    let image = kind.image(OCI, AMD64)?;
-    let statement = attest(kind, &image);
-    Ok(kind.index(OCI, [image, statement]))
+    let image = kind.add_image(OCI, AMD64)?;
+    let statement = add_attestation(kind, &image);
+    Ok(kind.add_index(OCI, [image, statement]))
 }
 
-/// An attestation as BuildKit adds it to an index: an image for no platform, which names what it is about.
-pub(crate) fn attest(kind: &mut Builder, image: &Descriptor) -> Descriptor {
+/// Adds an attestation as BuildKit adds it to an index: an image for no platform, annotated with
+/// the digest that it attests.
+pub(crate) fn add_attestation(kind: &mut Builder, image: &Descriptor) -> Descriptor {
     let attested = image.digest();
     let statement =
         json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [{ "name": attested }] });
-    let layer = kind.blob(media::IN_TOTO, statement.to_string());
+    let layer = kind.add_blob(media::IN_TOTO, statement.to_string());
     let diff_id = layer.digest().to_owned();
-    let statement = kind.image_of(OCI, "unknown/unknown", [(layer, diff_id)], |_| ());
+    let statement = kind.add_image_with_layers(OCI, "unknown/unknown", [(layer, diff_id)], |_| ());
     let annotations = json!({ "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": attested });
-    statement.with("annotations", annotations)
+    statement.with_field("annotations", annotations)
 }
 
 fn artifact(kind: &mut Builder, subject: Option<Descriptor>) -> Descriptor {
-    let empty = kind.blob(media::OCI_EMPTY, "{}");
-    let text = kind.blob("text/plain", "here be dragons");
+    let empty = kind.add_blob(media::OCI_EMPTY, "{}");
+    let text = kind.add_blob("text/plain", "here be dragons");
     artifact_of(kind, &empty, &text, subject)
 }
 
@@ -208,83 +213,92 @@ fn artifact_of(
     if let Some(subject) = subject {
         manifest["subject"] = subject.into();
     }
-    kind.manifest(media::OCI_MANIFEST, manifest)
+    kind.add_manifest(media::OCI_MANIFEST, manifest)
 }
 
 fn artifact_subject(kind: &mut Builder) -> Result<Descriptor> {
-    let subject = kind.image(OCI, ARM64)?.without_platform();
+    let subject = kind.add_image(OCI, ARM64)?.without_platform();
     Ok(artifact(kind, Some(subject)))
 }
 
 fn index_subject(kind: &mut Builder) -> Result<Descriptor> {
-    let subject = kind.image(OCI, ARM64)?.without_platform();
-    let children = vec![Value::from(kind.image(OCI, AMD64)?)];
+    let subject = kind.add_image(OCI, ARM64)?.without_platform();
+    let children = vec![Value::from(kind.add_image(OCI, AMD64)?)];
     let index =
         json!({ "schemaVersion": 2, "manifests": children, "subject": Value::from(subject) });
-    Ok(kind.manifest(media::OCI_INDEX, index))
+    Ok(kind.add_manifest(media::OCI_INDEX, index))
 }
 
-/// An image, and an artifact whose descriptors carry their content in base64.
+/// Builds an image, and an artifact whose descriptors contain their content in base64.
 fn embedded_data(kind: &mut Builder) -> Result<Descriptor> {
-    let image = kind.image(OCI, AMD64)?;
-    let empty = kind.blob(media::OCI_EMPTY, "{}").with("data", "e30=");
-    let hello = kind.blob("text/plain", "hello").with("data", "aGVsbG8=");
+    let image = kind.add_image(OCI, AMD64)?;
+    let empty = kind
+        .add_blob(media::OCI_EMPTY, "{}")
+        .with_field("data", "e30=");
+    let hello = kind
+        .add_blob("text/plain", "hello")
+        .with_field("data", "aGVsbG8=");
     let artifact = artifact_of(kind, &empty, &hello, None);
-    Ok(kind.index(OCI, [image, artifact.platform("unknown/unknown")]))
+    Ok(kind.add_index(OCI, [image, artifact.with_platform("unknown/unknown")]))
 }
 
-/// A layer that only its URL has, on top of one that is here.
+/// Builds an image with a layer that is available only at its URL, on top of a stored one.
 fn foreign_layer(kind: &mut Builder, family: Family, media_type: &str) -> Result<Descriptor> {
-    let here = kind.layer(family.layer)?;
-    let elsewhere =
-        absent(media_type, "foreign layer").with("urls", json!(["http://127.0.0.1:9/foreign"]));
+    let here = kind.add_layer(family.layer)?;
+    let elsewhere = absent_descriptor(media_type, "foreign layer")
+        .with_field("urls", json!(["http://127.0.0.1:9/foreign"]));
     let diff_id = Algorithm::Sha256.digest(b"the foreign layer's tar");
-    Ok(kind.image_of(family, AMD64, [(elsewhere, diff_id), here], |_| ()))
+    Ok(kind.add_image_with_layers(family, AMD64, [(elsewhere, diff_id), here], |_| ()))
 }
 
-/// A sha256 index, so that every client can name it, of an image whose every digest is sha512.
+/// Builds a sha256 index, so that every client can refer to it, of an image whose digests are all
+/// sha512.
 fn sha512(kind: &mut Builder) -> Result<Descriptor> {
-    kind.algorithm(Algorithm::Sha512);
-    let image = kind.image(OCI, AMD64)?;
-    kind.algorithm(Algorithm::Sha256);
-    Ok(kind.index(OCI, [image]))
+    kind.set_algorithm(Algorithm::Sha512);
+    let image = kind.add_image(OCI, AMD64)?;
+    kind.set_algorithm(Algorithm::Sha256);
+    Ok(kind.add_index(OCI, [image]))
 }
 
 fn sparse_index(kind: &mut Builder) -> Result<Descriptor> {
-    let here = kind.image(OCI, AMD64)?;
-    Ok(kind.index(
+    let here = kind.add_image(OCI, AMD64)?;
+    Ok(kind.add_index(
         OCI,
         [
             here,
-            absent(media::OCI_MANIFEST, "arm64 image").platform(ARM64),
+            absent_descriptor(media::OCI_MANIFEST, "arm64 image").with_platform(ARM64),
         ],
     ))
 }
 
-/// A descriptor of content that is nowhere.
-pub(crate) fn absent(media_type: &str, content: &str) -> Descriptor {
-    Builder::new("absent").blob(media_type, content)
+/// Returns a descriptor of missing content.
+pub(crate) fn absent_descriptor(media_type: &str, content: &str) -> Descriptor {
+    Builder::new("absent").add_blob(media_type, content)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interop::document::matches;
+    use crate::interop::document::has_digest;
 
     #[test]
-    fn every_document_has_its_own_digest_and_every_top_is_there() {
-        for kind in all().unwrap() {
+    fn documents_match_their_digests_and_every_top_is_present() {
+        for kind in all_kinds().unwrap() {
             assert!(kind.document(&kind.top).is_some(), "{}", kind.name);
             for document in &kind.documents {
-                assert!(matches(&document.digest, &document.bytes), "{}", kind.name);
+                assert!(
+                    has_digest(&document.digest, &document.bytes),
+                    "{}",
+                    kind.name
+                );
             }
         }
     }
 
     #[test]
-    fn no_two_kinds_share_a_layer() {
+    fn kinds_share_no_layers() {
         let mut seen: Vec<String> = Vec::new();
-        for kind in all().unwrap() {
+        for kind in all_kinds().unwrap() {
             let layers = kind
                 .documents
                 .iter()
@@ -298,25 +312,25 @@ mod tests {
     }
 
     #[test]
-    fn a_nested_image_is_part_of_the_whole_and_a_subject_is_not() {
-        let kinds = all().unwrap();
+    fn tree_includes_nested_images_and_excludes_subjects() {
+        let kinds = all_kinds().unwrap();
         let find = |name: &str| kinds.iter().find(|kind| kind.name == name).unwrap();
         let nested = find("nested-index");
         let image = nested.image.as_ref().unwrap();
         assert!(
             nested
-                .whole()
+                .documents_of_top()
                 .iter()
                 .any(|document| document.digest == image.config)
         );
         let artifact = find("artifact-subject");
-        assert_eq!(artifact.whole().len(), 3);
+        assert_eq!(artifact.documents_of_top().len(), 3);
         assert!(artifact.documents.len() > 3);
     }
 
     #[test]
-    fn the_docker_image_is_the_third_child() {
-        let kinds = all().unwrap();
+    fn docker_image_is_the_third_child() {
+        let kinds = all_kinds().unwrap();
         let mixed = kinds
             .iter()
             .find(|kind| kind.name == "index-docker-child")

@@ -8,14 +8,17 @@ use serde_json::json;
 
 use super::document::{Document, Kind};
 
-/// Writes an OCI layout whose one reference is `name`; subjects are in it, for a client that takes them along.
+/// Writes an OCI layout with one reference, `name`. It includes subjects, for clients that copy
+/// them too.
 pub(crate) fn write_oci(folder: &Path, kind: &Kind, name: &str) -> Result<()> {
     for document in &kind.documents {
         let path = oci_path(folder, &document.digest);
-        fs::create_dir_all(path.parent().context("a blob has a folder")?)?;
+        fs::create_dir_all(path.parent().context("a blob path has no parent folder")?)?;
         fs::write(path, &document.bytes)?;
     }
-    let top = kind.document(&kind.top).context("a kind without its top")?;
+    let top = kind
+        .document(&kind.top)
+        .context("the kind has no top document")?;
     let annotations =
         json!({ "org.opencontainers.image.ref.name": name, "io.containerd.image.name": name });
     let descriptor = json!({
@@ -33,31 +36,31 @@ pub(crate) fn write_oci(folder: &Path, kind: &Kind, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless a layout's blobs, or containerd's content store, hold all of `documents`.
+/// Checks that a layout, or containerd's content store, holds all of `documents`.
 pub(crate) fn compare_oci(folder: &Path, documents: &[&Document]) -> Result<()> {
     documents
         .iter()
         .try_for_each(|document| compare(&oci_path(folder, &document.digest), document))
 }
 
-/// Writes the folder that `dir:` names.
+/// Writes a folder for a `dir:` reference.
 pub(crate) fn write_dir(folder: &Path, kind: &Kind) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("version"), "Directory Transport Version: 1.1\n")?;
-    for document in kind.whole() {
+    for document in kind.documents_of_top() {
         fs::write(dir_path(folder, kind, document), &document.bytes)?;
     }
     Ok(())
 }
 
-/// Fails unless the folder that `dir:` names holds the whole kind.
+/// Checks that the folder of a `dir:` reference holds the full kind.
 pub(crate) fn compare_dir(folder: &Path, kind: &Kind) -> Result<()> {
-    kind.whole()
+    kind.documents_of_top()
         .into_iter()
         .try_for_each(|document| compare(&dir_path(folder, kind, document), document))
 }
 
-/// Where a layout has a blob.
+/// Returns the path of a blob in a layout.
 pub(crate) fn oci_path(folder: &Path, digest: &str) -> PathBuf {
     folder.join("blobs").join(digest.replace(':', "/"))
 }
@@ -74,11 +77,16 @@ fn dir_path(folder: &Path, kind: &Kind, document: &Document) -> PathBuf {
 }
 
 fn compare(path: &Path, document: &Document) -> Result<()> {
-    let bytes =
-        fs::read(path).with_context(|| format!("{} {}", document.media_type, path.display()))?;
+    let bytes = fs::read(path).with_context(|| {
+        format!(
+            "failed to read the {} in {}",
+            document.media_type,
+            path.display()
+        )
+    })?;
     ensure!(
         bytes == document.bytes,
-        "{} {} has other bytes",
+        "{} {} has different bytes",
         document.media_type,
         document.digest
     );
@@ -91,20 +99,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_compares_equal_and_a_lost_document_does_not() {
+    fn written_kinds_compare_equal_unless_a_document_is_lost() {
         let folder = tempfile::tempdir().unwrap();
-        for kind in kinds::all().unwrap() {
+        for kind in kinds::all_kinds().unwrap() {
             let (oci, dir) = (
                 folder.path().join(kind.name),
                 folder.path().join(format!("{}-dir", kind.name)),
             );
             write_oci(&oci, &kind, "sea").unwrap();
             write_dir(&dir, &kind).unwrap();
-            compare_oci(&oci, &kind.whole()).unwrap();
+            compare_oci(&oci, &kind.documents_of_top()).unwrap();
             compare_dir(&dir, &kind).unwrap();
             fs::remove_file(oci_path(&oci, &kind.top)).unwrap();
             fs::write(dir.join("manifest.json"), "{}").unwrap();
-            assert!(compare_oci(&oci, &kind.whole()).is_err());
+            assert!(compare_oci(&oci, &kind.documents_of_top()).is_err());
             assert!(compare_dir(&dir, &kind).is_err());
         }
     }

@@ -1,186 +1,199 @@
-//! What clients are known not to do: the words by which it shows, and the reason for people who use the client.
+//! Known limits of clients: the text by which each is recognized, and the reason for users of the
+//! client.
 
 use super::expect::{Expected, Limit};
 
-/// The client refuses by itself.
-pub(crate) const fn cannot(words: &'static str, reason: &'static str) -> Expected {
-    Expected::Cannot(Limit { words, reason })
+/// Returns the limit of a client that reports an error.
+pub(crate) const fn unsupported(words: &'static str, reason: &'static str) -> Expected {
+    Expected::Unsupported(Limit {
+        text: words,
+        reason,
+    })
 }
 
-/// The client ends well and did something else.
-const fn feigns(words: &'static str, reason: &'static str) -> Expected {
-    Expected::Feigns(Limit { words, reason })
+/// Returns the limit of a client that reports success but did something else.
+const fn false_success(words: &'static str, reason: &'static str) -> Expected {
+    Expected::FalseSuccess(Limit {
+        text: words,
+        reason,
+    })
 }
 
-/// Of several.
+/// Limits of several clients.
 pub(crate) mod any {
-    use super::{Expected, cannot};
+    use super::{Expected, unsupported};
 
-    pub(crate) const ABSENT_CHILD: Expected = cannot(
+    pub(crate) const ABSENT_CHILD: Expected = unsupported(
         "no such file or directory",
-        "An index is pushed with all its children, and one of these is nowhere.",
+        "An index is pushed with all its children, and one of them does not exist.",
     );
 }
 
-/// Of containers/image, the library of skopeo, podman and buildah.
+/// Limits of containers/image, the library of skopeo, podman and buildah.
 pub(crate) mod containers {
-    use super::{Expected, cannot, feigns};
+    use super::{Expected, false_success, unsupported};
 
-    pub(crate) const NESTED: Expected = cannot(
+    pub(crate) const NESTED: Expected = unsupported(
         "Unexpectedly received a manifest list instead of a manifest for a single image",
-        "Every child has to be a single image, and here one is an index or a list.",
+        "Every child must be a single image, but one is an index or a list.",
     );
-    pub(crate) const NESTED_UNSAID: Expected = feigns(
-        "it ended well and pushed nothing",
-        "Every child has to be a single image: at an index or a list among them the push stops.",
+    pub(crate) const NESTED_UNSAID: Expected = false_success(
+        "exited with status 0 but pushed nothing",
+        "Every child must be a single image: the push stops at an index or a list.",
     );
-    pub(crate) const OCI_LAYERS: Expected = cannot(
+    pub(crate) const OCI_LAYERS: Expected = unsupported(
         "unsupported docker v2s2 media type",
         "A Docker manifest may not have OCI layers.",
     );
-    pub(crate) const UNKNOWN_TYPE: Expected = cannot(
+    pub(crate) const UNKNOWN_TYPE: Expected = unsupported(
         "unsupported schema version 0",
-        "A manifest or a child of an unknown type is read as Docker's schema 1, and is none.",
+        "A manifest or a child of an unknown type is parsed as Docker's schema 1, which fails.",
     );
-    pub(crate) const BLOB_CHILDREN: Expected = cannot(
+    pub(crate) const BLOB_CHILDREN: Expected = unsupported(
         "looking for beginning of value",
-        "Children are read as manifests, and those of a BuildKit cache are blobs.",
+        "Children are read as manifests, but those of a BuildKit cache are blobs.",
     );
-    pub(crate) const ARTIFACT: Expected = cannot(
+    pub(crate) const ARTIFACT: Expected = unsupported(
         "unsupported image-specific operation on artifact",
-        "Only images are kept in storage, and an artifact has no image's config.",
+        "Only images can be stored, and an artifact has no image config.",
     );
-    pub(crate) const EMPTY: Expected = cannot(
+    pub(crate) const EMPTY: Expected = unsupported(
         "no image found in",
-        "An index is pulled for one platform, and an empty one has none.",
+        "An index is pulled for one platform, and an empty index has none.",
     );
-    pub(crate) const NESTED_CHOICE: Expected = cannot(
+    pub(crate) const NESTED_CHOICE: Expected = unsupported(
         "no image found in",
-        "Of a child that is a list, the image for the machine's own platform is wanted, and this list has none.",
+        "From a child that is a list, the image for the machine's own platform is required, and \
+         this list has none.",
     );
-    pub(crate) const DOCKER_LAYERS: Expected = cannot(
+    pub(crate) const DOCKER_LAYERS: Expected = unsupported(
         "unsupported MIME type for compression",
-        "Layers are compressed anew by a push, and those of an OCI manifest have to be of OCI types for it.",
+        "A push compresses layers again, which requires OCI types for the layers of an OCI \
+         manifest.",
     );
-    pub(crate) const SHA512: Expected = cannot(
+    pub(crate) const SHA512: Expected = unsupported(
         "Manifest does not match provided manifest digest sha512:",
         "Manifests are verified by sha256 only.",
     );
-    pub(crate) const SHA512_STORED: Expected = cannot(
+    pub(crate) const SHA512_STORED: Expected = unsupported(
         "reading manifest for instance \"sha512:",
         "Storage finds manifests by sha256 only.",
     );
-    pub(crate) const SHA512_UNSAID: Expected = feigns(
-        "it ended well and pushed nothing",
-        "A list with a child that is named by sha512 is not pushed, and nothing is said about it.",
+    pub(crate) const SHA512_UNSAID: Expected = false_success(
+        "exited with status 0 but pushed nothing",
+        "A list with a child named by sha512 is not pushed, and no error is printed.",
     );
-    pub(crate) const FOREIGN: Expected = cannot(
+    pub(crate) const FOREIGN: Expected = unsupported(
         "Error fetching blob: invalid status code from registry 404",
-        "The content of every layer is wanted; of a foreign one the registry has none, and here its URL has none either.",
+        "The content of every layer is required; the registry has none for a foreign layer, and \
+         in this test its URL does not work either.",
     );
-    pub(crate) const FOREIGN_ON_DISK: Expected = cannot(
+    pub(crate) const FOREIGN_ON_DISK: Expected = unsupported(
         "no such file or directory",
-        "An image is taken into storage first, which wants every layer's content, of foreign ones too.",
+        "An image is stored first, which requires the content of every layer, including foreign \
+         ones.",
     );
 }
 
-/// Of Docker Engine.
+/// Limits of Docker Engine.
 pub(crate) mod docker {
-    use super::{Expected, cannot};
+    use super::{Expected, unsupported};
 
-    pub(crate) const ARTIFACT: Expected = cannot(
+    pub(crate) const ARTIFACT: Expected = unsupported(
         "unsupported media type application/vnd.oci.empty.v1+json",
-        "Only images are taken, and an artifact has no image's config.",
+        "Only images are accepted, and an artifact has no image config.",
     );
-    pub(crate) const FOREIGN: Expected = cannot(
+    pub(crate) const FOREIGN: Expected = unsupported(
         "unknown blob",
         "On Linux, foreign layers are fetched from the registry, never from their URLs.",
     );
-    pub(crate) const UNKNOWN_TYPE: Expected = cannot(
+    pub(crate) const UNKNOWN_TYPE: Expected = unsupported(
         "missing signature key",
-        "A manifest of an unknown type is read as Docker's schema 1, and is none.",
+        "A manifest of an unknown type is parsed as Docker's schema 1, which fails.",
     );
-    pub(crate) const NESTED: Expected = cannot(
+    pub(crate) const NESTED: Expected = unsupported(
         "unsupported manifest format",
-        "An index within an index is not followed.",
+        "Nested indexes are not supported.",
     );
-    pub(crate) const NO_PLATFORM: Expected = cannot(
+    pub(crate) const NO_PLATFORM: Expected = unsupported(
         "no matching manifest for linux/amd64 in the manifest list entries",
-        "Only a child that says it is for the machine's platform is taken, and here none does.",
+        "Only a child whose descriptor names the machine's platform is accepted, and no child \
+         does.",
     );
-    pub(crate) const EMPTY: Expected = cannot(
+    pub(crate) const EMPTY: Expected = unsupported(
         "requires at least 2 arguments",
-        "`docker manifest` makes no list without children.",
+        "`docker manifest` cannot create a list without children.",
     );
-    pub(crate) const LIST_CHILD: Expected = cannot(
+    pub(crate) const LIST_CHILD: Expected = unsupported(
         "is a manifest list",
-        "`docker manifest` takes no index and no list as a child.",
+        "`docker manifest` does not accept an index or a list as a child.",
     );
-    pub(crate) const OCI_CHILD: Expected = cannot(
+    pub(crate) const OCI_CHILD: Expected = unsupported(
         "unsupported manifest media type and no default available",
-        "`docker manifest` takes Docker images as children, and nothing else.",
+        "`docker manifest` only accepts Docker images as children.",
     );
 }
 
-/// Of containerd and its `ctr`.
+/// Limits of containerd and its `ctr`.
 pub(crate) mod containerd {
-    use super::{Expected, cannot, feigns};
+    use super::{Expected, false_success, unsupported};
 
-    pub(crate) const FOREIGN: Expected = cannot(
+    pub(crate) const FOREIGN: Expected = unsupported(
         "connect: connection refused",
-        "A foreign layer is fetched from its URL before the registry is asked, and here the URL leads nowhere.",
+        "A foreign layer is fetched from its URL before the registry is tried, and in this test \
+         the URL does not work.",
     );
-    pub(crate) const ABSENT: Expected = cannot(
+    pub(crate) const ABSENT: Expected = unsupported(
         "not found",
-        "An image or index is pushed with everything that it names, absent children and foreign layers too.",
+        "An image or index is pushed with everything that it names, including missing children \
+         and foreign layers.",
     );
-    pub(crate) const SHA512: Expected = cannot(
+    pub(crate) const SHA512: Expected = unsupported(
         "unexpected commit digest sha256:",
-        "The content store knows sha256 only.",
+        "The content store only supports sha256.",
     );
     pub(crate) const SHA512_PUSHED: Expected =
-        cannot("not found", "The content store knows sha256 only.");
-    pub(crate) const CUSTOM_TYPE: Expected = feigns(
+        unsupported("not found", "The content store only supports sha256.");
+    pub(crate) const CUSTOM_TYPE: Expected = false_success(
         "manifests/sea: 404",
-        "A manifest of an unknown type is pushed as a blob, which no tag can name.",
+        "A manifest of an unknown type is pushed as a blob, which cannot be tagged.",
     );
 }
 
-/// Of crane.
+/// Limits of crane.
 pub(crate) mod crane {
-    use super::{Expected, cannot, feigns};
+    use super::{Expected, false_success, unsupported};
 
-    pub(crate) const EMPTY: Expected = cannot(
+    pub(crate) const EMPTY: Expected = unsupported(
         "no such file or directory",
         "An index without children is not written to the OCI layout.",
     );
-    pub(crate) const UNKNOWN_CHILD: Expected = cannot(
+    pub(crate) const UNKNOWN_CHILD: Expected = unsupported(
         "encountered unknown child",
         "From an OCI layout, an index is pushed only if every child is an image or an index.",
     );
-    pub(crate) const FOREIGN: Expected = cannot(
+    pub(crate) const FOREIGN: Expected = unsupported(
         "foreign layer URL host",
-        "A foreign layer is fetched from its URL, but not from a private address, as it is here.",
+        "A foreign layer is fetched from its URL, but private addresses, as in this test, are \
+         rejected.",
     );
-    const SHA256_ONLY: &str =
-        "Content is written under its sha256, so that the sha512 in a manifest leads nowhere.";
-    pub(crate) const SHA512_PULLED: Expected = feigns("pull-sha512/blobs/sha512/", SHA256_ONLY);
-    pub(crate) const SHA512_PUSHED: Expected = cannot(
-        "names content that this repository does not hold",
-        SHA256_ONLY,
-    );
-    const CUSTOM_TYPE: &str = "Only images and indexes are pulled and pushed.";
+    const SHA256_ONLY: &str = "Content is stored by its sha256, so that the sha512 in a manifest refers to missing \
+         content.";
+    pub(crate) const SHA512_PULLED: Expected =
+        false_success("pull-sha512/blobs/sha512/", SHA256_ONLY);
+    pub(crate) const SHA512_PUSHED: Expected =
+        unsupported("content that is not in this repository", SHA256_ONLY);
+    const CUSTOM_TYPE: &str = "Only images and indexes can be pulled and pushed.";
     pub(crate) const CUSTOM_PULLED: Expected =
-        cannot("Unexpected media type for Image()", CUSTOM_TYPE);
-    pub(crate) const CUSTOM_PUSHED: Expected = cannot("layout contains non-image", CUSTOM_TYPE);
+        unsupported("Unexpected media type for Image()", CUSTOM_TYPE);
+    pub(crate) const CUSTOM_PUSHED: Expected =
+        unsupported("layout contains non-image", CUSTOM_TYPE);
 }
 
-/// Of oras.
+/// Limits of oras.
 pub(crate) mod oras {
-    use super::{Expected, cannot};
+    use super::{Expected, unsupported};
 
-    pub(crate) const ABSENT_SUBJECT: Expected = cannot(
-        "not found",
-        "The subject is copied along, and has to be there.",
-    );
+    pub(crate) const ABSENT_SUBJECT: Expected =
+        unsupported("not found", "The subject is copied too, and must exist.");
 }

@@ -1,52 +1,52 @@
-//! The table of clients and kinds: each cell is run, judged against what is known, and printed.
+//! Table of clients and kinds: each cell is run and compared with the expected result.
 
 use std::path::Path;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
-use super::expect::{Direction, Expected, Limit, expected};
-use super::place::Place;
-use super::registry::Registry;
-use super::sandbox::Failure;
+use super::expect::{Direction, Expected, Limit, expected_result};
+use super::reference::TaggedReference;
+use super::registry::RegistryConnection;
+use super::sandbox::ClientFailure;
 
-/// The name of the row of [`run_own`].
+/// Name of the row of [`run_own`].
 pub(crate) const OWN: &str = "own-build";
 
-/// A kind that was put into the registry, or why it could not be.
+/// Kind in the registry, or the error of pushing it.
 #[derive(Clone)]
-pub(crate) struct Seeded {
+pub(crate) struct SeededKind {
     pub(crate) kind: Kind,
-    pub(crate) place: Place,
+    pub(crate) place: TaggedReference,
     pub(crate) error: Option<String>,
 }
 
-/// How a cell ended.
+/// Outcome of a cell.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// As expected, in this form.
+pub(crate) enum CellOutcome {
+    /// Success as expected, in this form.
     Passed(Arrival),
-    /// The client refused with this message, as it is known to.
-    Cannot(Limit, String),
-    /// The client ended well and did not do it, as it is known to; this was found.
-    Feigned(Limit, String),
+    /// The client failed with this message, as expected.
+    Unsupported(Limit, String),
+    /// The client reported success but did something else, as expected. The comparison found this.
+    FalseSuccess(Limit, String),
     Failed(String),
 }
 
-/// One client, one direction, one kind, each by its name in tables.
+/// Cell of one client, one direction and one kind, each by its name in tables.
 #[derive(Debug)]
-pub(crate) struct Cell {
+pub(crate) struct MatrixCell {
     pub(crate) client: &'static str,
     pub(crate) direction: &'static str,
     pub(crate) kind: String,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: CellOutcome,
 }
 
-/// Runs all of a client's cells, one after another.
+/// Runs all cells of a client, one after another.
 pub(crate) fn run_client(
     client: &dyn Client,
-    seeded: &[Seeded],
-    registry: &mut Registry,
-) -> Vec<Cell> {
+    seeded: &[SeededKind],
+    registry: &mut RegistryConnection,
+) -> Vec<MatrixCell> {
     let cells = seeded
         .iter()
         .flat_map(|seed| Direction::ALL.map(|direction| (seed, direction)));
@@ -55,20 +55,21 @@ pub(crate) fn run_client(
         .collect()
 }
 
-/// The row of what a client makes itself out of the tar of a root folder: every byte of it is uploaded.
+/// Runs the cell of what a client builds itself from the tar of a root folder. All its content is
+/// uploaded.
 pub(crate) fn run_own(
     client: &dyn Client,
     root_folder: &Path,
-    to: &Place,
-    registry: &mut Registry,
-) -> Option<Cell> {
+    to: &TaggedReference,
+    registry: &mut RegistryConnection,
+) -> Option<MatrixCell> {
     let pushed = client.push_own(root_folder, to)?;
     let compared = pushed.and_then(|digest| {
-        registry.walk(&digest, to)?;
+        registry.check_tree(&digest, to)?;
         Ok(Arrival::Rewritten(digest))
     });
-    let outcome = judge(Expected::Rewritten, compared);
-    Some(Cell {
+    let outcome = cell_outcome(Expected::Rewritten, compared);
+    Some(MatrixCell {
         client: client.name(),
         direction: Direction::Push.name(),
         kind: OWN.to_owned(),
@@ -79,18 +80,18 @@ pub(crate) fn run_own(
 fn run_cell(
     client: &dyn Client,
     direction: Direction,
-    seed: &Seeded,
-    registry: &mut Registry,
-) -> Cell {
+    seed: &SeededKind,
+    registry: &mut RegistryConnection,
+) -> MatrixCell {
     let outcome = if let Some(error) = &seed.error {
-        Outcome::Failed(format!("not in the registry: {error}"))
+        CellOutcome::Failed(format!("failed to push to the registry: {error}"))
     } else {
-        judge(
-            expected(client.name(), direction, &seed.kind),
+        cell_outcome(
+            expected_result(client.name(), direction, &seed.kind),
             transfer(client, direction, seed, registry),
         )
     };
-    Cell {
+    MatrixCell {
         client: client.name(),
         direction: direction.name(),
         kind: seed.kind.name.to_owned(),
@@ -101,14 +102,14 @@ fn run_cell(
 fn transfer(
     client: &dyn Client,
     direction: Direction,
-    Seeded { kind, place, .. }: &Seeded,
-    registry: &mut Registry,
-) -> Result<Arrival, Failure> {
+    SeededKind { kind, place, .. }: &SeededKind,
+    registry: &mut RegistryConnection,
+) -> Result<Arrival, ClientFailure> {
     if direction == Direction::Pull {
         return client.pull(kind, place);
     }
     let repository = format!("{}/by-{}", place.repository, client.name());
-    let to = Place {
+    let to = TaggedReference {
         repository,
         ..place.clone()
     };
@@ -121,24 +122,27 @@ fn transfer(
     Ok(arrival)
 }
 
-/// Whether it ended as expected.
-pub(crate) fn judge(expected: Expected, result: Result<Arrival, Failure>) -> Outcome {
+/// Compares a result with the expected one.
+pub(crate) fn cell_outcome(
+    expected: Expected,
+    result: Result<Arrival, ClientFailure>,
+) -> CellOutcome {
     match (expected, result) {
-        (_, Ok(arrival)) if expected.is(&arrival) => Outcome::Passed(arrival),
+        (_, Ok(arrival)) if expected.matches(&arrival) => CellOutcome::Passed(arrival),
         (_, Ok(arrival)) => {
-            Outcome::Failed(format!("expected {expected:?}, and it was {arrival:?}"))
+            CellOutcome::Failed(format!("expected {expected:?}, but it was {arrival:?}"))
         }
-        (Expected::Cannot(limit), Err(Failure::Refused(message)))
-            if message.contains(limit.words) =>
+        (Expected::Unsupported(limit), Err(ClientFailure::Rejected(message)))
+            if message.contains(limit.text) =>
         {
-            Outcome::Cannot(limit, message)
+            CellOutcome::Unsupported(limit, message)
         }
-        (Expected::Feigns(limit), Err(Failure::Broken(error)))
-            if format!("{error:#}").contains(limit.words) =>
+        (Expected::FalseSuccess(limit), Err(ClientFailure::Broken(error)))
+            if format!("{error:#}").contains(limit.text) =>
         {
-            Outcome::Feigned(limit, format!("{error:#}"))
+            CellOutcome::FalseSuccess(limit, format!("{error:#}"))
         }
-        (_, Err(failure)) => Outcome::Failed(failure.to_string()),
+        (_, Err(failure)) => CellOutcome::Failed(failure.to_string()),
     }
 }
 
@@ -147,51 +151,54 @@ mod tests {
     use super::*;
 
     const LIMIT: Limit = Limit {
-        words: "unsupported",
-        reason: "It does not.",
+        text: "unsupported",
+        reason: "Not supported.",
     };
 
     #[test]
-    fn a_refusal_counts_only_with_the_words_that_are_known() {
-        let refused = |words: &str| Err(Failure::Refused(words.to_owned()));
-        let expected = Expected::Cannot(LIMIT);
+    fn rejection_counts_only_with_the_expected_text() {
+        let refused = |words: &str| Err(ClientFailure::Rejected(words.to_owned()));
+        let expected = Expected::Unsupported(LIMIT);
         assert!(matches!(
-            judge(expected, refused("unsupported type")),
-            Outcome::Cannot(..)
+            cell_outcome(expected, refused("unsupported type")),
+            CellOutcome::Unsupported(..)
         ));
         assert!(matches!(
-            judge(expected, refused("500 Internal Server Error")),
-            Outcome::Failed(_)
+            cell_outcome(expected, refused("500 Internal Server Error")),
+            CellOutcome::Failed(_)
         ));
         assert!(matches!(
-            judge(Expected::Whole, refused("unsupported type")),
-            Outcome::Failed(_)
+            cell_outcome(Expected::Full, refused("unsupported type")),
+            CellOutcome::Failed(_)
         ));
-        let broken = || Err(Failure::Broken(anyhow::anyhow!("unsupported bytes")));
-        assert!(matches!(judge(expected, broken()), Outcome::Failed(_)));
+        let broken = || Err(ClientFailure::Broken(anyhow::anyhow!("unsupported bytes")));
         assert!(matches!(
-            judge(Expected::Feigns(LIMIT), broken()),
-            Outcome::Feigned(..)
+            cell_outcome(expected, broken()),
+            CellOutcome::Failed(_)
         ));
         assert!(matches!(
-            judge(Expected::Feigns(LIMIT), refused("unsupported type")),
-            Outcome::Failed(_)
+            cell_outcome(Expected::FalseSuccess(LIMIT), broken()),
+            CellOutcome::FalseSuccess(..)
+        ));
+        assert!(matches!(
+            cell_outcome(Expected::FalseSuccess(LIMIT), refused("unsupported type")),
+            CellOutcome::Failed(_)
         ));
     }
 
     #[test]
-    fn doing_better_than_known_fails_too() {
+    fn better_result_than_expected_fails() {
         assert!(matches!(
-            judge(Expected::Cannot(LIMIT), Ok(Arrival::Whole)),
-            Outcome::Failed(_)
+            cell_outcome(Expected::Unsupported(LIMIT), Ok(Arrival::Full)),
+            CellOutcome::Failed(_)
         ));
         assert!(matches!(
-            judge(Expected::OneImage, Ok(Arrival::Whole)),
-            Outcome::Failed(_)
+            cell_outcome(Expected::OneImage, Ok(Arrival::Full)),
+            CellOutcome::Failed(_)
         ));
         assert!(matches!(
-            judge(Expected::Whole, Ok(Arrival::Whole)),
-            Outcome::Passed(_)
+            cell_outcome(Expected::Full, Ok(Arrival::Full)),
+            CellOutcome::Passed(_)
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! The media types of the kinds.
+//! Media types of the kinds.
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -14,10 +14,10 @@ pub(crate) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.
 pub(crate) const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 pub(crate) const BUILDKIT_CACHE_CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
 pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
-/// A type that nobody knows.
+/// Media type that no client or registry supports.
 pub(crate) const UNKNOWN: &str = "application/vnd.example.harbour.chart.v1+json";
 
-/// The types that go together when nothing is mixed.
+/// Media types that belong together in unmixed content.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Family {
     pub(crate) index: &'static str,

@@ -1,4 +1,4 @@
-//! oras: copies between the registry and OCI layouts.
+//! oras, which copies between the registry and OCI layouts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use anyhow::Context;
 
 use super::client::{Arrival, Client};
 use super::document::Kind;
-use super::exchange::Keeper;
+use super::exchange::Holder;
 use super::layout;
-use super::place::Place;
-use super::sandbox::{Failure, Sandbox, digest_in, prefixed, run};
+use super::reference::TaggedReference;
+use super::sandbox::{ClientFailure, Sandbox, find_digest, path_argument, run};
 use crate::tools::ORAS;
 
-/// The program needs a home only.
+/// The program, which only needs a home folder.
 pub(crate) struct Oras {
     sandbox: Sandbox,
 }
 
 impl Oras {
-    /// Nothing runs between its commands.
+    /// Creates the client. No process runs between its commands.
     pub(crate) fn new(sandbox: Sandbox) -> Self {
         Self { sandbox }
     }
 
-    /// Copies between a registry and a layout, as the options say.
-    pub(crate) fn copy(&self, arguments: &[&str]) -> Result<String, Failure> {
+    /// Copies between a registry and a layout, depending on the options.
+    pub(crate) fn copy(&self, arguments: &[&str]) -> Result<String, ClientFailure> {
         run(self
             .sandbox
             .command(ORAS)
@@ -33,30 +33,32 @@ impl Oras {
             .args(arguments))
     }
 
-    /// Where it puts something.
+    /// Returns the path of a file or folder of this client.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.sandbox.path(name)
     }
 
-    /// Copies the image that there is, then pushes the index around it by itself.
+    /// Copies the available image, then pushes the index around it separately.
     fn push_sparse(
         &self,
         folder: &Path,
         kind: &Kind,
         image: &Kind,
-        to: &Place,
-    ) -> Result<Arrival, Failure> {
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         layout::write_oci(folder, image, &to.tag)?;
-        let layout = format!("{}@{}", prefixed("", folder), image.top);
+        let layout = format!("{}@{}", path_argument("", folder), image.top);
         self.copy(&[
             "--from-oci-layout",
             &layout,
             "--to-plain-http",
-            &to.by_digest(&image.top),
+            &to.digest_reference(&image.top),
         ])?;
-        let index = kind.document(&kind.top).context("a kind without its top")?;
+        let index = kind
+            .document(&kind.top)
+            .context("the kind has no top document")?;
         let file = folder.join("sparse.json");
-        fs::write(&file, &index.bytes).context("the index as a file")?;
+        fs::write(&file, &index.bytes).context("failed to write the index to a file")?;
         let mut command = self.sandbox.command(ORAS);
         command.args([
             "manifest",
@@ -66,7 +68,7 @@ impl Oras {
             &index.media_type,
         ]);
         run(command.arg(to.to_string()).arg(file))?;
-        Ok(Arrival::Whole)
+        Ok(Arrival::Full)
     }
 }
 
@@ -75,11 +77,11 @@ impl Client for Oras {
         "oras"
     }
 
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure> {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
-        let layout = format!("{}:{}", prefixed("", &folder), from.tag);
+        let layout = format!("{}:{}", path_argument("", &folder), from.tag);
         let from = from.to_string();
-        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+        if let Some(image) = kind.reduce_to_image().filter(|_| kind.sparse) {
             self.copy(&[
                 "--from-plain-http",
                 &from,
@@ -88,31 +90,40 @@ impl Client for Oras {
                 "--platform",
                 kind.platform,
             ])?;
-            layout::compare_oci(&folder, &image.whole())?;
+            layout::compare_oci(&folder, &image.documents_of_top())?;
             return Ok(Arrival::OneImage);
         }
         self.copy(&["--from-plain-http", &from, "--to-oci-layout", &layout])?;
-        layout::compare_oci(&folder, &kind.whole())?;
-        Ok(Arrival::Whole)
+        layout::compare_oci(&folder, &kind.documents_of_top())?;
+        Ok(Arrival::Full)
     }
 
-    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+    fn push(
+        &self,
+        kind: &Kind,
+        _from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_oci(&folder, kind, &to.tag)?;
-        if let Some(image) = kind.only_image().filter(|_| kind.sparse) {
+        if let Some(image) = kind.reduce_to_image().filter(|_| kind.sparse) {
             return self.push_sparse(&folder, kind, &image, to);
         }
-        let layout = format!("{}:{}", prefixed("", &folder), to.tag);
+        let layout = format!("{}:{}", path_argument("", &folder), to.tag);
         self.copy(&[
             "--from-oci-layout",
             &layout,
             "--to-plain-http",
             &to.to_string(),
         ])?;
-        Ok(Arrival::Whole)
+        Ok(Arrival::Full)
     }
 
-    fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
+    fn push_own(
+        &self,
+        root_folder: &Path,
+        to: &TaggedReference,
+    ) -> Option<Result<String, ClientFailure>> {
         let mut command = self.sandbox.command(ORAS);
         command.args([
             "push",
@@ -124,10 +135,10 @@ impl Client for Oras {
             .arg("--artifact-type=application/vnd.example.root.v1")
             .arg(to.to_string())
             .arg(root_folder);
-        Some(run(&mut command).map(|said| digest_in(&said)))
+        Some(run(&mut command).map(|output| find_digest(&output)))
     }
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn as_holder(&self) -> Option<&dyn Holder> {
         Some(self)
     }
 }

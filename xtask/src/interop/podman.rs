@@ -1,4 +1,4 @@
-//! podman and buildah: storage of their own, out of which they push images and lists.
+//! podman and buildah, which push images and lists from storage of their own.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,14 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::client::{Arrival, Client};
 use super::document::{self, Image, Kind};
-use super::exchange::Keeper;
+use super::exchange::Holder;
 use super::layout;
-use super::place::Place;
-use super::sandbox::{Failure, Sandbox, prefixed, run, run_and_listen};
+use super::reference::TaggedReference;
+use super::sandbox::{ClientFailure, Sandbox, path_argument, run, run_with_errors};
 use crate::tools::{BUILDAH, PODMAN, Tool};
 
-/// Either of the two: they share storage, push and list code, and differ in how they are asked.
+/// Either of the two programs. They share the code for storage, pushes and lists, and differ in
+/// their command lines.
 pub(crate) struct Podman {
     sandbox: Sandbox,
     tool: Tool,
@@ -22,7 +23,7 @@ pub(crate) struct Podman {
 }
 
 impl Podman {
-    /// podman itself.
+    /// Creates podman.
     pub(crate) fn new(sandbox: Sandbox) -> Self {
         Self {
             sandbox,
@@ -31,7 +32,7 @@ impl Podman {
         }
     }
 
-    /// buildah.
+    /// Creates buildah.
     pub(crate) fn buildah(sandbox: Sandbox) -> Self {
         Self {
             sandbox,
@@ -40,7 +41,7 @@ impl Podman {
         }
     }
 
-    /// A command on the client's own storage.
+    /// Returns a command that uses the client's own storage.
     pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = self.sandbox.containers_command(self.tool)?;
         command
@@ -61,34 +62,35 @@ impl Podman {
         Ok(command)
     }
 
-    /// Pushes an image or a list (`verb` says which) and answers the digest that the client wrote down.
+    /// Pushes an image or a list, depending on `verb`, and returns the digest that the client wrote
+    /// to a file.
     pub(crate) fn push_from_storage(
         &self,
         verb: &[&str],
         name: &str,
         to: &str,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, ClientFailure> {
         let file = self.sandbox.path("digest");
         let _ = fs::remove_file(&file);
         let mut command = self.command(verb)?;
         command
             .arg("--tls-verify=false")
-            .arg(prefixed("--digestfile=", &file))
+            .arg(path_argument("--digestfile=", &file))
             .args([name, to]);
-        let (_, errors) = run_and_listen(&mut command)?;
+        let (_, errors) = run_with_errors(&mut command)?;
         let digest = fs::read_to_string(file)
             .unwrap_or_default()
             .trim()
             .to_owned();
         if digest.is_empty() {
-            // buildah ends with 0 when it could not copy one of a list's images.
-            return Err(anyhow!("it ended well and pushed nothing: {errors}").into());
+            // buildah exits with 0 if it failed to copy one of a list's images.
+            return Err(anyhow!("exited with status 0 but pushed nothing: {errors}").into());
         }
         Ok(digest)
     }
 
-    /// Pulls one image into storage and answers its id.
-    pub(crate) fn pull_image(&self, source: &str, platform: &str) -> Result<String, Failure> {
+    /// Pulls one image into storage and returns its id.
+    pub(crate) fn pull_image(&self, source: &str, platform: &str) -> Result<String, ClientFailure> {
         let pull = [
             "pull",
             "--quiet",
@@ -101,29 +103,35 @@ impl Podman {
         Ok(output.lines().last().unwrap_or_default().trim().to_owned())
     }
 
-    /// The manifest of the image stored under `id`, as it came.
+    /// Returns the exact bytes of the manifest of the image stored as `id`.
     pub(crate) fn manifest(&self, id: &str) -> Result<Vec<u8>> {
         let file = self
             .sandbox
             .path("root/vfs-images")
             .join(id)
             .join("manifest");
-        fs::read(&file).with_context(|| format!("the stored manifest {}", file.display()))
+        fs::read(&file)
+            .with_context(|| format!("failed to read the stored manifest {}", file.display()))
     }
 
-    /// Fails unless the image stored under `id` is `image`, its manifest byte for byte.
+    /// Checks that the image stored as `id` is `image`, with its exact manifest.
     pub(crate) fn compare(&self, id: &str, image: &Image) -> Result<()> {
         let manifest = self.manifest(id)?;
-        let same = document::matches(&image.manifest, &manifest);
+        let same = document::has_digest(&image.manifest, &manifest);
         if image.config != format!("sha256:{id}") || !same {
             let manifest = String::from_utf8_lossy(&manifest);
-            bail!("stored is {id} with {manifest}, not {image:?}");
+            bail!("stored image is {id} with {manifest} instead of {image:?}");
         }
         Ok(())
     }
 
-    /// Makes a list of the children of the one at `source`, pushes it and answers its digest.
-    pub(crate) fn push_list(&self, kind: &Kind, source: &str, to: &str) -> Result<String, Failure> {
+    /// Creates a list of the children of the list at `source`, pushes it and returns its digest.
+    pub(crate) fn push_list(
+        &self,
+        kind: &Kind,
+        source: &str,
+        to: &str,
+    ) -> Result<String, ClientFailure> {
         let name = format!("localhost/list/{}", kind.name);
         run(&mut self.command(&["manifest", "create", &name])?)?;
         let added = run(&mut self.command(&[
@@ -136,16 +144,17 @@ impl Podman {
         ])?);
         let digest =
             added.and_then(|_| self.push_from_storage(&["manifest", "push", "--all"], &name, to));
-        // A list left in storage has no layers, and is taken for any other image without layers.
+        // A list left in storage has no layers, and would be mistaken for any other image without
+        // layers.
         run(&mut self.command(&["manifest", "rm", &name])?)?;
         digest
     }
 
-    fn import(&self, root_folder: &Path) -> Result<String, Failure> {
+    fn import(&self, root_folder: &Path) -> Result<String, ClientFailure> {
         run(self.command(&["import", "--quiet"])?.arg(root_folder))
     }
 
-    fn push_image(&self, kind: &Kind, source: &str, to: &str) -> Result<String, Failure> {
+    fn push_image(&self, kind: &Kind, source: &str, to: &str) -> Result<String, ClientFailure> {
         let id = self.pull_image(source, kind.platform)?;
         self.push_from_storage(&["push", "--quiet"], &id, to)
     }
@@ -156,24 +165,29 @@ impl Client for Podman {
         self.name
     }
 
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
-        let id = self.pull_image(&from.transport(), kind.platform)?;
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure> {
+        let id = self.pull_image(&from.transport_reference(), kind.platform)?;
         let image = kind
             .image
             .as_ref()
-            .context("the client took what is no image")?;
+            .context("the client accepted content that is not an image")?;
         self.compare(&id, image)?;
         Ok(if kind.is_single_image() {
-            Arrival::Whole
+            Arrival::Full
         } else {
             Arrival::OneImage
         })
     }
 
-    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+    fn push(
+        &self,
+        kind: &Kind,
+        _from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_dir(&folder, kind)?;
-        let (source, target) = (prefixed("dir:", &folder), to.transport());
+        let (source, target) = (path_argument("dir:", &folder), to.transport_reference());
         let push = if kind.is_list() {
             Self::push_list
         } else {
@@ -181,22 +195,27 @@ impl Client for Podman {
         };
         let digest = push(self, kind, &source, &target)?;
         Ok(if digest == kind.top {
-            Arrival::Whole
+            Arrival::Full
         } else {
             Arrival::Rewritten(digest)
         })
     }
 
-    fn push_own(&self, root_folder: &Path, to: &Place) -> Option<Result<String, Failure>> {
+    fn push_own(
+        &self,
+        root_folder: &Path,
+        to: &TaggedReference,
+    ) -> Option<Result<String, ClientFailure>> {
         if self.name == "buildah" {
             return None;
         }
-        let push =
-            |id: String| self.push_from_storage(&["push", "--quiet"], id.trim(), &to.transport());
+        let push = |id: String| {
+            self.push_from_storage(&["push", "--quiet"], id.trim(), &to.transport_reference())
+        };
         Some(self.import(root_folder).and_then(push))
     }
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn as_holder(&self) -> Option<&dyn Holder> {
         Some(self)
     }
 }

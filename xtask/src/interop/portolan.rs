@@ -1,4 +1,4 @@
-//! Portolan itself: copies whole trees between the registry and OCI layouts.
+//! Portolan itself, which copies full trees between the registry and OCI layouts.
 
 use anyhow::Context;
 use serde_json::Value;
@@ -6,17 +6,17 @@ use serde_json::Value;
 use super::client::{Arrival, Client};
 use super::document::Kind;
 use super::layout;
-use super::place::Place;
-use super::sandbox::{Failure, Sandbox, prefixed, run};
+use super::reference::TaggedReference;
+use super::sandbox::{ClientFailure, Sandbox, path_argument, run};
 use crate::tools::PORTOLAN;
 
-/// The program needs a home only.
+/// The program, which only needs a home folder.
 pub(crate) struct Portolan {
     sandbox: Sandbox,
 }
 
 impl Portolan {
-    /// Nothing runs between its commands.
+    /// Creates the client. No process runs between its commands.
     pub(crate) fn new(sandbox: Sandbox) -> Self {
         Self { sandbox }
     }
@@ -27,7 +27,7 @@ impl Portolan {
         options: &[&str],
         source: &str,
         destination: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ClientFailure> {
         let mut command = self.sandbox.command(PORTOLAN);
         run(command
             .args(["copy", "--quiet"])
@@ -36,13 +36,14 @@ impl Portolan {
         .map(drop)
     }
 
-    /// Runs one of its commands.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Result<(), Failure> {
+    /// Runs a command.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<(), ClientFailure> {
         run(self.sandbox.command(PORTOLAN).args(arguments)).map(drop)
     }
 
-    /// What it finds about an image, for some targets; that a target fails is a finding and no failure.
-    pub(crate) fn lint(&self, place: &Place, targets: &str) -> anyhow::Result<Value> {
+    /// Returns the JSON output of `portolan lint` for an image and some targets. A predicted
+    /// failure is part of the output, not an error.
+    pub(crate) fn lint(&self, place: &TaggedReference, targets: &str) -> anyhow::Result<Value> {
         let mut command = self.sandbox.command(PORTOLAN);
         let output = command
             .args(["lint", "--json", "--for", targets, &place.to_string()])
@@ -57,23 +58,32 @@ impl Client for Portolan {
         "portolan"
     }
 
-    fn pull(&self, kind: &Kind, from: &Place) -> Result<Arrival, Failure> {
+    fn pull(&self, kind: &Kind, from: &TaggedReference) -> Result<Arrival, ClientFailure> {
         let folder = self.sandbox.path(&format!("pull-{}", kind.name));
-        self.copy(sparse(kind), &from.to_string(), &prefixed("oci:", &folder))?;
-        layout::compare_oci(&folder, &kind.whole())?;
-        Ok(Arrival::Whole)
+        self.copy(
+            sparse_options(kind),
+            &from.to_string(),
+            &path_argument("oci:", &folder),
+        )?;
+        layout::compare_oci(&folder, &kind.documents_of_top())?;
+        Ok(Arrival::Full)
     }
 
-    fn push(&self, kind: &Kind, _from: &Place, to: &Place) -> Result<Arrival, Failure> {
+    fn push(
+        &self,
+        kind: &Kind,
+        _from: &TaggedReference,
+        to: &TaggedReference,
+    ) -> Result<Arrival, ClientFailure> {
         let folder = self.sandbox.path(&format!("push-{}", kind.name));
         layout::write_oci(&folder, kind, &to.tag)?;
-        let layout = format!("{}:{}", prefixed("oci:", &folder), to.tag);
-        self.copy(sparse(kind), &layout, &to.to_string())?;
-        Ok(Arrival::Whole)
+        let layout = format!("{}:{}", path_argument("oci:", &folder), to.tag);
+        self.copy(sparse_options(kind), &layout, &to.to_string())?;
+        Ok(Arrival::Full)
     }
 }
 
-/// What says that a part may be nowhere.
-fn sparse(kind: &Kind) -> &'static [&'static str] {
+/// Returns the options that allow missing content.
+fn sparse_options(kind: &Kind) -> &'static [&'static str] {
     if kind.sparse { &["--sparse"] } else { &[] }
 }

@@ -1,4 +1,4 @@
-//! A registry over plain HTTP, byte by byte: kinds are put into it and what arrived is compared.
+//! Registry over plain HTTP: kinds are pushed to it, and stored content is compared byte by byte.
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -6,20 +6,20 @@ use http::Method;
 use tokio::runtime::{Builder, Runtime};
 
 use super::document::{self, Document, Kind, Role};
-use super::place::Place;
-use super::sandbox::Failure;
-use crate::load::{Answer, Connection, Payload};
+use super::reference::TaggedReference;
+use super::sandbox::ClientFailure;
+use crate::load::{Connection, Payload, ReceivedResponse};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// A connection to the registry under test.
-pub(crate) struct Registry {
+/// Connection to the registry under test.
+pub(crate) struct RegistryConnection {
     runtime: Runtime,
     connection: Connection,
 }
 
-impl Registry {
-    /// `host` is an address and a port.
+impl RegistryConnection {
+    /// Creates a connection. `host` is an address and a port.
     pub(crate) fn new(host: &str) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self {
@@ -28,39 +28,48 @@ impl Registry {
         })
     }
 
-    /// Pushes everything there is of a kind and tags its top.
-    pub(crate) fn seed(&mut self, kind: &Kind, place: &Place) -> Result<()> {
+    /// Pushes all documents of a kind and tags its top.
+    pub(crate) fn seed(&mut self, kind: &Kind, place: &TaggedReference) -> Result<()> {
         for document in &kind.documents {
             self.put(document, place)
-                .with_context(|| format!("pushing {} by HTTP", document.media_type))?;
+                .with_context(|| format!("failed to push {} over HTTP", document.media_type))?;
         }
-        let top = kind.document(&kind.top).context("a kind without its top")?;
+        let top = kind
+            .document(&kind.top)
+            .context("the kind has no top document")?;
         let target = format!("/v2/{}/manifests/{}", place.repository, place.tag);
-        self.put_manifest(top, &target).context("tagging by HTTP")
+        self.put_manifest(top, &target)
+            .context("failed to tag over HTTP")
     }
 
-    /// Fails unless the tag stands for `top` and everything below it is there byte for byte.
-    pub(crate) fn compare(&mut self, kind: &Kind, top: &str, place: &Place) -> Result<()> {
+    /// Checks that the tag points to `top`, and that the registry stores everything below it byte
+    /// for byte.
+    pub(crate) fn compare(
+        &mut self,
+        kind: &Kind,
+        top: &str,
+        place: &TaggedReference,
+    ) -> Result<()> {
         let tagged = self.manifest(place, &place.tag)?;
         ensure!(
             tagged.digest == top,
-            "the tag stands for {}, not {top}",
+            "the tag points to {} instead of {top}",
             tagged.digest
         );
-        for document in kind.tree(top) {
+        for document in kind.documents_below(top) {
             let stored = match document.role {
                 Role::Manifest => self.manifest(place, &document.digest)?,
                 Role::Blob => self.blob(place, &document.digest)?,
             };
             ensure!(
                 stored.bytes == document.bytes,
-                "{} is stored with other bytes",
+                "{} is stored with different bytes",
                 document.digest
             );
             let typed = document.role == Role::Blob || stored.media_type == document.media_type;
             ensure!(
                 typed,
-                "{} is answered as {}",
+                "{} is returned as {}",
                 document.digest,
                 stored.media_type
             );
@@ -68,14 +77,17 @@ impl Registry {
         Ok(())
     }
 
-    /// Fails unless the tag stands for `digest`, and everything below it is there and matches its own digest.
-    ///
-    /// Answers the digests below.
-    pub(crate) fn walk(&mut self, digest: &str, place: &Place) -> Result<Vec<String>> {
+    /// Checks that the tag points to `digest`, and that everything below it exists and matches its
+    /// digest. Returns the digests below.
+    pub(crate) fn check_tree(
+        &mut self,
+        digest: &str,
+        place: &TaggedReference,
+    ) -> Result<Vec<String>> {
         let mut open = vec![self.manifest(place, &place.tag)?];
         ensure!(
             open[0].digest == digest,
-            "the tag stands for {}, the client said {digest}",
+            "the tag points to {}, but the client printed {digest}",
             open[0].digest
         );
         let mut below = Vec::new();
@@ -93,15 +105,16 @@ impl Registry {
         Ok(below)
     }
 
-    /// As [`Registry::walk`], and fails unless what a new list names is what the old one named, or a new
-    /// manifest's config is that of the image.
+    /// Checks content like [`RegistryConnection::check_tree`], and that the client preserved what it must: a
+    /// rewritten list names the children of the original one, and a rewritten manifest names the
+    /// image's config.
     pub(crate) fn compare_rewritten(
         &mut self,
         kind: &Kind,
         digest: &str,
-        place: &Place,
+        place: &TaggedReference,
     ) -> Result<()> {
-        let below = self.walk(digest, place)?;
+        let below = self.check_tree(digest, place)?;
         let listed = kind
             .document(&kind.top)
             .filter(|top| top.is_list())
@@ -110,50 +123,54 @@ impl Registry {
         for kept in listed.unwrap_or_else(|| config.collect()) {
             ensure!(
                 below.contains(&kept),
-                "{kept} is not below {digest}, which the client wrote"
+                "{digest}, written by the client, does not contain {kept}"
             );
         }
         Ok(())
     }
 
-    /// A manifest by tag or digest, hashed anew.
-    pub(crate) fn manifest(&mut self, place: &Place, reference: &str) -> Result<Document> {
-        let answer = self.get(&format!("/v2/{}/manifests/{reference}", place.repository))?;
-        let digest = answer.header("docker-content-digest").to_owned();
+    /// Returns a manifest by tag or digest, after verifying its digest.
+    pub(crate) fn manifest(
+        &mut self,
+        place: &TaggedReference,
+        reference: &str,
+    ) -> Result<Document> {
+        let response = self.get(&format!("/v2/{}/manifests/{reference}", place.repository))?;
+        let digest = response.header("docker-content-digest").to_owned();
         ensure!(
-            document::matches(&digest, &answer.body),
-            "{reference} answers another digest than its own: {digest}"
+            document::has_digest(&digest, &response.body),
+            "the digest of {reference} is not that of its content: {digest}"
         );
         ensure!(
             !reference.contains(':') || reference == digest,
-            "asked for {reference}, got {digest}"
+            "requested {reference}, but received {digest}"
         );
-        let media_type = answer.header("content-type").to_owned();
+        let media_type = response.header("content-type").to_owned();
         Ok(Document {
             role: Role::Manifest,
             media_type,
             digest,
-            bytes: answer.body,
+            bytes: response.body,
         })
     }
 
-    /// A blob, hashed anew.
-    pub(crate) fn blob(&mut self, place: &Place, digest: &str) -> Result<Document> {
-        let answer = self.get(&format!("/v2/{}/blobs/{digest}", place.repository))?;
+    /// Returns a blob after verifying its digest.
+    pub(crate) fn blob(&mut self, place: &TaggedReference, digest: &str) -> Result<Document> {
+        let response = self.get(&format!("/v2/{}/blobs/{digest}", place.repository))?;
         ensure!(
-            document::matches(digest, &answer.body),
-            "the blob {digest} has other bytes"
+            document::has_digest(digest, &response.body),
+            "blob {digest} has different bytes"
         );
         let (media_type, digest) = (OCTETS.to_owned(), digest.to_owned());
         Ok(Document {
             role: Role::Blob,
             media_type,
             digest,
-            bytes: answer.body,
+            bytes: response.body,
         })
     }
 
-    fn put(&mut self, document: &Document, place: &Place) -> Result<()> {
+    fn put(&mut self, document: &Document, place: &TaggedReference) -> Result<()> {
         let Document { role, digest, .. } = document;
         match role {
             Role::Manifest => self.put_manifest(
@@ -165,7 +182,7 @@ impl Registry {
     }
 
     fn put_manifest(&mut self, document: &Document, target: &str) -> Result<()> {
-        created(
+        check_created(
             target,
             &self.send(
                 Method::PUT,
@@ -176,60 +193,65 @@ impl Registry {
         )
     }
 
-    /// In one request, or in the two that the specification allows a registry to ask for.
+    /// Pushes a blob in one request, or in two if the registry responds with 202, which the
+    /// specification allows.
     fn put_blob(&mut self, blob: &Document, repository: &str) -> Result<()> {
         let target = format!("/v2/{repository}/blobs/uploads/?digest={}", blob.digest);
-        let answer = self.send(Method::POST, &target, OCTETS, blob.bytes.clone())?;
-        if answer.status != 202 {
-            return created(&target, &answer);
+        let response = self.send(Method::POST, &target, OCTETS, blob.bytes.clone())?;
+        if response.status != 202 {
+            return check_created(&target, &response);
         }
-        let location = answer.header("location");
+        let location = response.header("location");
         let path = location
             .find("/v2/")
             .map_or(location, |start| &location[start..]);
         let separator = if path.contains('?') { '&' } else { '?' };
         let target = format!("{path}{separator}digest={}", blob.digest);
-        created(
+        check_created(
             &target,
             &self.send(Method::PUT, &target, OCTETS, blob.bytes.clone())?,
         )
     }
 
-    fn get(&mut self, target: &str) -> Result<Answer> {
-        let answer = self.send(Method::GET, target, "", Bytes::new())?;
-        if answer.status != 200 {
-            bail!("GET {target}: {}: {}", answer.status, excerpt(&answer));
+    fn get(&mut self, target: &str) -> Result<ReceivedResponse> {
+        let response = self.send(Method::GET, target, "", Bytes::new())?;
+        if response.status != 200 {
+            bail!("GET {target}: {}: {}", response.status, excerpt(&response));
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    fn send(
+    /// Sends a request. An empty `media_type` sends no `Content-Type`.
+    pub(crate) fn send(
         &mut self,
         method: Method,
         target: &str,
         media_type: &str,
         body: Bytes,
-    ) -> Result<Answer> {
+    ) -> Result<ReceivedResponse> {
         self.runtime.block_on(self.connection.send(
             method,
             target,
             media_type,
-            Payload::whole(body),
+            Payload::from_bytes(body),
         ))
     }
 }
 
-fn created(target: &str, answer: &Answer) -> Result<()> {
-    if answer.status != 201 {
-        return Err(
-            Failure::Refused(format!("{target}: {}: {}", answer.status, excerpt(answer))).into(),
-        );
+fn check_created(target: &str, response: &ReceivedResponse) -> Result<()> {
+    if response.status != 201 {
+        return Err(ClientFailure::Rejected(format!(
+            "{target}: {}: {}",
+            response.status,
+            excerpt(response)
+        ))
+        .into());
     }
     Ok(())
 }
 
-fn excerpt(answer: &Answer) -> String {
-    String::from_utf8_lossy(&answer.body)
+fn excerpt(response: &ReceivedResponse) -> String {
+    String::from_utf8_lossy(&response.body)
         .chars()
         .take(300)
         .collect()

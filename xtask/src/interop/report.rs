@@ -1,13 +1,14 @@
-//! Prints the matrix, what clients cannot do with their words, and what failed.
+//! Output of the run: the matrix, the known limits with the clients' messages, and the failures.
 
 use super::client::Arrival;
-use super::matrix::{Cell, Outcome};
+use super::matrix::{CellOutcome, MatrixCell};
 
-const LEGEND: &str = "ok: all of it, byte for byte; image: the image for linux/amd64 out of it; own: in a manifest that \
-the client wrote itself; cannot: the client refuses, see below";
+const LEGEND: &str = "ok: the full kind, byte for byte; image: only the image for linux/amd64; \
+ own: in a manifest that \
+the client wrote itself; cannot: the client fails as expected, see below";
 
-/// Prints the tables and everything about their cells; answers how many failed.
-pub(crate) fn print(tables: [&[Cell]; 2]) -> usize {
+/// Prints the tables and the messages of their cells, and returns the number of failed cells.
+pub(crate) fn print(tables: [&[MatrixCell]; 2]) -> usize {
     tables
         .into_iter()
         .filter(|cells| !cells.is_empty())
@@ -15,34 +16,35 @@ pub(crate) fn print(tables: [&[Cell]; 2]) -> usize {
     println!("{LEGEND}\n");
     let cells: Vec<_> = tables.into_iter().flatten().collect();
     print_messages(&cells, "the client cannot", |outcome| match outcome {
-        Outcome::Cannot(_, message) => Some(message),
+        CellOutcome::Unsupported(_, message) => Some(message),
         _ => None,
     });
     print_messages(
         &cells,
-        "the client says that it did, and",
+        "the client reports success, but",
         |outcome| match outcome {
-            Outcome::Feigned(_, found) => Some(found),
+            CellOutcome::FalseSuccess(_, found) => Some(found),
             _ => None,
         },
     );
     print_messages(&cells, "FAILED", |outcome| match outcome {
-        Outcome::Failed(message) => Some(message),
+        CellOutcome::Failed(message) => Some(message),
         _ => None,
     });
-    let count =
-        |wanted: fn(&Outcome) -> bool| cells.iter().filter(|cell| wanted(&cell.outcome)).count();
-    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
-    let passed = count(|outcome| matches!(outcome, Outcome::Passed(_)));
+    let count = |wanted: fn(&CellOutcome) -> bool| {
+        cells.iter().filter(|cell| wanted(&cell.outcome)).count()
+    };
+    let failed = count(|outcome| matches!(outcome, CellOutcome::Failed(_)));
+    let passed = count(|outcome| matches!(outcome, CellOutcome::Passed(_)));
     println!(
-        "{} cells are what the client itself cannot do, as recorded",
+        "{} cells are known limits of the clients",
         cells.len() - passed - failed
     );
     println!("{passed} passed, {failed} failed");
     failed
 }
 
-fn print_table(cells: &[Cell]) {
+fn print_table(cells: &[MatrixCell]) {
     let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let clients = unique(cells.iter().map(|cell| cell.client));
     let directions = unique(cells.iter().map(|cell| cell.direction));
@@ -53,39 +55,49 @@ fn print_table(cells: &[Cell]) {
                 .map(move |direction| (*client, *direction))
         })
     };
-    let heads = joined(clients.iter().map(|client| format!("{client:<14}")));
-    let names = joined(columns().map(|(_, direction)| format!("{direction:<7}")));
+    let heads = join_cells(clients.iter().map(|client| format!("{client:<14}")));
+    let names = join_cells(columns().map(|(_, direction)| format!("{direction:<7}")));
     println!("{:<36}{heads}\n{:<36}{names}", "", "");
     for kind in kinds {
-        let row = joined(columns().map(|column| format!("{:<7}", word(cells, kind, column))));
+        let row =
+            join_cells(columns().map(|column| format!("{:<7}", outcome_word(cells, kind, column))));
         println!("{kind:<36}{row}");
     }
     println!();
 }
 
-/// The cells of a row.
-pub(crate) fn joined(cells: impl Iterator<Item = String>) -> String {
+/// Joins the cells of a row.
+pub(crate) fn join_cells(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<Vec<_>>().concat().trim_end().to_owned()
 }
 
-fn word(cells: &[Cell], kind: &str, (client, direction): (&str, &str)) -> &'static str {
-    let of =
-        |cell: &&Cell| cell.kind == kind && cell.client == client && cell.direction == direction;
-    match cells.iter().find(of).map(|cell| &cell.outcome) {
-        Some(Outcome::Passed(Arrival::Whole)) => "ok",
-        Some(Outcome::Passed(Arrival::OneImage)) => "image",
-        Some(Outcome::Passed(Arrival::Rewritten(_))) => "own",
-        Some(Outcome::Cannot(..) | Outcome::Feigned(..)) => "cannot",
-        Some(Outcome::Failed(_)) => "FAILED",
+fn outcome_word(
+    cells: &[MatrixCell],
+    kind: &str,
+    (client, direction): (&str, &str),
+) -> &'static str {
+    let matches = |cell: &&MatrixCell| {
+        cell.kind == kind && cell.client == client && cell.direction == direction
+    };
+    match cells.iter().find(matches).map(|cell| &cell.outcome) {
+        Some(CellOutcome::Passed(Arrival::Full)) => "ok",
+        Some(CellOutcome::Passed(Arrival::OneImage)) => "image",
+        Some(CellOutcome::Passed(Arrival::Rewritten(_))) => "own",
+        Some(CellOutcome::Unsupported(..) | CellOutcome::FalseSuccess(..)) => "cannot",
+        Some(CellOutcome::Failed(_)) => "FAILED",
         None => "",
     }
 }
 
-fn print_messages(cells: &[&Cell], what: &str, message: impl Fn(&Outcome) -> Option<&String>) {
+fn print_messages(
+    cells: &[&MatrixCell],
+    label: &str,
+    message: impl Fn(&CellOutcome) -> Option<&String>,
+) {
     for cell in cells {
         if let Some(message) = message(&cell.outcome) {
             println!(
-                "{} {} {}: {what}: {message}",
+                "{} {} {}: {label}: {message}",
                 cell.client, cell.direction, cell.kind
             );
         }
@@ -93,7 +105,7 @@ fn print_messages(cells: &[&Cell], what: &str, message: impl Fn(&Outcome) -> Opt
     println!();
 }
 
-/// The items in order, each once.
+/// Returns the distinct items in order.
 pub(crate) fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for item in items {

@@ -1,4 +1,5 @@
-//! Runs clients with a home of their own, bounded in time, and tells a client's refusal from a broken test.
+//! Sandboxes for clients: each has its own home and a time limit, and an error of a client is
+//! distinguished from a broken test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,27 +9,27 @@ use anyhow::{Context, anyhow};
 
 use crate::tools::{Tool, UNSHARE};
 
-/// The longest that one command of a client may take.
+/// Time limit for one command of a client, in seconds.
 const LIMIT: &str = "60";
 
-/// Where containers/image keeps its memory of blobs when it runs as root.
+/// Folder in which containers/image caches information on blobs when it runs as root.
 const BLOB_INFO_CACHE: &str = "/var/lib/containers/cache";
 
-/// The exit status with which `timeout` says that it had to end the command.
+/// Exit status of `timeout` if the command exceeded its time.
 const TIMED_OUT: i32 = 124;
 
-/// Why a client did not do as asked.
+/// Reason why a client failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// It said no; these are its words.
+pub(crate) enum ClientFailure {
+    /// The client reported an error with this message.
     #[error("{0}")]
-    Refused(String),
-    /// It said yes and something else is wrong, or it said nothing in time.
+    Rejected(String),
+    /// The client reported success but something else is wrong, or it timed out.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
 }
 
-/// A folder that stands for a client's home, so that nobody's settings or logins come in.
+/// Folder that serves as a client's home, so that no settings or logins of the user have an effect.
 #[derive(Clone, Debug)]
 pub(crate) struct Sandbox {
     folder: PathBuf,
@@ -41,23 +42,29 @@ impl Sandbox {
         Ok(Self { folder })
     }
 
-    /// A path inside.
+    /// Returns a path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// A bounded command of this client.
+    /// Returns a command of this client with a time limit.
     pub(crate) fn command(&self, tool: Tool) -> Command {
+        self.program_command(&tool.path())
+    }
+
+    /// Returns a command of any program with a time limit.
+    pub(crate) fn program_command(&self, program: &Path) -> Command {
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", LIMIT]).arg(tool.path());
+        command.args(["--kill-after=5", LIMIT]).arg(program);
         self.environment(&mut command);
         command
     }
 
-    /// A bounded command of skopeo, podman or buildah.
+    /// Returns a command of skopeo, podman or buildah with a time limit.
     ///
-    /// For root all three remember in one system folder which layer they saw where and how it was packed, and push
-    /// and pull differently for it. Each of these commands sees a folder of the sandbox there instead.
+    /// As root, all three cache in one system folder which layer is stored where and how it is
+    /// compressed, and push and pull differently depending on it. Each command sees a folder of the
+    /// sandbox in its place.
     pub(crate) fn containers_command(&self, tool: Tool) -> anyhow::Result<Command> {
         let cache = self.path("blob-info-cache");
         for folder in [&cache, Path::new(BLOB_INFO_CACHE)] {
@@ -78,7 +85,7 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// A command that is bounded by whoever started it: a daemon.
+    /// Returns a command without a time limit, for a daemon that its caller stops.
     pub(crate) fn daemon(&self, tool: Tool) -> Command {
         let mut command = Command::new(tool.path());
         self.environment(&mut command);
@@ -108,42 +115,42 @@ impl Sandbox {
     }
 }
 
-/// Runs a command; what it printed to standard output is the answer.
-pub(crate) fn run(command: &mut Command) -> Result<String, Failure> {
-    run_and_listen(command).map(|(output, _)| output)
+/// Runs a command and returns its standard output.
+pub(crate) fn run(command: &mut Command) -> Result<String, ClientFailure> {
+    run_with_errors(command).map(|(output, _)| output)
 }
 
-/// Runs a command; what it printed to standard output and the end of what it printed beside are the answer.
-pub(crate) fn run_and_listen(command: &mut Command) -> Result<(String, String), Failure> {
+/// Runs a command and returns its standard output and the end of its standard error.
+pub(crate) fn run_with_errors(command: &mut Command) -> Result<(String, String), ClientFailure> {
     let Output {
         status,
         stdout,
         stderr,
-    } = command.output().context("starting timeout(1)")?;
+    } = command.output().context("failed to start timeout(1)")?;
     let output = String::from_utf8_lossy(&stdout).into_owned();
-    let errors = last_words(&String::from_utf8_lossy(&stderr));
+    let errors = last_lines(&String::from_utf8_lossy(&stderr));
     if status.success() {
         return Ok((output, errors));
     }
     let message = if errors.is_empty() {
-        last_words(&output)
+        last_lines(&output)
     } else {
         errors
     };
     match status.code() {
-        Some(TIMED_OUT) => Err(anyhow!("no end after {LIMIT} seconds: {message}").into()),
-        Some(_) => Err(Failure::Refused(message)),
-        None => Err(anyhow!("ended by a signal: {message}").into()),
+        Some(TIMED_OUT) => Err(anyhow!("timed out after {LIMIT} seconds: {message}").into()),
+        Some(_) => Err(ClientFailure::Rejected(message)),
+        None => Err(anyhow!("killed by a signal: {message}").into()),
     }
 }
 
-/// An absolute path as an argument, with what a transport puts before it.
-pub(crate) fn prefixed(prefix: &str, path: &Path) -> String {
+/// Returns an absolute path as an argument, with the prefix of a transport.
+pub(crate) fn path_argument(prefix: &str, path: &Path) -> String {
     format!("{prefix}{}", path.display())
 }
 
-/// The last sha256 digest that a client printed.
-pub(crate) fn digest_in(output: &str) -> String {
+/// Returns the last sha256 digest that a client printed.
+pub(crate) fn find_digest(output: &str) -> String {
     let found = output
         .rmatch_indices("sha256:")
         .next()
@@ -151,8 +158,8 @@ pub(crate) fn digest_in(output: &str) -> String {
     found.unwrap_or_default().to_owned()
 }
 
-/// The end of what a client said, where it says why.
-fn last_words(text: &str) -> String {
+/// Returns the end of a client's output, which contains the reason of a failure.
+fn last_lines(text: &str) -> String {
     let mut lines: Vec<_> = text
         .lines()
         .map(str::trim)
@@ -168,26 +175,26 @@ fn last_words(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> Result<String, Failure> {
+    fn shell(script: &str) -> Result<String, ClientFailure> {
         run(Command::new("sh").args(["-c", script]))
     }
 
     #[test]
-    fn output_is_the_answer_and_a_failure_has_the_last_words() {
+    fn success_returns_output_and_failure_returns_last_lines() {
         assert_eq!(shell("echo yes").unwrap(), "yes\n");
         let failure = shell("echo first >&2; echo second >&2; exit 3").unwrap_err();
-        assert!(matches!(failure, Failure::Refused(message) if message == "first | second"));
-        assert!(matches!(shell("kill -9 $$"), Err(Failure::Broken(_))));
-        assert!(matches!(shell("exit 124"), Err(Failure::Broken(_))));
+        assert!(matches!(failure, ClientFailure::Rejected(message) if message == "first | second"));
+        assert!(matches!(shell("kill -9 $$"), Err(ClientFailure::Broken(_))));
+        assert!(matches!(shell("exit 124"), Err(ClientFailure::Broken(_))));
     }
 
     #[test]
-    fn the_last_digest_is_found() {
+    fn finds_the_last_digest() {
         let hash = "0123456789abcdef".repeat(4);
         assert_eq!(
-            digest_in(&format!("was sha256:0 now sha256:{hash} size: 5")),
+            find_digest(&format!("was sha256:0 now sha256:{hash} size: 5")),
             format!("sha256:{hash}")
         );
-        assert_eq!(digest_in("nothing"), "");
+        assert_eq!(find_digest("nothing"), "");
     }
 }

@@ -1,7 +1,7 @@
-//! One HTTP/1.1 connection over loopback, kept alive, opened again after it broke.
+//! Persistent HTTP/1.1 connection over loopback, which reconnects after an error.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -14,22 +14,26 @@ use tokio::time::timeout;
 
 use super::Payload;
 
-/// No answer within this time is a fault of the server, not patience of the client.
-const ANSWER_LIMIT: Duration = Duration::from_mins(2);
+/// Time limit for a response. Exceeding it is a fault of the server.
+const RESPONSE_LIMIT: Duration = Duration::from_mins(2);
 
-/// Servers older than the specification's word on `Accept` answer 404 unless the type is named.
+/// Time after which an idle connection is replaced: a server may be about to close it.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Servers older than the specification's text on `Accept` respond with 404 unless the type is
+/// named.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, */*";
 
-/// What a server answered, its body read to the end.
-pub(crate) struct Answer {
+/// Response of a server with its complete body.
+pub(crate) struct ReceivedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// A header's value, or the empty string.
+impl ReceivedResponse {
+    /// Returns the value of a header, or the empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -38,27 +42,30 @@ impl Answer {
     }
 }
 
-/// A client's connection to one server; requests go one after another.
+/// Connection of a client to one server. Requests are sent one after another.
 pub(crate) struct Connection {
     address: SocketAddr,
     sender: Option<SendRequest<Payload>>,
+    last_used: Instant,
 }
 
 impl Connection {
-    /// Nothing is opened before the first request.
+    /// Creates a connection. The first request opens it.
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             address,
             sender: None,
+            last_used: Instant::now(),
         }
     }
 
     /// Sends a request without a body.
-    pub(crate) async fn get(&mut self, target: &str) -> Result<Answer> {
+    pub(crate) async fn get(&mut self, target: &str) -> Result<ReceivedResponse> {
         self.send(Method::GET, target, "", Payload::empty()).await
     }
 
-    /// Sends a request and reads the whole answer; after an error the next request opens a new connection.
+    /// Sends a request and reads the complete response. After an error, the next request opens a
+    /// new connection.
     ///
     /// An empty `media_type` sends no `Content-Type`. Manifests of every type are accepted.
     pub(crate) async fn send(
@@ -67,7 +74,7 @@ impl Connection {
         target: &str,
         media_type: &str,
         body: Payload,
-    ) -> Result<Answer> {
+    ) -> Result<ReceivedResponse> {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
@@ -77,22 +84,25 @@ impl Connection {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
         let exchange = self.exchange(request.body(body)?);
-        let answer = timeout(ANSWER_LIMIT, exchange)
+        let response = timeout(RESPONSE_LIMIT, exchange)
             .await
-            .context("no answer in time");
-        let answer = answer.and_then(|inner| inner);
-        if answer.is_err() {
+            .context("no response within the time limit");
+        let response = response.and_then(|inner| inner);
+        if response.is_err() {
             self.sender = None;
         }
-        answer.with_context(|| target.to_owned())
+        response.with_context(|| target.to_owned())
     }
 
-    async fn exchange(&mut self, request: Request<Payload>) -> Result<Answer> {
+    async fn exchange(&mut self, request: Request<Payload>) -> Result<ReceivedResponse> {
         let mut sender = self.ready_sender().await?;
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
+        // Only a connection whose response was read completely can be reused. After an error, the
+        // sender is dropped, which closes the connection.
         self.sender = Some(sender);
-        Ok(Answer {
+        self.last_used = Instant::now();
+        Ok(ReceivedResponse {
             status: parts.status,
             headers: parts.headers,
             body,
@@ -101,6 +111,7 @@ impl Connection {
 
     async fn ready_sender(&mut self) -> Result<SendRequest<Payload>> {
         if let Some(mut sender) = self.sender.take()
+            && self.last_used.elapsed() < IDLE_LIMIT
             && sender.ready().await.is_ok()
         {
             return Ok(sender);

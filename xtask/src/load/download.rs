@@ -1,4 +1,5 @@
-//! Downloads of huge blobs over a bare socket: bytes are counted, not kept, so that the server is what is measured.
+//! Downloads of large blobs over a plain socket. Bytes are counted and discarded, so that the
+//! server is measured and not the client.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,8 +10,12 @@ use anyhow::{Context, Result, bail};
 const BUFFER: usize = 1 << 20;
 const HEAD_LIMIT: usize = 16 << 10;
 
-/// Reads `target` by so many clients at once, and fails unless each got `length` bytes.
-pub(crate) fn together(
+/// Downloads `target` with `clients` clients at the same time.
+///
+/// # Errors
+///
+/// Returns an error unless each client receives `length` bytes.
+pub(crate) fn download_concurrently(
     address: SocketAddr,
     target: &str,
     length: u64,
@@ -18,7 +23,7 @@ pub(crate) fn together(
 ) -> Result<()> {
     thread::scope(|scope| {
         let all: Vec<_> = (0..clients)
-            .map(|_| scope.spawn(|| one(address, target, length)))
+            .map(|_| scope.spawn(|| download(address, target, length)))
             .collect();
         for client in all {
             client
@@ -30,7 +35,7 @@ pub(crate) fn together(
     })
 }
 
-fn one(address: SocketAddr, target: &str, length: u64) -> Result<()> {
+fn download(address: SocketAddr, target: &str, length: u64) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
@@ -46,12 +51,13 @@ fn one(address: SocketAddr, target: &str, length: u64) -> Result<()> {
         }
     }
     if received != length {
-        bail!("{target}: {received} bytes instead of {length}");
+        bail!("{target}: received {received} bytes instead of {length}");
     }
     Ok(())
 }
 
-/// Reads past the head of a 200 and answers how many bytes of the body came along.
+/// Reads past the head of a 200 response and returns the number of body bytes that were read with
+/// it.
 fn rest_after_head(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
     let mut filled = 0;
     while filled < HEAD_LIMIT {
@@ -70,5 +76,5 @@ fn rest_after_head(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
             break;
         }
     }
-    bail!("no answer's head within {HEAD_LIMIT} bytes")
+    bail!("no response head within {HEAD_LIMIT} bytes")
 }

@@ -1,11 +1,11 @@
-//! Small images that differ in every byte, with the digests of what was made.
+//! Small images with distinct random content, with their digests.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::Random;
 
-/// The media type of the manifests made here.
+/// Media type of the manifests.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -13,26 +13,27 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// Bytes and their digest.
 #[derive(Clone)]
-pub(crate) struct Blob {
+pub(crate) struct LoadBlob {
     pub(crate) bytes: Bytes,
     pub(crate) digest: String,
 }
 
-impl Blob {
-    /// Hashes `bytes`.
+impl LoadBlob {
+    /// Creates a blob by hashing `bytes`.
     pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let digest = digest(&bytes);
         Self { bytes, digest }
     }
 
-    /// So many bytes nobody else has.
+    /// Creates a blob of `length` random bytes.
     pub(crate) fn random(random: &mut Random, length: usize) -> Self {
         Self::new(random.bytes(length))
     }
 
-    /// A manifest like any other, told from its like by a number in its annotations; it names only `config`.
-    pub(crate) fn manifest(config: &Blob, layers: &[Blob], number: u64) -> Self {
+    /// Creates a manifest with `config` and `layers`. The number in its annotations distinguishes
+    /// it from others.
+    pub(crate) fn manifest(config: &LoadBlob, layers: &[LoadBlob], number: u64) -> Self {
         let layers: Vec<_> = layers
             .iter()
             .map(|layer| descriptor(LAYER, layer))
@@ -48,26 +49,28 @@ impl Blob {
     }
 }
 
-/// A manifest and the blobs it names.
-pub(crate) struct Image {
-    pub(crate) config: Blob,
-    pub(crate) layers: Vec<Blob>,
-    pub(crate) manifest: Blob,
+/// Manifest with the blobs that it names.
+pub(crate) struct LoadImage {
+    pub(crate) config: LoadBlob,
+    pub(crate) layers: Vec<LoadBlob>,
+    pub(crate) manifest: LoadBlob,
 }
 
-impl Image {
-    /// An image whose own layers have the given lengths, on top of the layers of `base`.
-    pub(crate) fn random(random: &mut Random, base: &[Blob], lengths: &[usize]) -> Self {
+impl LoadImage {
+    /// Creates an image whose own layers have the given lengths, on top of the layers of `base`.
+    pub(crate) fn random(random: &mut Random, base: &[LoadBlob], lengths: &[usize]) -> Self {
         let config = serde_json::json!({
             "architecture": "amd64",
             "os": "linux",
             "rootfs": { "type": "layers", "diff_ids": [] },
             "nonce": format!("{:016x}{:016x}", random.next(), random.next()),
         });
-        let config = Blob::new(config.to_string());
-        let own = lengths.iter().map(|&length| Blob::random(random, length));
+        let config = LoadBlob::new(config.to_string());
+        let own = lengths
+            .iter()
+            .map(|&length| LoadBlob::random(random, length));
         let layers: Vec<_> = base.iter().cloned().chain(own).collect();
-        let manifest = Blob::manifest(&config, &layers, random.next());
+        let manifest = LoadBlob::manifest(&config, &layers, random.next());
         Self {
             config,
             layers,
@@ -75,23 +78,23 @@ impl Image {
         }
     }
 
-    /// Config and layers.
-    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Blob> {
+    /// Returns config and layers.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &LoadBlob> {
         std::iter::once(&self.config).chain(&self.layers)
     }
 }
 
-/// `sha256:` and the hash of `bytes`.
+/// Returns the SHA-256 digest of `bytes`.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    named(Sha256::digest(bytes).into())
+    format_digest(Sha256::digest(bytes).into())
 }
 
-/// A finished SHA-256 as registries write it.
-pub(crate) fn named(hash: [u8; 32]) -> String {
+/// Formats a SHA-256 hash as a digest.
+pub(crate) fn format_digest(hash: [u8; 32]) -> String {
     format!("sha256:{:x}", Bytes::copy_from_slice(&hash))
 }
 
-fn descriptor(media_type: &str, blob: &Blob) -> serde_json::Value {
+fn descriptor(media_type: &str, blob: &LoadBlob) -> serde_json::Value {
     serde_json::json!({ "mediaType": media_type, "digest": blob.digest, "size": blob.bytes.len() })
 }
 
@@ -100,17 +103,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_what_sha256sum_prints() {
+    fn digest_matches_sha256sum() {
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(digest(b""), empty);
     }
 
     #[test]
-    fn images_on_one_base_share_it_and_nothing_else() {
+    fn images_with_the_same_base_share_only_the_base() {
         let mut random = Random::new(1, 1);
-        let base = [Blob::random(&mut random, 10)];
-        let first = Image::random(&mut random, &base, &[5]);
-        let second = Image::random(&mut random, &base, &[5]);
+        let base = [LoadBlob::random(&mut random, 10)];
+        let first = LoadImage::random(&mut random, &base, &[5]);
+        let second = LoadImage::random(&mut random, &base, &[5]);
         assert_eq!(first.layers[0].digest, second.layers[0].digest);
         assert_ne!(first.layers[1].digest, second.layers[1].digest);
         assert_ne!(first.config.digest, second.config.digest);

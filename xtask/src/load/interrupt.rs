@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM for long runs without an event loop of their own: nothing that was started outlives them.
+//! Ctrl-C and SIGTERM for long runs without an event loop of their own: no child process survives
+//! them.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::process;
 
-/// From now on a signal ends all children, takes the folder away and ends this process.
-pub(crate) fn clears(folder: &Path) -> Result<()> {
+/// Installs signal handlers that stop all children, delete the folder and exit.
+pub(crate) fn install_cleanup(folder: &Path) -> Result<()> {
     let folder = folder.to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -30,13 +31,13 @@ pub(crate) fn clears(folder: &Path) -> Result<()> {
                 _ = terminate.recv() => {}
             }
         });
-        end(&folder);
+        stop_and_exit(&folder);
     });
     Ok(())
 }
 
-fn end(folder: &Path) -> ! {
-    // TERM, for nginx ends its workers on that alone.
+fn stop_and_exit(folder: &Path) -> ! {
+    // nginx stops its workers only if it is stopped with TERM.
     for child in process::own_children().unwrap_or_default() {
         if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::TERM);

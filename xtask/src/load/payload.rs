@@ -1,4 +1,4 @@
-//! Request bodies: bytes once, a frame over and over for huge layers, or one that breaks off half way.
+//! Request bodies: bytes, a repeated frame for large layers, or a body that breaks off halfway.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body of known length that repeats `frame` until the length is reached, without copying it.
+/// Body of known length that repeats `frame` until the length is reached, without copying it.
 pub(crate) struct Payload {
     frame: Bytes,
     remaining: u64,
@@ -15,18 +15,18 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// No body.
+    /// Creates an empty body.
     pub(crate) fn empty() -> Self {
         Self::repeat(Bytes::new(), 0)
     }
 
-    /// These bytes.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
+    /// Creates a body of `bytes`.
+    pub(crate) fn from_bytes(bytes: Bytes) -> Self {
         let length = bytes.len() as u64;
         Self::repeat(bytes, length)
     }
 
-    /// `length` bytes, made of `frame` again and again.
+    /// Creates a body of `length` bytes that repeats `frame`.
     pub(crate) fn repeat(frame: Bytes, length: u64) -> Self {
         Self {
             frame,
@@ -35,8 +35,8 @@ impl Payload {
         }
     }
 
-    /// Announces all of `bytes` and breaks the connection after half of them.
-    pub(crate) fn torn(bytes: &Bytes) -> Self {
+    /// Creates a body that announces the length of `bytes` and fails after half of them.
+    pub(crate) fn broken_halfway(bytes: &Bytes) -> Self {
         let half = bytes.len() / 2;
         let length = bytes.len() as u64;
         Self {
@@ -56,6 +56,7 @@ impl Body for Payload {
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if self.remaining == self.breaks_at {
+            // An error in the body makes hyper close the connection before the announced end.
             let torn = self.breaks_at > 0;
             return Poll::Ready(torn.then(|| Err(io::Error::other("broken off on purpose"))));
         }
@@ -88,21 +89,21 @@ mod tests {
     }
 
     #[test]
-    fn repeats_its_frame_to_the_announced_length() {
+    fn repeats_frame_to_the_announced_length() {
         assert_eq!(
             read(Payload::repeat(Bytes::from_static(b"abc"), 7)).unwrap(),
             b"abcabca"
         );
         assert_eq!(read(Payload::empty()).unwrap(), b"");
         assert_eq!(
-            read(Payload::whole(Bytes::from_static(b"xyz"))).unwrap(),
+            read(Payload::from_bytes(Bytes::from_static(b"xyz"))).unwrap(),
             b"xyz"
         );
     }
 
     #[test]
-    fn a_torn_body_announces_all_and_fails() {
-        let torn = Payload::torn(&Bytes::from_static(b"abcdef"));
+    fn torn_body_announces_full_length_and_fails() {
+        let torn = Payload::broken_halfway(&Bytes::from_static(b"abcdef"));
         assert_eq!(torn.size_hint().exact(), Some(6));
         assert_eq!(read(torn), None);
     }

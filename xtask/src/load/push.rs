@@ -1,89 +1,96 @@
-//! The ways in which clients push blobs and manifests, and what a refusal is told apart from a broken line.
+//! Methods by which clients push blobs and manifests. Errors distinguish a rejection from a broken
+//! connection.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use super::{Answer, Blob, Connection, Image, Payload};
+use super::{Connection, LoadBlob, LoadImage, Payload, ReceivedResponse};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// Why a push was not answered 201.
+/// Reason why a push did not receive 201.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PushError {
-    /// The server lives and said no.
-    #[error("{what}: {status}: {body}")]
-    Refused {
-        what: String,
+    /// The server responded with another status.
+    #[error("{request}: {status}: {body}")]
+    Rejected {
+        request: String,
         status: StatusCode,
         body: String,
     },
-    /// There was no answer.
+    /// The server did not respond.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
 }
 
-/// How a blob travels.
+/// Upload method for a blob.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
-    /// `POST ?digest=` with the body; on 202 the body again with PUT, as the specification says.
+pub(crate) enum UploadMethod {
+    /// `POST ?digest=` with the body. After 202, the body is sent again with PUT, as specified.
     Single,
-    /// POST, then PUT with the whole body.
-    Closing,
-    /// POST, PATCH twice, an empty PUT.
+    /// POST, then PUT with the full body.
+    FinalPut,
+    /// POST, two PATCH requests, an empty PUT.
     Chunks,
-    /// POST, one PATCH, an empty PUT: as docker, skopeo and crane do.
+    /// POST, one PATCH, an empty PUT, as docker, skopeo and crane do.
     Stream,
 }
 
-/// Pushes one blob; `Ok` means 201.
-pub(crate) async fn blob(
+/// Pushes one blob. `Ok` means that the server responded with 201.
+pub(crate) async fn push_blob(
     connection: &mut Connection,
     repository: &str,
-    blob: &Blob,
-    way: Way,
+    blob: &LoadBlob,
+    way: UploadMethod,
 ) -> Result<(), PushError> {
     let whole = blob.bytes.clone();
     let half = whole.len() / 2;
     match way {
-        Way::Single => return single(connection, repository, blob).await,
-        Way::Closing => {
-            let location = begin(connection, repository).await?;
-            return finish(connection, &location, &blob.digest, Payload::whole(whole)).await;
+        UploadMethod::Single => return push_single(connection, repository, blob).await,
+        UploadMethod::FinalPut => {
+            let location = open_session(connection, repository).await?;
+            return close_session(
+                connection,
+                &location,
+                &blob.digest,
+                Payload::from_bytes(whole),
+            )
+            .await;
         }
-        Way::Chunks => {
+        UploadMethod::Chunks => {
             let chunks = [whole.slice(..half), whole.slice(half..)];
-            chunked(connection, repository, &blob.digest, chunks).await
+            push_chunks(connection, repository, &blob.digest, chunks).await
         }
-        Way::Stream => chunked(connection, repository, &blob.digest, [whole]).await,
+        UploadMethod::Stream => push_chunks(connection, repository, &blob.digest, [whole]).await,
     }
 }
 
-/// Opens an upload session and answers its URL.
-pub(crate) async fn begin(
+/// Opens an upload session and returns its URL.
+pub(crate) async fn open_session(
     connection: &mut Connection,
     repository: &str,
 ) -> Result<String, PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/");
-    let answer = connection
+    let response = connection
         .send(Method::POST, &target, "", Payload::empty())
         .await?;
-    location(&target, &answer)
+    session_location(&target, &response)
 }
 
-/// Sends one PATCH and answers the session's next URL.
-pub(crate) async fn append(
+/// Sends one PATCH and returns the session's next URL.
+pub(crate) async fn append_chunk(
     connection: &mut Connection,
     session: &str,
     payload: Payload,
 ) -> Result<String, PushError> {
-    let answer = connection
+    let response = connection
         .send(Method::PATCH, session, OCTETS, payload)
         .await?;
-    location(session, &answer)
+    session_location(session, &response)
 }
 
-/// Closes a session with PUT.
-pub(crate) async fn finish(
+/// Completes a session with PUT.
+pub(crate) async fn close_session(
     connection: &mut Connection,
     session: &str,
     digest: &str,
@@ -91,31 +98,32 @@ pub(crate) async fn finish(
 ) -> Result<(), PushError> {
     let separator = if session.contains('?') { '&' } else { '?' };
     let target = format!("{session}{separator}digest={digest}");
-    let answer = connection
+    let response = connection
         .send(Method::PUT, &target, OCTETS, payload)
         .await?;
-    created(&target, &answer)
+    check_created(&target, &response)
 }
 
-/// Asks for a mount; true means 201, false a session that is left behind.
-pub(crate) async fn mount(
+/// Requests a mount. Returns true after 201, and false if the server opened a session, which is
+/// abandoned.
+pub(crate) async fn mount_blob(
     connection: &mut Connection,
     repository: &str,
     digest: &str,
     from: &str,
 ) -> Result<bool, PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/?mount={digest}&from={from}");
-    let answer = connection
+    let response = connection
         .send(Method::POST, &target, "", Payload::empty())
         .await?;
-    if answer.status == StatusCode::ACCEPTED {
+    if response.status == StatusCode::ACCEPTED {
         return Ok(false);
     }
-    created(&target, &answer).map(|()| true)
+    check_created(&target, &response).map(|()| true)
 }
 
-/// Puts a manifest under a tag or a digest; `Ok` means 201.
-pub(crate) async fn manifest(
+/// Pushes a manifest by tag or digest. `Ok` means that the server responded with 201.
+pub(crate) async fn push_manifest(
     connection: &mut Connection,
     repository: &str,
     reference: &str,
@@ -123,72 +131,72 @@ pub(crate) async fn manifest(
 ) -> Result<(), PushError> {
     let target = format!("/v2/{repository}/manifests/{reference}");
     let media_type = super::image::MANIFEST;
-    let answer = connection
-        .send(Method::PUT, &target, media_type, Payload::whole(bytes))
+    let response = connection
+        .send(Method::PUT, &target, media_type, Payload::from_bytes(bytes))
         .await?;
-    created(&target, &answer)
+    check_created(&target, &response)
 }
 
 /// Pushes config, layers and manifest as docker does.
-pub(crate) async fn image(
+pub(crate) async fn push_image(
     connection: &mut Connection,
     repository: &str,
     tag: &str,
-    image: &Image,
+    image: &LoadImage,
 ) -> Result<(), PushError> {
     for part in image.blobs() {
-        blob(connection, repository, part, Way::Stream).await?;
+        push_blob(connection, repository, part, UploadMethod::Stream).await?;
     }
-    manifest(connection, repository, tag, image.manifest.bytes.clone()).await
+    push_manifest(connection, repository, tag, image.manifest.bytes.clone()).await
 }
 
-async fn single(
+async fn push_single(
     connection: &mut Connection,
     repository: &str,
-    blob: &Blob,
+    blob: &LoadBlob,
 ) -> Result<(), PushError> {
     let target = format!("/v2/{repository}/blobs/uploads/?digest={}", blob.digest);
-    let body = Payload::whole(blob.bytes.clone());
-    let answer = connection.send(Method::POST, &target, OCTETS, body).await?;
-    if answer.status != StatusCode::ACCEPTED {
-        return created(&target, &answer);
+    let body = Payload::from_bytes(blob.bytes.clone());
+    let response = connection.send(Method::POST, &target, OCTETS, body).await?;
+    if response.status != StatusCode::ACCEPTED {
+        return check_created(&target, &response);
     }
-    let session = location(&target, &answer)?;
-    finish(
+    let session = session_location(&target, &response)?;
+    close_session(
         connection,
         &session,
         &blob.digest,
-        Payload::whole(blob.bytes.clone()),
+        Payload::from_bytes(blob.bytes.clone()),
     )
     .await
 }
 
-async fn chunked(
+async fn push_chunks(
     connection: &mut Connection,
     repository: &str,
     digest: &str,
     chunks: impl IntoIterator<Item = Bytes>,
 ) -> Result<(), PushError> {
-    let mut session = begin(connection, repository).await?;
+    let mut session = open_session(connection, repository).await?;
     for chunk in chunks {
-        session = append(connection, &session, Payload::whole(chunk)).await?;
+        session = append_chunk(connection, &session, Payload::from_bytes(chunk)).await?;
     }
-    finish(connection, &session, digest, Payload::empty()).await
+    close_session(connection, &session, digest, Payload::empty()).await
 }
 
-fn created(what: &str, answer: &Answer) -> Result<(), PushError> {
-    if answer.status == StatusCode::CREATED {
+fn check_created(what: &str, response: &ReceivedResponse) -> Result<(), PushError> {
+    if response.status == StatusCode::CREATED {
         Ok(())
     } else {
-        Err(refused(what, answer))
+        Err(to_error(what, response))
     }
 }
 
-/// The path and query of a 202's `Location`, which may be absolute.
-fn location(what: &str, answer: &Answer) -> Result<String, PushError> {
-    let location = answer.header("location");
-    if answer.status != StatusCode::ACCEPTED || location.is_empty() {
-        return Err(refused(what, answer));
+/// Returns the path and query of the `Location` of a 202, which may be absolute.
+fn session_location(what: &str, response: &ReceivedResponse) -> Result<String, PushError> {
+    let location = response.header("location");
+    if response.status != StatusCode::ACCEPTED || location.is_empty() {
+        return Err(to_error(what, response));
     }
     let path = location
         .strip_prefix("http://")
@@ -196,14 +204,14 @@ fn location(what: &str, answer: &Answer) -> Result<String, PushError> {
     Ok(path.unwrap_or(location).to_owned())
 }
 
-fn refused(what: &str, answer: &Answer) -> PushError {
-    let body = String::from_utf8_lossy(&answer.body)
+fn to_error(what: &str, response: &ReceivedResponse) -> PushError {
+    let body = String::from_utf8_lossy(&response.body)
         .chars()
         .take(300)
         .collect();
-    PushError::Refused {
-        what: what.to_owned(),
-        status: answer.status,
+    PushError::Rejected {
+        request: what.to_owned(),
+        status: response.status,
         body,
     }
 }

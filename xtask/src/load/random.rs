@@ -1,18 +1,19 @@
-//! Repeatable randomness: a run's seed decides its images, its ways of pushing and its moments of death.
+//! Repeatable random numbers: the seed of a run determines its images, its upload methods and the
+//! times of crashes.
 
-/// The generator `SplitMix64`: statistically good, and small enough to stand here.
+/// `SplitMix64` generator: statistically good, and small enough to be included here.
 #[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each `(seed, stream)`.
+    /// Creates a generator with an independent sequence for each `(seed, stream)`.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xD134_2543_DE82_EF95));
         random.next();
         random
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -21,24 +22,24 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `low` up to, without, `high`.
-    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+    /// Returns a number from `low` (inclusive) to `high` (exclusive).
+    pub(crate) fn range(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }
 
-    /// True once in `times` calls.
+    /// Returns true once in `times` calls on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }
 
-    /// One of `choices`.
+    /// Returns one of `choices`.
     pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         let length = choices.len() as u64;
-        let index = usize::try_from(self.between(0, length)).unwrap_or(0);
+        let index = usize::try_from(self.range(0, length)).unwrap_or(0);
         &choices[index]
     }
 
-    /// So many random bytes.
+    /// Returns `length` random bytes.
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(length + 8);
         while bytes.len() < length {
@@ -54,7 +55,7 @@ mod tests {
     use super::Random;
 
     #[test]
-    fn repeats_for_a_seed_and_differs_between_streams() {
+    fn same_seed_repeats_and_streams_differ() {
         let first = Random::new(7, 1).bytes(33);
         assert_eq!(first, Random::new(7, 1).bytes(33));
         assert_ne!(first, Random::new(7, 2).bytes(33));
@@ -62,8 +63,8 @@ mod tests {
     }
 
     #[test]
-    fn stays_within_its_bounds() {
+    fn stays_within_bounds() {
         let mut random = Random::new(1, 1);
-        assert!((0..1000).all(|_| (5..9).contains(&random.between(5, 9))));
+        assert!((0..1000).all(|_| (5..9).contains(&random.range(5, 9))));
     }
 }

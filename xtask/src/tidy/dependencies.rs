@@ -1,36 +1,40 @@
-//! Which of our crates may depend on which, and what must not be below those that do no IO.
+//! Allowed dependencies between the crates, and banned dependencies of crates without IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, Node};
 
-use super::Finding::{self, Fault};
+use super::Finding::{self, Violation};
 
 const PREFIX: &str = "portolan-";
 const BINARY: &str = "portolan";
 const TESTKIT: &str = "testkit";
 
-/// The Workspace table of docs/architecture.md; what a line names brings its own line along.
-const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
+/// Workspace table of docs/architecture.md. A crate may also use the dependencies of its
+/// dependencies.
+const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("wire", &["model"]),
     ("registry", &["model"]),
     ("client", &["wire", "registry"]),
-    ("layout", &["registry"]),
-    ("store", &["registry"]),
+    ("hosts", &["client"]),
+    ("files", &["registry"]),
+    ("layout", &["registry", "files"]),
+    ("store", &["registry", "files"]),
     ("auth", &["wire", "registry"]),
     ("server", &["wire", "registry", "auth"]),
 ];
 
-/// These may use every crate of ours but the testkit.
+/// Crates that may use every crate except the testkit.
 const MAY_DEPEND_ON_ALL: [&str; 2] = [BINARY, TESTKIT];
 
-/// Their tests would see two copies of `model` if they used the testkit.
+/// Crates that may not use the testkit, because their tests would link two copies of `model`.
 const WITHOUT_TESTKIT: [&str; 3] = ["model", "wire", "registry"];
 
-/// Crates that do no IO and know no runtime, and what would betray it.
+/// Crates without IO and without a runtime.
 const SANS_IO: [&str; 2] = ["model", "wire"];
+/// Packages that indicate IO or a runtime.
 const IO: [&str; 12] = [
     "async-io",
     "async-std",
@@ -46,32 +50,34 @@ const IO: [&str; 12] = [
     "tokio",
 ];
 
-/// Crates that read configuration files; only the binary does.
+/// Packages that read configuration files. Only the binary may use them.
 const CONFIGURATION: [&str; 2] = ["figment", "toml"];
+/// Crate that may parse the text of configuration files of other programs, without IO.
+const PARSER: (&str, &str) = ("hosts", "toml");
 
-/// One of our crates.
+/// Crate of the workspace.
 #[derive(Default)]
 pub(crate) struct Package {
-    /// Its folder's name.
+    /// Name of its folder.
     pub(crate) name: String,
     /// Dependencies of the library and of its build script, by package name.
     pub(crate) normal: BTreeSet<String>,
     /// Dependencies of its tests.
     pub(crate) tests: BTreeSet<String>,
-    /// All that is linked into it, down to the last.
+    /// Packages linked into it, including transitive ones.
     pub(crate) tree: BTreeSet<String>,
 }
 
-/// Our crates out of `cargo metadata`.
+/// Returns the crates of the workspace in `cargo metadata`.
 pub(crate) fn packages(metadata: &Metadata) -> Result<Vec<Package>> {
     let resolve = metadata
         .resolve
         .as_ref()
-        .context("metadata without a graph")?;
+        .context("the metadata has no dependency graph")?;
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let mut packages = Vec::new();
     for package in metadata.workspace_packages() {
-        let Some(name) = ours(&package.name) else {
+        let Some(name) = crate_folder(&package.name) else {
             continue;
         };
         let of_kind = |test: bool| {
@@ -83,8 +89,8 @@ pub(crate) fn packages(metadata: &Metadata) -> Result<Vec<Package>> {
         let mut tree = BTreeSet::new();
         let start = nodes
             .get(&package.id)
-            .context("a package outside the graph")?;
-        descend(metadata, &nodes, start, &mut tree);
+            .context("a package is missing in the dependency graph")?;
+        collect_linked(metadata, &nodes, start, &mut tree);
         packages.push(Package {
             name: name.to_owned(),
             normal: of_kind(false),
@@ -95,23 +101,23 @@ pub(crate) fn packages(metadata: &Metadata) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// Checks each package by itself.
+/// Checks each package separately.
 pub(crate) fn check(packages: &[Package]) -> Vec<Finding> {
     packages.iter().flat_map(check_one).collect()
 }
 
 fn check_one(package: &Package) -> Vec<Finding> {
     let name = package.name.as_str();
-    let Some(allowed) = allowed(name) else {
-        return vec![Fault(format!(
-            "crates/{name}: has no line in the table of docs/architecture.md"
+    let Some(allowed) = allowed_dependencies(name) else {
+        return vec![Violation(format!(
+            "crates/{name}: is missing in the table of docs/architecture.md"
         ))];
     };
     let mut faults = Vec::new();
     for dependency in package
         .normal
         .iter()
-        .filter_map(|dependency| ours(dependency))
+        .filter_map(|dependency| crate_folder(dependency))
     {
         if !allowed.contains(dependency) {
             faults.push(format!("must not depend on {dependency}"));
@@ -120,7 +126,7 @@ fn check_one(package: &Package) -> Vec<Finding> {
     for dependency in package
         .tests
         .iter()
-        .filter_map(|dependency| ours(dependency))
+        .filter_map(|dependency| crate_folder(dependency))
     {
         let testkit = dependency == TESTKIT && !WITHOUT_TESTKIT.contains(&name);
         if !testkit && dependency != name && !allowed.contains(dependency) {
@@ -134,24 +140,26 @@ fn check_one(package: &Package) -> Vec<Finding> {
             .tree
             .iter()
             .filter(|below| IO.contains(&below.as_str()));
-        faults.extend(io.map(|below| format!("does no IO, yet {below} is in its tree")));
+        faults.extend(
+            io.map(|below| format!("must not do IO, but {below} is in its dependency tree")),
+        );
     }
     if !MAY_DEPEND_ON_ALL.contains(&name) {
         let readers = CONFIGURATION
             .iter()
-            .filter(|reader| package.normal.contains(**reader));
+            .filter(|reader| package.normal.contains(**reader) && (name, **reader) != PARSER);
         faults.extend(readers.map(|reader| {
-            format!("only {BINARY} reads configuration, yet it depends on {reader}")
+            format!("only {BINARY} may read configuration, but it depends on {reader}")
         }));
     }
     faults
         .into_iter()
-        .map(|fault| Fault(format!("crates/{name}: {fault}")))
+        .map(|fault| Violation(format!("crates/{name}: {fault}")))
         .collect()
 }
 
-/// The folder's name of a package of ours.
-fn ours(package: &str) -> Option<&str> {
+/// Returns the folder name of a crate of the workspace.
+fn crate_folder(package: &str) -> Option<&str> {
     if package == BINARY {
         Some(package)
     } else {
@@ -159,21 +167,21 @@ fn ours(package: &str) -> Option<&str> {
     }
 }
 
-/// What a crate may name, directly or through what it may name.
-fn allowed(name: &str) -> Option<BTreeSet<&'static str>> {
+/// Returns the crates that a crate may use directly or transitively.
+fn allowed_dependencies(name: &str) -> Option<BTreeSet<&'static str>> {
     if MAY_DEPEND_ON_ALL.contains(&name) {
         return Some(MAY_DEPEND_ON.iter().map(|(other, _)| *other).collect());
     }
     let (_, direct) = MAY_DEPEND_ON.iter().find(|(line, _)| *line == name)?;
     let mut all: BTreeSet<_> = direct.iter().copied().collect();
     for below in *direct {
-        all.extend(allowed(below).unwrap_or_default());
+        all.extend(allowed_dependencies(below).unwrap_or_default());
     }
     Some(all)
 }
 
-/// Collects what is linked in: dependencies of tests and build scripts are not.
-fn descend<'a>(
+/// Collects the linked packages. Dependencies of tests and build scripts are not linked.
+fn collect_linked<'a>(
     metadata: &Metadata,
     nodes: &BTreeMap<&'a cargo_metadata::PackageId, &'a Node>,
     node: &Node,
@@ -189,7 +197,7 @@ fn descend<'a>(
             && tree.insert(name)
             && let Some(below) = nodes.get(&dependency.pkg)
         {
-            descend(metadata, nodes, below, tree);
+            collect_linked(metadata, nodes, below, tree);
         }
     }
 }
@@ -213,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_never_depends_on_the_store() {
+    fn server_never_depends_on_store() {
         assert_eq!(findings("server", &["portolan-store"], &[]), 1);
         assert_eq!(findings("server", &[], &["portolan-store"]), 1);
         assert_eq!(
@@ -242,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_testkit_is_for_tests_and_not_below_itself() {
+    fn testkit_is_for_tests_and_not_for_its_own_dependencies() {
         assert_eq!(findings("portolan", &["portolan-testkit"], &[]), 1);
         assert_eq!(findings("store", &[], &["portolan-testkit"]), 0);
         for name in WITHOUT_TESTKIT {
@@ -251,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn model_and_wire_have_no_runtime_below_them() {
+    fn model_and_wire_do_not_depend_on_a_runtime() {
         assert_eq!(findings("model", &["tokio"], &[]), 1);
         assert_eq!(findings("wire", &["mio"], &[]), 1);
         assert_eq!(findings("wire", &[], &["tokio"]), 0);
@@ -264,12 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_without_a_line_is_a_fault() {
+    fn crate_missing_in_the_table_is_a_fault() {
         assert_eq!(findings("surprise", &[], &[]), 1);
     }
 
     #[test]
-    fn this_workspace_is_read() {
+    fn reads_this_workspace() {
         let packages = packages(&crate::tidy::tree::metadata().unwrap()).unwrap();
         let model = packages
             .iter()

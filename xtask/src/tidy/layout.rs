@@ -1,6 +1,6 @@
-//! How a file stands: it says first what it is for, and it stays readable.
+//! Layout of files: each begins with its documentation and is short enough to read.
 
-use super::Finding::{self, Fault, Remark};
+use super::Finding::{self, Remark, Violation};
 use super::tokens::Tokens;
 use super::tree::SourceFile;
 
@@ -11,22 +11,25 @@ const SECOND_LOOK: usize = 400;
 pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !file.text.starts_with("//!") {
-        findings.push(Fault(format!("{}:1: does not open with `//!`", file.path)));
+        findings.push(Violation(format!(
+            "{}:1: does not begin with `//!`",
+            file.path
+        )));
     }
     if file.is_test() {
         return findings;
     }
-    // A file that cannot be read is reported by the rules that read it.
-    let tests = Tokens::of(&file.text).map_or(0, |tokens| tokens.test_lines);
+    // A file that cannot be parsed is reported by the other rules.
+    let tests = Tokens::parse(&file.text).map_or(0, |tokens| tokens.test_lines);
     let lines = file.text.lines().count() - tests;
     if lines > LINES {
-        findings.push(Fault(format!(
-            "{}: {lines} lines without tests, over {LINES}",
+        findings.push(Violation(format!(
+            "{}: {lines} lines without tests, more than {LINES}",
             file.path
         )));
     } else if lines > SECOND_LOOK {
         findings.push(Remark(format!(
-            "{}: {lines} lines without tests, over {SECOND_LOOK}",
+            "{}: {lines} lines without tests, more than {SECOND_LOOK}",
             file.path
         )));
     }
@@ -49,20 +52,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_opens_with_its_purpose() {
+    fn file_begins_with_documentation() {
         assert_eq!(findings("a.rs", "//! What it is.\nfn f() {}\n"), []);
-        assert!(matches!(findings("a.rs", "fn f() {}\n")[..], [Fault(_)]));
+        assert!(matches!(
+            findings("a.rs", "fn f() {}\n")[..],
+            [Violation(_)]
+        ));
         assert!(matches!(
             findings("a.rs", "use x;\n//! Late.\n")[..],
-            [Fault(_)]
+            [Violation(_)]
         ));
     }
 
     #[test]
-    fn length_is_remarked_and_then_a_fault() {
+    fn long_files_are_remarks_and_then_faults() {
         assert_eq!(findings("a.rs", &long(400)), []);
         assert!(matches!(findings("a.rs", &long(401))[..], [Remark(_)]));
-        assert!(matches!(findings("a.rs", &long(801))[..], [Fault(_)]));
+        assert!(matches!(findings("a.rs", &long(801))[..], [Violation(_)]));
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! What code may name where: IO, SQL, object stores and the environment each have one place.
+//! Restrictions on names in code: IO, SQL, object stores and the environment are each used in one
+//! place only.
 
-use super::Finding::{self, Fault};
+use super::Finding::{self, Violation};
 use super::tokens::Tokens;
 use super::tree::SourceFile;
 
 const METADATA: &str = "crates/store/src/metadata";
 const BLOBS: &str = "crates/store/src/blobs";
 
-/// No IO and no runtime.
+/// Crates without IO and without a runtime.
 const SANS_IO: [&str; 2] = ["model", "wire"];
 const IO_MODULES: [&str; 4] = ["fs", "net", "process", "thread"];
 
-/// The binary reads the environment; the testkit finds what Cargo built through it.
+/// The binary reads the environment. The testkit uses it to find files built by Cargo.
 const READS_ENVIRONMENT: [&str; 2] = ["portolan", "testkit"];
 
 const DATABASES: [&str; 4] = ["rusqlite", "postgres", "tokio_postgres", "sqlx"];
 
-/// How statements begin. Upper case is the rule in ours, and keeps prose out.
+/// Beginnings of SQL statements. Statements in this project are in upper case, which distinguishes
+/// them from prose.
 const STATEMENTS: [&str; 14] = [
     "SELECT ",
     "INSERT INTO ",
@@ -34,7 +36,7 @@ const STATEMENTS: [&str; 14] = [
     "WITH RECURSIVE ",
 ];
 
-/// Checks the code of our crates; their tests may do as they need.
+/// Checks the code of the crates, without their tests.
 pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     let Some(crate_name) = file.crate_name() else {
         return Vec::new();
@@ -42,60 +44,68 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     if file.is_test() {
         return Vec::new();
     }
-    let tokens = match Tokens::of(&file.text) {
+    let tokens = match Tokens::parse(&file.text) {
         Ok(tokens) => tokens,
-        Err(error) => return vec![Fault(format!("{}: is no Rust: {error}", file.path))],
+        Err(error) => {
+            return vec![Violation(format!(
+                "{}: is not valid Rust: {error}",
+                file.path
+            ))];
+        }
     };
     let mut faults = Vec::new();
     let mut at = |lines: Vec<usize>, fault: &str| {
         faults.extend(
             lines
                 .into_iter()
-                .map(|line| Fault(format!("{}:{line}: {fault}", file.path))),
+                .map(|line| Violation(format!("{}:{line}: {fault}", file.path))),
         );
     };
     if SANS_IO.contains(&crate_name) {
-        at(tokens.lines_with("tokio"), "this crate knows no runtime");
+        at(
+            tokens.lines_with("tokio"),
+            "this crate must not use a runtime",
+        );
         for module in IO_MODULES {
             at(
                 tokens.lines_naming("std", module),
-                &format!("this crate does no IO, yet names std::{module}"),
+                &format!("this crate must not do IO, but names std::{module}"),
             );
         }
     }
     if !READS_ENVIRONMENT.contains(&crate_name) {
         at(
             tokens.lines_naming("std", "env"),
-            "only the binary reads the environment",
+            "only the binary may read the environment",
         );
     }
     if !file.path.starts_with(METADATA) {
         at(
             statements(&tokens),
-            "SQL stands only in the store's metadata",
+            "SQL is only allowed in the store's metadata",
         );
         for database in DATABASES {
             at(
                 tokens.lines_with(database),
-                "databases are spoken to only in the store's metadata",
+                "databases may only be used in the store's metadata",
             );
         }
     }
     if !file.path.starts_with(BLOBS) {
         at(
             tokens.lines_with("object_store"),
-            "object stores are spoken to only in the store's blobs",
+            "object stores may only be used in the store's blobs",
         );
     }
     faults
 }
 
-/// Checks a file that is no Rust by its name: statements also stand in files of their own.
+/// Checks other files by their name, because statements can also be in files of their own.
 pub(crate) fn check_name(file: &SourceFile) -> Vec<Finding> {
     let statements = file.has_extension("sql") && !file.path.starts_with(METADATA);
     let fault = statements.then(|| {
-        Fault(format!(
-            "{}: SQL stands only in the store's metadata",
+        Violation(format!(
+            "{}: SQL is only allowed in the store's metadata",
             file.path
         ))
     });
@@ -111,7 +121,8 @@ fn is_statement(token: &str) -> bool {
     let Some((prefix, text)) = token.split_once('"') else {
         return false;
     };
-    // Byte strings, raw strings, and nothing else that holds a quote.
+    // Accepts string, byte string, C string and raw string literals, and rejects other tokens that
+    // contain a quote.
     if !prefix
         .chars()
         .all(|sign| matches!(sign, 'b' | 'c' | 'r' | '#'))
@@ -149,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn sql_has_one_place() {
+    fn sql_is_only_allowed_in_metadata() {
         let code = "const LIST: &str = \"SELECT name FROM tags\";";
         assert_eq!(faults("crates/store/src/uploads/a.rs", code), 1);
         assert_eq!(
@@ -186,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn object_stores_have_one_place() {
+    fn object_stores_are_only_allowed_in_blobs() {
         let code = "use object_store::ObjectStore;";
         assert_eq!(faults("crates/store/src/gc/a.rs", code), 1);
         assert_eq!(faults("crates/store/src/blobs/cloud.rs", code), 0);
@@ -207,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_do_as_they_need() {
+    fn tests_are_exempt() {
         assert_eq!(faults("crates/model/src/tests.rs", "use std::fs;"), 0);
         assert_eq!(
             faults(
@@ -219,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_a_fault() {
+    fn unparsable_file_is_a_fault() {
         assert_eq!(faults("crates/model/src/a.rs", "fn f( {"), 1);
     }
 }

@@ -1,19 +1,19 @@
-//! What no file holds: notes to do something later, which belong where work is planned.
+//! Notes of unfinished work, which no file may contain. They belong where work is planned.
 
-use super::Finding::{self, Fault};
+use super::Finding::{self, Violation};
 use super::tree::SourceFile;
 
-/// Written apart, so that this file does not hold them.
+/// Split, so that this file does not contain the notes.
 const NOTES: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
-/// Checks every line of any text file.
+/// Checks every line of a text file.
 pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in file.text.lines().enumerate() {
         let mut words = line.split(|sign: char| !sign.is_alphanumeric());
         if let Some(note) = words.find(|word| NOTES.contains(word)) {
-            findings.push(Fault(format!(
-                "{}:{}: a {note} is left",
+            findings.push(Violation(format!(
+                "{}:{}: contains {note}",
                 file.path,
                 number + 1
             )));
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_not() {
+    fn other_words_are_no_faults() {
         assert_eq!(findings("a todo list, TODOS and methods\n"), 0);
     }
 }

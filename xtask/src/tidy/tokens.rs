@@ -1,22 +1,22 @@
-//! Rust files as flat lists of tokens, without comments and without test modules.
+//! Rust files as flat lists of tokens, without comments and test modules.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// A word, a literal or a sign.
+/// Word, literal or punctuation.
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) line: usize,
 }
 
-/// A file's tokens, and how many of its lines belong to test modules.
+/// Tokens of a file, and the number of its lines in test modules.
 pub(crate) struct Tokens {
     pub(crate) all: Vec<Token>,
     pub(crate) test_lines: usize,
 }
 
 impl Tokens {
-    /// Lexes a file; the error is the lexer's own.
-    pub(crate) fn of(text: &str) -> Result<Self, String> {
+    /// Parses a file. The error is that of the lexer.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let stream: TokenStream = text.parse().map_err(|error| format!("{error}"))?;
         let mut tokens = Self {
             all: Vec::new(),
@@ -26,13 +26,15 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Lines on which `crate_name::item` is named, also within `use crate_name::{item, …}`.
+    /// Returns the lines that name `crate_name::item`, including `use crate_name::{item, …}`.
     pub(crate) fn lines_naming(&self, crate_name: &str, item: &str) -> Vec<usize> {
         let starts = (0..self.all.len()).filter(|&at| self.is_path(at, crate_name));
-        starts.filter_map(|at| self.names(at + 3, item)).collect()
+        starts
+            .filter_map(|at| self.line_of_item(at + 3, item))
+            .collect()
     }
 
-    /// Lines on which a word stands.
+    /// Returns the lines that contain a word.
     pub(crate) fn lines_with(&self, word: &str) -> Vec<usize> {
         self.all
             .iter()
@@ -45,8 +47,8 @@ impl Tokens {
         self.text(at) == crate_name && self.text(at + 1) == ":" && self.text(at + 2) == ":"
     }
 
-    /// Where `item` is what follows, by itself or as a member of a braced list.
-    fn names(&self, at: usize, item: &str) -> Option<usize> {
+    /// Returns the line of `item` if it follows at `at`, alone or as a member of a braced list.
+    fn line_of_item(&self, at: usize, item: &str) -> Option<usize> {
         if self.text(at) == item {
             return Some(self.all[at].line);
         }
@@ -87,16 +89,16 @@ impl Tokens {
                     if is_for_tests(&attribute) {
                         self.skip_item(attribute.span_open().start().line, &mut trees);
                     } else if !is_doc(&attribute) {
-                        self.group(&attribute);
+                        self.push_group(&attribute);
                     }
                 }
-                TokenTree::Group(group) => self.group(&group),
+                TokenTree::Group(group) => self.push_group(&group),
                 other => self.push(other.to_string(), other.span().start().line),
             }
         }
     }
 
-    fn group(&mut self, group: &Group) {
+    fn push_group(&mut self, group: &Group) {
         let (open, close) = match group.delimiter() {
             Delimiter::Parenthesis => ("(", ")"),
             Delimiter::Brace => ("{", "}"),
@@ -112,7 +114,7 @@ impl Tokens {
         self.all.push(Token { text, line });
     }
 
-    /// Passes over an item to its body's end or its semicolon.
+    /// Skips an item up to the end of its body or its semicolon.
     fn skip_item(&mut self, from: usize, trees: &mut impl Iterator<Item = TokenTree>) {
         for tree in trees {
             let ends = match &tree {
@@ -128,7 +130,8 @@ impl Tokens {
     }
 }
 
-/// `#[cfg(test)]`, alone or among others, but not negated.
+/// Returns whether the attribute is `#[cfg(test)]`, alone or with other conditions, but not
+/// negated.
 fn is_for_tests(attribute: &Group) -> bool {
     let text = attribute.stream().to_string();
     let words: Vec<_> = text
@@ -147,7 +150,7 @@ mod tests {
     use super::Tokens;
 
     fn lines(text: &str, item: &str) -> Vec<usize> {
-        Tokens::of(text).unwrap().lines_naming("std", item)
+        Tokens::parse(text).unwrap().lines_naming("std", item)
     }
 
     #[test]
@@ -168,16 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn passes_over_comments_and_tests() {
+    fn skips_comments_and_tests() {
         let text =
             "// std::fs\n/// std::fs\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
-        let tokens = Tokens::of(text).unwrap();
+        let tokens = Tokens::parse(text).unwrap();
         assert!(tokens.lines_naming("std", "fs").is_empty());
         assert_eq!(tokens.test_lines, 4);
     }
 
     #[test]
-    fn what_is_not_for_tests_is_looked_at() {
+    fn includes_items_with_other_attributes() {
         assert_eq!(lines("#[cfg(not(test))]\nuse std::fs;", "fs"), [2]);
         assert_eq!(lines("#![allow(x)]\nuse std::fs;", "fs"), [2]);
     }

@@ -1,4 +1,4 @@
-//! What tidy looks at: the workspace's metadata, and every file git knows or would take.
+//! Input of tidy: the metadata of the workspace, and every file that git tracks or would add.
 
 use std::fs;
 use std::path::Path;
@@ -9,27 +9,27 @@ use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 
 use crate::servers::workspace;
 
-/// A text file of the repository.
+/// Text file of the repository.
 pub(crate) struct SourceFile {
-    /// Its path from the root, with slashes.
+    /// Path from the root, with slashes.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
 impl SourceFile {
-    /// A crate's folder name for what lies under `crates/NAME/`.
+    /// Returns the crate's folder name for files below `crates/NAME/`.
     pub(crate) fn crate_name(&self) -> Option<&str> {
         self.path.strip_prefix("crates/")?.split('/').next()
     }
 
-    /// True for `NAME.extension`.
+    /// Returns whether the file is named `NAME.extension`.
     pub(crate) fn has_extension(&self, extension: &str) -> bool {
         Path::new(&self.path)
             .extension()
             .is_some_and(|own| own == extension)
     }
 
-    /// True for files that hold nothing but tests.
+    /// Returns whether the file contains only tests.
     pub(crate) fn is_test(&self) -> bool {
         let mut folders = self.path.split('/');
         let name = folders.next_back();
@@ -37,17 +37,17 @@ impl SourceFile {
     }
 }
 
-/// The dependency graph with every feature on.
+/// Returns the dependency graph with all features enabled.
 pub(crate) fn metadata() -> Result<Metadata> {
     let manifest = workspace().join("Cargo.toml");
     let command = MetadataCommand::new()
         .manifest_path(manifest)
         .features(CargoOpt::AllFeatures)
         .exec();
-    command.context("cargo metadata")
+    command.context("failed to run `cargo metadata`")
 }
 
-/// All text files; what is not UTF-8 is no text.
+/// Returns all text files. Files that are not UTF-8 are skipped.
 pub(crate) fn files() -> Result<Vec<SourceFile>> {
     let output = Command::new("git")
         .args([
@@ -59,7 +59,7 @@ pub(crate) fn files() -> Result<Vec<SourceFile>> {
         ])
         .current_dir(workspace())
         .output()
-        .context("git ls-files")?;
+        .context("failed to run `git ls-files`")?;
     if !output.status.success() {
         bail!("git ls-files: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -67,7 +67,7 @@ pub(crate) fn files() -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     for path in listed.split_terminator('\0') {
         let file = workspace().join(path);
-        // A file that was deleted and not yet committed so is still listed.
+        // Git still lists a deleted file until the deletion is committed.
         if file.is_file()
             && let Ok(text) = String::from_utf8(fs::read(&file)?)
         {
@@ -95,11 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn knows_crates_and_tests() {
+    fn recognizes_crates_and_tests() {
         assert_eq!(file("crates/store/src/lib.rs").crate_name(), Some("store"));
         assert_eq!(file("xtask/src/main.rs").crate_name(), None);
         assert!(file("crates/store/src/blobs/tests.rs").is_test());
         assert!(file("crates/store/tests/contract.rs").is_test());
-        assert!(!file("crates/registry/src/contract/mod.rs").is_test());
+        assert!(!file("crates/registry/src/contract.rs").is_test());
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a series: all of it is checked once more, then the folders, then the test itself.
+//! End of a series: a final check of all content, then of the folders, then of the test itself.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,84 +8,86 @@ use tokio::time::sleep;
 
 use super::files;
 use super::proof;
-use super::report::Report;
-use super::run::Run;
+use super::report::CheckReport;
+use super::series::Series;
 use super::verify::verify;
-use crate::servers::Server;
+use crate::servers::RunningServer;
 
-/// Well over the expiry of the configuration these servers run with.
+/// Time limit for the removal of uploads, well above the expiry in the servers' configuration.
 const UPLOADS_LIMIT: Duration = Duration::from_secs(30);
 
-/// Below the expiry, so that what is left behind is still there.
+/// Shorter than the expiry, so that abandoned uploads still exist.
 const LAST_LOAD: Duration = Duration::from_secs(1);
 
-/// Closes the series that `server` came out of.
-pub(crate) async fn series(
-    run: &mut Run,
-    report: &mut Report,
+/// Completes the series of `server`.
+pub(crate) async fn close_series(
+    run: &mut Series,
+    report: &mut CheckReport,
     name: &str,
     data: &Path,
-    server: Server,
+    server: RunningServer,
 ) -> Result<()> {
     let uploads = data.join("uploads");
-    let (left, met) = last_crash(run, server, &uploads).await?;
+    let (left, earlier_faults) = crash_last(run, server, &uploads).await?;
     let (server, _) = run.subject.start(data).await?;
     let mut verdict = verify(server.address(), &run.ledger, 0).await?;
-    verdict.faults.extend(met);
+    verdict.faults.extend(earlier_faults);
     let remark = format!("{} contents, {} tags", verdict.contents, verdict.tags);
     report.check(
-        &format!("{name}: all of it, byte for byte"),
+        &format!("{name}: all content, byte for byte"),
         &remark,
         &verdict.faults,
     );
     if run.subject.is_portolan() {
-        let (remark, faults) = uploads_are_cleared(&uploads, left).await?;
-        report.check(&format!("{name}: left-over uploads"), &remark, &faults);
-        let stored = files::count(&files::below(&data.join("blobs"))?)?;
-        let faults = files::compare(&stored, &run.ledger.entries().blobs_by_digest());
+        let (remark, faults) = wait_for_empty_folder(&uploads, left).await?;
+        report.check(&format!("{name}: abandoned uploads"), &remark, &faults);
+        let stored = files::count_by_digest(&files::list_files(&data.join("blobs"))?)?;
+        let faults = files::check_files(&stored, &run.ledger.entries().blobs_by_digest());
         let remark = format!("{} distinct", stored.len());
         report.check(&format!("{name}: blob files"), &remark, &faults);
     }
-    Report::remark(&run.summary(name));
-    proof::series(run, report, name, data, server).await
+    CheckReport::print_remark(&run.summary(name));
+    proof::prove_checks(run, report, name, data, server).await
 }
 
-/// One more load and kill, and at once a look at the uploads it interrupts; what clients met before it is a fault.
-async fn last_crash(
-    run: &mut Run,
-    mut server: Server,
+/// Runs the load and kills the server once more, and counts the interrupted uploads immediately.
+/// Also returns faults that clients met before the crash.
+async fn crash_last(
+    run: &mut Series,
+    mut server: RunningServer,
     uploads: &Path,
 ) -> Result<(usize, Vec<String>)> {
-    let load = run.load(&server, u32::MAX);
+    let load = run.start_load(&server, u32::MAX);
     sleep(LAST_LOAD).await;
     load.expect_crash();
     server.kill()?;
-    let left = files::below(uploads)?.len();
+    let left = files::list_files(uploads)?.len();
     Ok((left, load.join().await?))
 }
 
-/// Waits until the folder is empty. One that was empty all along would prove nothing, and is a fault too.
-async fn uploads_are_cleared(folder: &Path, before: usize) -> Result<(String, Vec<String>)> {
+/// Waits until the folder is empty. A folder that was empty from the start would prove nothing, and
+/// is a fault too.
+async fn wait_for_empty_folder(folder: &Path, before: usize) -> Result<(String, Vec<String>)> {
     let begin = Instant::now();
-    let mut left = files::below(folder)?;
+    let mut left = files::list_files(folder)?;
     while !left.is_empty() && begin.elapsed() < UPLOADS_LIMIT {
         sleep(Duration::from_millis(100)).await;
-        left = files::below(folder)?;
+        left = files::list_files(folder)?;
     }
     let mut faults: Vec<_> = left
         .iter()
-        .map(|file| format!("{} is still there", file.display()))
+        .map(|file| format!("{} still exists", file.display()))
         .collect();
     if before == 0 {
         faults.push(format!(
-            "no upload was under way in {}, so nothing was shown",
+            "no upload was in progress in {}, so that nothing was tested",
             folder.display()
         ));
     }
     let took = begin.elapsed();
     Ok((
         format!(
-            "{before} files at the last crash, {} after {took:.1?}",
+            "{before} files at the last crash, {} files after {took:.1?}",
             left.len()
         ),
         faults,

@@ -1,8 +1,9 @@
-//! Power cuts: the server goes on with what was synced, and nothing else, at some moment under load.
+//! Power cuts: the server restarts with only what was synced to disk, at a random time under load.
 //!
-//! `kill -9` keeps the page cache and proves nothing about syncs. Here the data folder stands on a loop-mounted
-//! ext4 image. The server is stopped dead, the image file is copied (it holds only what the file system was made to
-//! write), and the server starts again on the copy.
+//! `kill -9` preserves the page cache and proves nothing about syncs. Here the data folder is on a
+//! loop-mounted ext4 image. The server is stopped with all its threads, the image file is copied
+//! (it contains only what the file system was forced to write), and the server is started again on
+//! the copy.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,33 +14,35 @@ use tokio::time::sleep;
 
 use super::closing;
 use super::disk::Disk;
-use super::report::Report;
-use super::run::Run;
+use super::report::CheckReport;
+use super::series::Series;
 use crate::load::process::is_stopped;
-use crate::servers::Server;
+use crate::servers::RunningServer;
 
-/// A sync that was under way ends first; longer than this it does not take.
+/// Time limit for stopping. A sync in progress completes first, and does not take longer than this.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
-/// Milliseconds of load before a cut, at most: well under the time after which Linux writes back by itself.
+/// Longest load before a cut, in milliseconds. It is well below the time after which Linux writes
+/// back on its own.
 const LONGEST: u64 = 1500;
 
-/// Cuts the power `cuts` times and closes the series.
-pub(crate) async fn series(
-    run: &mut Run,
-    report: &mut Report,
+/// Cuts the power `cuts` times and completes the series.
+pub(crate) async fn run_series(
+    run: &mut Series,
+    report: &mut CheckReport,
     folder: &Path,
     cuts: u32,
 ) -> Result<()> {
     let mut disk = Disk::format(&folder.join("0"))?;
     let (mut server, _) = run.subject.start(&disk.data()).await?;
     for round in 1..=cuts {
-        let load = run.load(&server, round);
-        sleep(run.moment(LONGEST)).await;
+        let load = run.start_load(&server, round);
+        sleep(run.random_delay(LONGEST)).await;
         load.expect_crash();
-        stop(&server).await?;
+        stop_threads(&server).await?;
         let after = disk.copy(&folder.join(round.to_string()))?;
         server.kill()?;
+        // The clients notice the crash only now: a stopped server keeps its connections open.
         let faults = load.join().await?;
         disk.remove()?;
         disk = after;
@@ -49,26 +52,26 @@ pub(crate) async fn series(
             .recover(report, &name, round, &disk.data(), faults)
             .await?;
     }
-    closing::series(run, report, "power cut", &disk.data(), server).await?;
+    closing::close_series(run, report, "power cut", &disk.data(), server).await?;
     disk.remove()
 }
 
-/// Stops every thread of the server; each finishes the system call it is in.
-async fn stop(server: &Server) -> Result<()> {
+/// Stops every thread of the server. Each completes its current system call first.
+async fn stop_threads(server: &RunningServer) -> Result<()> {
     let begin = Instant::now();
     kill_process(pid(server)?, Signal::STOP)?;
     while !is_stopped(server.pid())? {
         if begin.elapsed() > STOP_LIMIT {
-            bail!("the server does not stop");
+            bail!("the server did not stop within {STOP_LIMIT:?}");
         }
         sleep(Duration::from_millis(1)).await;
     }
     Ok(())
 }
 
-fn pid(server: &Server) -> Result<Pid> {
+fn pid(server: &RunningServer) -> Result<Pid> {
     match i32::try_from(server.pid()).ok().and_then(Pid::from_raw) {
         Some(pid) => Ok(pid),
-        None => bail!("{} is no process id", server.pid()),
+        None => bail!("{} is not a valid process id", server.pid()),
     }
 }

@@ -1,4 +1,4 @@
-//! An ext4 file system in a file, which can be copied as it is at one moment.
+//! ext4 file system in a file, of which a copy preserves the state at one moment.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -9,25 +9,26 @@ use anyhow::{Context, Result, bail};
 
 const SIZE: u64 = 2 << 30;
 
-/// ext4 by itself writes every five seconds; left alone it writes only what it is asked to, so a copy of the image
-/// is the worst a power cut may leave, and nothing moves while it is made.
+/// With its default, ext4 commits every five seconds. With this interval it writes only what it is
+/// asked to sync, so that a copy of the image is the worst state a power cut can leave, and the
+/// image does not change while it is copied.
 const MOUNT_OPTIONS: &str = "loop,commit=600";
 
-/// An image file and the place where it is mounted; unmounted when dropped.
+/// Image file and its mount point. Dropping it unmounts it.
 pub(crate) struct Disk {
     image: PathBuf,
-    place: PathBuf,
+    mount_point: PathBuf,
     mounted: bool,
 }
 
 impl Disk {
-    /// A fresh file system, mounted.
+    /// Creates and mounts an empty file system.
     pub(crate) fn format(path: &Path) -> Result<Self> {
-        let mut disk = Self::at(path)?;
+        let mut disk = Self::new(path)?;
         File::create(&disk.image)?.set_len(SIZE)?;
         let options = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";
         let image = disk.image.as_os_str();
-        tool(
+        run_tool(
             "mkfs.ext4",
             [
                 "-q".as_ref(),
@@ -41,18 +42,18 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Copies the image file while this one is mounted and nobody writes to it.
+    /// Copies the image file while it is mounted. Nothing may write to the file system meanwhile.
     pub(crate) fn copy(&self, path: &Path) -> Result<Self> {
-        let copy = Self::at(path)?;
+        let copy = Self::new(path)?;
         let (from, to) = (self.image.as_os_str(), copy.image.as_os_str());
-        tool("cp", ["--sparse=always".as_ref(), from, to])?;
+        run_tool("cp", ["--sparse=always".as_ref(), from, to])?;
         Ok(copy)
     }
 
-    /// Mounts the image; ext4 replays its journal as it would after a power cut.
+    /// Mounts the image. ext4 replays its journal as it does after a power cut.
     pub(crate) fn mount(&mut self) -> Result<()> {
-        let (image, place) = (self.image.as_os_str(), self.place.as_os_str());
-        tool(
+        let (image, place) = (self.image.as_os_str(), self.mount_point.as_os_str());
+        run_tool(
             "mount",
             ["-o".as_ref(), MOUNT_OPTIONS.as_ref(), image, place],
         )?;
@@ -60,9 +61,9 @@ impl Disk {
         Ok(())
     }
 
-    /// Where the server's data folder is.
+    /// Returns the server's data folder.
     pub(crate) fn data(&self) -> PathBuf {
-        self.place.join("data")
+        self.mount_point.join("data")
     }
 
     /// Unmounts and deletes the image.
@@ -72,19 +73,19 @@ impl Disk {
         Ok(())
     }
 
-    fn at(path: &Path) -> Result<Self> {
+    fn new(path: &Path) -> Result<Self> {
         let place = path.with_extension("mount");
         fs::create_dir_all(&place)?;
         Ok(Self {
             image: path.with_extension("ext4"),
-            place,
+            mount_point: place,
             mounted: false,
         })
     }
 
     fn unmount(&mut self) -> Result<()> {
         if self.mounted {
-            tool("umount", [self.place.as_os_str()])?;
+            run_tool("umount", [self.mount_point.as_os_str()])?;
             self.mounted = false;
         }
         Ok(())
@@ -92,19 +93,20 @@ impl Disk {
 }
 
 impl Drop for Disk {
-    /// A server that still writes keeps the mount; a lazy unmount lets go when it ends.
+    /// Unmounts the image. A server that is still writing keeps the mount busy; a lazy unmount is
+    /// completed when it exits.
     fn drop(&mut self) {
         if self.mounted && self.unmount().is_err() {
-            let _ = tool("umount", ["--lazy".as_ref(), self.place.as_os_str()]);
+            let _ = run_tool("umount", ["--lazy".as_ref(), self.mount_point.as_os_str()]);
         }
     }
 }
 
-fn tool<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+fn run_tool<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
     let output = Command::new(program)
         .args(arguments)
         .output()
-        .with_context(|| format!("power cuts need `{program}`"))?;
+        .with_context(|| format!("failed to start `{program}`, which power cuts require"))?;
     if !output.status.success() {
         bail!(
             "{program}: {}",

@@ -1,4 +1,4 @@
-//! `kill -9` again and again while clients push.
+//! Repeated `kill -9` while clients push.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,42 +7,43 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::closing;
-use super::report::Report;
-use super::run::Run;
+use super::report::CheckReport;
+use super::series::Series;
 
-/// Every so many kills, another one strikes the start that follows.
-const DOUBLE_STRIKE: u32 = 8;
+/// Number of kills after which the following start is killed too.
+const KILLS_PER_START_KILL: u32 = 8;
 
-/// Milliseconds of load before a kill, at most.
+/// Longest load before a kill, in milliseconds.
 const LONGEST: u64 = 1000;
 
-/// Kills the server `kills` times and closes the series.
-pub(crate) async fn series(
-    run: &mut Run,
-    report: &mut Report,
+/// Kills the server `kills` times and completes the series.
+pub(crate) async fn run_series(
+    run: &mut Series,
+    report: &mut CheckReport,
     data: &Path,
     kills: u32,
 ) -> Result<()> {
     let (mut server, _) = run.subject.start(data).await?;
     for round in 1..=kills {
-        let load = run.load(&server, round);
-        sleep(run.moment(LONGEST)).await;
+        let load = run.start_load(&server, round);
+        sleep(run.random_delay(LONGEST)).await;
         load.expect_crash();
         server.kill()?;
         let faults = load.join().await?;
-        if round % DOUBLE_STRIKE == 0 {
-            strike_the_start(run, data).await?;
+        if round % KILLS_PER_START_KILL == 0 {
+            kill_during_start(run, data).await?;
         }
         let name = format!("kill {round} of {kills}");
         server = run.recover(report, &name, round, data, faults).await?;
     }
-    closing::series(run, report, "kill -9", data, server).await
+    closing::close_series(run, report, "kill -9", data, server).await
 }
 
-/// A recovery that is cut short must be as harmless as any other moment.
-async fn strike_the_start(run: &mut Run, data: &Path) -> Result<()> {
+/// Kills the server while it starts. An interrupted recovery must be as harmless as a crash at any
+/// other time.
+async fn kill_during_start(run: &mut Series, data: &Path) -> Result<()> {
     let mut starting = run.subject.spawn(data)?;
-    sleep(Duration::from_millis(run.random.between(0, 30))).await;
+    sleep(Duration::from_millis(run.random.range(0, 30))).await;
     starting.kill()?;
     starting.wait()?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The pushing load of one round: begun, told of the coming crash, and joined after it.
+//! Load of one round: clients are started, informed of the coming crash, and joined after it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 
 use super::ledger::Ledger;
 use super::pusher::{Pusher, Round};
-use crate::load::{Blob, Random};
+use crate::load::{LoadBlob, Random};
 
 const CLIENTS: u64 = 6;
 const BASE_LENGTH: usize = 20_000;
 
-/// Clients that push.
+/// Running clients.
 pub(crate) struct Load {
     round: Arc<Round>,
     clients: JoinSet<Option<String>>,
@@ -33,7 +33,7 @@ impl Load {
             address,
             ledger: Arc::clone(ledger),
             crashing: AtomicBool::new(false),
-            base: Blob::random(random, BASE_LENGTH),
+            base: LoadBlob::random(random, BASE_LENGTH),
         });
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
@@ -43,12 +43,13 @@ impl Load {
         Self { round, clients }
     }
 
-    /// From now on a broken line is expected.
+    /// Informs the clients that they must expect broken connections from now on.
     pub(crate) fn expect_crash(&self) {
         self.round.crashing.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for the clients, all of which noticed the crash, and answers what they met before it.
+    /// Waits for the clients, all of which end at the crash, and returns the faults that they met
+    /// before it.
     pub(crate) async fn join(mut self) -> Result<Vec<String>> {
         let mut faults = Vec::new();
         while let Some(ended) = self.clients.join_next().await {

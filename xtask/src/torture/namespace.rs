@@ -1,4 +1,4 @@
-//! A mount namespace of our own, so that no mount outlives this process, however it ends.
+//! Mount namespace of the process, so that no mount remains after it ends, for whatever reason.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -8,10 +8,13 @@ use anyhow::{Context, Result};
 
 const INSIDE: &str = "XTASK_TORTURE_NAMESPACE";
 
-/// Starts this very command again inside `unshare --mount`, unless that was done already.
+/// Replaces this process with the same command inside `unshare --mount`, unless this was done
+/// already.
 ///
 /// # Errors
-/// Without the right to mount (root) there are no power cuts, and that is said rather than skipped.
+///
+/// Returns an error if the process may not mount (it is not root), so that power cuts are not
+/// skipped silently.
 pub(crate) fn enter() -> Result<()> {
     if env::var_os(INSIDE).is_some() {
         return Ok(());
@@ -22,5 +25,5 @@ pub(crate) fn enter() -> Result<()> {
         .args(env::args_os().skip(1))
         .env(INSIDE, "1")
         .exec();
-    Err(failure).context("power cuts need root and util-linux's `unshare`")
+    Err(failure).context("power cuts require root and `unshare` from util-linux")
 }

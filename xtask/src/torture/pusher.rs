@@ -1,31 +1,37 @@
-//! One client of the load: pushes images in every way clients do, and notes each send and each 201.
+//! Client of the load, which pushes images with all upload methods and records each request and
+//! each 201.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ledger::{Kind, Ledger, Name};
-use crate::load::push::{self, Way};
-use crate::load::{Blob, Connection, Image, Payload, PushError, Random};
+use super::ledger::{ContentKind, ContentName, Ledger};
+use crate::load::push::{self, UploadMethod};
+use crate::load::{Connection, LoadBlob, LoadImage, Payload, PushError, Random};
 
 const REPOSITORIES: [&str; 4] = ["torture/one", "torture/two", "torture/three", "four"];
-const WAYS: [Way; 4] = [Way::Single, Way::Closing, Way::Chunks, Way::Stream];
+const WAYS: [UploadMethod; 4] = [
+    UploadMethod::Single,
+    UploadMethod::FinalPut,
+    UploadMethod::Chunks,
+    UploadMethod::Stream,
+];
 
-/// One round's images of one client; more would only lengthen the checks.
+/// Number of images that a client pushes per round. More would only make the checks longer.
 const PUSH_LIMIT: u64 = 150;
 
-/// What the clients of a round share.
+/// State shared by the clients of a round.
 pub(crate) struct Round {
     pub(crate) number: u32,
     pub(crate) address: SocketAddr,
     pub(crate) ledger: Arc<Ledger>,
-    /// Set just before the crash: from then on a broken line is no fault.
+    /// Set just before the crash. Afterwards, a broken connection is not a fault.
     pub(crate) crashing: AtomicBool,
-    /// A layer that all clients push and mount at the same time.
-    pub(crate) base: Blob,
+    /// Layer that all clients push and mount at the same time.
+    pub(crate) base: LoadBlob,
 }
 
-/// A client.
+/// Client that pushes.
 pub(crate) struct Pusher {
     round: Arc<Round>,
     client: u64,
@@ -44,7 +50,7 @@ impl Pusher {
         }
     }
 
-    /// Pushes until the crash; the answer is what went wrong before it.
+    /// Pushes until the crash and returns an error that occurred before it.
     pub(crate) async fn run(mut self) -> Option<String> {
         for number in 0..PUSH_LIMIT {
             match self.push(number).await {
@@ -58,104 +64,114 @@ impl Pusher {
 
     async fn push(&mut self, number: u64) -> Result<(), PushError> {
         let repository = *self.random.pick(&REPOSITORIES);
-        self.leave_something_behind(repository).await?;
-        let image = self.image();
+        self.maybe_abandon_upload(repository).await?;
+        let image = self.random_image();
         for blob in image.blobs() {
-            if blob.digest == self.round.base.digest && self.mount(repository, blob).await? {
+            if blob.digest == self.round.base.digest && self.try_mount(repository, blob).await? {
                 continue;
             }
-            self.blob(repository, blob).await?;
+            self.push_blob(repository, blob).await?;
         }
-        self.manifest(repository, number, &image.manifest).await
+        self.push_manifest(repository, number, &image.manifest)
+            .await
     }
 
-    fn image(&mut self) -> Image {
+    fn random_image(&mut self) -> LoadImage {
         let base = if self.random.one_in(3) {
             vec![self.round.base.clone()]
         } else {
             Vec::new()
         };
-        let layers = self.random.between(1, 3);
-        let lengths: Vec<_> = (0..layers).map(|_| self.length()).collect();
-        Image::random(&mut self.random, &base, &lengths)
+        let layers = self.random.range(1, 3);
+        let lengths: Vec<_> = (0..layers).map(|_| self.random_length()).collect();
+        LoadImage::random(&mut self.random, &base, &lengths)
     }
 
-    /// Mostly small, some over a buffer or two, none empty (those would all be one blob).
-    fn length(&mut self) -> usize {
-        let limit = match self.random.between(0, 40) {
+    /// Returns the length of a layer: mostly small, some larger than one or two buffers, and none
+    /// empty, because all empty layers are the same blob.
+    fn random_length(&mut self) -> usize {
+        let limit = match self.random.range(0, 40) {
             0 => 3 << 20,
             1..8 => 128 << 10,
             _ => 8 << 10,
         };
-        usize::try_from(self.random.between(1, limit)).unwrap_or(1)
+        usize::try_from(self.random.range(1, limit)).unwrap_or(1)
     }
 
-    async fn blob(&mut self, repository: &str, blob: &Blob) -> Result<(), PushError> {
+    async fn push_blob(&mut self, repository: &str, blob: &LoadBlob) -> Result<(), PushError> {
         let way = *self.random.pick(&WAYS);
-        let name = name(repository, Kind::Blob, blob);
-        self.round.ledger.sending(&name, self.round.number);
-        push::blob(&mut self.connection, repository, blob, way).await?;
-        self.round.ledger.acknowledged(&name);
+        let name = content_name(repository, ContentKind::Blob, blob);
+        self.round.ledger.record_request(&name, self.round.number);
+        push::push_blob(&mut self.connection, repository, blob, way).await?;
+        self.round.ledger.record_acknowledgment(&name);
         Ok(())
     }
 
-    /// Mounts the shared layer from a repository that was told it holds it, if there is one.
-    async fn mount(&mut self, repository: &str, blob: &Blob) -> Result<bool, PushError> {
-        let Some(from) = self.holder(repository, blob) else {
+    /// Mounts the shared layer from a repository that acknowledged it, if there is one.
+    async fn try_mount(&mut self, repository: &str, blob: &LoadBlob) -> Result<bool, PushError> {
+        let Some(from) = self.mount_source(repository, blob) else {
             return Ok(false);
         };
-        let name = name(repository, Kind::Blob, blob);
-        self.round.ledger.sending(&name, self.round.number);
-        let mounted = push::mount(&mut self.connection, repository, &blob.digest, from).await?;
+        let name = content_name(repository, ContentKind::Blob, blob);
+        self.round.ledger.record_request(&name, self.round.number);
+        let mounted =
+            push::mount_blob(&mut self.connection, repository, &blob.digest, from).await?;
         if mounted {
-            self.round.ledger.acknowledged(&name);
+            self.round.ledger.record_acknowledgment(&name);
         } else {
-            self.round.ledger.withdrawn(&name);
-            self.round.ledger.abandoned();
+            self.round.ledger.record_withdrawal(&name);
+            self.round.ledger.record_abandoned_session();
         }
         Ok(mounted)
     }
 
-    fn holder(&self, repository: &str, blob: &Blob) -> Option<&'static str> {
+    fn mount_source(&self, repository: &str, blob: &LoadBlob) -> Option<&'static str> {
         let entries = self.round.ledger.entries();
         let holds = |other: &str| {
-            let fate = entries.contents.get(&name(other, Kind::Blob, blob));
+            let fate = entries
+                .contents
+                .get(&content_name(other, ContentKind::Blob, blob));
             other != repository && fate.is_some_and(|fate| fate.acknowledged)
         };
         REPOSITORIES.into_iter().find(|other| holds(other))
     }
 
-    async fn manifest(
+    async fn push_manifest(
         &mut self,
         repository: &str,
         number: u64,
-        manifest: &Blob,
+        manifest: &LoadBlob,
     ) -> Result<(), PushError> {
-        let content = name(repository, Kind::Manifest, manifest);
-        self.round.ledger.sending(&content, self.round.number);
-        let Some(tag) = self.tag(number) else {
-            self.put(repository, &manifest.digest, manifest).await?;
-            self.round.ledger.acknowledged(&content);
+        let content = content_name(repository, ContentKind::Manifest, manifest);
+        self.round
+            .ledger
+            .record_request(&content, self.round.number);
+        let Some(tag) = self.random_tag(number) else {
+            self.put_manifest(repository, &manifest.digest, manifest)
+                .await?;
+            self.round.ledger.record_acknowledgment(&content);
             return Ok(());
         };
         let tag_name = (repository.to_owned(), tag.clone());
-        let ticket = self
-            .round
+        let ticket =
+            self.round
+                .ledger
+                .record_tag_request(&tag_name, &manifest.digest, self.round.number);
+        self.put_manifest(repository, &tag, manifest).await?;
+        self.round.ledger.record_acknowledgment(&content);
+        self.round
             .ledger
-            .tag_sending(&tag_name, &manifest.digest, self.round.number);
-        self.put(repository, &tag, manifest).await?;
-        self.round.ledger.acknowledged(&content);
-        self.round.ledger.tag_acknowledged(&tag_name, ticket);
+            .record_tag_acknowledgment(&tag_name, ticket);
         Ok(())
     }
 
-    async fn put(
+    async fn put_manifest(
         &mut self,
         repository: &str,
         reference: &str,
-        manifest: &Blob,
+        manifest: &LoadBlob,
     ) -> Result<(), PushError> {
-        push::manifest(
+        push::push_manifest(
             &mut self.connection,
             repository,
             reference,
@@ -164,36 +180,36 @@ impl Pusher {
         .await
     }
 
-    /// A tag all clients fight over, a tag of its own, or none (a push by digest).
-    fn tag(&mut self, number: u64) -> Option<String> {
-        match self.random.between(0, 8) {
+    /// Returns a tag that all clients compete for, a unique tag, or `None` for a push by digest.
+    fn random_tag(&mut self, number: u64) -> Option<String> {
+        match self.random.range(0, 8) {
             0 => None,
             1..4 => Some("latest".to_owned()),
             _ => Some(format!("r{}-c{}-{number}", self.round.number, self.client)),
         }
     }
 
-    /// Now and then an upload ends half way: between two requests, or within one.
-    async fn leave_something_behind(&mut self, repository: &str) -> Result<(), PushError> {
+    /// Occasionally abandons an upload halfway, between two requests or within one.
+    async fn maybe_abandon_upload(&mut self, repository: &str) -> Result<(), PushError> {
         if !self.random.one_in(6) {
             return Ok(());
         }
-        let half = Blob::random(&mut self.random, 50_000).bytes;
-        let session = push::begin(&mut self.connection, repository).await?;
-        self.round.ledger.abandoned();
+        let half = LoadBlob::random(&mut self.random, 50_000).bytes;
+        let session = push::open_session(&mut self.connection, repository).await?;
+        self.round.ledger.record_abandoned_session();
         if self.random.one_in(2) {
-            push::append(&mut self.connection, &session, Payload::whole(half)).await?;
+            push::append_chunk(&mut self.connection, &session, Payload::from_bytes(half)).await?;
             return Ok(());
         }
-        // That this one fails is its purpose, and a connection of its own takes the damage.
+        // This request is supposed to fail, and uses a connection of its own because it breaks it.
         let mut torn = Connection::new(self.round.address);
-        let _ = push::append(&mut torn, &session, Payload::torn(&half)).await;
+        let _ = push::append_chunk(&mut torn, &session, Payload::broken_halfway(&half)).await;
         Ok(())
     }
 }
 
-fn name(repository: &str, kind: Kind, blob: &Blob) -> Name {
-    Name {
+fn content_name(repository: &str, kind: ContentKind, blob: &LoadBlob) -> ContentName {
+    ContentName {
         repository: repository.to_owned(),
         kind,
         digest: blob.digest.clone(),

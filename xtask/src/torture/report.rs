@@ -1,17 +1,17 @@
-//! What held and what did not, line by line as it is found, with the closing count.
+//! Results of the checks, which are printed immediately, with a final count.
 
-/// Faults printed of one check; the rest is counted.
+/// Number of faults to print per check. The others are counted.
 const SHOWN: usize = 8;
 
-/// Counts of checks.
+/// Number of checks by result.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct CheckReport {
     passed: u32,
     failed: u32,
 }
 
-impl Report {
-    /// Prints one check with its faults and counts it.
+impl CheckReport {
+    /// Prints and counts one check with its faults.
     pub(crate) fn check(&mut self, name: &str, remark: &str, faults: &[String]) {
         if faults.is_empty() {
             self.passed += 1;
@@ -28,18 +28,18 @@ impl Report {
         }
     }
 
-    /// Prints a line that is no check.
-    pub(crate) fn remark(text: &str) {
+    /// Prints a line that is not a check.
+    pub(crate) fn print_remark(text: &str) {
         println!("        {text}");
     }
 
-    /// How many checks did not hold.
-    pub(crate) fn failed(&self) -> u32 {
+    /// Returns the number of failed checks.
+    pub(crate) fn failed_checks(&self) -> u32 {
         self.failed
     }
 
-    /// The closing line.
-    pub(crate) fn close(&self) {
+    /// Prints the final line.
+    pub(crate) fn print_total(&self) {
         println!("{} passed, {} failed", self.passed, self.failed);
     }
 }

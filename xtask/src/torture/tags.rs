@@ -1,24 +1,26 @@
-//! Which values a tag may have after a crash, given who set it when and which answers arrived.
+//! Values that a tag may have after a crash, derived from the order of its PUTs and their
+//! responses.
 
-/// One PUT of a tag; times are ticks of the ledger's clock.
-struct Push {
+/// PUT of a tag. Times are ticks of the ledger's clock.
+struct TagPush {
     digest: String,
     began: u64,
     acknowledged: Option<u64>,
 }
 
-/// The PUTs of one tag since its value was last looked at.
+/// PUTs of one tag since its value was last checked.
 #[derive(Default)]
-pub(crate) struct Tag {
-    pushes: Vec<Push>,
-    /// The round of its latest push.
+pub(crate) struct TagHistory {
+    pushes: Vec<TagPush>,
+    /// Round of its latest push.
     pub(crate) round: u32,
 }
 
-impl Tag {
-    /// A PUT is about to be sent; the answer names it to [`Tag::acknowledged`].
-    pub(crate) fn sending(&mut self, digest: &str, now: u64) -> usize {
-        self.pushes.push(Push {
+impl TagHistory {
+    /// Records that a client is about to send a PUT. The returned index identifies it for
+    /// [`TagHistory::record_acknowledgment`].
+    pub(crate) fn record_request(&mut self, digest: &str, now: u64) -> usize {
+        self.pushes.push(TagPush {
             digest: digest.to_owned(),
             began: now,
             acknowledged: None,
@@ -26,24 +28,25 @@ impl Tag {
         self.pushes.len() - 1
     }
 
-    /// That PUT was answered 201.
-    pub(crate) fn acknowledged(&mut self, push: usize, now: u64) {
+    /// Records the acknowledgment of the PUT with 201.
+    pub(crate) fn record_acknowledgment(&mut self, push: usize, now: u64) {
         self.pushes[push].acknowledged = Some(now);
     }
 
-    /// True if some PUT was answered 201, so that the tag must exist.
+    /// Returns whether the server acknowledged a PUT with 201, so that the tag must exist.
     pub(crate) fn must_exist(&self) -> bool {
         self.pushes.iter().any(|push| push.acknowledged.is_some())
     }
 
-    /// Says what is wrong with the value that was found.
+    /// Checks the current value, and returns a description of the fault if it is not possible.
     ///
-    /// A value is right if it was sent and no PUT that began after its answer was itself answered. PUTs under way
-    /// together may have taken effect in either order, and one without an answer at any time or never.
-    pub(crate) fn judge(&self, found: Option<&str>) -> Result<(), String> {
+    /// A value is possible if it was sent, and no PUT that began after its acknowledgment was
+    /// itself acknowledged. Concurrent PUTs may take effect in either order, and a PUT without a
+    /// response at any time or never.
+    pub(crate) fn check_value(&self, found: Option<&str>) -> Result<(), String> {
         let Some(found) = found else {
             return if self.must_exist() {
-                Err("is gone".to_owned())
+                Err("is missing".to_owned())
             } else {
                 Ok(())
             };
@@ -55,27 +58,28 @@ impl Tag {
             .peekable();
         if candidates.peek().is_none() {
             return Err(format!(
-                "points to {found}, which was not sent since it was last seen"
+                "points to {found}, which was not sent since the last check"
             ));
         }
-        if candidates.any(|push| !self.superseded(push)) {
+        if candidates.any(|push| !self.is_superseded(push)) {
             return Ok(());
         }
         Err(format!(
-            "fell back to {found}: a later push was answered 201"
+            "fell back to {found}: a later push was acknowledged"
         ))
     }
 
-    /// Takes the value found after a crash as the only truth: what had no answer by then can no longer arrive.
-    pub(crate) fn settle(&mut self, found: Option<&str>, now: u64) {
+    /// Resets the history to the value found after a crash. Requests without a response can no
+    /// longer take effect.
+    pub(crate) fn reset(&mut self, found: Option<&str>, now: u64) {
         self.pushes.clear();
         if let Some(found) = found {
-            let push = self.sending(found, now);
-            self.acknowledged(push, now);
+            let push = self.record_request(found, now);
+            self.record_acknowledgment(push, now);
         }
     }
 
-    fn superseded(&self, candidate: &Push) -> bool {
+    fn is_superseded(&self, candidate: &TagPush) -> bool {
         let Some(end) = candidate.acknowledged else {
             return false;
         };
@@ -87,61 +91,65 @@ impl Tag {
 
 #[cfg(test)]
 mod tests {
-    use super::Tag;
+    use super::TagHistory;
 
-    /// PUTs given as (digest, began, acknowledged).
-    fn tag(pushes: &[(&str, u64, Option<u64>)]) -> Tag {
-        let mut tag = Tag::default();
+    /// Returns a tag with PUTs given as (digest, began, acknowledged).
+    fn tag(pushes: &[(&str, u64, Option<u64>)]) -> TagHistory {
+        let mut tag = TagHistory::default();
         for &(digest, began, acknowledged) in pushes {
-            let push = tag.sending(digest, began);
+            let push = tag.record_request(digest, began);
             if let Some(time) = acknowledged {
-                tag.acknowledged(push, time);
+                tag.record_acknowledgment(push, time);
             }
         }
         tag
     }
 
     #[test]
-    fn the_last_acknowledged_value_stands() {
+    fn last_acknowledged_value_is_required() {
         let tag = tag(&[("a", 1, Some(2)), ("b", 3, Some(4))]);
-        assert!(tag.judge(Some("b")).is_ok());
-        assert!(tag.judge(Some("a")).unwrap_err().contains("fell back"));
-        assert!(tag.judge(None).unwrap_err().contains("gone"));
-        assert!(tag.judge(Some("c")).unwrap_err().contains("not sent"));
+        assert!(tag.check_value(Some("b")).is_ok());
+        assert!(
+            tag.check_value(Some("a"))
+                .unwrap_err()
+                .contains("fell back")
+        );
+        assert!(tag.check_value(None).unwrap_err().contains("missing"));
+        assert!(tag.check_value(Some("c")).unwrap_err().contains("not sent"));
     }
 
     #[test]
-    fn what_was_sent_last_without_an_answer_may_stand_or_not() {
+    fn last_value_without_response_is_possible() {
         let tag = tag(&[("a", 1, Some(2)), ("b", 3, None)]);
-        assert!(tag.judge(Some("a")).is_ok());
-        assert!(tag.judge(Some("b")).is_ok());
-        assert!(tag.judge(None).is_err());
+        assert!(tag.check_value(Some("a")).is_ok());
+        assert!(tag.check_value(Some("b")).is_ok());
+        assert!(tag.check_value(None).is_err());
     }
 
     #[test]
-    fn pushes_under_way_together_may_end_in_either_order() {
+    fn concurrent_pushes_may_end_in_either_order() {
         let tag = tag(&[("a", 1, Some(4)), ("b", 2, Some(3))]);
-        assert!(tag.judge(Some("a")).is_ok());
-        assert!(tag.judge(Some("b")).is_ok());
+        assert!(tag.check_value(Some("a")).is_ok());
+        assert!(tag.check_value(Some("b")).is_ok());
     }
 
     #[test]
-    fn a_tag_without_any_answer_may_be_absent() {
-        assert!(tag(&[("a", 1, None)]).judge(None).is_ok());
+    fn tag_without_acknowledgment_may_be_missing() {
+        assert!(tag(&[("a", 1, None)]).check_value(None).is_ok());
     }
 
     #[test]
-    fn a_value_seen_again_is_judged_by_its_latest_push() {
+    fn repeated_value_is_checked_by_its_latest_push() {
         let tag = tag(&[("a", 1, Some(2)), ("b", 3, Some(4)), ("a", 5, Some(6))]);
-        assert!(tag.judge(Some("a")).is_ok());
-        assert!(tag.judge(Some("b")).is_err());
+        assert!(tag.check_value(Some("a")).is_ok());
+        assert!(tag.check_value(Some("b")).is_err());
     }
 
     #[test]
-    fn what_had_no_answer_cannot_arrive_after_the_value_was_seen() {
+    fn push_without_response_is_impossible_after_a_check() {
         let mut tag = tag(&[("a", 1, Some(2)), ("b", 3, None)]);
-        tag.settle(Some("a"), 9);
-        assert!(tag.judge(Some("a")).is_ok());
-        assert!(tag.judge(Some("b")).is_err());
+        tag.reset(Some("a"), 9);
+        assert!(tag.check_value(Some("a")).is_ok());
+        assert!(tag.check_value(Some("b")).is_err());
     }
 }

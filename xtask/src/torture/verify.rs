@@ -1,4 +1,5 @@
-//! Holds a server to the ledger: contents byte for byte, tags at values they may have, lists without dead ends.
+//! Checks of a server against the ledger: contents byte for byte, tags with possible values, and
+//! lists without dangling entries.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,99 +8,114 @@ use std::net::SocketAddr;
 use anyhow::{Result, bail};
 use futures_util::future::try_join_all;
 
-use super::ledger::{Fate, Ledger, Name, TagName};
+use super::ledger::{ContentName, ExpectedState, Ledger, TagName};
 use crate::load::Connection;
 use crate::load::image::digest;
 
 const CONNECTIONS: usize = 6;
 const BROKEN_ANSWERS: u32 = 10;
 
-/// What was asked for and what did not hold.
+/// Numbers of checked items, and the faults.
 #[derive(Default)]
-pub(crate) struct Verdict {
+pub(crate) struct Verification {
     pub(crate) contents: usize,
     pub(crate) tags: usize,
     pub(crate) faults: Vec<String>,
 }
 
-/// Checks everything whose latest request is of round `since` or later, and settles what was found:
-/// a loss is reported once, and what is absent or present without an answer now stays so.
-pub(crate) async fn verify(address: SocketAddr, ledger: &Ledger, since: u32) -> Result<Verdict> {
+/// Checks everything whose latest request is from round `since` or later. The ledger is updated to
+/// what was found: each loss is reported once, and the current state of unacknowledged content
+/// becomes the expected one.
+pub(crate) async fn verify(
+    address: SocketAddr,
+    ledger: &Ledger,
+    since: u32,
+) -> Result<Verification> {
     let (contents, tags) = {
         let entries = ledger.entries();
         (entries.contents_since(since), entries.tags_since(since))
     };
-    let mut verdict = Verdict {
+    let mut verdict = Verification {
         contents: contents.len(),
         tags: tags.len(),
         faults: Vec::new(),
     };
-    let patience = Patience::default();
-    let found = spread(address, contents, async |connection, item| {
-        content(connection, item, &patience).await
+    let patience = FailureBudget::default();
+    let found = map_concurrently(address, contents, async |connection, item| {
+        check_content(connection, item, &patience).await
     })
     .await?;
-    settle_contents(ledger, found, &mut verdict.faults);
-    let values = spread(address, tags, async |connection, name| {
-        tag(connection, name, &patience).await
+    update_contents(ledger, found, &mut verdict.faults);
+    let values = map_concurrently(address, tags, async |connection, name| {
+        read_tag(connection, name, &patience).await
     })
     .await?;
     let values: BTreeMap<_, _> = values.into_iter().collect();
-    lists(address, ledger, &values, &mut verdict.faults).await?;
-    settle_tags(ledger, values, &mut verdict.faults);
+    check_lists(address, ledger, &values, &mut verdict.faults).await?;
+    update_tags(ledger, values, &mut verdict.faults);
     Ok(verdict)
 }
 
-/// How many answers may break off before a server that hangs is not asked any further.
+/// Number of broken responses so far. A server with too many is not checked any further.
 #[derive(Default)]
-struct Patience(Cell<u32>);
+struct FailureBudget(Cell<u32>);
 
-impl Patience {
-    /// Counts a broken answer and says what it was; the error is that there were too many.
+impl FailureBudget {
+    /// Counts a broken response and returns its message.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error after too many broken responses.
     fn spend(&self, error: &anyhow::Error) -> Result<String> {
         self.0.set(self.0.get() + 1);
         if self.0.get() > BROKEN_ANSWERS {
-            bail!("{BROKEN_ANSWERS} answers broke off, the last: {error:#}");
+            bail!("more than {BROKEN_ANSWERS} responses failed; the last one: {error:#}");
         }
         Ok(format!("{error:#}"))
     }
 }
 
-/// Whether content is there, right, or torn.
-enum Found {
-    Whole,
+/// State of content on the server.
+enum StoredState {
+    Intact,
     Absent,
     Wrong(String),
 }
 
-async fn content(
+async fn check_content(
     connection: &mut Connection,
-    (name, fate): (Name, Fate),
-    patience: &Patience,
-) -> Result<(Name, Fate, Found)> {
-    let answer = match connection.get(&name.path()).await {
-        Ok(answer) => answer,
-        Err(error) => return Ok((name, fate, Found::Wrong(patience.spend(&error)?))),
+    (name, fate): (ContentName, ExpectedState),
+    patience: &FailureBudget,
+) -> Result<(ContentName, ExpectedState, StoredState)> {
+    let response = match connection.get(&name.path()).await {
+        Ok(response) => response,
+        Err(error) => return Ok((name, fate, StoredState::Wrong(patience.spend(&error)?))),
     };
-    let found = match answer.status.as_u16() {
-        200 if digest(&answer.body) == name.digest => Found::Whole,
-        200 => Found::Wrong(format!("{} bytes that are not its own", answer.body.len())),
-        404 => Found::Absent,
-        status => Found::Wrong(format!(
+    let found = match response.status.as_u16() {
+        200 if digest(&response.body) == name.digest => StoredState::Intact,
+        200 => StoredState::Wrong(format!("{} bytes with another digest", response.body.len())),
+        404 => StoredState::Absent,
+        status => StoredState::Wrong(format!(
             "{status} {}",
-            String::from_utf8_lossy(&answer.body)
+            String::from_utf8_lossy(&response.body)
         )),
     };
     Ok((name, fate, found))
 }
 
-fn settle_contents(ledger: &Ledger, found: Vec<(Name, Fate, Found)>, faults: &mut Vec<String>) {
+fn update_contents(
+    ledger: &Ledger,
+    found: Vec<(ContentName, ExpectedState, StoredState)>,
+    faults: &mut Vec<String>,
+) {
     let mut entries = ledger.entries();
     for (name, fate, found) in found {
         let fault = match found {
-            Found::Absent if fate.acknowledged => "was answered 201 and is gone".to_owned(),
-            Found::Wrong(what) => what,
-            Found::Whole | Found::Absent => continue,
+            StoredState::Absent if fate.acknowledged => {
+                "was acknowledged but is missing".to_owned()
+            }
+            StoredState::Wrong(message) => message,
+            StoredState::Intact | StoredState::Absent => continue,
         };
         faults.push(format!("{}: {fault}", name.path()));
         if let Some(fate) = entries.contents.get_mut(&name) {
@@ -108,42 +124,42 @@ fn settle_contents(ledger: &Ledger, found: Vec<(Name, Fate, Found)>, faults: &mu
     }
 }
 
-/// A tag's value: the digest of the bytes behind it, or why there are none.
-type Value = Result<Option<String>, String>;
+/// Value of a tag: the digest of its manifest, or the reason why it cannot be read.
+type TagValue = Result<Option<String>, String>;
 
-async fn tag(
+async fn read_tag(
     connection: &mut Connection,
     name: TagName,
-    patience: &Patience,
-) -> Result<(TagName, Value)> {
+    patience: &FailureBudget,
+) -> Result<(TagName, TagValue)> {
     let (repository, tag) = &name;
-    let answer = match connection
+    let response = match connection
         .get(&format!("/v2/{repository}/manifests/{tag}"))
         .await
     {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(error) => return Ok((name, Err(patience.spend(&error)?))),
     };
-    let value = match answer.status.as_u16() {
+    let value = match response.status.as_u16() {
         200 => {
-            let digest = digest(&answer.body);
-            let claimed = answer.header("docker-content-digest");
+            let digest = digest(&response.body);
+            let claimed = response.header("docker-content-digest");
             if claimed == digest {
                 Ok(Some(digest))
             } else {
-                Err(format!("claims to be {claimed}, is {digest}"))
+                Err(format!("claims the digest {claimed}, but has {digest}"))
             }
         }
         404 => Ok(None),
         status => Err(format!(
             "{status} {}",
-            String::from_utf8_lossy(&answer.body)
+            String::from_utf8_lossy(&response.body)
         )),
     };
     Ok((name, value))
 }
 
-fn settle_tags(ledger: &Ledger, values: BTreeMap<TagName, Value>, faults: &mut Vec<String>) {
+fn update_tags(ledger: &Ledger, values: BTreeMap<TagName, TagValue>, faults: &mut Vec<String>) {
     let mut entries = ledger.entries();
     let now = entries.tick();
     for (name, value) in values {
@@ -152,19 +168,20 @@ fn settle_tags(ledger: &Ledger, values: BTreeMap<TagName, Value>, faults: &mut V
         };
         let judged = value
             .clone()
-            .and_then(|digest| tag.judge(digest.as_deref()));
+            .and_then(|digest| tag.check_value(digest.as_deref()));
         if let Err(fault) = judged {
             faults.push(format!("{}:{}: {fault}", name.0, name.1));
         }
-        tag.settle(value.ok().flatten().as_deref(), now);
+        tag.reset(value.ok().flatten().as_deref(), now);
     }
 }
 
-/// Each tag that must exist is listed, and each that is listed is known and resolves.
-async fn lists(
+/// Checks that the list contains each tag that must exist, and only tags that clients pushed and
+/// that resolve.
+async fn check_lists(
     address: SocketAddr,
     ledger: &Ledger,
-    values: &BTreeMap<TagName, Value>,
+    values: &BTreeMap<TagName, TagValue>,
     faults: &mut Vec<String>,
 ) -> Result<()> {
     let repositories: BTreeSet<_> = values
@@ -178,11 +195,9 @@ async fn lists(
         for tag in &listed {
             let name = (repository.clone(), tag.clone());
             if !entries.tags.contains_key(&name) {
-                faults.push(format!("{repository}:{tag} is listed and was never pushed"));
+                faults.push(format!("{repository}:{tag} is listed but was never pushed"));
             } else if values.get(&name) == Some(&Ok(None)) {
-                faults.push(format!(
-                    "{repository}:{tag} is listed and points to nothing"
-                ));
+                faults.push(format!("{repository}:{tag} is listed but does not resolve"));
             }
         }
         let due = values.keys().filter(|name| name.0 == repository);
@@ -190,11 +205,11 @@ async fn lists(
             entries
                 .tags
                 .get(name)
-                .is_some_and(super::tags::Tag::must_exist)
+                .is_some_and(super::tags::TagHistory::must_exist)
         }) {
             if !listed.contains(&name.1) {
                 faults.push(format!(
-                    "{repository}:{} was answered 201 and is not listed",
+                    "{repository}:{} was acknowledged but is not listed",
                     name.1
                 ));
             }
@@ -207,37 +222,39 @@ async fn listed_tags(connection: &mut Connection, repository: &str) -> Result<BT
     let mut listed = BTreeSet::new();
     let mut next = format!("/v2/{repository}/tags/list?n=500");
     loop {
-        let answer = connection.get(&next).await?;
-        if answer.status == 404 {
+        let response = connection.get(&next).await?;
+        if response.status == 404 {
             return Ok(listed);
         }
-        let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        let page: serde_json::Value = serde_json::from_slice(&response.body)?;
         let Some(tags) = page["tags"].as_array() else {
-            bail!("{next}: no list of tags in {page}")
+            bail!("{next}: the response has no list of tags: {page}")
         };
         listed.extend(
             tags.iter()
                 .filter_map(|tag| tag.as_str().map(str::to_owned)),
         );
-        match next_page(answer.header("link")) {
+        match next_page(response.header("link")) {
             Some(target) => next = target,
             None => return Ok(listed),
         }
     }
 }
 
-/// The path and query of `<…>; rel="next"`.
+/// Returns the path and query of `<…>; rel="next"`.
 fn next_page(link: &str) -> Option<String> {
     let target = link.strip_prefix('<')?.split('>').next()?;
     target.find("/v2/").map(|at| target[at..].to_owned())
 }
 
-/// Asks for all of `items` over several connections at once.
-async fn spread<I, O>(
+/// Calls `ask` for all of `items` over several connections in parallel.
+async fn map_concurrently<I, O>(
     address: SocketAddr,
     items: Vec<I>,
     ask: impl AsyncFn(&mut Connection, I) -> Result<O>,
 ) -> Result<Vec<O>> {
+    // One task drives all workers, so that the queue needs no lock. It is never borrowed across an
+    // await.
     let queue = RefCell::new(items.into_iter());
     let worker = async || {
         let mut connection = Connection::new(address);
@@ -258,7 +275,7 @@ mod tests {
     use super::next_page;
 
     #[test]
-    fn a_link_may_be_relative_or_absolute() {
+    fn accepts_relative_and_absolute_links() {
         let expected = Some("/v2/a/tags/list?last=b&n=1".to_owned());
         assert_eq!(
             next_page("</v2/a/tags/list?last=b&n=1>; rel=\"next\""),

@@ -1,4 +1,4 @@
-//! CNCF distribution on a free loopback port, killed when dropped.
+//! CNCF distribution on a free loopback port. The process is killed on drop.
 
 use std::fs;
 use std::iter;
@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Longest time that it may take to listen.
+/// Maximum time until the server listens.
 const START: Duration = Duration::from_mins(1);
 
-/// Who has an account.
+/// Accounts of the registry.
 #[derive(Clone, Copy)]
 pub(crate) enum Accounts {
-    /// Nobody, and nobody needs one.
+    /// No authentication.
     None,
-    /// `somebody`, whose password is `secret`.
+    /// One account, `somebody`, with the password `secret`.
     Somebody,
 }
 
-/// What `htpasswd -nbB -C 4` makes of them; a higher cost would be most of what the tests measure.
+/// Output of `htpasswd -nbB -C 4` for that account. A higher cost would dominate the run time of
+/// the tests.
 const SOMEBODY: &str = "somebody:$2y$04$rgwyLb0SL1Y7cQoOHGvmgeaPINFza0Wm08pJz9UKKvK9Bm01iKH3G\n";
 
 pub(crate) struct Server {
@@ -32,7 +33,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(accounts: Accounts) -> Self {
-        // The port is free until somebody else takes it first.
+        // Another process may take the free port in the meantime.
         iter::repeat_with(|| Self::try_start(accounts))
             .take(5)
             .find_map(|server| server)
@@ -78,7 +79,7 @@ impl Server {
             .stderr(Stdio::null());
         let process = command
             .spawn()
-            .expect("docker-registry starts: it is Debian's package of that name");
+            .expect("docker-registry starts; it is in Debian's package docker-registry");
         let mut server = Self {
             process,
             address,

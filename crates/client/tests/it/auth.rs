@@ -1,14 +1,14 @@
-//! Saying who one is, in each of the ways that registries want it.
+//! Authentication in all ways that registries use.
 
 use std::sync::Arc;
 
-use portolan_client::{Client, Credential, Credentials, Secret, Settings};
+use portolan_client::{Client, Credential, Credentials, Lookup, Secret, Settings};
 use portolan_model::fixtures::{blob, repository};
 use portolan_model::{Digest, RepositoryName};
-use portolan_registry::{Kind, Lister, PageRequest, Reader, Writer};
+use portolan_registry::{Kind, Lister, PageRequest, Reader, Uploads, Writer};
 
-use crate::fake::{Asked, Counter, Fake, Reply};
 use crate::harness::{Known, SOMEBODY, app, context, read_blob};
+use portolan_testkit::fake::{Asked, Counter, Fake, Reply};
 
 fn client(fake: &Fake, credentials: Arc<dyn Credentials>) -> Client {
     Client::new(Settings {
@@ -18,18 +18,18 @@ fn client(fake: &Fake, credentials: Arc<dyn Credentials>) -> Client {
     .unwrap()
 }
 
-/// A blob that everybody may read who says `authorization`, and how others are told to say it.
+/// Returns a blob to requests with `authorization`, and sends a challenge to all others.
 fn guarded(
     authorization: &'static str,
     challenge: String,
 ) -> impl Fn(&Asked) -> Reply + Send + Sync {
     move |asked| match asked.header("authorization") {
-        said if said == authorization => Reply::new(200).body(blob("x")),
+        value if value == authorization => Reply::new(200).body(blob("x")),
         _ => Reply::error(401, "UNAUTHORIZED").header("WWW-Authenticate", &challenge),
     }
 }
 
-/// Gives out tokens `t0`, `t1` and so on, which live for as long as `life` says.
+/// Issues tokens `t0`, `t1` and so on, with the lifetime in `life`.
 async fn tokens(life: &'static str) -> Fake {
     let count = Counter::default();
     Fake::start(move |_| Reply::new(200).body(format!(r#"{{"token":"t{}"{life}}}"#, count.next())))
@@ -48,7 +48,7 @@ fn x() -> Digest {
 }
 
 #[tokio::test]
-async fn basic_is_said_beforehand_once_it_was_asked_for() {
+async fn sends_basic_credentials_after_the_first_challenge() {
     let fake = Fake::start(guarded(SOMEBODY, r#"Basic realm="here""#.into())).await;
     let known = Known::somebody();
     let client = client(&fake, known.clone());
@@ -69,7 +69,7 @@ async fn basic_is_said_beforehand_once_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_what_is_needed_and_kept() {
+async fn requests_and_caches_a_token_for_the_needed_scope() {
     let realm = tokens("").await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
     let client = client(&fake, Known::somebody());
@@ -86,7 +86,7 @@ async fn a_token_is_asked_for_what_is_needed_and_kept() {
 }
 
 #[tokio::test]
-async fn nobody_in_particular_gets_a_token_too() {
+async fn requests_anonymous_tokens() {
     let realm = tokens("").await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
     assert_eq!(read_blob(&fake.client(), &x()).await.unwrap(), blob("x"));
@@ -94,7 +94,7 @@ async fn nobody_in_particular_gets_a_token_too() {
 }
 
 #[tokio::test]
-async fn a_token_for_more_does_for_less() {
+async fn a_token_with_more_scopes_is_reused() {
     let realm = tokens("").await;
     let challenge = bearer(&realm);
     let fake = Fake::start(
@@ -108,7 +108,7 @@ async fn a_token_for_more_does_for_less() {
     let client = client(&fake, Known::somebody());
     let algorithm = x().algorithm().clone();
     client
-        .start_upload(&context(), &app(), &algorithm)
+        .open_upload(&context(), &app(), &algorithm)
         .await
         .unwrap();
     read_blob(&client, &x()).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_token_for_more_does_for_less() {
 }
 
 #[tokio::test]
-async fn a_mount_and_the_catalog_need_rights_of_their_own() {
+async fn mount_and_catalog_request_their_own_scopes() {
     let realm = tokens("").await;
     let challenge = bearer(&realm);
     let fake = Fake::start(move |asked| match asked.header("authorization") {
@@ -152,7 +152,7 @@ async fn a_mount_and_the_catalog_need_rights_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_challenge_may_ask_for_more() {
+async fn adds_the_scope_of_the_challenge() {
     let realm = tokens("").await;
     let challenge = format!(r#"{},scope="repository:team/app:*""#, bearer(&realm));
     let fake = Fake::start(guarded("Bearer t0", challenge)).await;
@@ -167,7 +167,7 @@ async fn the_challenge_may_ask_for_more() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_goes_with_post() {
+async fn sends_a_refresh_token_with_post() {
     let realm = tokens("").await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
     let client = client(
@@ -182,7 +182,7 @@ async fn a_refresh_token_goes_with_post() {
 }
 
 #[tokio::test]
-async fn a_password_goes_with_post_where_get_is_not_known() {
+async fn sends_a_password_with_post_if_get_is_unsupported() {
     let realm = Fake::start(|asked| match asked.method() {
         "POST" => Reply::new(200).body(r#"{"access_token":"t0"}"#),
         _ => Reply::new(405),
@@ -205,7 +205,7 @@ async fn a_password_goes_with_post_where_get_is_not_known() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_given_is_used_and_may_be_withdrawn() {
+async fn uses_an_issued_refresh_token_until_it_is_revoked() {
     let count = Counter::default();
     let realm = Fake::start(move |asked| match (count.next(), asked.method()) {
         (2, "POST") => Reply::error(401, "UNAUTHORIZED"),
@@ -231,7 +231,7 @@ async fn a_refresh_token_that_was_given_is_used_and_may_be_withdrawn() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_ends() {
+async fn renews_a_token_before_it_expires() {
     let realm = tokens(r#","expires_in":0"#).await;
     let challenge = bearer(&realm);
     let first = Counter::default();
@@ -251,12 +251,12 @@ async fn a_token_is_renewed_before_it_ends() {
     assert_eq!(
         said,
         ["", "Bearer t0", "Bearer t1"],
-        "nobody had to say that the first one was at its end"
+        "the expired token is not sent"
     );
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_middle_is_answered_with_a_new_token() {
+async fn requests_a_new_token_if_the_cached_one_is_rejected() {
     let realm = tokens("").await;
     let (challenge, count) = (bearer(&realm), Counter::default());
     let fake = Fake::start(
@@ -274,7 +274,7 @@ async fn a_refusal_in_the_middle_is_answered_with_a_new_token() {
 }
 
 #[tokio::test]
-async fn those_who_need_the_same_token_wait_for_one() {
+async fn concurrent_requests_share_one_token_request() {
     let realm = tokens("").await;
     let fake = Fake::start(guarded("Bearer t0", bearer(&realm))).await;
     let client = client(&fake, Known::somebody());
@@ -287,7 +287,7 @@ async fn those_who_need_the_same_token_wait_for_one() {
 }
 
 #[tokio::test]
-async fn a_registry_token_is_said_as_it_is() {
+async fn sends_a_registry_token_unchanged() {
     let fake = Fake::start(guarded(
         "Bearer mine",
         r#"Bearer realm="http://127.0.0.1:1/token""#.into(),
@@ -301,35 +301,36 @@ async fn a_registry_token_is_said_as_it_is() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_believed_is_told_to_log_in() {
+async fn rejected_credentials_name_the_registry_to_log_in_at() {
     let fake = Fake::start(guarded("never", r#"Basic realm="here""#.into())).await;
     for client in [fake.client(), client(&fake, Known::somebody())] {
         let error = client.ping().await.unwrap_err();
         assert_eq!(*error.kind(), Kind::Unauthorized);
-        let expected = format!(
-            "{0} says UNAUTHORIZED: said so; say who you are with portolan login {0}",
-            fake.host()
-        );
+        let expected = format!("{} returned UNAUTHORIZED: rejected", fake.host());
         assert_eq!(error.message(), expected);
+        assert_eq!(error.origin(), Some(&fake.host().into()));
     }
-    assert_eq!(fake.asked().len(), 3, "the same is not said twice");
+    assert_eq!(
+        fake.asked().len(),
+        3,
+        "the same credentials are not sent twice"
+    );
 }
 
 #[tokio::test]
-async fn a_realm_that_gives_no_token_says_why() {
+async fn reports_why_a_realm_issues_no_token() {
     let realm = Fake::start(|_| Reply::error(403, "DENIED")).await;
     let fake = Fake::start(guarded("never", bearer(&realm))).await;
     let error = client(&fake, Known::somebody()).ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unauthorized);
     let (host, realm) = (fake.host(), realm.host());
-    let expected = format!(
-        "getting a token for {host} from {realm}: {realm} says DENIED: said so; say who you are with portolan login {host}"
-    );
+    let expected = format!("{host} requires a token, but {realm} returned DENIED: rejected");
     assert_eq!(error.message(), expected);
+    assert_eq!(error.origin(), Some(&host.into()));
 }
 
 #[tokio::test]
-async fn what_is_hidden_from_strangers_is_shown_to_those_who_introduce_themselves() {
+async fn authenticates_at_the_base_endpoint_for_hidden_content() {
     let fake = Fake::start(|asked| match asked.header("authorization") {
         SOMEBODY => Reply::new(200).body(blob("x")),
         _ if asked.is("GET /v2/") => Reply::new(401).header("WWW-Authenticate", "Basic realm=here"),
@@ -344,15 +345,15 @@ async fn what_is_hidden_from_strangers_is_shown_to_those_who_introduce_themselve
     );
     let asked_before = fake.asked().len();
     assert!(read_blob(&fake.client(), &x()).await.is_err());
-    let strangers = &fake.lines()[asked_before..];
+    let anonymous = &fake.lines()[asked_before..];
     assert!(
-        !strangers.contains(&"GET /v2/".into()),
-        "who has nothing to say does not ask what to say: {strangers:?}"
+        !anonymous.contains(&"GET /v2/".into()),
+        "without credentials no challenge is requested: {anonymous:?}"
     );
 }
 
 #[tokio::test]
-async fn the_hosts_name_is_what_credentials_are_looked_up_by() {
+async fn looks_up_credentials_by_host_name() {
     let known = Known::somebody();
     let retry = portolan_client::Retry {
         attempts: 1,
@@ -370,20 +371,14 @@ async fn the_hosts_name_is_what_credentials_are_looked_up_by() {
 }
 
 #[tokio::test]
-async fn credentials_are_looked_up_by_repository() {
+async fn looks_up_credentials_by_repository() {
     struct ByRepository;
     #[async_trait::async_trait]
     impl Credentials for ByRepository {
-        async fn find(
-            &self,
-            _: &str,
-            name: Option<&RepositoryName>,
-        ) -> portolan_registry::Result<Option<Credential>> {
+        async fn find(&self, _: &str, name: Option<&RepositoryName>) -> Lookup {
             let username = name.map_or_else(|| "nobody".into(), ToString::to_string);
-            Ok(Some(Credential::Basic {
-                username,
-                password: Secret::new(""),
-            }))
+            let password = Secret::new("");
+            Some(Credential::Basic { username, password }).into()
         }
     }
     let fake = Fake::start(|asked| match asked.header("authorization") {
@@ -404,4 +399,46 @@ async fn credentials_are_looked_up_by_repository() {
         .map(|asked| asked.header("authorization").to_owned())
         .collect();
     assert_eq!(said, ["", "Basic YTo=", "Basic Yjo="]);
+}
+
+/// Source of credentials whose only entry cannot be used.
+struct Unusable;
+
+#[async_trait::async_trait]
+impl Credentials for Unusable {
+    async fn find(&self, _: &str, _: Option<&RepositoryName>) -> Lookup {
+        Lookup {
+            credential: None,
+            skipped: vec!["a.json: auths/x was not used: auth is not base64".into()],
+        }
+    }
+}
+
+#[tokio::test]
+async fn rejections_name_credentials_that_could_not_be_used() {
+    const ITEM: &str = "; a.json: auths/x was not used: auth is not base64";
+    let realm = Fake::start(|_| Reply::error(401, "UNAUTHORIZED")).await;
+    let (basic, token) = ("Basic realm=here".to_owned(), bearer(&realm));
+    for challenge in [basic, token] {
+        let fake = Fake::start(guarded("never", challenge)).await;
+        let client = client(&fake, Arc::new(Unusable));
+        for _ in 0..2 {
+            let error = client.ping().await.unwrap_err();
+            assert_eq!(*error.kind(), Kind::Unauthorized);
+            assert_eq!(error.message().matches(ITEM).count(), 1, "{error}");
+        }
+    }
+    let hidden = Fake::start(|_| Reply::error(404, "NAME_UNKNOWN")).await;
+    let client = client(&hidden, Arc::new(Unusable));
+    let page = PageRequest::first(10);
+    let error = client.tags(&context(), &app(), &page).await.unwrap_err();
+    assert!(error.message().ends_with(ITEM), "{error}");
+}
+
+#[tokio::test]
+async fn public_content_needs_no_usable_credentials() {
+    let tokens = tokens("").await;
+    let fake = Fake::start(guarded("Bearer t0", bearer(&tokens))).await;
+    let client = client(&fake, Arc::new(Unusable));
+    assert_eq!(read_blob(&client, &x()).await.unwrap(), blob("x"));
 }

@@ -1,19 +1,19 @@
-//! The contract, through the client, a server and HTTP, over the reference implementation.
+//! Contract tests for the client, against Portolan's server with the in-memory registry.
 
 use std::sync::Arc;
 
 use portolan_client::{Client, Scheme, Settings};
-use portolan_registry::contract::Subject;
-use portolan_testkit::Served;
+use portolan_registry::contract::TestedRegistry;
+use portolan_testkit::InMemoryServer;
 
-/// A server of its own for each behaviour.
-async fn fresh() -> Subject {
-    let served = Served::in_memory().await.unwrap();
+/// Starts a separate server for each test.
+async fn fresh() -> TestedRegistry {
+    let served = InMemoryServer::start().await.unwrap();
     let settings = Settings {
         scheme: Scheme::Http,
         ..Settings::new(served.address().to_string())
     };
-    Subject::new(Arc::new(Client::new(settings).unwrap()), served)
+    TestedRegistry::new(Arc::new(Client::new(settings).unwrap()), served)
 }
 
 portolan_registry::contract_tests!(fresh);

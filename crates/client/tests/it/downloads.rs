@@ -1,12 +1,12 @@
-//! Blobs that break off go on where they stand, and what comes is what was asked for, or an error.
+//! Blob downloads: resumption after broken connections, and detection of wrong content.
 
 use futures_util::StreamExt;
 use portolan_model::fixtures::blob;
 use portolan_model::{ByteRange, Digest};
 use portolan_registry::{Body, Kind, Reader};
 
-use crate::fake::{Asked, Fake, Reply};
 use crate::harness::{READ_LIMIT, app, context, read_blob};
+use portolan_testkit::fake::{Asked, Counter, Fake, Reply};
 
 const CONTENT: &[u8] = b"0123456789";
 
@@ -14,7 +14,7 @@ fn digest() -> Digest {
     Digest::sha256(CONTENT)
 }
 
-/// The offset that a request asks to go on at.
+/// Returns the offset from which a request resumes.
 fn wanted(asked: &Asked) -> Option<usize> {
     let (first, _) = asked
         .header("range")
@@ -23,7 +23,7 @@ fn wanted(asked: &Asked) -> Option<usize> {
     first.parse().ok()
 }
 
-/// The bytes from an offset on, as the part that they are.
+/// Returns the bytes from an offset on as a partial response.
 fn part(first: usize) -> Reply {
     let range = format!("bytes {first}-{}/{}", CONTENT.len() - 1, CONTENT.len());
     Reply::new(206)
@@ -32,7 +32,7 @@ fn part(first: usize) -> Reply {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_where_it_stands() {
+async fn resumes_a_download() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(4),
         Some(4) => part(4).cut_after(3),
@@ -49,7 +49,22 @@ async fn a_download_goes_on_where_it_stands() {
 }
 
 #[tokio::test]
-async fn it_goes_on_where_ranges_are_ignored() {
+async fn requests_a_range_again_after_a_temporary_500() {
+    let counter = Counter::default();
+    let fake = Fake::start(move |asked| match (wanted(asked), counter.next()) {
+        (None, _) => Reply::new(200).body(CONTENT).cut_after(4),
+        (Some(_), 1) => Reply::error(500, "UNKNOWN"),
+        (Some(first), _) => part(first),
+    })
+    .await;
+    assert_eq!(read_blob(&fake.client(), &digest()).await.unwrap(), CONTENT);
+    let asked = fake.asked();
+    let ranges: Vec<_> = asked.iter().map(|asked| asked.header("range")).collect();
+    assert_eq!(ranges, ["", "bytes=4-9", "bytes=4-9"]);
+}
+
+#[tokio::test]
+async fn resumes_a_download_without_range_support() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(4),
         Some(_) => Reply::new(200).body(CONTENT),
@@ -59,7 +74,7 @@ async fn it_goes_on_where_ranges_are_ignored() {
 }
 
 #[tokio::test]
-async fn it_ends_when_nothing_more_comes() {
+async fn fails_after_several_attempts_without_progress() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(4),
         Some(first) => part(first).cut_after(0),
@@ -70,12 +85,12 @@ async fn it_ends_when_nothing_more_comes() {
     assert_eq!(
         fake.asked().len(),
         5,
-        "progress gives new attempts, and none were made"
+        "without progress the attempts are limited"
     );
 }
 
 #[tokio::test]
-async fn it_does_not_end_as_long_as_something_comes() {
+async fn progress_resets_the_number_of_attempts() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(1),
         Some(first) => part(first).cut_after(1),
@@ -86,23 +101,22 @@ async fn it_does_not_end_as_long_as_something_comes() {
 }
 
 #[tokio::test]
-async fn going_on_elsewhere_is_refused() {
-    let fake = Fake::start(|asked| match wanted(asked) {
-        None => Reply::new(200).body(CONTENT).cut_after(4),
-        Some(_) => part(2),
-    })
-    .await;
-    let error = read_blob(&fake.client(), &digest()).await.unwrap_err();
-    assert!(
-        error
-            .message()
-            .contains("asked to go on at 4 and went on elsewhere"),
-        "{error}"
-    );
+async fn starts_again_if_the_download_cannot_be_resumed() {
+    for rejection in [part(2), Reply::new(416), Reply::new(400), Reply::new(501)] {
+        let count = Counter::default();
+        let fake = Fake::start(move |asked| match wanted(asked) {
+            None if count.next() == 0 => Reply::new(200).body(CONTENT).cut_after(4),
+            None => Reply::new(200).body(CONTENT).chunked(),
+            Some(_) => rejection.clone(),
+        })
+        .await;
+        assert_eq!(read_blob(&fake.client(), &digest()).await.unwrap(), CONTENT);
+        assert_eq!(fake.asked().len(), 3);
+    }
 }
 
 #[tokio::test]
-async fn what_is_gone_meanwhile_ends_it() {
+async fn fails_if_the_blob_is_deleted_meanwhile() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(4),
         Some(_) => Reply::error(404, "BLOB_UNKNOWN"),
@@ -118,7 +132,7 @@ async fn what_is_gone_meanwhile_ends_it() {
     assert_eq!(fake.asked().len(), 2);
 }
 
-/// What comes before the error that a body ends with.
+/// Returns the bytes of a body up to its error, and the error.
 async fn seen(mut body: Body) -> (Vec<u8>, Option<Kind>) {
     let mut seen = Vec::new();
     while let Some(piece) = body.next().await {
@@ -131,7 +145,7 @@ async fn seen(mut body: Body) -> (Vec<u8>, Option<Kind>) {
 }
 
 #[tokio::test]
-async fn the_end_of_wrong_content_is_never_seen() {
+async fn does_not_deliver_the_end_of_wrong_content() {
     let fake = Fake::start(|_| Reply::new(200).body("012345678X")).await;
     let read = fake
         .client()
@@ -144,7 +158,7 @@ async fn the_end_of_wrong_content_is_never_seen() {
 }
 
 #[tokio::test]
-async fn a_byte_flipped_behind_a_break_is_found() {
+async fn detects_a_flipped_byte_after_a_resumption() {
     let fake = Fake::start(|asked| match wanted(asked) {
         None => Reply::new(200).body(CONTENT).cut_after(4),
         Some(_) => Reply::new(206)
@@ -162,7 +176,7 @@ async fn a_byte_flipped_behind_a_break_is_found() {
 }
 
 #[tokio::test]
-async fn a_part_is_taken_out_of_the_whole_where_ranges_are_ignored() {
+async fn extracts_a_range_without_range_support() {
     let fake = Fake::start(|_| Reply::new(200).body(CONTENT)).await;
     let range = Some(ByteRange::Closed { first: 2, last: 4 });
     let read = fake
@@ -184,7 +198,7 @@ async fn a_part_is_taken_out_of_the_whole_where_ranges_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_part_goes_on_too() {
+async fn resumes_a_range() {
     let fake = Fake::start(|asked| match asked.header("range") {
         "bytes=2-8" => Reply::new(206)
             .header("Content-Range", "bytes 2-8/10")
@@ -206,7 +220,7 @@ async fn a_part_goes_on_too() {
 }
 
 #[tokio::test]
-async fn the_size_is_asked_for_where_it_is_not_said() {
+async fn requests_the_size_if_it_is_missing() {
     let fake = Fake::start(|asked| match asked.header("range") {
         "" => Reply::new(200).body(CONTENT).chunked(),
         _ => Reply::new(206)
@@ -228,13 +242,13 @@ async fn the_size_is_asked_for_where_it_is_not_said() {
         .await
         .unwrap_err();
     assert!(
-        error.message().contains("does not say how large"),
+        error.message().contains("does not report the size"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn heads_that_are_not_answered_are_asked_for_with_get() {
+async fn falls_back_to_get_if_head_is_unsupported() {
     for head in [
         Reply::new(405),
         Reply::new(404).header("Content-Type", "text/plain"),
@@ -266,11 +280,11 @@ async fn heads_that_are_not_answered_are_asked_for_with_get() {
             .kind(),
         Kind::BlobUnknown
     );
-    assert_eq!(fake.asked().len(), 1, "a registry that says so is believed");
+    assert_eq!(fake.asked().len(), 1, "the registry's own error is final");
 }
 
 #[tokio::test]
-async fn a_place_that_expects_get_is_asked_with_get() {
+async fn falls_back_to_get_if_a_redirect_target_rejects_head() {
     let elsewhere = Fake::start(|asked| match asked.method() {
         "HEAD" => Reply::new(403),
         _ => Reply::new(206)
@@ -291,7 +305,7 @@ async fn a_place_that_expects_get_is_asked_with_get() {
 }
 
 #[tokio::test]
-async fn content_is_asked_for_as_it_is_stored() {
+async fn requests_content_without_compression() {
     let fake = Fake::start(|_| Reply::new(200).body(blob("x"))).await;
     read_blob(&fake.client(), &Digest::sha256(&blob("x")))
         .await

@@ -1,30 +1,30 @@
-//! What the tests say to the client, and hear from it.
+//! Helpers to call the client, and test doubles for its collaborators.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_client::{Client, Credential, Credentials, Observer, Secret};
+use portolan_client::{Client, Credential, Credentials, Lookup, Observer, Secret};
 use portolan_model::fixtures::{repository, tag};
 use portolan_model::{Digest, MediaType, Reference, RepositoryName};
 use portolan_registry::{
     Context, Error, PutManifest, PutOutcome, Reader, Result, TagUpdate, Writer,
 };
 
-/// Most bytes that the tests read at once.
+/// Maximum size of content that the tests read, in bytes.
 pub(crate) const READ_LIMIT: usize = 64 << 20;
 
 pub(crate) fn context() -> Context {
     Context::anonymous()
 }
 
-/// The repository that the tests use.
+/// Returns the repository that the tests use.
 pub(crate) fn app() -> RepositoryName {
     repository("team/app")
 }
 
-/// All of a blob.
+/// Reads a full blob.
 pub(crate) async fn read_blob(client: &Client, digest: &Digest) -> Result<Bytes> {
     client
         .get_blob(&context(), &app(), digest, None)
@@ -34,7 +34,7 @@ pub(crate) async fn read_blob(client: &Client, digest: &Digest) -> Result<Bytes>
         .await
 }
 
-/// The manifest under a tag or digest.
+/// Reads the manifest of a tag or digest.
 pub(crate) async fn read_manifest(
     client: &Client,
     reference: &str,
@@ -48,7 +48,7 @@ pub(crate) async fn read_manifest(
     ))
 }
 
-/// Pushes a manifest under tags.
+/// Pushes a manifest with tags.
 pub(crate) async fn put(
     client: &Client,
     bytes: Bytes,
@@ -57,7 +57,7 @@ pub(crate) async fn put(
 ) -> Result<PutOutcome> {
     let tags = tags
         .iter()
-        .map(|name| TagUpdate::always(tag(name)))
+        .map(|name| TagUpdate::unconditional(tag(name)))
         .collect();
     let options = PutManifest {
         media_type: Some(media_type.clone()),
@@ -69,7 +69,7 @@ pub(crate) async fn put(
         .await
 }
 
-/// Says the same to everybody who may ask, and remembers who did.
+/// Credential store that returns one credential for all hosts, and records the hosts.
 pub(crate) struct Known {
     credential: Credential,
     pub(crate) asked: Mutex<Vec<String>>,
@@ -83,7 +83,7 @@ impl Known {
         })
     }
 
-    /// `somebody`, whose password is `secret`.
+    /// Returns a store with the user `somebody` and the password `secret`.
     pub(crate) fn somebody() -> Arc<Self> {
         Self::new(Credential::Basic {
             username: "somebody".into(),
@@ -92,18 +92,18 @@ impl Known {
     }
 }
 
-/// What `somebody` says with Basic authentication.
+/// `Authorization` header of `somebody` with Basic authentication.
 pub(crate) const SOMEBODY: &str = "Basic c29tZWJvZHk6c2VjcmV0";
 
 #[async_trait]
 impl Credentials for Known {
-    async fn find(&self, host: &str, _: Option<&RepositoryName>) -> Result<Option<Credential>> {
+    async fn find(&self, host: &str, _: Option<&RepositoryName>) -> Lookup {
         self.asked.lock().unwrap().push(host.into());
-        Ok(Some(self.credential.clone()))
+        Some(self.credential.clone()).into()
     }
 }
 
-/// Remembers what it was told.
+/// Observer that records all events.
 #[derive(Default)]
 pub(crate) struct Listener {
     pub(crate) warnings: Mutex<Vec<String>>,

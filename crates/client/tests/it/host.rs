@@ -1,4 +1,4 @@
-//! What all requests to a host share: their number, warnings, words, and TLS.
+//! Features that all requests to a host share: the limit, warnings, error messages and TLS.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use portolan_client::{Client, Scheme, Settings};
 use portolan_model::Digest;
 use portolan_model::fixtures::{blob, image};
 use portolan_registry::{Kind, Reader};
-use portolan_testkit::Served;
+use portolan_testkit::InMemoryServer;
 use tokio::sync::Semaphore;
 
-use crate::fake::{Fake, Reply};
 use crate::harness::{Listener, READ_LIMIT, app, context, put, read_blob};
+use portolan_testkit::fake::{Fake, Reply};
 
-/// Far longer than anything here takes, so that what hangs fails.
+/// Timeout that is far longer than the test takes, to detect a deadlock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn x() -> Digest {
@@ -24,7 +24,7 @@ fn x() -> Digest {
 }
 
 #[tokio::test]
-async fn no_more_is_asked_at_once_than_is_allowed() {
+async fn limits_concurrent_requests() {
     let (gate, inside, most) = (
         Arc::new(Semaphore::new(0)),
         Arc::new(AtomicUsize::new(0)),
@@ -69,7 +69,7 @@ async fn no_more_is_asked_at_once_than_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_download_counts_until_it_has_ended() {
+async fn a_download_holds_its_permit_until_it_ends() {
     let fake = Fake::start(|_| Reply::new(200).body(blob("x"))).await;
     let client = Client::new(Settings {
         connections: 2,
@@ -86,19 +86,15 @@ async fn a_download_counts_until_it_has_ended() {
     client
         .head_blob(&context(), &app(), &x())
         .await
-        .expect("one turn is left for what is no download");
+        .expect("one permit is left for other requests");
     assert!(second.as_mut().now_or_never().is_none());
-    assert_eq!(
-        fake.asked().len(),
-        2,
-        "the second download has not been asked for"
-    );
+    assert_eq!(fake.asked().len(), 2, "the second download has not started");
     first.body.collect(READ_LIMIT).await.unwrap();
     second.await.unwrap();
 }
 
 #[tokio::test]
-async fn those_who_need_several_requests_do_not_wait_for_each_other() {
+async fn calls_with_several_requests_do_not_deadlock() {
     let fake = Fake::start(|_| Reply::new(201)).await;
     let client = Client::new(Settings {
         connections: 2,
@@ -108,13 +104,13 @@ async fn those_who_need_several_requests_do_not_wait_for_each_other() {
     let (bytes, media_type) = (image("a").bytes(), image("a").media_type());
     let pushes = (0..16).map(|_| put(&client, bytes.clone(), &media_type, &["v1", "v2", "v3"]));
     let pushed = tokio::time::timeout(PATIENCE, futures_util::future::join_all(pushes)).await;
-    for push in pushed.expect("nobody waits for a turn that is never given back") {
+    for push in pushed.expect("no call waits forever for a permit") {
         push.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_warning_is_told_once() {
+async fn reports_each_warning_once() {
     let fake = Fake::start(|_| {
         Reply::new(200)
             .header("Warning", "299 - \"old\"")
@@ -135,27 +131,27 @@ async fn a_warning_is_told_once() {
 }
 
 #[tokio::test]
-async fn all_that_was_said_is_repeated() {
+async fn reports_all_errors_of_a_response() {
     let body = r#"{"errors":[{"code":"DENIED","message":"not yours","detail":{"a":1}},{"code":"UNSUPPORTED"}]}"#;
     let fake = Fake::start(move |_| Reply::new(403).body(body)).await;
     let error = fake.client().ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Denied);
     assert_eq!(
         error.message(),
-        format!("{} says DENIED: not yours; UNSUPPORTED", fake.host())
+        format!("{} returned DENIED: not yours; UNSUPPORTED", fake.host())
     );
     assert_eq!(error.detail()[0]["detail"]["a"], 1);
     let fake = Fake::start(|_| Reply::new(403).body("<html><body>Forbidden</body></html>")).await;
     let error = fake.client().ping().await.unwrap_err();
     assert_eq!(
         error.message(),
-        format!("{} answers 403 Forbidden", fake.host())
+        format!("{} returned 403 Forbidden", fake.host())
     );
 }
 
 #[tokio::test]
-async fn plain_http_where_tls_was_expected_is_said() {
-    let served = Served::in_memory().await.unwrap();
+async fn detects_plain_http_instead_of_tls() {
+    let served = InMemoryServer::start().await.unwrap();
     let listener = Arc::new(Listener::default());
     let observer = listener.clone();
     let settings = Settings {
@@ -165,11 +161,10 @@ async fn plain_http_where_tls_was_expected_is_said() {
     };
     let error = Client::new(settings).unwrap().ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
-    assert!(
-        error
-            .message()
-            .ends_with("it seems to speak plain HTTP, which --plain-http allows"),
-        "{error}"
+    let help = format!(
+        "the server seems to use plain HTTP: write `http://{}`",
+        served.address()
     );
-    assert_eq!(listener.retried(), 0, "that will not change");
+    assert_eq!(error.help(), Some(&*help), "{error}");
+    assert_eq!(listener.retried(), 0, "the failure is permanent");
 }

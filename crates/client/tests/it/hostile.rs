@@ -1,19 +1,19 @@
-//! Registries that mean harm: nothing goes to them that they should not have, and nothing of theirs is
-//! believed or waited for without end.
+//! Hostile registries: they must not get secrets, deliver wrong content, or keep the client waiting
+//! forever.
 
 use portolan_client::{Client, Credential, Secret, Settings};
 use portolan_model::Digest;
 use portolan_model::fixtures::blob;
 use portolan_registry::{Kind, Lister, PageRequest};
 
-use crate::fake::{Asked, Counter, Fake, Reply};
 use crate::harness::{Known, app, context, read_blob};
+use portolan_testkit::fake::{Asked, Counter, Fake, Reply};
 
 fn x() -> Digest {
     Digest::sha256(&blob("x"))
 }
 
-/// A blob that needs a token of `realm`.
+/// Serves a blob to requests with a token of `realm`.
 async fn guarded(realm: &Fake) -> Fake {
     let challenge = format!(r#"Bearer realm="{}",service="here""#, realm.url("/token"));
     Fake::start(move |asked| match asked.header("authorization") {
@@ -24,7 +24,7 @@ async fn guarded(realm: &Fake) -> Fake {
 }
 
 #[tokio::test]
-async fn a_realm_that_sends_secrets_on_is_not_followed() {
+async fn does_not_follow_a_realm_that_redirects_secrets() {
     for status in [307, 308] {
         let elsewhere = Fake::start(|_| Reply::new(200).body(r#"{"token":"t"}"#)).await;
         let away = elsewhere.url("/token");
@@ -38,28 +38,31 @@ async fn a_realm_that_sends_secrets_on_is_not_followed() {
         .unwrap();
         let error = read_blob(&client, &x()).await.unwrap_err();
         assert_eq!(*error.kind(), Kind::Unauthorized, "{error}");
-        assert!(elsewhere.asked().is_empty(), "nothing arrives elsewhere");
+        assert!(
+            elsewhere.asked().is_empty(),
+            "no request reaches the redirect target"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_token_may_claim_to_live_for_ever() {
+async fn accepts_a_token_with_a_huge_lifetime() {
     let realm = Fake::start(|_| Reply::new(200).body(r#"{"token":"t","expires_in":1e19}"#)).await;
     let fake = guarded(&realm).await;
     assert_eq!(read_blob(&fake.client(), &x()).await.unwrap(), blob("x"));
 }
 
 #[tokio::test]
-async fn a_part_is_not_taken_for_the_whole() {
+async fn rejects_a_partial_response_to_a_full_request() {
     for range in ["bytes 0-3/999", "bytes 1-4/5"] {
         let fake =
             Fake::start(move |_| Reply::new(206).header("Content-Range", range).body("fake")).await;
         let error = read_blob(&fake.client(), &x()).await.unwrap_err();
-        assert!(error.message().contains("another part"), "{error}");
+        assert!(error.message().contains("wrong byte range"), "{error}");
     }
 }
 
-/// A list whose every page leads to another one.
+/// Returns a list in which every page links to another one.
 fn endless(
     tags: impl Fn(usize) -> String + Send + Sync + 'static,
 ) -> impl Fn(&Asked) -> Reply + Send + Sync {
@@ -78,7 +81,7 @@ fn endless(
 }
 
 #[tokio::test]
-async fn a_list_that_brings_nothing_new_has_ended() {
+async fn a_list_ends_if_pages_have_no_new_items() {
     let fake = Fake::start(endless(|page| format!("t{}", page.min(3)))).await;
     let tags = fake
         .client()
@@ -86,11 +89,11 @@ async fn a_list_that_brings_nothing_new_has_ended() {
         .await
         .unwrap();
     assert_eq!((tags.items.len(), tags.next), (4, None));
-    assert!(fake.asked().len() < 50, "it ends soon");
+    assert!(fake.asked().len() < 50, "the list ends soon");
 }
 
 #[tokio::test]
-async fn a_page_that_leads_back_is_an_error() {
+async fn rejects_a_page_that_links_to_an_earlier_page() {
     let fake = Fake::start(|asked| {
         let reply = Reply::new(200).header("Portolan-Features", "preconditions");
         if !asked.line.contains("/tags/list") {
@@ -112,5 +115,5 @@ async fn a_page_that_leads_back_is_an_error() {
         ..PageRequest::first(1)
     };
     let error = client.tags(&context(), &app(), &second).await.unwrap_err();
-    assert!(error.message().contains("leads from a page"), "{error}");
+    assert!(error.message().contains("links a page"), "{error}");
 }

@@ -1,16 +1,16 @@
-//! Lists of registries that keep to no order, and referrers where nobody lists them.
+//! Lists of registries with their own order, and referrers without the referrers API.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use portolan_client::{Client, Settings};
-use portolan_model::fixtures::{Image, Index, image, tag};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, image, tag};
 use portolan_model::{Descriptor, Digest, MediaType};
 use portolan_registry::{Deleter, Deletion, Kind, Lister, PageRequest};
 
-use crate::fake::{Asked, Fake, Reply};
 use crate::harness::{Listener, app, context, put};
+use portolan_testkit::fake::{Asked, Fake, Reply};
 
 async fn all_tags(client: &Client, limit: usize) -> Vec<String> {
     let (mut found, mut page) = (Vec::new(), PageRequest::first(limit));
@@ -30,7 +30,7 @@ fn tags(names: &[&str]) -> Reply {
 }
 
 #[tokio::test]
-async fn whatever_order_tags_come_in_they_are_listed_in_theirs() {
+async fn sorts_tags_in_byte_order() {
     let fake =
         Fake::start(
             |asked| match asked.line.split_once('?').map_or("", |(_, query)| query) {
@@ -50,19 +50,19 @@ async fn whatever_order_tags_come_in_they_are_listed_in_theirs() {
         assert_eq!(
             fake.asked().len() - asked,
             3,
-            "the list is read anew for each first page, and for no other"
+            "only a first page reads the list again"
         );
     }
 }
 
 #[tokio::test]
-async fn no_tags_may_be_null() {
+async fn a_null_list_is_empty() {
     let fake = Fake::start(|_| Reply::new(200).body(r#"{"name":"team/app","tags":null}"#)).await;
     assert_eq!(all_tags(&fake.client(), 10).await, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_number_that_is_too_large_is_left_out() {
+async fn omits_a_page_size_that_the_registry_rejects() {
     let fake = Fake::start(|asked| match asked.line.as_str() {
         "GET /v2/team/app/tags/list?n=1000" => Reply::error(400, "PAGINATION_NUMBER_INVALID"),
         _ => tags(&["a"]),
@@ -72,7 +72,7 @@ async fn a_number_that_is_too_large_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_is_no_name_is_passed_over_with_a_warning() {
+async fn skips_invalid_names_with_a_warning() {
     let fake = Fake::start(|_| tags(&["a", "a tag"])).await;
     let listener = Arc::new(Listener::default());
     let client = Client::new(Settings {
@@ -83,12 +83,12 @@ async fn what_is_no_name_is_passed_over_with_a_warning() {
     assert_eq!(all_tags(&client, 10).await, ["a"]);
     assert_eq!(
         *listener.warnings.lock().unwrap(),
-        [r#"the list holds "a tag", which is no name by the specification"#]
+        [r#"skipped "a tag" in a list: not a valid name by the specification"#]
     );
 }
 
 #[tokio::test]
-async fn what_is_no_list_is_an_error() {
+async fn rejects_a_response_that_is_not_a_list() {
     let fake = Fake::start(|_| Reply::new(200).body("<html>")).await;
     let error = fake
         .client()
@@ -98,7 +98,7 @@ async fn what_is_no_list_is_an_error() {
     assert!(
         error
             .message()
-            .ends_with("something else than the list at /v2/team/app/tags/list"),
+            .ends_with("did not return a list at /v2/team/app/tags/list"),
         "{error}"
     );
     let fake = Fake::start(|_| Reply::new(404)).await;
@@ -117,7 +117,7 @@ async fn what_is_no_list_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_filter_that_was_not_applied_is_applied_here() {
+async fn applies_a_filter_that_the_registry_ignored() {
     let (one, two) = (image("one").descriptor(), image("two").descriptor());
     let typed = |descriptor: Descriptor, artifact_type: &str| Descriptor {
         artifact_type: Some(MediaType::new(artifact_type)),
@@ -136,8 +136,9 @@ async fn a_filter_that_was_not_applied_is_applied_here() {
     assert_eq!(page.items, [typed(one, "a/b")]);
 }
 
-/// A registry that keeps manifests by their tags and digests, and lists no referrers.
-async fn keeping_manifests() -> Fake {
+/// Starts a registry that stores manifests by tag and digest, and does not support the referrers
+/// API.
+async fn without_referrers_api() -> Fake {
     let kept: Mutex<BTreeMap<String, (String, Bytes)>> = Mutex::default();
     Fake::start(move |asked| {
         let mut kept = kept.lock().unwrap();
@@ -172,13 +173,13 @@ async fn keeping_manifests() -> Fake {
     .await
 }
 
-fn referrer(name: &str) -> Index {
-    Index::oci()
+fn referrer(name: &str) -> IndexFixture {
+    IndexFixture::oci()
         .field("subject", serde_json::json!(subject().descriptor()))
         .field("x", name.into())
 }
 
-fn subject() -> Image {
+fn subject() -> ImageFixture {
     image("subject")
 }
 
@@ -195,12 +196,13 @@ async fn referrers(client: &Client) -> Vec<Digest> {
 }
 
 #[tokio::test]
-async fn referrers_are_listed_under_a_tag_where_nobody_lists_them() {
-    let fake = keeping_manifests().await;
+async fn lists_referrers_under_a_tag_without_the_api() {
+    let fake = without_referrers_api().await;
     let client = fake.client();
     assert_eq!(referrers(&client).await, []);
     let names = ["a", "b", "c", "d"];
-    // Each writes what it has read, so that those who do it at once would lose some.
+    // Each push reads the index and writes it back, so without a lock concurrent pushes would lose
+    // referrers.
     let pushes = names.map(|name| {
         let client = client.clone();
         async move {
@@ -234,8 +236,8 @@ async fn referrers_are_listed_under_a_tag_where_nobody_lists_them() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_once_where_there_is_none() {
-    let fake = keeping_manifests().await;
+async fn a_push_without_a_confirmed_subject_does_not_request_the_referrers_api() {
+    let fake = without_referrers_api().await;
     let client = fake.client();
     for name in ["a", "b"] {
         put(
@@ -248,32 +250,44 @@ async fn the_list_is_asked_for_once_where_there_is_none() {
         .unwrap();
     }
     let asked = |line: &Asked| line.line.contains("/referrers/");
-    assert_eq!(fake.asked().iter().filter(|line| asked(line)).count(), 1);
+    assert_eq!(fake.asked().iter().filter(|line| asked(line)).count(), 0);
 }
 
 #[tokio::test]
-async fn whoever_reads_the_subject_lists_it() {
-    let told = subject().digest();
-    let fake = Fake::start(move |_| Reply::new(201).header("OCI-Subject", &told)).await;
-    let outcome = put(
-        &fake.client(),
-        referrer("a").bytes(),
-        &referrer("a").media_type(),
-        &[],
-    )
-    .await
-    .unwrap();
+async fn a_registry_that_confirms_the_subject_lists_the_referrer() {
+    let digest = subject().digest();
+    let fake = Fake::start(move |asked| {
+        if asked.line.contains("/referrers/") {
+            return Reply::new(200)
+                .header("Content-Type", MediaType::OCI_INDEX)
+                .body(IndexFixture::oci().bytes());
+        }
+        Reply::new(201).header("OCI-Subject", &digest)
+    })
+    .await;
+    let client = fake.client();
+    for name in ["a", "b"] {
+        let (bytes, media_type) = (referrer(name).bytes(), referrer(name).media_type());
+        let outcome = put(&client, bytes, &media_type, &[]).await.unwrap();
+        assert_eq!(outcome.subject, Some(subject().digest()));
+    }
+    let methods: Vec<_> = fake
+        .asked()
+        .iter()
+        .map(|asked| asked.method().to_owned())
+        .collect();
     assert_eq!(
-        (outcome.subject, fake.asked().len()),
-        (Some(subject().digest()), 1)
+        methods,
+        ["PUT", "GET", "GET", "PUT"],
+        "the API is requested once"
     );
 }
 
 #[tokio::test]
-async fn a_tag_of_another_kind_is_left_alone() {
-    let fake = keeping_manifests().await;
+async fn does_not_overwrite_a_referrers_tag_of_another_kind() {
+    let fake = without_referrers_api().await;
     let client = fake.client();
-    let fallback = format!("sha256-{}", subject().digest().encoded());
+    let fallback = format!("sha256-{}", subject().digest().encoded_part());
     put(
         &client,
         image("a").bytes(),
@@ -291,7 +305,7 @@ async fn a_tag_of_another_kind_is_left_alone() {
     .await
     .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);
-    assert!(error.message().ends_with("is no OCI index"), "{error}");
+    assert!(error.message().ends_with("is not an OCI index"), "{error}");
     let error = client
         .referrers(
             &context(),
@@ -305,7 +319,7 @@ async fn a_tag_of_another_kind_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_tag_that_cannot_be_deleted_alone_is_not_deleted() {
+async fn does_not_delete_a_tag_if_other_tags_would_go_too() {
     for reply in [
         Reply::error(405, "UNSUPPORTED"),
         Reply::error(400, "DIGEST_INVALID"),
@@ -319,9 +333,7 @@ async fn a_tag_that_cannot_be_deleted_alone_is_not_deleted() {
             .unwrap_err();
         assert_eq!(*error.kind(), Kind::Unsupported);
         assert!(
-            error
-                .message()
-                .contains("takes every other tag on it along"),
+            error.message().contains("would also delete all other tags"),
             "{error}"
         );
         assert_eq!(fake.lines(), ["DELETE /v2/team/app/manifests/v1"]);

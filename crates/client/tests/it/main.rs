@@ -1,19 +1,19 @@
-//! The client against Portolan's server, and against registries that behave as others do.
+//! Tests of the client against Portolan's server, and against fakes of other registries.
 #![expect(
     clippy::unwrap_used,
-    reason = "the helpers of tests fail a test as the tests themselves do"
+    reason = "test helpers panic in the same way as tests"
 )]
 
 mod auth;
 mod contract;
 mod downloads;
-mod fake;
 mod harness;
 mod host;
 mod hostile;
 mod lists;
 mod manifests;
 mod origins;
+mod registry;
 mod retry;
 mod tls;
 mod uploads;

@@ -1,11 +1,14 @@
-//! Manifests of registries that say less than they should, or something else.
+//! Manifests from registries whose responses lack headers or contradict the content.
 
-use portolan_model::fixtures::{Index, image, repository, sha512, tag};
+use portolan_client::{Client, Scheme, Settings};
+use portolan_model::fixtures::{IndexFixture, image, repository, sha512, tag};
 use portolan_model::{Digest, MediaType};
 use portolan_registry::{Kind, PutManifest, Reader, TagUpdate, Writer};
+use portolan_testkit::InMemoryServer;
+use portolan_wire::query::MAX_TAGS;
 
-use crate::fake::{Fake, Reply};
 use crate::harness::{app, context, put, read_manifest};
+use portolan_testkit::fake::{Fake, Reply};
 
 fn served() -> Reply {
     Reply::new(200)
@@ -14,7 +17,7 @@ fn served() -> Reply {
 }
 
 #[tokio::test]
-async fn the_digest_is_computed_where_it_is_not_said() {
+async fn computes_a_missing_digest() {
     let unknown = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
     for reply in [served(), served().header("Docker-Content-Digest", unknown)] {
         let fake = Fake::start(move |_| reply.clone()).await;
@@ -25,7 +28,7 @@ async fn the_digest_is_computed_where_it_is_not_said() {
 }
 
 #[tokio::test]
-async fn another_digest_than_was_said_is_refused() {
+async fn rejects_content_with_another_digest() {
     let wrong = Digest::sha256(b"");
     let reply = served().header("Docker-Content-Digest", &wrong);
     let fake = Fake::start(move |_| reply.clone()).await;
@@ -34,7 +37,7 @@ async fn another_digest_than_was_said_is_refused() {
     assert!(
         error
             .message()
-            .starts_with(&format!("reading {}/team/app@v1: ", fake.host())),
+            .starts_with(&format!("failed to read {}/team/app@v1: ", fake.host())),
         "{error}"
     );
     let error = read_manifest(&fake.client(), wrong.as_str())
@@ -44,7 +47,7 @@ async fn another_digest_than_was_said_is_refused() {
 }
 
 #[tokio::test]
-async fn the_digest_that_was_asked_for_is_the_one_that_is_told() {
+async fn returns_the_requested_digest() {
     let reply = served().header("Docker-Content-Digest", image("a").digest());
     let fake = Fake::start(move |_| reply.clone()).await;
     let asked = sha512(&image("a").bytes());
@@ -59,19 +62,19 @@ async fn the_digest_that_was_asked_for_is_the_one_that_is_told() {
 }
 
 #[tokio::test]
-async fn the_type_is_found_in_the_document_where_it_is_not_said() {
+async fn reads_a_missing_media_type_from_the_document() {
     for reply in [
         Reply::new(200),
         Reply::new(200).header("Content-Type", "application/json; charset=utf-8"),
     ] {
-        let fake = Fake::start(move |_| reply.clone().body(Index::docker().bytes())).await;
+        let fake = Fake::start(move |_| reply.clone().body(IndexFixture::docker().bytes())).await;
         let (_, media_type, _) = read_manifest(&fake.client(), "v1").await.unwrap();
         assert_eq!(media_type, MediaType::DOCKER_LIST);
     }
 }
 
 #[tokio::test]
-async fn a_look_becomes_a_read_where_it_says_too_little() {
+async fn falls_back_to_get_if_head_lacks_headers() {
     let text = Reply::new(404).header("Content-Type", "text/plain");
     for head in [text, Reply::new(405), Reply::new(200), Reply::new(400)] {
         let fake = Fake::start(move |asked| {
@@ -108,11 +111,11 @@ async fn a_look_becomes_a_read_where_it_says_too_little() {
         .head_manifest(&context(), &app(), &tag("v1").into())
         .await
         .unwrap_err();
-    assert_eq!((error.kind(), fake.asked().len()), (&Kind::Denied, 1));
+    assert_eq!((error.kind(), fake.asked().len()), (&Kind::Denied, 2));
 }
 
 #[tokio::test]
-async fn all_known_types_are_welcome_in_one_line() {
+async fn accepts_all_known_types_in_one_header_line() {
     let fake = Fake::start(|_| served()).await;
     read_manifest(&fake.client(), "v1").await.unwrap();
     let asked = fake.asked();
@@ -131,7 +134,7 @@ async fn all_known_types_are_welcome_in_one_line() {
 }
 
 #[tokio::test]
-async fn more_than_a_manifest_may_have_is_not_read() {
+async fn rejects_a_manifest_over_the_limit() {
     let fake = Fake::start(|_| Reply::new(200).body(vec![b' '; (4 << 20) + 1])).await;
     assert_eq!(
         *read_manifest(&fake.client(), "v1")
@@ -143,7 +146,7 @@ async fn more_than_a_manifest_may_have_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_blob_on_which_a_registry_fails_is_no_manifest() {
+async fn a_500_for_the_digest_of_a_blob_means_no_manifest() {
     let fake = Fake::start(|asked| match asked.line.split('/').nth(4) {
         Some("manifests") => Reply::error(500, "UNKNOWN"),
         _ => Reply::new(200),
@@ -156,7 +159,7 @@ async fn a_blob_on_which_a_registry_fails_is_no_manifest() {
     assert_eq!(
         fake.asked().len(),
         4,
-        "it is asked twice, and for the features and the blob in between"
+        "two requests for the manifest, with those for the features and the blob between them"
     );
     let fake = Fake::start(|_| Reply::error(500, "UNKNOWN")).await;
     let error = read_manifest(&fake.client(), image("a").digest().as_str())
@@ -166,7 +169,7 @@ async fn a_blob_on_which_a_registry_fails_is_no_manifest() {
 }
 
 #[tokio::test]
-async fn several_tags_go_in_one_request_where_they_are_set() {
+async fn sets_several_tags_in_one_request() {
     let fake = Fake::start(|_| {
         Reply::new(201)
             .header("OCI-Tag", "v1")
@@ -191,7 +194,54 @@ async fn several_tags_go_in_one_request_where_they_are_set() {
 }
 
 #[tokio::test]
-async fn and_one_by_one_where_they_are_not() {
+async fn tags_that_a_registry_set_without_listing_them_are_not_set_again() {
+    let digest = image("a").digest();
+    let fake = Fake::start(move |asked| match (asked.method(), asked.line.as_str()) {
+        ("HEAD", line) if line.ends_with("/v2") => {
+            served().header("Docker-Content-Digest", &digest)
+        }
+        ("HEAD", _) => Reply::error(404, "MANIFEST_UNKNOWN"),
+        _ => Reply::new(201).header("OCI-Tag", "v1"),
+    })
+    .await;
+    let (bytes, media_type) = (image("a").bytes(), image("a").media_type());
+    put(&fake.client(), bytes, &media_type, &["v1", "v2", "v3"])
+        .await
+        .unwrap();
+    assert_eq!(
+        fake.lines()[1..],
+        [
+            "HEAD /v2/team/app/manifests/v2",
+            "HEAD /v2/team/app/manifests/v3",
+            "PUT /v2/team/app/manifests/v3"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn many_tags_are_set_with_several_requests() {
+    let served = InMemoryServer::start().await.unwrap();
+    let client = Client::new(Settings {
+        scheme: Scheme::Http,
+        ..Settings::new(served.address().to_string())
+    })
+    .unwrap();
+    let tags: Vec<_> = (0..=MAX_TAGS).map(|number| format!("v{number}")).collect();
+    let names: Vec<_> = tags.iter().map(String::as_str).collect();
+    let index = IndexFixture::oci();
+    put(&client, index.bytes(), &index.media_type(), &names)
+        .await
+        .unwrap();
+    for name in names {
+        let info = client
+            .head_manifest(&context(), &app(), &tag(name).into())
+            .await;
+        assert_eq!(info.unwrap().digest, index.digest());
+    }
+}
+
+#[tokio::test]
+async fn sets_tags_one_by_one_if_the_registry_ignores_the_query() {
     let fake = Fake::start(|_| Reply::new(201)).await;
     let client = fake.client();
     put(
@@ -228,14 +278,13 @@ async fn and_one_by_one_where_they_are_not() {
 }
 
 #[tokio::test]
-async fn a_tag_at_another_digest_than_was_meant_is_said() {
+async fn does_not_set_a_tag_to_another_digest() {
     let fake = Fake::start(|_| Reply::new(201)).await;
     let digest = sha512(&image("a").bytes());
     let options = PutManifest {
         media_type: Some(image("a").media_type()),
         digest: Some(digest.clone()),
-        tags: vec![TagUpdate::always(tag("v1"))],
-        ..PutManifest::default()
+        tags: vec![TagUpdate::unconditional(tag("v1"))],
     };
     let error = fake
         .client()
@@ -243,12 +292,16 @@ async fn a_tag_at_another_digest_than_was_meant_is_said() {
         .await
         .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);
-    assert!(error.message().ends_with("so v1 was not set"), "{error}");
-    assert_eq!(fake.asked().len(), 1, "no tag is set to something else");
+    assert!(error.message().ends_with("tag v1 was not set"), "{error}");
+    assert_eq!(
+        fake.asked().len(),
+        1,
+        "the tag is not set to another digest"
+    );
 }
 
 #[tokio::test]
-async fn what_arrived_otherwise_is_said() {
+async fn detects_a_manifest_that_was_corrupted_on_the_way() {
     let wrong = Digest::sha256(b"");
     let fake = Fake::start(move |_| Reply::new(201).header("Docker-Content-Digest", &wrong)).await;
     let error = put(
@@ -263,7 +316,7 @@ async fn what_arrived_otherwise_is_said() {
 }
 
 #[tokio::test]
-async fn the_type_is_sent_even_if_nobody_said_it() {
+async fn sends_the_media_type_of_the_document_by_default() {
     let fake = Fake::start(|_| Reply::new(201)).await;
     let client = fake.client();
     for media_type in [
@@ -276,7 +329,12 @@ async fn the_type_is_sent_even_if_nobody_said_it() {
             ..PutManifest::default()
         };
         client
-            .put_manifest(&context(), &repository("a"), Index::oci().bytes(), options)
+            .put_manifest(
+                &context(),
+                &repository("a"),
+                IndexFixture::oci().bytes(),
+                options,
+            )
             .await
             .unwrap();
     }
@@ -289,7 +347,7 @@ async fn the_type_is_sent_even_if_nobody_said_it() {
 }
 
 #[tokio::test]
-async fn conditions_are_not_sent_to_whoever_may_pass_over_them() {
+async fn sends_no_preconditions_to_a_registry_that_may_ignore_them() {
     let fake = Fake::start(|_| Reply::new(200)).await;
     let update = TagUpdate {
         tag: tag("v1"),
@@ -309,17 +367,17 @@ async fn conditions_are_not_sent_to_whoever_may_pass_over_them() {
     assert_eq!(
         fake.lines(),
         ["GET /v2/"],
-        "which is looked up once, and nothing is written"
+        "the features are requested once, and nothing is written"
     );
 }
 
 #[tokio::test]
-async fn what_the_tags_point_to_is_told_where_it_is_something_else() {
-    let (pushed, normalised) = (image("a").docker(), image("a").digest());
+async fn returns_the_digest_of_a_normalized_manifest() {
+    let (pushed, normalized) = (image("a").docker(), image("a").digest());
     let reply = Reply::new(201)
         .header("Docker-Content-Digest", pushed.digest())
         .header("OCI-Tag", "v1")
-        .header("Portolan-Normalised", &normalised);
+        .header("Portolan-Normalized", &normalized);
     let fake = Fake::start(move |_| reply.clone()).await;
     let outcome = put(
         &fake.client(),
@@ -330,21 +388,18 @@ async fn what_the_tags_point_to_is_told_where_it_is_something_else() {
     .await
     .unwrap();
     assert_eq!(
-        (outcome.digest, outcome.normalised),
-        (pushed.digest(), Some(normalised))
+        (outcome.digest, outcome.normalized),
+        (pushed.digest(), Some(normalized))
     );
 }
 
 #[tokio::test]
-async fn a_dry_run_is_refused_before_anything_is_sent() {
+async fn rejects_a_dry_run_before_sending_a_request() {
     let fake = Fake::start(|_| Reply::new(201)).await;
-    let options = PutManifest {
-        dry_run: true,
-        ..PutManifest::default()
-    };
+    let options = PutManifest::default();
     let tried = fake
         .client()
-        .put_manifest(&context(), &app(), image("a").bytes(), options)
+        .check_manifest(&context(), &app(), image("a").bytes(), options)
         .await;
     assert_eq!(*tried.unwrap_err().kind(), Kind::Unsupported);
     assert!(fake.asked().is_empty());

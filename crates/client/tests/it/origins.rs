@@ -1,14 +1,14 @@
-//! What must never be said to whom: credentials belong to one origin.
+//! Confinement of credentials to one origin.
 
 use std::sync::{Arc, OnceLock};
 
 use portolan_client::{Client, Settings};
 use portolan_model::Digest;
 use portolan_model::fixtures::blob;
-use portolan_registry::{Kind, Reader, Writer};
+use portolan_registry::{Kind, Reader, Uploads};
 
-use crate::fake::{Counter, Fake, Reply};
 use crate::harness::{Known, SOMEBODY, app, context, read_blob};
+use portolan_testkit::fake::{Counter, Fake, Reply};
 
 fn client(fake: &Fake) -> Client {
     Client::new(Settings {
@@ -22,14 +22,14 @@ fn x() -> Digest {
     Digest::sha256(&blob("x"))
 }
 
-fn all_said(fake: &Fake) -> Vec<String> {
+fn authorizations(fake: &Fake) -> Vec<String> {
     fake.asked()
         .iter()
         .map(|asked| asked.header("authorization").to_owned())
         .collect()
 }
 
-/// A registry that wants to know who asks, and sends whoever says it to `target`.
+/// Starts a registry that demands authentication, and redirects authenticated requests to `target`.
 async fn sending_to(target: String, status: u16) -> Fake {
     Fake::start(move |asked| match asked.header("authorization") {
         SOMEBODY if asked.line.contains("/v2/") => Reply::new(status).header("Location", &target),
@@ -40,25 +40,25 @@ async fn sending_to(target: String, status: u16) -> Fake {
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_origin_takes_no_credentials_along() {
+async fn sends_no_credentials_to_another_origin_after_a_redirect() {
     for status in [301, 302, 303, 307, 308] {
         let elsewhere = Fake::start(|_| Reply::new(200).body(blob("x"))).await;
         let fake = sending_to(elsewhere.url("/content?signed=1"), status).await;
         assert_eq!(read_blob(&client(&fake), &x()).await.unwrap(), blob("x"));
         assert_eq!(elsewhere.lines(), ["GET /content?signed=1"]);
-        assert_eq!(all_said(&elsewhere), [""]);
+        assert_eq!(authorizations(&elsewhere), [""]);
     }
 }
 
 #[tokio::test]
-async fn a_redirect_within_the_origin_does() {
+async fn sends_credentials_after_a_redirect_within_the_origin() {
     let fake = sending_to("/elsewhere".into(), 307).await;
     assert_eq!(read_blob(&client(&fake), &x()).await.unwrap(), blob("x"));
-    assert_eq!(all_said(&fake), ["", SOMEBODY, SOMEBODY]);
+    assert_eq!(authorizations(&fake), ["", SOMEBODY, SOMEBODY]);
 }
 
 #[tokio::test]
-async fn whoever_is_asked_in_between_gets_no_credentials_sent_back() {
+async fn sends_no_credentials_after_a_detour_through_another_origin() {
     let back = Arc::new(OnceLock::<String>::new());
     let asked_back = Arc::clone(&back);
     let between =
@@ -73,7 +73,7 @@ async fn whoever_is_asked_in_between_gets_no_credentials_sent_back() {
     back.set(fake.url("/back")).unwrap();
     assert_eq!(read_blob(&client(&fake), &x()).await.unwrap(), blob("x"));
     assert_eq!(
-        (all_said(&between), all_said(&fake)),
+        (authorizations(&between), authorizations(&fake)),
         (
             vec![String::new()],
             ["", SOMEBODY, ""].map(Into::into).into()
@@ -82,7 +82,7 @@ async fn whoever_is_asked_in_between_gets_no_credentials_sent_back() {
 }
 
 #[tokio::test]
-async fn a_challenge_of_another_origin_is_not_answered() {
+async fn does_not_answer_a_challenge_of_another_origin() {
     let realm = Fake::start(|_| Reply::new(200).body(r#"{"token":"t"}"#)).await;
     let challenge = format!(r#"Bearer realm="{}""#, realm.url("/token"));
     let elsewhere = Fake::start(move |_| {
@@ -93,24 +93,24 @@ async fn a_challenge_of_another_origin_is_not_answered() {
     let open = Fake::start(move |_| Reply::new(307).header("Location", &location)).await;
     let guarded = sending_to(elsewhere.url("/content"), 307).await;
     for client in [client(&open), client(&guarded)] {
-        // The second time it is known what the registry itself wants to be told.
+        // The second time, the scheme of the registry's own challenge is known.
         for _ in 0..2 {
             let error = read_blob(&client, &x()).await.unwrap_err();
             assert_eq!(
                 error.message(),
-                format!("{} says UNAUTHORIZED: said so", elsewhere.host())
+                format!("{} returned UNAUTHORIZED: rejected", elsewhere.host())
             );
         }
     }
     assert!(
         realm.asked().is_empty(),
-        "nobody is told anything at a realm that a stranger names"
+        "no token is requested from a realm that another origin names"
     );
-    assert_eq!(all_said(&elsewhere), [""; 4]);
+    assert_eq!(authorizations(&elsewhere), [""; 4]);
 }
 
 #[tokio::test]
-async fn a_session_of_another_origin_gets_no_credentials() {
+async fn sends_no_credentials_to_a_session_on_another_origin() {
     let elsewhere =
         Fake::start(|_| Reply::new(401).header("WWW-Authenticate", "Basic realm=here")).await;
     let location = elsewhere.url("/session");
@@ -121,7 +121,7 @@ async fn a_session_of_another_origin_gets_no_credentials() {
     .await;
     let client = client(&fake);
     let upload = client
-        .start_upload(&context(), &app(), x().algorithm())
+        .open_upload(&context(), &app(), x().algorithm())
         .await
         .unwrap();
     let error = client
@@ -129,24 +129,30 @@ async fn a_session_of_another_origin_gets_no_credentials() {
         .await
         .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unauthorized);
-    assert_eq!(all_said(&elsewhere), [""]);
+    assert_eq!(authorizations(&elsewhere), [""]);
 }
 
 #[tokio::test]
-async fn a_circle_and_a_way_to_nowhere_end() {
+async fn rejects_endless_and_invalid_redirects() {
     let fake = Fake::start(|_| Reply::new(307).header("Location", "/again")).await;
     let error = client(&fake)
         .head_blob(&context(), &app(), &x())
         .await
         .unwrap_err();
-    assert!(error.message().contains("without end"), "{error}");
+    assert!(
+        error.message().contains("redirected more than 10 times"),
+        "{error}"
+    );
     assert_eq!(fake.asked().len(), 11);
     let fake = Fake::start(|_| Reply::new(307)).await;
     let error = client(&fake)
         .head_blob(&context(), &app(), &x())
         .await
         .unwrap_err();
-    assert!(error.message().contains("without saying where"), "{error}");
+    assert!(
+        error.message().contains("without a valid Location"),
+        "{error}"
+    );
     let fake = Fake::start(|_| Reply::new(307).header("Location", "file:///etc/passwd")).await;
     let error = client(&fake)
         .head_blob(&context(), &app(), &x())
@@ -156,7 +162,7 @@ async fn a_circle_and_a_way_to_nowhere_end() {
 }
 
 #[tokio::test]
-async fn content_goes_along_with_a_redirect_that_keeps_the_method() {
+async fn sends_the_content_again_after_a_redirect_that_preserves_the_method() {
     let count = Counter::default();
     let fake = Fake::start(move |asked| match count.next() {
         0 => Reply::new(202).header("Location", "/session"),
@@ -166,7 +172,7 @@ async fn content_goes_along_with_a_redirect_that_keeps_the_method() {
     .await;
     let client = fake.client();
     let upload = client
-        .start_upload(&context(), &app(), x().algorithm())
+        .open_upload(&context(), &app(), x().algorithm())
         .await
         .unwrap();
     client

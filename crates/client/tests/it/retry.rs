@@ -1,4 +1,4 @@
-//! What is tried again, how often, and after how long.
+//! Retries: which failures, how often, and after which wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use portolan_model::Digest;
 use portolan_model::fixtures::{blob, image, tag};
 use portolan_registry::{
     Body, Deleter, Deletion, Kind, Precondition, PutManifest, Reader, Result, TagUpdate, UploadId,
-    Writer,
+    Uploads, Writer,
 };
 use tokio::net::TcpListener;
 
-use crate::fake::{Counter, Fake, Reply};
 use crate::harness::{Listener, app, context, read_blob, read_manifest};
+use portolan_testkit::fake::{Counter, Fake, Reply};
 
-fn listened(settings: Settings) -> (Client, Arc<Listener>) {
+fn with_listener(settings: Settings) -> (Client, Arc<Listener>) {
     let listener = Arc::new(Listener::default());
     (
         Client::new(Settings {
@@ -33,7 +33,7 @@ fn x() -> Digest {
     Digest::sha256(&blob("x"))
 }
 
-/// Answers `reply` so many times, and then with a blob.
+/// Sends `reply` so many times, and a blob to each later request.
 async fn after(times: usize, reply: Reply) -> Fake {
     let count = Counter::default();
     Fake::start(move |_| {
@@ -47,10 +47,10 @@ async fn after(times: usize, reply: Reply) -> Fake {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn retries_temporary_failures() {
     for status in [408, 429, 500, 502, 503, 504] {
         let fake = after(2, Reply::new(status)).await;
-        let (client, listener) = listened(fake.settings());
+        let (client, listener) = with_listener(fake.settings());
         assert_eq!(
             read_blob(&client, &x()).await.unwrap(),
             blob("x"),
@@ -63,23 +63,23 @@ async fn what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not() {
+async fn does_not_retry_permanent_failures() {
     for status in [400, 403, 405, 501, 507] {
         let fake = after(1, Reply::new(status)).await;
-        let (client, listener) = listened(fake.settings());
+        let (client, listener) = with_listener(fake.settings());
         read_blob(&client, &x()).await.unwrap_err();
         assert_eq!((fake.asked().len(), listener.retried()), (1, 0), "{status}");
     }
 }
 
 #[tokio::test]
-async fn the_last_attempt_says_what_was_said() {
+async fn returns_the_error_of_the_last_attempt() {
     let fake = after(9, Reply::error(503, "UNAVAILABLE")).await;
     let error = read_blob(&fake.client(), &x()).await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
     assert_eq!(
         error.message(),
-        format!("{} says UNAVAILABLE: said so", fake.host())
+        format!("{} returned UNAVAILABLE: rejected", fake.host())
     );
     assert_eq!(fake.asked().len(), 5);
 
@@ -88,42 +88,40 @@ async fn the_last_attempt_says_what_was_said() {
     let error = read_blob(&fake.client(), &x()).await.unwrap_err();
     assert_eq!(*error.kind(), Kind::TooManyRequests { retry_after: 0 });
     assert!(
-        error.message().ends_with("(its limit is 100;w=21600)"),
+        error.message().ends_with("(the rate limit is 100;w=21600)"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn the_wait_is_the_one_that_is_asked_for() {
+async fn waits_as_long_as_the_registry_asks() {
     let fake = after(1, Reply::new(429).header("Retry-After", 1)).await;
-    let (client, listener) = listened(fake.settings());
+    let (client, listener) = with_listener(fake.settings());
     read_blob(&client, &x()).await.unwrap();
     assert_eq!(*listener.retries.lock().unwrap(), [Duration::from_secs(1)]);
 }
 
 #[tokio::test]
-async fn a_wait_that_is_too_long_is_an_error_at_once() {
+async fn fails_at_once_if_the_requested_wait_is_too_long() {
     let fake = after(1, Reply::new(503).header("Retry-After", 3600)).await;
-    let (client, listener) = listened(fake.settings());
+    let (client, listener) = with_listener(fake.settings());
     let error = read_blob(&client, &x()).await.unwrap_err();
     assert!(
-        error
-            .message()
-            .contains("wants to be left alone for 3600 seconds"),
+        error.message().contains("asks to wait 3600 seconds"),
         "{error}"
     );
     assert_eq!(listener.retried(), 0);
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_with_the_cause() {
+async fn reports_the_cause_if_the_host_is_unreachable() {
     let free = TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
         .local_addr()
         .unwrap();
     let retry = Retry {
-        first_wait: Duration::from_millis(1),
+        initial_wait: Duration::from_millis(1),
         ..Retry::default()
     };
     let settings = Settings {
@@ -131,13 +129,13 @@ async fn nobody_there_is_said_with_the_cause() {
         retry,
         ..Settings::new(free.to_string())
     };
-    let (client, listener) = listened(settings);
+    let (client, listener) = with_listener(settings);
     let error = client.ping().await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Unavailable);
     assert!(
         error
             .message()
-            .starts_with(&format!("{free} cannot be reached: ")),
+            .starts_with(&format!("{free} is unreachable: ")),
         "{error}"
     );
     assert!(error.message().contains("Connection refused"), "{error}");
@@ -145,7 +143,7 @@ async fn nobody_there_is_said_with_the_cause() {
 }
 
 #[tokio::test]
-async fn silence_has_an_end() {
+async fn times_out_if_the_registry_is_silent() {
     let fake = Fake::start(|_| Reply::silence()).await;
     let retry = Retry {
         attempts: 1,
@@ -160,12 +158,12 @@ async fn silence_has_an_end() {
     assert_eq!(*error.kind(), Kind::Unavailable);
     assert_eq!(
         error.message(),
-        format!("{} has said nothing for 0.1 seconds", fake.host())
+        format!("{} sent no data for 0.1 seconds", fake.host())
     );
 }
 
 #[tokio::test]
-async fn a_source_that_is_slow_is_no_silence_of_the_registry() {
+async fn a_slow_source_does_not_cause_a_timeout() {
     let fake = Fake::start(|_| {
         Reply::new(202)
             .header("Location", "/session")
@@ -183,36 +181,36 @@ async fn a_source_that_is_slow_is_no_silence_of_the_registry() {
     let id = UploadId::new(format!("team/app {}", fake.url("/session")));
     let client = Client::new(settings).unwrap();
     let upload = client
-        .write_upload(&context(), &app(), &id, None, Body::stream(pieces))
+        .append_upload(&context(), &app(), &id, None, Body::from_stream(pieces))
         .await
         .unwrap();
     assert_eq!(upload.offset, 3);
 }
 
 #[tokio::test]
-async fn bytes_that_would_be_appended_twice_are_sent_once() {
+async fn does_not_repeat_a_chunk_that_may_have_arrived() {
     for reply in [Reply::new(503), Reply::hang_up()] {
         let fake = after(1, reply).await;
         let id = UploadId::new(format!("team/app {}", fake.url("/session")));
         let client = fake.client();
         let error = client
-            .write_upload(&context(), &app(), &id, None, blob("x").into())
+            .append_upload(&context(), &app(), &id, None, blob("x").into())
             .await
             .unwrap_err();
         assert!(
             error.is_transient(),
-            "whoever has the content may look where the session stands: {error}"
+            "the caller may query the offset and resume: {error}"
         );
         let error = client
             .finish_upload(&context(), &app(), &id, None, blob("x").into(), &x())
             .await;
-        error.expect("the next answer is one of success");
+        error.expect("the next response is a success");
         assert_eq!(fake.asked().len(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_deletion_that_was_heard_is_done() {
+async fn a_repeated_deletion_that_finds_nothing_succeeds() {
     let count = Counter::default();
     let fake = Fake::start(move |_| match count.next() {
         0 => Reply::hang_up(),
@@ -233,7 +231,7 @@ async fn a_deletion_that_was_heard_is_done() {
 }
 
 #[tokio::test]
-async fn a_conditional_push_that_was_heard_is_done() {
+async fn a_repeated_conditional_push_that_finds_its_own_change_succeeds() {
     async fn push(there: Digest) -> Result<()> {
         let pushes = Counter::default();
         let fake = Fake::start(move |asked| match asked.method() {
@@ -261,7 +259,7 @@ async fn a_conditional_push_that_was_heard_is_done() {
     }
     push(image("a").digest())
         .await
-        .expect("the tag is where it was to be set to");
+        .expect("the tag already points to the manifest");
     assert_eq!(
         *push(image("b").digest()).await.unwrap_err().kind(),
         Kind::PreconditionFailed
@@ -269,7 +267,7 @@ async fn a_conditional_push_that_was_heard_is_done() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_asked_for_again() {
+async fn retries_a_response_that_ends_early() {
     let count = Counter::default();
     let fake = Fake::start(move |_| {
         let reply = Reply::new(200)
@@ -287,7 +285,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_look_may_be_repeated_too() {
+async fn retries_head_requests() {
     let fake = after(1, Reply::new(503)).await;
     assert_eq!(
         fake.client()

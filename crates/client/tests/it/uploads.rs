@@ -1,14 +1,14 @@
-//! Upload sessions of registries that do them in their own way.
+//! Upload sessions of registries with their own behavior.
 
 use bytes::Bytes;
 use futures_util::stream;
 use portolan_client::{Client, Settings};
 use portolan_model::Digest;
 use portolan_model::fixtures::{blob, repository};
-use portolan_registry::{Body, Error, Kind, Mount, UploadId, Writer};
+use portolan_registry::{Body, Error, Kind, MountOutcome, UploadId, Uploads, Writer};
 
-use crate::fake::{Counter, Fake, Reply};
 use crate::harness::{Known, SOMEBODY, app, context};
+use portolan_testkit::fake::{Counter, Fake, Reply};
 
 fn x() -> Digest {
     Digest::sha256(&blob("x"))
@@ -19,13 +19,13 @@ fn session(fake: &Fake) -> UploadId {
 }
 
 fn pieces() -> Body {
-    Body::stream(stream::iter(
+    Body::from_stream(stream::iter(
         ["01", "23", "4"].map(|piece| Ok(Bytes::from(piece))),
     ))
 }
 
 #[tokio::test]
-async fn a_blob_is_sent_whole() {
+async fn sends_a_blob_in_one_request() {
     let fake = Fake::start(|asked| match asked.method() {
         "POST" => Reply::new(202)
             .header("Location", "/upload/1?_state=abc")
@@ -38,7 +38,10 @@ async fn a_blob_is_sent_whole() {
         .await
         .unwrap();
     let asked = fake.asked();
-    let closing = format!("PUT /upload/1?_state=abc&digest=sha256%3A{}", x().encoded());
+    let closing = format!(
+        "PUT /upload/1?_state=abc&digest=sha256%3A{}",
+        x().encoded_part()
+    );
     assert_eq!(
         fake.lines(),
         ["POST /v2/team/app/blobs/uploads/".to_owned(), closing]
@@ -55,15 +58,21 @@ async fn a_blob_is_sent_whole() {
 }
 
 #[tokio::test]
-async fn lengths_are_sent_where_they_are_known() {
+async fn sends_known_lengths() {
     let fake = Fake::start(|_| Reply::new(202)).await;
     let (client, id) = (fake.client(), session(&fake));
     client
-        .write_upload(&context(), &app(), &id, Some(3), Body::sized(5, pieces()))
+        .append_upload(
+            &context(),
+            &app(),
+            &id,
+            Some(3),
+            Body::with_length(5, pieces()),
+        )
         .await
         .unwrap();
     client
-        .write_upload(&context(), &app(), &id, None, pieces())
+        .append_upload(&context(), &app(), &id, None, pieces())
         .await
         .unwrap();
     let asked = fake.asked();
@@ -84,12 +93,12 @@ async fn lengths_are_sent_where_they_are_known() {
     assert_eq!(
         (&asked[0].body[..], &asked[1].body[..]),
         (&b"01234"[..], &b"01234"[..]),
-        "nobody cuts a piece"
+        "chunks are not split"
     );
 }
 
 #[tokio::test]
-async fn where_it_stands_is_counted_where_it_is_not_said() {
+async fn counts_the_offset_if_the_registry_does_not_report_it() {
     let fake = Fake::start(|asked| match asked.method() {
         "PATCH" => Reply::new(202),
         _ => Reply::new(204),
@@ -97,12 +106,18 @@ async fn where_it_stands_is_counted_where_it_is_not_said() {
     .await;
     let (client, id) = (fake.client(), session(&fake));
     let upload = client
-        .write_upload(&context(), &app(), &id, Some(3), Body::sized(5, pieces()))
+        .append_upload(
+            &context(),
+            &app(),
+            &id,
+            Some(3),
+            Body::with_length(5, pieces()),
+        )
         .await
         .unwrap();
     assert_eq!((upload.offset, &upload.id), (8, &id));
     let upload = client
-        .write_upload(&context(), &app(), &id, None, pieces())
+        .append_upload(&context(), &app(), &id, None, pieces())
         .await
         .unwrap();
     assert_eq!(upload.offset, 5);
@@ -113,12 +128,12 @@ async fn where_it_stands_is_counted_where_it_is_not_said() {
     assert_eq!(
         *error.kind(),
         Kind::UploadUnknown,
-        "nobody can go on with it: {error}"
+        "the session cannot be resumed: {error}"
     );
 }
 
 #[tokio::test]
-async fn a_session_is_as_good_in_another_process() {
+async fn a_session_can_be_continued_in_another_process() {
     let fake = Fake::start(|asked| match asked.method() {
         "POST" => Reply::new(202).header("Location", "sessions/7?state=a%20b"),
         "GET" => Reply::new(204)
@@ -129,7 +144,7 @@ async fn a_session_is_as_good_in_another_process() {
     .await;
     let id = fake
         .client()
-        .start_upload(&context(), &app(), x().algorithm())
+        .open_upload(&context(), &app(), x().algorithm())
         .await
         .unwrap()
         .id;
@@ -155,7 +170,7 @@ async fn a_session_is_as_good_in_another_process() {
 }
 
 #[tokio::test]
-async fn ids_of_others_are_not_asked_about() {
+async fn rejects_session_ids_of_other_repositories() {
     let fake = Fake::start(|_| Reply::new(204)).await;
     let client = fake.client();
     for id in [
@@ -175,7 +190,7 @@ async fn ids_of_others_are_not_asked_about() {
 }
 
 #[tokio::test]
-async fn a_session_that_stands_elsewhere_says_where() {
+async fn returns_the_offset_of_the_session_for_a_wrong_one() {
     let detail = r#"{"errors":[{"code":"BLOB_UPLOAD_INVALID","detail":{"received":7}}]}"#;
     for (reply, offset) in [
         (Reply::new(416).header("Range", "0-4"), 5),
@@ -185,7 +200,7 @@ async fn a_session_that_stands_elsewhere_says_where() {
         let fake = Fake::start(move |_| reply.clone()).await;
         let written = fake
             .client()
-            .write_upload(
+            .append_upload(
                 &context(),
                 &app(),
                 &session(&fake),
@@ -198,7 +213,7 @@ async fn a_session_that_stands_elsewhere_says_where() {
 }
 
 #[tokio::test]
-async fn whatever_is_said_against_a_mount_the_blob_can_be_sent() {
+async fn starts_an_upload_if_the_registry_rejects_a_mount() {
     for status in [400, 401, 403, 404, 405] {
         let fake = Fake::start(move |asked| {
             if asked.line.contains("mount=") {
@@ -214,7 +229,7 @@ async fn whatever_is_said_against_a_mount_the_blob_can_be_sent() {
             .await
             .unwrap();
         assert!(
-            matches!(mount, Mount::Upload(upload) if upload.offset == 0),
+            matches!(mount, MountOutcome::Upload(upload) if upload.offset == 0),
             "{status}"
         );
     }
@@ -227,12 +242,12 @@ async fn whatever_is_said_against_a_mount_the_blob_can_be_sent() {
     assert_eq!(
         *error.kind(),
         Kind::Denied,
-        "who may not push at all is told"
+        "a client without push permission gets an error"
     );
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_ends_with_its_own_error_and_leaves_no_session() {
+async fn returns_the_error_of_the_body_and_cancels_the_session() {
     let fake = Fake::start(|_| Reply::new(202).header("Location", "/session")).await;
     let broken = stream::iter([
         Ok(Bytes::from("01")),
@@ -240,7 +255,7 @@ async fn a_body_that_breaks_off_ends_with_its_own_error_and_leaves_no_session() 
     ]);
     let error = fake
         .client()
-        .put_blob(&context(), &app(), &x(), Body::stream(broken))
+        .put_blob(&context(), &app(), &x(), Body::from_stream(broken))
         .await
         .unwrap_err();
     assert_eq!(
@@ -251,7 +266,7 @@ async fn a_body_that_breaks_off_ends_with_its_own_error_and_leaves_no_session() 
 }
 
 #[tokio::test]
-async fn what_was_spent_on_a_question_is_to_be_sent_anew() {
+async fn a_stream_must_be_sent_again_after_a_challenge() {
     let fake = Fake::start(|asked| match asked.header("authorization") {
         SOMEBODY => Reply::new(202).header("Range", "0-4"),
         _ => Reply::new(401).header("WWW-Authenticate", "Basic realm=here"),
@@ -263,18 +278,18 @@ async fn what_was_spent_on_a_question_is_to_be_sent_anew() {
     };
     let (client, id) = (Client::new(settings).unwrap(), session(&fake));
     let error = client
-        .write_upload(&context(), &app(), &id, None, pieces())
+        .append_upload(&context(), &app(), &id, None, pieces())
         .await
         .unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(
         fake.asked().len(),
         1,
-        "what is spent is not sent as nothing"
+        "a consumed stream is not sent as an empty body"
     );
     assert_eq!(
         client
-            .write_upload(&context(), &app(), &id, None, pieces())
+            .append_upload(&context(), &app(), &id, None, pieces())
             .await
             .unwrap()
             .offset,
@@ -283,7 +298,7 @@ async fn what_was_spent_on_a_question_is_to_be_sent_anew() {
 }
 
 #[tokio::test]
-async fn content_at_hand_is_sent_through_another_session() {
+async fn sends_content_in_memory_through_another_session() {
     let count = Counter::default();
     let fake = Fake::start(move |asked| match asked.method() {
         "POST" => Reply::new(202).header("Location", "/session"),
@@ -304,12 +319,12 @@ async fn content_at_hand_is_sent_through_another_session() {
 }
 
 #[tokio::test]
-async fn what_no_digest_can_be_computed_of_is_not_begun() {
+async fn rejects_unsupported_digest_algorithms() {
     let fake = Fake::start(|_| Reply::new(202)).await;
     let digest: Digest = "blake3:aa".parse().unwrap();
     let client = fake.client();
     let error = client
-        .start_upload(&context(), &app(), digest.algorithm())
+        .open_upload(&context(), &app(), digest.algorithm())
         .await
         .unwrap_err();
     assert_eq!(*error.kind(), Kind::Unsupported);

@@ -1,37 +1,44 @@
-//! docker-archives: what `docker save` writes and `docker load` takes.
+//! docker-archives: the format of `docker save` and `docker load`.
 //!
-//! They hold configs and layers, and no manifests: `manifest.json` says which of them make an image,
-//! and what it is called. So a manifest is made for each image, always the same bytes for the same
-//! content. Layers lie there as plain tars as a rule, whose digests the config knows (`diff_ids`).
+//! They contain configs and layers but no manifests. Instead, `manifest.json` lists the images. An
+//! image is a config, its layers, and names. A manifest is generated for each image, with the same
+//! bytes for the same content. Layers are usually uncompressed tars, and the config has their
+//! digests (`diff_ids`).
 
 mod manifest;
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use portolan_model::{Algorithm, Descriptor, Digest, ImageReference, Json, Manifest, MediaType};
+use portolan_model::{
+    Algorithm, Compression, Descriptor, Digest, ImageReference, Json, Manifest, MediaType,
+};
 use portolan_registry::{Error, Kind, PutManifest, Result};
 use serde::{Deserialize, Serialize};
 
-use super::entries::Entries;
 use super::oci::{blob_digest, blob_name};
-use super::{Format, Held};
+use super::tar_index::TarIndex;
+use super::{ArchiveContents, ArchiveFormat};
 use crate::content::Content;
 use crate::folder::{INDEX_FILE, LAYOUT_FILE};
-use crate::index::{CONTAINERD_NAME, Index, MAX_LIST_BYTES, REF_NAME};
+use crate::index::{CONTAINERD_NAME, LayoutIndex, MAX_LIST_BYTES, REF_NAME};
+use crate::layout::parse_tag;
 
-pub(crate) use manifest::accepts;
+pub(crate) use manifest::check_manifest;
 
-/// The file that lists the images.
+/// File that lists the images.
 const LIST_FILE: &str = "manifest.json";
 
-/// Most bytes that a config may have.
+/// Maximum size of a config, in bytes.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
-/// An image as [`LIST_FILE`] has it.
+/// Number of bytes to hash at once.
+const HASH_BUFFER_BYTES: u64 = 1 << 20;
+
+/// Image in [`LIST_FILE`].
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listed {
+struct ImageEntry {
     config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
@@ -39,84 +46,88 @@ struct Listed {
     layers: Option<Vec<String>>,
 }
 
-/// Images that `docker load` takes.
-pub struct Docker {
-    /// What tags are tags of, with its host. Without it nothing can be tagged.
-    pub(crate) repository: Option<String>,
+/// Format of `docker load`.
+pub struct DockerFormat {
+    /// Full name of the repository of the tags, including the host. If it is `None`, no tags can be
+    /// set.
+    repository: Option<String>,
 }
 
-impl Format for Docker {
+impl ArchiveFormat for DockerFormat {
     const NAME: &str = "docker-archive";
-    const NAMED_BY: &str = CONTAINERD_NAME;
-    /// The others say less than the first; a reader that prefers them would not see what is added.
-    const LISTS: &[&str] = &[LIST_FILE, "repositories", INDEX_FILE, LAYOUT_FILE];
-    const BEGINNING: &[(&str, &[u8])] = &[];
-    const KEEPS_MANIFESTS: bool = false;
+    /// Does not include the reference name, because that is only the tag from the full name.
+    const NAME_ANNOTATIONS: &'static [&'static str] = &[CONTAINERD_NAME];
+    /// List files of all versions of the format. Portolan writes only the first file. The other
+    /// files are removed, because a reader that prefers them would not see the images that are
+    /// added.
+    const LIST_FILES: &[&str] = &[LIST_FILE, "repositories", INDEX_FILE, LAYOUT_FILE];
+    const INITIAL_FILES: &[(&str, &[u8])] = &[];
+    const STORES_MANIFESTS: bool = false;
 
-    fn read(lists: &Entries, entries: &Entries) -> Result<Held> {
-        let path = lists.path.display();
-        let listed: Vec<Listed> = serde_json::from_slice(&read_list(lists)?).map_err(|error| {
-            Error::new(
-                Kind::ManifestInvalid,
-                format!("{path}: {LIST_FILE} cannot be read: {error}"),
-            )
-        })?;
-        let mut held = Held {
-            index: Index::empty(),
-            contents: HashMap::new(),
-            names: HashMap::new(),
-        };
+    fn read(entries: &TarIndex) -> Result<ArchiveContents> {
+        let path = entries.path.display();
+        let listed: Vec<ImageEntry> =
+            serde_json::from_slice(&read_list(entries)?).map_err(|error| {
+                Error::new(
+                    Kind::MANIFEST_INVALID,
+                    format!("failed to parse {LIST_FILE} in {path}: {error}"),
+                )
+            })?;
+        let mut held = ArchiveContents::empty();
         for listed in &listed {
-            let taken = held.take(entries, listed);
-            taken.map_err(|error| {
-                error.while_doing(format_args!("{path}: the image of {}", listed.config))
+            let added = held.add_image(entries, listed);
+            added.map_err(|error| {
+                error.with_prefix(format_args!(
+                    "failed to read the image with config {} in {path}",
+                    listed.config
+                ))
             })?;
         }
         Ok(held)
     }
 
-    /// Tags of other repositories are known by their whole names alone, since a tag that is pushed is
-    /// one of this repository.
-    fn carry_over(&self, index: Index) -> Index {
-        let mut own = Index::empty();
+    /// Keeps the tags of this repository as tags. Tags of other repositories stay available only by
+    /// their full names, because a pushed tag belongs to this repository.
+    fn index_for_append(&self, index: LayoutIndex) -> LayoutIndex {
+        let mut own = LayoutIndex::empty();
         for descriptor in index.descriptors() {
             let mut descriptor = descriptor.clone();
             if let Some(name) = descriptor.annotations.get(CONTAINERD_NAME).cloned() {
-                let tag = tag_of(&name).filter(|tag| self.has(&name, tag));
+                let tag = parse_tag(&name).filter(|tag| self.has_tag(&name, tag));
                 descriptor
                     .annotations
                     .insert(REF_NAME.into(), tag.unwrap_or(&name).to_owned());
             }
-            own.add(&descriptor);
+            own.push(&descriptor);
         }
         own
     }
 
-    fn accept(&self, manifest: &Manifest, options: &PutManifest) -> Result<()> {
+    fn check_manifest(&self, manifest: &Manifest, options: &PutManifest) -> Result<()> {
         if self.repository.is_none() && !options.tags.is_empty() {
-            let message = "a docker-archive keeps whole names; say which one the image is to have, as in \
-                           docker-archive:FILE:HOST/NAME:TAG";
-            return Err(Error::new(Kind::Unsupported, message));
+            let message = "a docker-archive stores full names, and the image has none";
+            return Err(Error::new(Kind::Unsupported, message)
+                .with_help("write docker-archive:FILE:HOST/NAME:TAG"));
         }
-        accepts(manifest)
+        check_manifest(manifest)
     }
 
-    fn list(
+    fn render_list(
         &self,
-        index: &Index,
+        index: &LayoutIndex,
         names: &HashMap<Digest, String>,
         read: &dyn Fn(&Digest) -> Result<Manifest>,
     ) -> Result<(&'static str, Vec<u8>)> {
-        let mut images: Vec<(&Digest, Listed)> = Vec::new();
+        let mut images: Vec<(&Digest, ImageEntry)> = Vec::new();
         for entry in index.descriptors() {
             if !images.iter().any(|(digest, _)| **digest == entry.digest) {
-                images.push((&entry.digest, Listed::of(&read(&entry.digest)?, names)));
+                images.push((&entry.digest, ImageEntry::new(&read(&entry.digest)?, names)));
             }
             let name = entry
                 .annotations
                 .get(CONTAINERD_NAME)
                 .cloned()
-                .or_else(|| self.whole_name(entry));
+                .or_else(|| self.full_name(entry));
             let image = images
                 .iter_mut()
                 .find(|(digest, _)| **digest == entry.digest);
@@ -128,13 +139,20 @@ impl Format for Docker {
         let bytes = serde_json::to_vec(&images);
         Ok((
             LIST_FILE,
-            bytes.map_err(|error| Error::internal("writing the list of images", error))?,
+            bytes.map_err(|error| Error::internal("failed to serialize the image list", error))?,
         ))
     }
 }
 
-impl Docker {
-    fn whole_name(&self, entry: &Descriptor) -> Option<String> {
+impl DockerFormat {
+    /// Returns the format whose tags belong to the repository of `image`.
+    pub(crate) fn for_image(image: Option<&ImageReference>) -> Self {
+        Self {
+            repository: image.map(|image| format!("{}/{}", image.host, image.repository)),
+        }
+    }
+
+    fn full_name(&self, entry: &Descriptor) -> Option<String> {
         Some(format!(
             "{}:{}",
             self.repository.as_ref()?,
@@ -142,8 +160,8 @@ impl Docker {
         ))
     }
 
-    /// Whether `name` is that of a tag of the repository, however it is written.
-    fn has(&self, name: &str, tag: &str) -> bool {
+    /// Returns whether `name` refers to a tag of this repository, in any spelling.
+    fn has_tag(&self, name: &str, tag: &str) -> bool {
         let own = self
             .repository
             .as_ref()
@@ -152,8 +170,8 @@ impl Docker {
     }
 }
 
-impl Listed {
-    fn of(manifest: &Manifest, names: &HashMap<Digest, String>) -> Self {
+impl ImageEntry {
+    fn new(manifest: &Manifest, names: &HashMap<Digest, String>) -> Self {
         let name = |digest: &Digest| {
             names
                 .get(digest)
@@ -170,39 +188,47 @@ impl Listed {
     }
 }
 
-/// The bytes of [`LIST_FILE`].
-fn read_list(entries: &Entries) -> Result<Bytes> {
+/// Reads the [`LIST_FILE`] of an archive.
+fn read_list(entries: &TarIndex) -> Result<Bytes> {
     let missing = || {
         let message = format!(
-            "{} is no docker-archive: it has no file {LIST_FILE}; if it is an OCI layout, try oci-archive:, and if a docker \
-             before 1.10 made it, load and save it with a newer one",
+            "{} is not a docker-archive: file {LIST_FILE} does not exist",
             entries.path.display()
         );
-        Error::new(Kind::RepositoryUnknown, message)
+        let help = format!(
+            "if it is an OCI layout, use `oci-archive:{}`; if docker before 1.10 created it, load \
+             and save it with a newer one",
+            entries.path.display()
+        );
+        Error::new(Kind::RepositoryUnknown, message).with_help(help)
     };
     let list = entries.find(LIST_FILE).ok_or_else(missing)?;
-    list.read(MAX_LIST_BYTES)
-        .map_err(|error| error.while_doing(format_args!("{}, {LIST_FILE}", entries.path.display())))
+    list.read(MAX_LIST_BYTES).map_err(|error| {
+        error.with_prefix(format_args!(
+            "failed to read {LIST_FILE} in {}",
+            entries.path.display()
+        ))
+    })
 }
 
-impl Held {
-    fn take(&mut self, entries: &Entries, listed: &Listed) -> Result<()> {
-        let config = find(entries, &listed.config)?;
+impl ArchiveContents {
+    fn add_image(&mut self, entries: &TarIndex, listed: &ImageEntry) -> Result<()> {
+        let config = find_file(entries, &listed.config)?;
         let (config, diff_ids) = read_config(&config)?;
         let names = listed.layers.as_deref().unwrap_or_default();
         if names.len() != diff_ids.len() {
             let message = format!(
-                "it has {} layers, and its config speaks of {}",
+                "the image has {} layers, but its config lists {}",
                 names.len(),
                 diff_ids.len()
             );
-            return Err(Error::new(Kind::ManifestInvalid, message));
+            return Err(Error::new(Kind::MANIFEST_INVALID, message));
         }
         let mut layers = Vec::new();
         for (name, diff_id) in names.iter().zip(diff_ids) {
-            let content = find(entries, name)?;
+            let content = find_file(entries, name)?;
             let layer = describe_layer(name, &content, diff_id)?;
-            self.hold(&layer.digest, name, content);
+            self.insert(&layer.digest, name, content);
             layers.push(layer);
         }
         let descriptor = Descriptor::new(
@@ -210,21 +236,22 @@ impl Held {
             Digest::sha256(&config),
             config.len() as u64,
         );
-        self.hold(&descriptor.digest, &listed.config, Content::Bytes(config));
-        let bytes = manifest::bytes(&descriptor, &layers)?;
-        self.name(&bytes, listed.repo_tags.as_deref().unwrap_or_default());
+        self.insert(&descriptor.digest, &listed.config, Content::Bytes(config));
+        let bytes = manifest::render(&descriptor, &layers)?;
+        self.add_names(&bytes, listed.repo_tags.as_deref().unwrap_or_default());
         self.contents
             .insert(Digest::sha256(&bytes), Content::Bytes(bytes));
         Ok(())
     }
 
-    fn hold(&mut self, digest: &Digest, name: &str, content: Content) {
+    fn insert(&mut self, digest: &Digest, name: &str, content: Content) {
         self.contents.insert(digest.clone(), content);
         self.names.insert(digest.clone(), name.to_owned());
     }
 
-    /// Gives the manifest an entry for each whole name, or one without.
-    fn name(&mut self, manifest: &Bytes, names: &[String]) {
+    /// Adds an entry to the index for each name of the manifest, or an entry without a name if it
+    /// has no names.
+    fn add_names(&mut self, manifest: &Bytes, names: &[String]) {
         let media_type = MediaType::new(MediaType::DOCKER_MANIFEST);
         let descriptor =
             Descriptor::new(media_type, Digest::sha256(manifest), manifest.len() as u64);
@@ -233,44 +260,39 @@ impl Held {
             named
                 .annotations
                 .insert(CONTAINERD_NAME.into(), name.clone());
+            // The tag also becomes the reference name, so that the image can be found by its tag.
             named
                 .annotations
-                .extend(tag_of(name).map(|tag| (REF_NAME.into(), tag.to_owned())));
-            self.index.add(&named);
+                .extend(parse_tag(name).map(|tag| (REF_NAME.into(), tag.to_owned())));
+            self.index.push(&named);
         }
         if names.is_empty() && self.index.find(&descriptor.digest).is_none() {
-            self.index.add(&descriptor);
+            self.index.push(&descriptor);
         }
     }
 }
 
-fn tag_of(name: &str) -> Option<&str> {
-    name.rsplit_once(':')
-        .map(|(_, tag)| tag)
-        .filter(|tag| !tag.contains('/'))
-}
-
-fn find(entries: &Entries, name: &str) -> Result<Content> {
+fn find_file(entries: &TarIndex, name: &str) -> Result<Content> {
     let missing = || {
         Error::new(
-            Kind::ContentMissing,
-            format!("the archive has no file {name}; save the image again"),
+            Kind::CONTENT_MISSING,
+            format!("file {name} does not exist in the archive; save the image again"),
         )
     };
     entries.find(name).ok_or_else(missing)
 }
 
-/// A config, and the digests of the uncompressed layers that it knows.
+/// Reads a config, and returns it with the digests of its uncompressed layers.
 fn read_config(content: &Content) -> Result<(Bytes, Vec<Digest>)> {
     let invalid = |reason: String| {
         Error::new(
-            Kind::ManifestInvalid,
-            format!("its config cannot be read: {reason}"),
+            Kind::MANIFEST_INVALID,
+            format!("failed to parse the config: {reason}"),
         )
     };
     let bytes = content
         .read(MAX_CONFIG_BYTES)
-        .map_err(|error| error.while_doing("its config"))?;
+        .map_err(|error| error.with_prefix("failed to read the config"))?;
     let config = Json::parse(&bytes).map_err(|error| invalid(error.to_string()))?;
     let diff_ids = config
         .get("rootfs")
@@ -279,31 +301,31 @@ fn read_config(content: &Content) -> Result<(Bytes, Vec<Digest>)> {
     let diff_ids = diff_ids.unwrap_or_default().iter().map(|diff_id| {
         let text = diff_id
             .as_str()
-            .ok_or_else(|| invalid("a diff_id is no string".into()))?;
+            .ok_or_else(|| invalid("a diff_id is not a string".into()))?;
         text.parse()
-            .map_err(|error| invalid(format!("{text:?} is no diff_id: {error}")))
+            .map_err(|error| invalid(format!("invalid diff_id {text:?}: {error}")))
     });
     Ok((bytes, diff_ids.collect::<Result<_>>()?))
 }
 
-/// What a layer is, going by how it begins. The digest of a plain one is held against its content
-/// when that is read.
+/// Returns the descriptor of a layer. The first bytes of the layer determine the type. The digest
+/// of an uncompressed layer comes from the config and is verified when the layer is read.
 fn describe_layer(name: &str, content: &Content, diff_id: Digest) -> Result<Descriptor> {
-    let beginning = content.part(0..content.size().min(6))?;
-    if beginning.starts_with(b"\x28\xb5\x2f\xfd") || beginning.starts_with(b"\xfd7zXZ\0") {
-        let message = format!(
-            "the layer {name} is compressed in a way that docker's image format has no type for; if the archive has an \
-             index.json, read it as oci-archive:"
-        );
-        return Err(Error::new(Kind::Unsupported, message));
-    }
-    let (media_type, digest) = if beginning.starts_with(b"\x1f\x8b") {
-        (
+    let length = content.size().min(Compression::MAGIC_BYTES as u64);
+    let (media_type, digest) = match Compression::detect(&content.part(0..length)?) {
+        Compression::None => (manifest::UNCOMPRESSED_LAYER, diff_id),
+        // The name of a file in `blobs` contains its digest. This digest is verified on reading too.
+        Compression::Gzip => (
             MediaType::DOCKER_LAYER_GZIP,
-            blob_digest(name).map_or_else(|| hash(content), Ok)?,
-        )
-    } else {
-        (manifest::PLAIN_LAYER, diff_id)
+            blob_digest(name).map_or_else(|| compute_digest(content), Ok)?,
+        ),
+        other => {
+            let message = format!(
+                "layer {name} is compressed with {other}, which docker's image format does not \
+                 support; if the archive has an index.json, read it as oci-archive:"
+            );
+            return Err(Error::new(Kind::Unsupported, message));
+        }
     };
     Ok(Descriptor::new(
         MediaType::new(media_type),
@@ -312,15 +334,12 @@ fn describe_layer(name: &str, content: &Content, diff_id: Digest) -> Result<Desc
     ))
 }
 
-fn hash(content: &Content) -> Result<Digest> {
-    const PIECE: u64 = 1 << 20;
-    let no_hasher = || Error::new(Kind::Internal, "SHA-256 cannot be computed");
+fn compute_digest(content: &Content) -> Result<Digest> {
+    let no_hasher = || Error::new(Kind::Internal, "SHA-256 is not supported");
     let mut hasher = Algorithm::Sha256.hasher().ok_or_else(no_hasher)?;
-    let mut offset = 0;
-    while offset < content.size() {
-        let piece = content.part(offset..content.size().min(offset + PIECE))?;
-        hasher.update(&piece);
-        offset += piece.len() as u64;
-    }
+    content.for_each_piece(HASH_BUFFER_BYTES, |_, piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
     Ok(hasher.finish())
 }

@@ -1,70 +1,76 @@
-//! oci-archives: an OCI layout in a tar (image-spec, image-layout.md).
+//! oci-archives: OCI layouts in a tar (image-spec, image-layout.md).
 
 use std::collections::HashMap;
 
 use portolan_model::{Digest, Manifest};
 use portolan_registry::{Error, Kind, PutManifest, Result};
 
-use super::entries::Entries;
-use super::{Format, Held};
-use crate::folder::{BLOBS_FOLDER, INDEX_FILE, LAYOUT, LAYOUT_FILE, check_version};
-use crate::index::{Index, MAX_LIST_BYTES, REF_NAME};
+use super::tar_index::TarIndex;
+use super::{ArchiveContents, ArchiveFormat};
+use crate::folder::{BLOBS_FOLDER, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, check_version};
+use crate::index::{LayoutIndex, MAX_LIST_BYTES, NAME_ANNOTATIONS};
 
-/// An OCI layout in a tar.
-pub struct Oci;
+/// Format of an OCI layout in a tar.
+pub struct OciFormat;
 
-impl Format for Oci {
+impl ArchiveFormat for OciFormat {
     const NAME: &str = "oci-archive";
-    const NAMED_BY: &str = REF_NAME;
-    const LISTS: &[&str] = &[LAYOUT_FILE, INDEX_FILE];
-    const BEGINNING: &[(&str, &[u8])] = &[(LAYOUT_FILE, LAYOUT)];
-    const KEEPS_MANIFESTS: bool = true;
+    const NAME_ANNOTATIONS: &'static [&'static str] = NAME_ANNOTATIONS;
+    const LIST_FILES: &[&str] = &[LAYOUT_FILE, INDEX_FILE];
+    const INITIAL_FILES: &[(&str, &[u8])] = &[(LAYOUT_FILE, LAYOUT_CONTENT)];
+    const STORES_MANIFESTS: bool = true;
 
-    fn read(lists: &Entries, entries: &Entries) -> Result<Held> {
-        let path = lists.path.display();
+    fn read(entries: &TarIndex) -> Result<ArchiveContents> {
+        let path = entries.path.display();
         let read = |name: &str| {
-            let missing = || {
-                let message = format!(
-                    "{path} is no oci-archive: it has no file {name}; if docker made it, try docker-archive:"
-                );
-                Error::new(Kind::RepositoryUnknown, message)
-            };
-            let list = lists.find(name).ok_or_else(missing)?;
-            list.read(MAX_LIST_BYTES)
-                .map_err(|error| error.while_doing(format_args!("{path}, {name}")))
+            let file = entries.find(name);
+            file.map(|file| file.read(MAX_LIST_BYTES))
+                .transpose()
+                .map_err(|error| error.with_prefix(format_args!("failed to read {name} in {path}")))
         };
-        check_version(&read(LAYOUT_FILE)?)
-            .map_err(|error| error.while_doing(format!("{path}, {LAYOUT_FILE}")))?;
-        let index = Index::parse(read(INDEX_FILE)?).map_err(|error| error.while_doing(path))?;
+        let missing = || {
+            let message = format!("{path} is not an oci-archive: file {INDEX_FILE} does not exist");
+            Error::new(Kind::RepositoryUnknown, message)
+                .with_help(format!("if docker created it, use `docker-archive:{path}`"))
+        };
+        let index = read(INDEX_FILE)?.ok_or_else(missing)?;
+        // Some tools omit the file with the version.
+        if let Some(version) = read(LAYOUT_FILE)? {
+            check_version(&version).map_err(|error| {
+                error.with_prefix(format!("failed to read {LAYOUT_FILE} in {path}"))
+            })?;
+        }
+        let index = LayoutIndex::parse(index)
+            .map_err(|error| error.with_prefix(format!("failed to read {path}")))?;
         let blobs = entries
             .names()
             .filter_map(|name| Some((blob_digest(name)?, entries.find(name)?)));
-        Ok(Held {
+        Ok(ArchiveContents {
             index,
             contents: blobs.collect(),
             names: HashMap::new(),
         })
     }
 
-    fn carry_over(&self, index: Index) -> Index {
+    fn index_for_append(&self, index: LayoutIndex) -> LayoutIndex {
         index
     }
 
-    fn accept(&self, _: &Manifest, _: &PutManifest) -> Result<()> {
+    fn check_manifest(&self, _: &Manifest, _: &PutManifest) -> Result<()> {
         Ok(())
     }
 
-    fn list(
+    fn render_list(
         &self,
-        index: &Index,
+        index: &LayoutIndex,
         _: &HashMap<Digest, String>,
         _: &dyn Fn(&Digest) -> Result<Manifest>,
     ) -> Result<(&'static str, Vec<u8>)> {
-        Ok((INDEX_FILE, index.bytes().into()))
+        Ok((INDEX_FILE, index.to_bytes().into()))
     }
 }
 
-/// The digest that a name in an archive stands for, if it is a blob's.
+/// Returns the digest in the file name of a blob, or `None` for another file.
 pub(super) fn blob_digest(name: &str) -> Option<Digest> {
     let (algorithm, encoded) = name
         .strip_prefix(BLOBS_FOLDER)?
@@ -73,7 +79,11 @@ pub(super) fn blob_digest(name: &str) -> Option<Digest> {
     format!("{algorithm}:{encoded}").parse().ok()
 }
 
-/// The name in an archive of the blob under a digest.
+/// Returns the file name of the blob with a digest.
 pub(super) fn blob_name(digest: &Digest) -> String {
-    format!("{BLOBS_FOLDER}/{}/{}", digest.algorithm(), digest.encoded())
+    format!(
+        "{BLOBS_FOLDER}/{}/{}",
+        digest.algorithm(),
+        digest.encoded_part()
+    )
 }

@@ -1,69 +1,81 @@
-//! Whether a folder is a layout, or may become one.
+//! Checks that a folder is a layout, or can become a layout.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use portolan_files::file_error;
 use portolan_registry::{Error, Kind, Result};
 use serde::Deserialize;
 
-use super::{INDEX_FILE, LAYOUT_FILE, OWN_FILES, entries};
-use crate::files::failed;
+use super::{INDEX_FILE, LAYOUT_FILE, OWN_FILE_PREFIX, list_folder};
 
-/// What stands in `oci-layout`.
+/// Content of `oci-layout`. Some tools omit the version.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Layout {
+    #[serde(default = "default_version")]
     image_layout_version: String,
 }
 
-/// Makes sure that `folder` is a layout.
-pub(super) fn check(folder: &Path) -> Result<()> {
-    let metadata = fs::metadata(folder).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => absent(&format!("there is no folder {}", folder.display())),
-        _ => failed("opening the layout", folder)(error),
-    })?;
-    if !metadata.is_dir() {
-        let message = format!(
-            "{} is no folder; if it is an archive, write oci-archive: or docker-archive: before it",
-            folder.display()
-        );
-        return Err(absent(&message));
-    }
-    for file in [LAYOUT_FILE, INDEX_FILE] {
-        if !folder.join(file).is_file() {
-            return Err(absent(&format!(
-                "{} is no OCI layout: it has no file {file}",
-                folder.display()
-            )));
-        }
-    }
-    check_layout_file(&folder.join(LAYOUT_FILE))
+fn default_version() -> String {
+    "1.0.0".into()
 }
 
-/// Makes sure that the text of `oci-layout` is of a version that is known here.
+/// Returns an error if `folder` is not a layout.
+pub(super) fn check_layout(folder: &Path) -> Result<()> {
+    let metadata = fs::metadata(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            not_a_layout(&format!("folder {} does not exist", folder.display()))
+        }
+        _ => file_error("open the layout", folder)(error),
+    })?;
+    if !metadata.is_dir() {
+        let message = format!("{} is not a folder", folder.display());
+        let help = format!(
+            "for an archive, use `oci-archive:{0}` or `docker-archive:{0}`",
+            folder.display()
+        );
+        return Err(not_a_layout(&message).with_help(help));
+    }
+    if !folder.join(INDEX_FILE).is_file() {
+        return Err(not_a_layout(&format!(
+            "{} is not an OCI layout: file {INDEX_FILE} does not exist",
+            folder.display()
+        )));
+    }
+    // Some tools omit the file with the version.
+    let version = folder.join(LAYOUT_FILE);
+    if version.exists() {
+        check_layout_file(&version)?;
+    }
+    Ok(())
+}
+
+/// Returns an error if the content of `oci-layout` has an unsupported version.
 pub(crate) fn check_version(text: &[u8]) -> Result<()> {
     let invalid = |message: String| Error::new(Kind::Unsupported, message);
     let layout: Layout = serde_json::from_slice(text).map_err(|error| {
         invalid(format!(
-            "the version of the OCI layout cannot be read: {error}"
+            "failed to parse the version of the OCI layout: {error}"
         ))
     })?;
     if layout.image_layout_version.starts_with("1.") {
         return Ok(());
     }
     let message = format!(
-        "this OCI layout is of version {:?}, and 1.x is known here",
+        "the OCI layout has version {:?}, but only 1.x is supported",
         layout.image_layout_version
     );
     Err(invalid(message))
 }
 
-/// Makes sure that `folder` is a layout, or nothing that a layout could damage. What it lacks is made,
-/// since a process may have ended while it made it.
+/// Returns an error if `folder` contains something other than a layout, because a write could
+/// damage it. Accepts a layout with missing files, because a process may have ended while it
+/// created the layout. The caller adds these files.
 pub(super) fn check_for_writing(folder: &Path) -> Result<()> {
     if folder.exists() && !folder.is_dir() {
-        return check(folder);
+        return check_layout(folder);
     }
     let path = folder.join(LAYOUT_FILE);
     if path.is_file() {
@@ -71,31 +83,32 @@ pub(super) fn check_for_writing(folder: &Path) -> Result<()> {
     }
     let own = |path: &PathBuf| {
         path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(OWN_FILES))
+            .is_some_and(|name| name.to_string_lossy().starts_with(OWN_FILE_PREFIX))
     };
-    let strangers = entries(folder)?;
-    let Some(stranger) = strangers.iter().find(|path| !own(path)) else {
+    let found = list_folder(folder)?;
+    let Some(foreign) = found.iter().find(|path| !own(path)) else {
         return Ok(());
     };
     let message = format!(
-        "{} is no OCI layout (it has no file {LAYOUT_FILE}) and not empty (it has {}), so nothing is written to it; name an \
-         empty or a new folder",
+        "{} is neither an OCI layout (file {LAYOUT_FILE} does not exist) nor empty (it contains \
+         {}), so nothing was written to it",
         folder.display(),
-        stranger.file_name().unwrap_or_default().display()
+        foreign.file_name().unwrap_or_default().display()
     );
-    Err(Error::new(Kind::Unsupported, message))
+    Err(Error::new(Kind::Unsupported, message).with_help("use an empty or a new folder"))
 }
 
 fn check_layout_file(path: &Path) -> Result<()> {
-    let text = fs::read(path).map_err(failed("reading", path))?;
-    check_version(&text).map_err(|error| error.while_doing(path.display()))
+    let text = fs::read(path).map_err(file_error("read", path))?;
+    check_version(&text)
+        .map_err(|error| error.with_prefix(format!("failed to read {}", path.display())))
 }
 
-/// Whether the folder has one of the files that a layout must have.
+/// Returns whether the folder has one of the files that a layout must have.
 pub(super) fn is_layout(folder: &Path) -> bool {
     folder.join(LAYOUT_FILE).is_file() || folder.join(INDEX_FILE).is_file()
 }
 
-fn absent(message: &str) -> Error {
+fn not_a_layout(message: &str) -> Error {
     Error::new(Kind::RepositoryUnknown, message)
 }

@@ -1,4 +1,4 @@
-//! A folder as what a layout is kept in.
+//! [`Storage`] in a folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,54 +6,59 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::{Algorithm, Digest, Manifest, RepositoryName};
-use portolan_registry::{Body, Error, Kind, PutManifest, Result, Upload, UploadId};
+use portolan_files::durable::{parent, remove};
+use portolan_files::sessions::Owner;
+use portolan_files::{file_error, is_absent, run_blocking};
+use portolan_model::{Algorithm, Digest, Manifest};
+use portolan_registry::{Body, PutManifest, Result, Upload, UploadId};
 
-use super::{BLOBS_FOLDER, Folder, INDEX_FILE, digest_of, entries, lock_of};
+use super::{BLOBS_FOLDER, Folder, INDEX_FILE, digest_from_path, list_folder, lock_of};
 use crate::content::Content;
-use crate::files::{
-    Stamp, TEMPORARY, above, blocking, failed, is_absence, remove, replace, sync_folder, temporary,
-};
-use crate::incoming::Incoming;
-use crate::index::{Index, MAX_LIST_BYTES, REF_NAME};
+use crate::files::{Stamp, replace};
+use crate::index::{LayoutIndex, MAX_LIST_BYTES, NAME_ANNOTATIONS};
 use crate::storage::Storage;
 
 #[async_trait]
 impl Storage for Arc<Folder> {
-    fn what(&self) -> String {
-        self.called()
+    fn describe(&self) -> String {
+        self.display_name()
     }
 
-    fn named_by(&self) -> &'static str {
-        REF_NAME
+    fn name_annotations(&self) -> &'static [&'static str] {
+        NAME_ANNOTATIONS
     }
 
-    fn index(&self) -> Result<Arc<Index>> {
+    fn index(&self) -> Result<Arc<LayoutIndex>> {
         let path = self.path.join(INDEX_FILE);
         let mut cached = lock_of(&self.index);
-        let stamp = Stamp::at(&path)?;
+        // The stamp is taken before the file is read. If the file changes in between, the stamp is
+        // outdated, and the next call reads the file again.
+        let stamp = Stamp::read(&path)?;
         if let Some((_, index)) = cached.as_ref().filter(|(cached, _)| *cached == stamp) {
             return Ok(Arc::clone(index));
         }
         let index = if stamp.is_some() {
-            let file = File::open(&path).map_err(failed("reading", &path))?;
-            let size = file.metadata().map_err(failed("looking at", &path))?.len();
+            let file = File::open(&path).map_err(file_error("read", &path))?;
+            let size = file.metadata().map_err(file_error("inspect", &path))?.len();
             let bytes = Content::of_file(file, size).read(MAX_LIST_BYTES);
-            let bytes = bytes.map_err(|error| error.while_doing(path.display()))?;
-            Index::parse(bytes).map_err(|error| error.while_doing(self.what()))?
+            let bytes = bytes
+                .map_err(|error| error.with_prefix(format!("failed to read {}", path.display())))?;
+            LayoutIndex::parse(bytes)
+                .map_err(|error| error.with_prefix(format!("failed to open {}", self.describe())))?
         } else {
-            Index::empty()
+            LayoutIndex::empty()
         };
         let (_, index) = cached.insert((stamp, Arc::new(index)));
         Ok(Arc::clone(index))
     }
 
-    fn replace_index(&self, index: Index) -> Result<()> {
+    fn replace_index(&self, index: LayoutIndex) -> Result<()> {
         let writing = self.writing()?;
-        self.make_layout(&writing)?;
+        self.create_layout_files(&writing)?;
         let stamp = replace(
+            &writing.durability,
             &self.path.join(INDEX_FILE),
-            &index.bytes(),
+            &index.to_bytes(),
             &writing.scratch,
         )?;
         *lock_of(&self.index) = Some((Some(stamp), Arc::new(index)));
@@ -62,7 +67,7 @@ impl Storage for Arc<Folder> {
 
     fn find(&self, digest: &Digest) -> Result<Option<Content>> {
         let path = self.blob_path(digest);
-        // Opening what is no regular file may wait for somebody else for ever.
+        // Opening something that is not a regular file, such as a named pipe, may block forever.
         let opened = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => File::open(&path),
             Ok(_) => return Ok(None),
@@ -70,18 +75,18 @@ impl Storage for Arc<Folder> {
         };
         let file = match opened {
             Ok(file) => file,
-            Err(error) if is_absence(&error) => return Ok(None),
-            Err(error) => return Err(failed("opening", &path)(error)),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(file_error("open", &path)(error)),
         };
-        let length = file.metadata().map_err(failed("looking at", &path))?.len();
+        let length = file.metadata().map_err(file_error("inspect", &path))?.len();
         Ok(Some(Content::of_file(file, length)))
     }
 
-    fn holds_anything(&self) -> Result<bool> {
-        for algorithm in entries(&self.path.join(BLOBS_FOLDER))? {
-            if entries(&algorithm)?
+    fn has_blobs(&self) -> Result<bool> {
+        for algorithm in list_folder(&self.path.join(BLOBS_FOLDER))? {
+            if list_folder(&algorithm)?
                 .iter()
-                .any(|path| digest_of(&algorithm, path).is_some())
+                .any(|path| digest_from_path(&algorithm, path).is_some())
             {
                 return Ok(true);
             }
@@ -89,29 +94,37 @@ impl Storage for Arc<Folder> {
         Ok(false)
     }
 
-    fn accept(&self, _: &Manifest, _: &PutManifest) -> Result<()> {
+    fn check_manifest(&self, _: &Manifest, _: &PutManifest) -> Result<()> {
         self.check_access()
     }
 
-    fn accept_deletions(&self) -> Result<()> {
+    fn check_deletions(&self) -> Result<()> {
         self.check_access()
     }
 
-    fn keep_manifest(&self, digest: &Digest, bytes: &Bytes) -> Result<()> {
+    fn store_manifest(&self, digest: &Digest, bytes: &Bytes) -> Result<()> {
         let writing = self.writing()?;
-        let path = self.place(&writing, digest)?;
-        replace(&path, bytes, &writing.scratch).map(drop)
+        let path = self.prepare_blob_path(&writing, digest)?;
+        replace(&writing.durability, &path, bytes, &writing.scratch).map(drop)
     }
 
-    fn drop_content(&self, digest: &Digest) -> Result<()> {
-        let _writing = self.writing()?;
+    fn remove_content(&self, digest: &Digest) -> Result<()> {
+        // The layout stays locked as long as this value exists.
+        let writing = self.writing()?;
         let path = self.blob_path(digest);
         remove(&path)?;
-        if above(&path).is_dir() {
-            sync_folder(above(&path))
+        if parent(&path).is_dir() {
+            writing.durability.sync_folder(parent(&path))
         } else {
             Ok(())
         }
+    }
+
+    fn remove_all_content(&self) -> Result<()> {
+        for blob in self.blobs()? {
+            self.remove_content(&blob.digest)?;
+        }
+        Ok(())
     }
 
     fn link(&self, digest: &Digest, from: &Self) -> Result<bool> {
@@ -120,97 +133,64 @@ impl Storage for Arc<Folder> {
             return Ok(false);
         }
         let writing = self.writing()?;
-        let path = self.place(&writing, digest)?;
+        let path = self.prepare_blob_path(&writing, digest)?;
         match fs::hard_link(&source, &path) {
-            Ok(()) => sync_folder(above(&path)).map(|()| true),
+            Ok(()) => writing.durability.sync_folder(parent(&path)).map(|()| true),
+            // Any other failure, for example between filesystems, only means that the blob cannot
+            // be linked.
             Err(error) => Ok(error.kind() == io::ErrorKind::AlreadyExists),
         }
     }
 
-    async fn keep_blob(&self, digest: &Digest, body: Body) -> Result<()> {
-        if digest.algorithm().hasher().is_none() {
-            return Err(Error::digest_unverifiable(digest));
-        }
+    async fn store_blob(&self, digest: &Digest, body: Body) -> Result<()> {
         let folder = Arc::clone(self);
-        let temporary = blocking(move || {
-            let writing = folder.writing()?;
-            temporary(&writing.scratch, TEMPORARY)
-        });
-        let (file, path) = temporary.await?.into_parts();
-        let (incoming, received) = Incoming::new(Arc::new(file), 0, digest.algorithm())
-            .take(body)
-            .await;
-        received?;
-        let Some(incoming) = incoming else {
-            return Err(Error::new(Kind::Internal, "an upload was lost"));
-        };
+        let writing = run_blocking(move || folder.writing()).await?;
+        let staged = writing.sessions.receive(digest, body).await?;
         let (folder, digest) = (Arc::clone(self), digest.clone());
-        blocking(move || {
-            incoming.verify(&digest)?;
-            folder.keep(&incoming, &digest, &path)
-        })
-        .await
+        run_blocking(move || folder.commit_blob(staged, &digest)).await
     }
 
-    async fn start_upload(&self, algorithm: &Algorithm) -> Result<Upload> {
+    async fn open_upload(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload> {
         let folder = Arc::clone(self);
-        let writing = blocking(move || folder.writing()).await?;
-        writing.sessions.start(algorithm).await
+        let writing = run_blocking(move || folder.writing()).await?;
+        writing.sessions.open(owner, algorithm)
     }
 
-    async fn upload_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<Upload> {
-        self.sessions(repository, id)
-            .await?
-            .sessions
-            .status(repository, id)
-            .await
+    async fn upload_status(&self, owner: &Owner, id: &UploadId) -> Result<Upload> {
+        let writing = self.sessions(owner, id).await?;
+        writing.sessions.status(owner, id).await
     }
 
-    async fn write_upload(
+    async fn append_upload(
         &self,
-        repository: &RepositoryName,
+        owner: &Owner,
         id: &UploadId,
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        self.sessions(repository, id)
-            .await?
-            .sessions
-            .write(repository, id, offset, body)
-            .await
+        let writing = self.sessions(owner, id).await?;
+        writing.sessions.append(owner, id, offset, body).await
     }
 
     async fn finish_upload(
         &self,
-        repository: &RepositoryName,
+        owner: &Owner,
         id: &UploadId,
         offset: Option<u64>,
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        let writing = self.sessions(repository, id).await?;
-        let incoming = writing
+        let writing = self.sessions(owner, id).await?;
+        let finished = writing
             .sessions
-            .finish(repository, id, offset, body, digest)
-            .await?;
-        let path = writing.scratch.join(id.as_str());
+            .finish_file(owner, id, offset, body, digest);
+        let staged = finished.await?;
         let (folder, digest) = (Arc::clone(self), digest.clone());
-        blocking(move || {
-            let kept = folder.keep(&incoming, &digest, &path);
-            if kept.is_err() {
-                remove(&path).and(kept)
-            } else {
-                kept
-            }
-        })
-        .await
+        run_blocking(move || folder.commit_blob(staged, &digest)).await
     }
 
-    async fn cancel_upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<()> {
-        self.sessions(repository, id)
-            .await?
-            .sessions
-            .cancel(repository, id)
-            .await
+    async fn cancel_upload(&self, owner: &Owner, id: &UploadId) -> Result<()> {
+        let writing = self.sessions(owner, id).await?;
+        writing.sessions.cancel(owner, id).await
     }
 }

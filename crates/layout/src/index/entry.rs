@@ -1,49 +1,54 @@
-//! One entry of `index.json`: a descriptor, and perhaps the name of what it describes.
+//! Entry of `index.json`: a descriptor with an optional name.
 
 use portolan_model::{Descriptor, Digest, Json};
 
-/// The annotation that names an entry (image-spec, annotations.md).
+/// Annotation with the name of an entry (image-spec, annotations.md).
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// The annotation in which containerd and docker keep the whole name, registry and repository too.
+/// Annotation with the full name of an image, including registry and repository, as written by
+/// containerd and docker.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// Annotations with the names of an entry, the most specific annotation last.
+pub(crate) const NAME_ANNOTATIONS: &[&str] = &[REF_NAME, CONTAINERD_NAME];
 
 const ANNOTATIONS: &str = "annotations";
 
-/// A descriptor as it stands in the document, and what can be read of it.
+/// Entry of `index.json`, unchanged from the document, with its parsed descriptor.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IndexEntry {
     raw: Json,
-    /// Nothing if it has no digest. Such an entry is kept and otherwise passed over.
+    /// Parsed descriptor. `None` if it is invalid, for example without a digest. Such an entry is
+    /// preserved but ignored.
     descriptor: Option<Descriptor>,
 }
 
-impl Entry {
+impl IndexEntry {
     pub(super) fn read(raw: Json, descriptor: Option<Descriptor>) -> Self {
         Self { raw, descriptor }
     }
 
-    /// An entry that says what `descriptor` says of type, digest and size, and its annotations.
+    /// Creates an entry with the type, digest, size and annotations of a descriptor.
     pub(super) fn new(descriptor: &Descriptor) -> Self {
         let mut entry = Self {
             raw: Json::Object(Vec::new()),
             descriptor: Some(descriptor.clone()),
         };
-        entry.write(
+        entry.set_member(
             "mediaType",
             descriptor
                 .media_type
                 .as_ref()
                 .map(|media_type| text(media_type.as_str())),
         );
-        entry.write("digest", Some(text(descriptor.digest.as_str())));
-        entry.write(
+        entry.set_member("digest", Some(text(descriptor.digest.as_str())));
+        entry.set_member(
             "size",
             descriptor.size.map(|size| Json::Number(size.into())),
         );
-        entry.describe(descriptor);
+        entry.update_types(descriptor);
         for (key, value) in &descriptor.annotations {
-            entry.annotate(key, Some(value));
+            entry.set_annotation(key, Some(value));
         }
         entry
     }
@@ -56,7 +61,7 @@ impl Entry {
         self.descriptor.as_ref()
     }
 
-    pub(super) fn is_of(&self, digest: &Digest) -> bool {
+    pub(super) fn describes(&self, digest: &Digest) -> bool {
         self.descriptor
             .as_ref()
             .is_some_and(|descriptor| descriptor.digest == *digest)
@@ -70,7 +75,18 @@ impl Entry {
             .map(String::as_str)
     }
 
-    /// Whether it says nothing but type, digest and size, so that nothing is lost with it.
+    pub(super) fn digest(&self) -> Option<&Digest> {
+        self.descriptor().map(|descriptor| &descriptor.digest)
+    }
+
+    /// Returns the key by which entries are sorted: named entries first.
+    pub(super) fn sort_key(&self) -> (bool, Option<&str>, Option<&Digest>) {
+        let name = self.name();
+        (name.is_none(), name, self.digest())
+    }
+
+    /// Returns whether the entry is bare: it has only types, digest and size, so removing it loses
+    /// no name and no annotation.
     pub(super) fn is_bare(&self) -> bool {
         const BARE: [&str; 4] = ["mediaType", "digest", "size", "artifactType"];
         self.raw
@@ -78,7 +94,7 @@ impl Entry {
             .is_some_and(|members| members.iter().all(|(key, _)| BARE.contains(&key.as_str())))
     }
 
-    pub(super) fn describe(&mut self, described: &Descriptor) {
+    pub(super) fn update_types(&mut self, described: &Descriptor) {
         let Some(descriptor) = &mut self.descriptor else {
             return;
         };
@@ -86,14 +102,14 @@ impl Entry {
         descriptor
             .artifact_type
             .clone_from(&described.artifact_type);
-        self.write(
+        self.set_member(
             "mediaType",
             described
                 .media_type
                 .as_ref()
                 .map(|media_type| text(media_type.as_str())),
         );
-        self.write(
+        self.set_member(
             "artifactType",
             described
                 .artifact_type
@@ -103,16 +119,16 @@ impl Entry {
     }
 
     pub(super) fn set_name(&mut self, name: &str) {
-        self.annotate(REF_NAME, Some(name));
+        self.set_annotation(REF_NAME, Some(name));
     }
 
-    /// Takes the name away, and the whole one that containerd has beside it.
+    /// Removes the name, and the full name that containerd stores.
     pub(super) fn clear_name(&mut self) {
-        self.annotate(REF_NAME, None);
-        self.annotate(CONTAINERD_NAME, None);
+        self.set_annotation(REF_NAME, None);
+        self.set_annotation(CONTAINERD_NAME, None);
     }
 
-    fn annotate(&mut self, key: &str, value: Option<&str>) {
+    fn set_annotation(&mut self, key: &str, value: Option<&str>) {
         if let Some(descriptor) = &mut self.descriptor {
             match value {
                 Some(value) => drop(descriptor.annotations.insert(key.into(), value.into())),
@@ -125,14 +141,14 @@ impl Entry {
             .and_then(Json::as_object)
             .unwrap_or_default();
         let mut annotations = annotations.to_vec();
-        set(&mut annotations, key, value.map(text));
+        set_in_object(&mut annotations, key, value.map(text));
         let annotations = (!annotations.is_empty()).then_some(Json::Object(annotations));
-        self.write(ANNOTATIONS, annotations);
+        self.set_member(ANNOTATIONS, annotations);
     }
 
-    fn write(&mut self, key: &str, value: Option<Json>) {
+    fn set_member(&mut self, key: &str, value: Option<Json>) {
         if let Json::Object(members) = &mut self.raw {
-            set(members, key, value);
+            set_in_object(members, key, value);
         }
     }
 }
@@ -141,11 +157,12 @@ fn text(text: &str) -> Json {
     Json::String(text.into())
 }
 
-/// Gives a member another value in its place, adds it, or takes it out.
-fn set(members: &mut Vec<(String, Json)>, key: &str, value: Option<Json>) {
+/// Sets, adds or removes a member. An existing member keeps its position.
+fn set_in_object(members: &mut Vec<(String, Json)>, key: &str, value: Option<Json>) {
     let Some(value) = value else {
         return members.retain(|(name, _)| name != key);
     };
+    // Of several members with the same name, the last member counts.
     match members.iter_mut().rev().find(|(name, _)| name == key) {
         Some((_, member)) => *member = value,
         None => members.push((key.into(), value)),

@@ -1,102 +1,137 @@
-//! Changing a layout: the content first, then the index, in one step.
+//! Changes to a layout: first the content, then the index in one step.
 
 use portolan_model::{Descriptor, Digest, Json, Manifest, MediaType, RepositoryName, Tag};
-use portolan_registry::{Deletion, Error, PutManifest, PutOutcome, Result, admit};
+use portolan_registry::{
+    Admission, Attempt, Deletion, Error, MAX_MANIFEST_BYTES, PushedManifest, PutManifest,
+    PutOutcome, Result, verify_digest,
+};
 
 use super::view::View;
-use super::{Layout, Present, lock};
-use crate::index::Index;
+use super::{CurrentState, Layout, lock};
+use crate::index::LayoutIndex;
 use crate::storage::Storage;
 
+/// Action to take on a pushed manifest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PushAction {
+    /// Store the manifest and set its tags.
+    Put,
+    /// Return the outcome of storing the manifest, without storing it.
+    Check,
+}
+
 impl<S: Storage> Layout<S> {
-    /// Stores a manifest and names it, unless that is only to be tried. What it names has to be there, as the
-    /// policy says.
-    pub(crate) fn put_manifest(
+    /// Stores and tags a manifest, or only checks it, as `action` requires. Reads and parses the
+    /// children that the admission needs while no lock is held.
+    pub(crate) fn push_manifest(
         &self,
-        digest: Digest,
-        manifest: &Manifest,
+        mut push: PushedManifest,
         options: &PutManifest,
+        admission: &dyn Admission,
+        action: PushAction,
     ) -> Result<PutOutcome> {
-        self.storage.accept(manifest, options)?;
-        let _changing = lock(&self.changing);
+        self.storage.check_manifest(push.manifest(), options)?;
+        loop {
+            let children = match self.try_push(&push, options, admission, action)? {
+                Attempt::Done(outcome) => return Ok(outcome),
+                Attempt::NeedsChildren(children) => children,
+            };
+            push.reserve(&children)?;
+            for child in children {
+                // Skip a blob that was deleted in the meantime: the next attempt reports it.
+                if let Some(content) = self.storage.find(&child.digest)? {
+                    let bytes = content.read(MAX_MANIFEST_BYTES as u64)?;
+                    verify_digest(&bytes, Some(&child.digest))?;
+                    push.parse_child(child, bytes)?;
+                }
+            }
+        }
+    }
+
+    /// Checks whether a push can be stored and, for [`PushAction::Put`], stores it. Holds the lock
+    /// for changes.
+    fn try_push(
+        &self,
+        push: &PushedManifest,
+        options: &PutManifest,
+        admission: &dyn Admission,
+        action: PushAction,
+    ) -> Result<Attempt<PutOutcome>> {
+        let _changing = lock(&self.change_lock);
         let index = self.storage.index()?;
         let view = self.view(&index)?;
-        let present = Present {
+        let present = CurrentState {
             layout: self,
             view: &view,
         };
-        // What is taken in is a manifest as soon as the index leads to it.
-        let findings = admit(manifest, &options.policy, &options.known, &present)?.findings;
-        for update in &options.tags {
-            let current = index
-                .named(update.tag.as_str())?
-                .map(|current| &current.digest);
-            if !update.precondition.holds(current) {
-                return Err(Error::precondition_failed(update, current));
+        // Promoted blobs need no work: a blob becomes a manifest as soon as it can be reached from
+        // `index.json` as a child.
+        push.admit(admission, &present)?.and_then(|admitted| {
+            check_preconditions(&index, options)?;
+            if action == PushAction::Put {
+                self.commit_manifest(&index, push.digest(), push.manifest(), options)?;
             }
-        }
-        if !options.dry_run {
-            self.keep_manifest(&index, &digest, manifest, options)?;
-        }
-        let subject = manifest.subject().map(|subject| subject.digest.clone());
-        Ok(PutOutcome {
-            digest,
-            subject,
-            findings,
-            normalised: None,
+            Ok(PutOutcome::new(push, admitted.findings))
         })
     }
 
-    fn keep_manifest(
+    fn commit_manifest(
         &self,
-        index: &Index,
+        index: &LayoutIndex,
         digest: &Digest,
         manifest: &Manifest,
         options: &PutManifest,
     ) -> Result<()> {
-        self.storage.keep_manifest(digest, manifest.bytes())?;
-        self.content_changed();
-        lock(&self.documents).take(digest, manifest);
-        let changed = self.with_manifest(index, digest, manifest, options)?;
+        self.storage.store_manifest(digest, manifest.bytes())?;
+        self.invalidate_view();
+        lock(&self.manifest_cache).insert_manifest(digest, manifest);
+        let changed = self.index_with_manifest(index, digest, manifest, options)?;
         self.storage.replace_index(changed)
     }
 
-    /// The index that leads to the manifest: by its tags, through another one that names it, or by an
-    /// entry of its own. Entries of what it names itself are not needed any more.
-    fn with_manifest(
+    /// Returns a copy of `index` with the tags of `options` set. The manifest can be reached from
+    /// this copy.
+    ///
+    /// Adds an entry for the manifest only if no tag or other index already makes it reachable with
+    /// the right type. Removes bare entries that are no longer needed: those of its children, and
+    /// of manifests that lost a tag to this manifest.
+    fn index_with_manifest(
         &self,
-        index: &Index,
+        index: &LayoutIndex,
         digest: &Digest,
         manifest: &Manifest,
         options: &PutManifest,
-    ) -> Result<Index> {
+    ) -> Result<LayoutIndex> {
         let mut index = index.clone();
         let descriptor = describe(digest, manifest);
-        index.describe(&descriptor);
+        index.update_types(&descriptor);
         let mut superfluous: Vec<Digest> = Vec::new();
         for update in &options.tags {
             let moved = index
-                .named(update.tag.as_str())?
+                .find_by_name(update.tag.as_str())?
                 .map(|moved| moved.digest.clone());
             superfluous.extend(moved.filter(|moved| moved != digest));
-            index.name(update.tag.as_str(), &descriptor);
+            index.assign_name(update.tag.as_str(), &descriptor);
         }
-        let mut view = self.look(&index, None)?;
+        let mut view = self.compute_view(&index, None)?;
+        // Another index may already make the manifest reachable, but with a different type.
         if view.manifest_type(digest) != Some(manifest.media_type()) {
             index.add(&descriptor);
-            view = self.look(&index, None)?;
+            view = self.compute_view(&index, None)?;
         }
         superfluous.extend(view.children(digest).map(|child| child.digest.clone()));
-        self.without_superfluous(index, &view, &superfluous)
+        self.remove_superfluous_entries(index, &view, &superfluous)
     }
 
-    /// The index without the bare entries of those manifests that it leads to anyway, as what they are.
-    fn without_superfluous(
+    /// Removes the bare entries of those manifests in `superfluous` that are also reachable without
+    /// the entry, with the same type. A bare entry has no tag and no annotations, only the type,
+    /// size and digest of its content.
+    fn remove_superfluous_entries(
         &self,
-        index: Index,
+        index: LayoutIndex,
         view: &View,
         superfluous: &[Digest],
-    ) -> Result<Index> {
+    ) -> Result<LayoutIndex> {
         let mut bare = superfluous
             .iter()
             .filter(|digest| index.has_bare(digest))
@@ -106,15 +141,15 @@ impl<S: Storage> Layout<S> {
         }
         let mut without = index.clone();
         bare.for_each(|digest| without.remove_bare(digest));
-        if self.look(&without, None)?.covers(view) {
+        if self.compute_view(&without, None)?.covers(view) {
             return Ok(without);
         }
-        // Not all of them are; each is looked at by itself.
+        // At least one of the entries is needed, so try to remove each of them separately.
         let mut index = index;
         for digest in superfluous {
             let mut without = index.clone();
             without.remove_bare(digest);
-            if self.look(&without, None)?.covers(view) {
+            if self.compute_view(&without, None)?.covers(view) {
                 index = without;
             }
         }
@@ -122,44 +157,47 @@ impl<S: Storage> Layout<S> {
     }
 
     pub(crate) fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<()> {
-        let _changing = lock(&self.changing);
+        let _changing = lock(&self.change_lock);
         let index = self.storage.index()?;
-        let Some(named) = index.named(tag.as_str())?.map(|named| named.digest.clone()) else {
+        let Some(named) = index
+            .find_by_name(tag.as_str())?
+            .map(|named| named.digest.clone())
+        else {
             return Err(Error::manifest_unknown(repository, tag));
         };
         let view = self.view(&index)?;
-        let mut changed = Index::clone(&index);
-        changed.take_name(tag.as_str(), None);
-        let changed = self.without_superfluous(changed, &view, &[named])?;
+        let mut changed = LayoutIndex::clone(&index);
+        changed.remove_name(tag.as_str(), None);
+        let changed = self.remove_superfluous_entries(changed, &view, &[named])?;
         self.storage.replace_index(changed)
     }
 
-    /// Removes a manifest from the index, and its bytes. What it named stays: children that nothing
-    /// else leads to get entries of their own.
+    /// Deletes a manifest: its index entries and its content. Keeps the children of the manifest: a
+    /// child that would become unreachable gets its own entry.
     pub(crate) fn delete_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.storage.accept_deletions()?;
-        let _changing = lock(&self.changing);
+        self.storage.check_deletions()?;
+        let _changing = lock(&self.change_lock);
         let index = self.storage.index()?;
         let view = self.view(&index)?;
         if view.media_type(digest).is_none() && index.find(digest).is_none() {
             return Err(Error::manifest_unknown(repository, digest));
         }
-        guard(&view, digest, deletion)?;
-        let mut changed = Index::clone(&index);
+        check_unreferenced(&view, digest, deletion)?;
+        let mut changed = LayoutIndex::clone(&index);
         changed.remove(digest);
-        let left = self.look(&changed, Some(digest))?;
+        let left = self.compute_view(&changed, Some(digest))?;
         for child in view.children(digest) {
             let was_manifest = view.manifest_type(&child.digest).is_some();
             if was_manifest
                 && left.manifest_type(&child.digest).is_none()
                 && changed.find(&child.digest).is_none()
             {
-                changed.add(&bare(child));
+                changed.add(&bare_descriptor(child));
             }
         }
         self.storage.replace_index(changed)?;
@@ -172,25 +210,50 @@ impl<S: Storage> Layout<S> {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.storage.accept_deletions()?;
-        let _changing = lock(&self.changing);
+        self.storage.check_deletions()?;
+        let _changing = lock(&self.change_lock);
         let view = self.view(&self.storage.index()?)?;
         if self.storage.find(digest)?.is_none() || view.manifest_type(digest).is_some() {
             return Err(Error::blob_unknown(repository, digest));
         }
-        guard(&view, digest, deletion)?;
+        check_unreferenced(&view, digest, deletion)?;
         self.drop_content(digest)
     }
 
+    /// Deletes all entries and all content.
+    pub(crate) fn delete_all(&self) -> Result<()> {
+        self.storage.check_deletions()?;
+        let _changing = lock(&self.change_lock);
+        let mut index = LayoutIndex::clone(&*self.storage.index()?);
+        index.clear();
+        self.storage.replace_index(index)?;
+        let removed = self.storage.remove_all_content();
+        self.invalidate_view();
+        removed
+    }
+
+    /// Removes content from the storage and the cache.
     fn drop_content(&self, digest: &Digest) -> Result<()> {
-        lock(&self.documents).forget(digest);
-        let dropped = self.storage.drop_content(digest);
-        self.content_changed();
+        lock(&self.manifest_cache).remove(digest);
+        let dropped = self.storage.remove_content(digest);
+        self.invalidate_view();
         dropped
     }
 }
 
-fn guard(view: &View, digest: &Digest, deletion: Deletion) -> Result<()> {
+fn check_preconditions(index: &LayoutIndex, options: &PutManifest) -> Result<()> {
+    for update in &options.tags {
+        let current = index
+            .find_by_name(update.tag.as_str())?
+            .map(|current| &current.digest);
+        if !update.precondition.is_met(current) {
+            return Err(Error::precondition_failed(update, current));
+        }
+    }
+    Ok(())
+}
+
+fn check_unreferenced(view: &View, digest: &Digest, deletion: Deletion) -> Result<()> {
     if deletion == Deletion::Forced {
         return Ok(());
     }
@@ -198,11 +261,12 @@ fn guard(view: &View, digest: &Digest, deletion: Deletion) -> Result<()> {
     if parents.is_empty() {
         Ok(())
     } else {
-        Err(Error::referenced(digest, &parents))
+        Err(Error::content_referenced(digest, &parents))
     }
 }
 
-/// The descriptor with which the index shows a manifest: its artifact type only if it states one.
+/// Returns the descriptor of a manifest for the index. It has an artifact type only if the manifest
+/// specifies one.
 fn describe(digest: &Digest, manifest: &Manifest) -> Descriptor {
     let artifact_type = manifest
         .document()
@@ -220,11 +284,12 @@ fn describe(digest: &Digest, manifest: &Manifest) -> Descriptor {
     }
 }
 
-fn bare(child: &Descriptor) -> Descriptor {
+/// Returns the descriptor of `child` without annotations and other optional fields.
+fn bare_descriptor(child: &Descriptor) -> Descriptor {
     Descriptor {
         media_type: child.media_type.clone(),
         size: child.size,
         artifact_type: child.artifact_type.clone(),
-        ..Descriptor::of(child.digest.clone())
+        ..Descriptor::from_digest(child.digest.clone())
     }
 }

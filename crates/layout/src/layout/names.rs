@@ -1,72 +1,85 @@
-//! What people call the manifests of a layout, and which one they mean when they name none.
+//! Names of the manifests in a layout, and the default manifest when no name is given.
+
+use std::collections::{BTreeSet, HashMap};
 
 use portolan_model::{Descriptor, Digest, ImageReference};
 use portolan_registry::{Error, Kind, Result};
 use serde_json::json;
 
 use super::Layout;
+use crate::index::CONTAINERD_NAME;
 use crate::storage::Storage;
 
-/// A name, and the manifest that has it.
+/// Name of a manifest in a layout or an archive.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Name {
-    /// The name as it is written there: a tag, a whole reference, or any other text.
+pub struct ManifestName {
+    /// Name as stored: a tag, a full reference, or any other text.
     pub name: String,
-    /// The manifest.
+    /// Descriptor of the manifest that has the name.
     pub descriptor: Descriptor,
 }
 
 impl<S: Storage> Layout<S> {
-    /// Every name, in the order of the index.
-    pub(crate) fn names(&self) -> Result<Vec<Name>> {
+    /// Returns the names of all manifests, in the order of the index.
+    pub(crate) fn names(&self) -> Result<Vec<ManifestName>> {
         let index = self.storage.index()?;
+        let annotations = self.storage.name_annotations();
+        let mut digests: HashMap<&str, BTreeSet<&Digest>> = HashMap::new();
+        for descriptor in index.descriptors() {
+            if let Some(first) = stored_names(descriptor, annotations).next() {
+                digests.entry(first).or_default().insert(&descriptor.digest);
+            }
+        }
         let names = index.descriptors().filter_map(|descriptor| {
-            let name = descriptor.annotations.get(self.storage.named_by())?.clone();
-            Some(Name {
-                name,
+            let mut names = stored_names(descriptor, annotations);
+            let first = names.next()?;
+            let is_ambiguous = digests.get(first).is_some_and(|digests| digests.len() > 1);
+            let full = names.next().filter(|_| is_ambiguous);
+            Some(ManifestName {
+                name: full.unwrap_or(first).to_owned(),
                 descriptor: descriptor.clone(),
             })
         });
         Ok(names.collect())
     }
 
-    /// The manifest that is called `name`: a name as it is written there, another way to write it, a tag, or a digest.
+    /// Returns the manifest with `name`: a stored name, another spelling of the same reference, a
+    /// tag, or a digest.
     pub(crate) fn resolve(&self, name: &str) -> Result<Descriptor> {
-        let index = self.storage.index()?;
         if let Some(descriptor) = name
             .parse()
             .ok()
-            .and_then(|digest: Digest| self.by_digest(&digest).transpose())
+            .and_then(|digest: Digest| self.find_by_digest(&digest).transpose())
         {
             return descriptor;
         }
-        let names = self.names()?;
-        let found = names.iter().find(|known| known.name == name).or_else(|| {
-            let whole: ImageReference = name.parse().ok().filter(|_| name.contains(['/', ':']))?;
-            names.iter().find(|known| {
-                known
-                    .name
-                    .parse()
-                    .is_ok_and(|known: ImageReference| known == whole)
-            })
-        });
-        if let Some(found) = found {
-            return self.sole(found, &names);
+        let index = self.storage.index()?;
+        let annotations = self.storage.name_annotations();
+        let full = normalize(name);
+        let is_stored = |stored: &str| stored == name;
+        let is_same = |stored: &str| full.is_some() && normalize(stored) == full;
+        let has_tag = |stored: &str| parse_tag(stored) == Some(name);
+        let matchers: [&dyn Fn(&str) -> bool; 3] = [&is_stored, &is_same, &has_tag];
+        for matches in matchers {
+            let found: Vec<_> = index
+                .descriptors()
+                .filter(|descriptor| stored_names(descriptor, annotations).any(matches))
+                .collect();
+            if let [first, ..] = found[..] {
+                self.check_unambiguous(name, &found)?;
+                return Ok(first.clone());
+            }
         }
-        if let Some(descriptor) = index.named(name)? {
-            return Ok(descriptor.clone());
-        }
-        let message = format!(
-            "{} has nothing called {name:?}; {}",
-            self.storage.what(),
-            choices(&names)
-        );
-        Err(Error::new(Kind::ManifestUnknown, message).with_detail(json!({"name": name})))
+        let message = format!("{name:?} was not found in {}", self.storage.describe());
+        Err(Error::new(Kind::ManifestUnknown, message)
+            .with_detail(json!({"name": name}))
+            .with_help(describe_names(&self.names()?)))
     }
 
-    /// The manifest that is meant when none is named: the only one there is.
+    /// Returns the manifest to use when no name is given: the only manifest.
     ///
-    /// What an index names, and what says something about another manifest, does not count beside them.
+    /// Manifests that are part of an index or that are referrers do not count, unless they have a
+    /// name.
     pub(crate) fn only_manifest(&self) -> Result<Descriptor> {
         let index = self.storage.index()?;
         let mut entries: Vec<&Descriptor> = Vec::new();
@@ -86,67 +99,122 @@ impl<S: Storage> Layout<S> {
             let mut entries = index
                 .descriptors()
                 .filter(|descriptor| descriptor.digest == *digest);
-            entries.any(|descriptor| descriptor.annotations.contains_key(self.storage.named_by()))
+            entries.any(|descriptor| {
+                stored_names(descriptor, self.storage.name_annotations())
+                    .next()
+                    .is_some()
+            })
         };
         let stands_alone = |entry: &&&Descriptor| {
             let digest = &entry.digest;
-            is_named(digest) || (!view.refers(digest) && view.parents(digest).is_empty())
+            is_named(digest) || (!view.is_referrer(digest) && view.parents(digest).is_empty())
         };
         let standing: Vec<_> = entries.iter().filter(stands_alone).collect();
         if let [only] = standing[..] {
             return Ok(Descriptor::clone(only));
         }
-        let what = self.storage.what();
+        let what = self.storage.describe();
         if entries.is_empty() {
             return Err(Error::new(
                 Kind::ManifestUnknown,
-                format!("{what} holds no manifest"),
+                format!("{what} contains no manifest"),
             ));
         }
         let others: Vec<_> = entries.iter().map(|entry| entry.digest.as_str()).collect();
-        let message = format!(
-            "{what} holds several manifests, say which one; {}",
-            choices(&self.names()?)
-        );
-        Err(Error::new(Kind::Unsupported, message).with_detail(json!({"digests": others})))
+        let message = format!("{what} contains several manifests");
+        Err(Error::new(Kind::Unsupported, message)
+            .with_detail(json!({"digests": others}))
+            .with_help(describe_names(&self.names()?)))
     }
 
-    fn by_digest(&self, digest: &Digest) -> Result<Option<Descriptor>> {
+    fn find_by_digest(&self, digest: &Digest) -> Result<Option<Descriptor>> {
         let found = self.manifest(&digest.clone().into())?;
         Ok(found.map(|(info, _)| Descriptor::new(info.media_type, info.digest, info.size)))
     }
 
-    /// The manifest of that name, unless others have it too.
-    fn sole(&self, found: &Name, names: &[Name]) -> Result<Descriptor> {
-        let digest = &found.descriptor.digest;
-        let other = names
-            .iter()
-            .find(|other| other.name == found.name && other.descriptor.digest != *digest);
-        let Some(other) = other else {
-            return Ok(found.descriptor.clone());
-        };
+    /// Returns an error if `found`, the entries with a name, describe different manifests. The
+    /// error lists their full names, platforms and digests.
+    fn check_unambiguous(&self, name: &str, found: &[&Descriptor]) -> Result<()> {
+        let mut described: Vec<&Descriptor> = Vec::new();
+        for entry in found {
+            if described.iter().all(|other| other.digest != entry.digest) {
+                described.push(entry);
+            }
+        }
+        if described.len() == 1 {
+            return Ok(());
+        }
         let message = format!(
-            "{} has several manifests called {:?}, choose one by its digest: {digest}, {}",
-            self.storage.what(),
-            found.name,
-            other.descriptor.digest
+            "{} has several manifests with the name {name:?}: {}",
+            self.storage.describe(),
+            describe_entries(&described)
         );
-        Err(Error::new(Kind::Unsupported, message))
+        Err(Error::new(Kind::Unsupported, message)
+            .with_help("write the full name, or `@DIGEST` instead of the name"))
     }
 }
 
-/// Most names that a message tells.
-const MOST_TOLD: usize = 20;
-
-fn choices(names: &[Name]) -> String {
-    if names.is_empty() {
-        return "nothing in it has a name, use digests".into();
-    }
-    let told: Vec<_> = names
+/// Returns the names of an entry, the most specific name last.
+fn stored_names<'a>(
+    descriptor: &'a Descriptor,
+    annotations: &'a [&str],
+) -> impl Iterator<Item = &'a str> {
+    annotations
         .iter()
-        .take(MOST_TOLD)
+        .filter_map(|annotation| descriptor.annotations.get(*annotation))
+        .map(String::as_str)
+}
+
+/// Parses a reference as docker does: `a` means `docker.io/library/a:latest`.
+fn normalize(name: &str) -> Option<ImageReference> {
+    let mut image: ImageReference = name.parse().ok()?;
+    if image.tag.is_none() && image.digest.is_none() {
+        image.tag = "latest".parse().ok();
+    }
+    Some(image)
+}
+
+/// Returns the tag of a full name.
+pub(crate) fn parse_tag(name: &str) -> Option<&str> {
+    name.rsplit_once(':')
+        .map(|(_, tag)| tag)
+        .filter(|tag| !tag.contains('/'))
+}
+
+/// Lists entries with their full names, platforms and digests.
+pub(crate) fn describe_entries(entries: &[&Descriptor]) -> String {
+    let describe = |entry: &&Descriptor| {
+        let name = entry.annotations.get(CONTAINERD_NAME).cloned();
+        let platform = entry.platform.as_ref().map(ToString::to_string);
+        let parts: Vec<_> = name.into_iter().chain(platform).collect();
+        match parts[..] {
+            [] => entry.digest.to_string(),
+            _ => format!("{} ({})", parts.join(" "), entry.digest),
+        }
+    };
+    let mut listed: Vec<_> = entries.iter().take(MAX_LISTED).map(describe).collect();
+    if entries.len() > MAX_LISTED {
+        listed.push("…".into());
+    }
+    listed.join(", ")
+}
+
+/// Maximum number of names in an error message.
+const MAX_LISTED: usize = 20;
+
+fn describe_names(names: &[ManifestName]) -> String {
+    if names.is_empty() {
+        return "no manifest has a name: add `@DIGEST`".into();
+    }
+    let listed: Vec<_> = names
+        .iter()
+        .take(MAX_LISTED)
         .map(|name| name.name.as_str())
         .collect();
-    let more = if names.len() > MOST_TOLD { ", …" } else { "" };
-    format!("it has: {}{more}", told.join(", "))
+    let more = if names.len() > MAX_LISTED {
+        ", …"
+    } else {
+        ""
+    };
+    format!("the names are {}{more}", listed.join(", "))
 }

@@ -1,50 +1,52 @@
-//! Blobs that nothing leads to.
+//! Blobs that no manifest of a layout references.
 
 use std::sync::Arc;
 
 use portolan_model::Digest;
 use portolan_registry::{Error, Kind, Result};
 
-use super::{Layout, lock};
+use super::{COPY_AGAIN, Layout, lock};
 use crate::folder::Folder;
 use crate::storage::Storage;
 
-/// A blob that no manifest of its layout names.
+/// Blob that no manifest of its layout references.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Orphan {
-    /// Its digest.
+    /// Digest of the blob.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size of the blob in bytes.
     pub size: u64,
 }
 
 impl Layout<Arc<Folder>> {
-    /// Every blob that neither is a manifest of the index nor is named by one, in the order of digests.
+    /// Returns all files in the folder of blobs that are neither manifests of the layout nor
+    /// referenced by a manifest, in the order of digests.
     pub(crate) fn orphans(&self) -> Result<Vec<Orphan>> {
         let view = self.view(&self.storage.index()?)?;
-        if let Some(dark) = view.dark().next() {
+        if let Some(unresolved) = view.unresolved_manifests().next() {
             let message = format!(
-                "{} names {dark}, which is missing or cannot be read, so nobody can tell what it needs; copy it again, or \
-                 remove its entry",
-                self.storage.what()
+                "{} references {unresolved}, which is missing or unreadable, so it is unknown which \
+                 blobs it needs",
+                self.storage.describe()
             );
-            return Err(Error::new(Kind::ManifestInvalid, message));
+            return Err(Error::new(Kind::MANIFEST_INVALID, message).with_help(COPY_AGAIN));
         }
-        let reached = view.reached();
+        let reached = view.reachable();
         let mut orphans = self.storage.blobs()?;
         orphans.retain(|blob| !reached.contains(&blob.digest));
         orphans.sort_unstable();
         Ok(orphans)
     }
 
-    /// Removes them and answers what was removed. Blobs that are on their way to a manifest are orphans too.
+    /// Removes all orphans, and returns the removed orphans. Blobs that were uploaded before their
+    /// manifest are orphans too.
     pub(crate) fn remove_orphans(&self) -> Result<Vec<Orphan>> {
-        let _changing = lock(&self.changing);
+        let _changing = lock(&self.change_lock);
         let orphans = self.orphans()?;
         for orphan in &orphans {
-            self.storage.drop_content(&orphan.digest)?;
+            self.storage.remove_content(&orphan.digest)?;
         }
-        self.content_changed();
+        self.invalidate_view();
         Ok(orphans)
     }
 }

@@ -1,4 +1,5 @@
-//! What an index leads to: its entries, and the children of the indexes among them, at any depth.
+//! View of a layout: the manifests that can be reached from its index. These are the entries of the
+//! index, and the children of indexes at any depth.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -6,29 +7,32 @@ use std::sync::Arc;
 use portolan_model::{Child, Descriptor, Digest, MediaType};
 use portolan_registry::{Parent, Result};
 
-use super::documents::{Document, Documents};
+use super::manifest_cache::{ManifestCache, ParsedManifest};
 use crate::content::Content;
-use crate::index::Index;
+use crate::index::LayoutIndex;
 
-/// Deepest nesting of indexes that is followed.
+/// Maximum nesting depth of indexes.
 const MAX_DEPTH: usize = 16;
 
-/// The manifests of a layout that are there.
+/// Manifests of a layout whose content exists.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    /// By digest, since lists are in that order.
-    manifests: BTreeMap<Digest, Arc<Document>>,
-    /// Children of unknown types: nobody can tell whether they were meant as manifests or blobs.
-    either: BTreeMap<Digest, MediaType>,
-    /// Entries whose content is not there, and manifests that cannot be read: what they name is not known.
-    dark: BTreeSet<Digest>,
+    /// Manifests by digest. Lists of manifests have this order.
+    manifests: BTreeMap<Digest, Arc<ParsedManifest>>,
+    /// Children in the field `manifests` of an index whose type is not a known manifest type. They
+    /// may be manifests or blobs, so clients can read them as both.
+    ambiguous: BTreeMap<Digest, MediaType>,
+    /// Entries without content, and manifests whose content cannot be read or is nested too deeply.
+    /// The references of both are unknown.
+    unresolved: BTreeSet<Digest>,
 }
 
 impl View {
-    /// Follows `index` to everything that `find` finds, but for `without`.
-    pub(super) fn of(
-        index: &Index,
-        documents: &mut Documents,
+    /// Computes the view of `index`. `find` returns content by digest. The content with the digest
+    /// `without` is treated as missing.
+    pub(super) fn compute(
+        index: &LayoutIndex,
+        documents: &mut ManifestCache,
         find: impl Fn(&Digest) -> Result<Option<Content>>,
         without: Option<&Digest>,
     ) -> Result<Self> {
@@ -52,28 +56,37 @@ impl View {
                 .as_ref()
                 .is_some_and(MediaType::is_known_manifest);
             if depth > 1 && !known {
-                walk.either(descriptor)?;
-            } else if let Some(document) = walk.manifest(descriptor, depth)? {
+                walk.add_ambiguous(descriptor)?;
+            } else if let Some(document) = walk.add_manifest(descriptor, depth)? {
                 next.extend(document.manifests().map(|child| (child.clone(), depth + 1)));
             }
         }
         Ok(walk.view)
     }
 
-    /// The type of a manifest that is there for certain.
+    /// Returns the media type of the manifest `digest`. Returns `None` for an ambiguous child,
+    /// because it may be a blob.
     pub(super) fn manifest_type(&self, digest: &Digest) -> Option<&MediaType> {
         self.manifests
             .get(digest)
             .map(|document| &document.media_type)
     }
 
-    /// The type of whatever can be read as a manifest.
+    /// Returns the media type of `digest` if clients can read it as a manifest. This includes
+    /// ambiguous children.
     pub(super) fn media_type(&self, digest: &Digest) -> Option<&MediaType> {
         self.manifest_type(digest)
-            .or_else(|| self.either.get(digest))
+            .or_else(|| self.ambiguous.get(digest))
     }
 
-    /// What the manifest names in `manifests`.
+    /// Returns the descriptors of all manifests, in the order of their digests.
+    pub(super) fn manifests(&self) -> impl Iterator<Item = Descriptor> {
+        self.manifests.iter().map(|(digest, document)| {
+            Descriptor::new(document.media_type.clone(), digest.clone(), document.size)
+        })
+    }
+
+    /// Returns the descriptors in the field `manifests` of the index `digest`.
     pub(super) fn children(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
         self.manifests
             .get(digest)
@@ -81,7 +94,7 @@ impl View {
             .flat_map(|document| document.manifests())
     }
 
-    /// Whether every manifest of `other` is reached here too, as what it is there.
+    /// Returns whether this view contains every manifest of `other` with the same type.
     pub(super) fn covers(&self, other: &Self) -> bool {
         other
             .manifests
@@ -89,7 +102,7 @@ impl View {
             .all(|(digest, document)| self.manifest_type(digest) == Some(&document.media_type))
     }
 
-    /// Every manifest that names the digest, and where.
+    /// Returns all references from manifests to `digest`.
     pub(super) fn parents(&self, digest: &Digest) -> Vec<Parent> {
         let naming = self
             .edges()
@@ -102,37 +115,38 @@ impl View {
             .collect()
     }
 
-    /// The manifests that say something about the digest, in the order of their own digests.
+    /// Returns the descriptors of the referrers of a digest, in the order of their digests.
     pub(super) fn referrers(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
         let referring = self
             .manifests
             .values()
-            .filter_map(|document| document.refers.as_ref());
+            .filter_map(|document| document.referrer.as_ref());
         referring
             .filter(move |(subject, _)| subject == digest)
             .map(|(_, descriptor)| descriptor)
     }
 
-    /// Whether the manifest says something about another.
-    pub(super) fn refers(&self, digest: &Digest) -> bool {
+    /// Returns whether the manifest is a referrer.
+    pub(super) fn is_referrer(&self, digest: &Digest) -> bool {
         self.manifests
             .get(digest)
-            .is_some_and(|document| document.refers.is_some())
+            .is_some_and(|document| document.referrer.is_some())
     }
 
-    /// Everything that is a manifest or is named by one.
-    pub(super) fn reached(&self) -> BTreeSet<&Digest> {
+    /// Returns the digests of all manifests and of all content that they reference.
+    pub(super) fn reachable(&self) -> BTreeSet<&Digest> {
         self.manifests
             .keys()
             .chain(self.edges().map(|(_, child)| &child.descriptor.digest))
             .collect()
     }
 
-    /// Manifests of which nobody can tell what they name.
-    pub(super) fn dark(&self) -> impl Iterator<Item = &Digest> {
-        self.dark.iter()
+    /// Returns the digests of the manifests whose references are unknown.
+    pub(super) fn unresolved_manifests(&self) -> impl Iterator<Item = &Digest> {
+        self.unresolved.iter()
     }
 
+    /// Returns each reference from a manifest to its content.
     fn edges(&self) -> impl Iterator<Item = (&Digest, &Child)> {
         let manifests = self.manifests.iter();
         manifests.flat_map(|(parent, document)| {
@@ -141,37 +155,44 @@ impl View {
     }
 }
 
+/// Computation of a view.
 struct Walk<'a, F> {
     view: View,
-    documents: &'a mut Documents,
+    documents: &'a mut ManifestCache,
     find: F,
 }
 
 impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
-    /// Takes a child of unknown type in, if it is there.
-    fn either(&mut self, descriptor: Descriptor) -> Result<()> {
-        if !self.view.either.contains_key(&descriptor.digest)
+    /// Adds a child of unknown type to the view, if its content exists.
+    fn add_ambiguous(&mut self, descriptor: Descriptor) -> Result<()> {
+        if !self.view.ambiguous.contains_key(&descriptor.digest)
             && (self.find)(&descriptor.digest)?.is_some()
         {
             let media_type = descriptor
                 .media_type
                 .unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
-            self.view.either.insert(descriptor.digest, media_type);
+            self.view.ambiguous.insert(descriptor.digest, media_type);
         }
         Ok(())
     }
 
-    /// Takes a manifest in, if it is there, and answers it if its children are to be followed.
-    fn manifest(&mut self, descriptor: Descriptor, depth: usize) -> Result<Option<Arc<Document>>> {
-        let Some(document) = self.document(&descriptor)? else {
+    /// Adds a manifest to the view, if its content exists. Returns the manifest if its children
+    /// must be followed.
+    fn add_manifest(
+        &mut self,
+        descriptor: Descriptor,
+        depth: usize,
+    ) -> Result<Option<Arc<ParsedManifest>>> {
+        let Some(document) = self.read_document(&descriptor)? else {
+            // A missing child is allowed in a sparse index. A missing entry is damage.
             self.view
-                .dark
+                .unresolved
                 .extend((depth == 1).then_some(descriptor.digest));
             return Ok(None);
         };
         let too_deep = depth > MAX_DEPTH && document.manifests().next().is_some();
         if !document.readable || too_deep {
-            self.view.dark.insert(descriptor.digest.clone());
+            self.view.unresolved.insert(descriptor.digest.clone());
         }
         self.view
             .manifests
@@ -179,8 +200,8 @@ impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
         Ok((!too_deep).then_some(document))
     }
 
-    fn document(&mut self, descriptor: &Descriptor) -> Result<Option<Arc<Document>>> {
-        if let Some(document) = self.documents.known(descriptor) {
+    fn read_document(&mut self, descriptor: &Descriptor) -> Result<Option<Arc<ParsedManifest>>> {
+        if let Some(document) = self.documents.get(descriptor) {
             return Ok(Some(Arc::clone(document)));
         }
         let content = (self.find)(&descriptor.digest)?;

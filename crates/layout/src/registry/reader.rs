@@ -1,19 +1,19 @@
-//! Reading blobs and manifests from layouts.
+//! Reads of blobs and manifests in layouts.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use portolan_files::run_blocking;
 use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 use portolan_registry::{
-    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes,
+    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, resolve_range,
 };
 
-use super::{Layouts, Places};
+use super::{LayoutSource, Layouts};
 use crate::content::Content;
-use crate::files::blocking;
 
 #[async_trait]
-impl<P: Places> Reader for Layouts<P> {
+impl<P: LayoutSource> Reader for Layouts<P> {
     async fn get_blob(
         &self,
         _: &Context,
@@ -21,9 +21,9 @@ impl<P: Places> Reader for Layouts<P> {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let content = self.content(repository, digest).await?;
+        let content = self.find_content(repository, digest).await?;
         let size = content.size();
-        let range = wanted_bytes(range, size)?;
+        let range = resolve_range(range, size)?;
         Ok(BlobRead {
             size,
             range: range.clone(),
@@ -37,7 +37,7 @@ impl<P: Places> Reader for Layouts<P> {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
-        let content = self.content(repository, digest).await?;
+        let content = self.find_content(repository, digest).await?;
         Ok(BlobInfo {
             size: content.size(),
         })
@@ -49,7 +49,7 @@ impl<P: Places> Reader for Layouts<P> {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        let (info, content) = self.manifest(repository, reference).await?;
+        let (info, content) = self.find_manifest(repository, reference).await?;
         let body = content.body(&info.digest, 0..info.size);
         Ok(ManifestRead { info, body })
     }
@@ -60,17 +60,17 @@ impl<P: Places> Reader for Layouts<P> {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        let (info, _) = self.manifest(repository, reference).await?;
+        let (info, _) = self.find_manifest(repository, reference).await?;
         Ok(info)
     }
 }
 
-impl<P: Places> Layouts<P> {
-    async fn content(&self, repository: &RepositoryName, digest: &Digest) -> Result<Content> {
-        let (places, repository, digest) =
-            (Arc::clone(&self.places), repository.clone(), digest.clone());
-        blocking(move || {
-            let content = match places.find(&repository)? {
+impl<P: LayoutSource> Layouts<P> {
+    async fn find_content(&self, repository: &RepositoryName, digest: &Digest) -> Result<Content> {
+        let (layouts, repository, digest) =
+            (Arc::clone(&self.source), repository.clone(), digest.clone());
+        run_blocking(move || {
+            let content = match layouts.find(&repository)? {
                 Some(layout) => layout.content(&digest)?,
                 None => None,
             };
@@ -79,18 +79,18 @@ impl<P: Places> Layouts<P> {
         .await
     }
 
-    async fn manifest(
+    async fn find_manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(ManifestInfo, Content)> {
-        let (places, repository, reference) = (
-            Arc::clone(&self.places),
+        let (layouts, repository, reference) = (
+            Arc::clone(&self.source),
             repository.clone(),
             reference.clone(),
         );
-        blocking(move || {
-            let manifest = match places.find(&repository)? {
+        run_blocking(move || {
+            let manifest = match layouts.find(&repository)? {
                 Some(layout) => layout.manifest(&reference)?,
                 None => None,
             };

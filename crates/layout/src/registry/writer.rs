@@ -1,22 +1,22 @@
-//! Storing blobs and manifests and setting tags in layouts.
+//! Writes of blobs, manifests and tags in layouts.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::{Algorithm, Digest, Manifest, RepositoryName};
+use portolan_files::sessions::Owner;
+use portolan_files::{run_blocking, run_detached};
+use portolan_model::{Algorithm, Digest, RepositoryName};
 use portolan_registry::{
-    Action, Body, Context, Error, Mount, PutManifest, PutOutcome, Result, Upload, UploadId, Writer,
-    verified_digest,
+    Action, Body, Context, MountOutcome, PushedManifest, PutManifest, PutOutcome, Result, Writer,
 };
 
-use super::{Layouts, Places};
-use crate::files::{blocking, detached};
-use crate::layout::Layout;
+use super::{LayoutSource, Layouts};
+use crate::layout::{Layout, PushAction};
 use crate::storage::Storage;
 
 #[async_trait]
-impl<P: Places> Writer for Layouts<P> {
+impl<P: LayoutSource> Writer for Layouts<P> {
     async fn put_manifest(
         &self,
         _: &Context,
@@ -24,17 +24,18 @@ impl<P: Places> Writer for Layouts<P> {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        let (places, repository) = (Arc::clone(&self.places), repository.clone());
-        blocking(move || {
-            let digest = verified_digest(&bytes, options.digest.as_ref())?;
-            let claimed = options.media_type.as_ref();
-            let manifest = Manifest::parse(bytes, claimed)
-                .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-            places
-                .make(&repository)?
-                .put_manifest(digest, &manifest, &options)
-        })
-        .await
+        self.push(repository, bytes, options, PushAction::Put).await
+    }
+
+    async fn check_manifest(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.push(repository, bytes, options, PushAction::Check)
+            .await
     }
 
     async fn put_blob(
@@ -44,91 +45,15 @@ impl<P: Places> Writer for Layouts<P> {
         digest: &Digest,
         body: Body,
     ) -> Result<()> {
-        let (layout, digest) = (self.make(repository).await?, digest.clone());
-        detached(async move {
-            layout.storage().keep_blob(&digest, body).await?;
-            layout.content_changed();
+        // Run the write in a separate task, so that a caller that disconnects does not interrupt
+        // it.
+        let (layout, digest) = (self.layout_for_writing(repository).await?, digest.clone());
+        run_detached(async move {
+            layout.storage().store_blob(&digest, body).await?;
+            layout.invalidate_view();
             Ok(())
         })
         .await
-    }
-
-    async fn start_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        algorithm: &Algorithm,
-    ) -> Result<Upload> {
-        self.make(repository)
-            .await?
-            .storage()
-            .start_upload(algorithm)
-            .await
-    }
-
-    async fn upload_status(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Upload> {
-        self.with_upload(repository, id)
-            .await?
-            .storage()
-            .upload_status(repository, id)
-            .await
-    }
-
-    async fn write_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<Upload> {
-        let layout = self.with_upload(repository, id).await?;
-        let (repository, id) = (repository.clone(), id.clone());
-        detached(async move {
-            layout
-                .storage()
-                .write_upload(&repository, &id, offset, body)
-                .await
-        })
-        .await
-    }
-
-    async fn finish_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-        digest: &Digest,
-    ) -> Result<()> {
-        let layout = self.with_upload(repository, id).await?;
-        let (repository, id, digest) = (repository.clone(), id.clone(), digest.clone());
-        detached(async move {
-            layout
-                .storage()
-                .finish_upload(&repository, &id, offset, body, &digest)
-                .await?;
-            layout.content_changed();
-            Ok(())
-        })
-        .await
-    }
-
-    async fn cancel_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<()> {
-        let layout = self.with_upload(repository, id).await?;
-        let (repository, id) = (repository.clone(), id.clone());
-        detached(async move { layout.storage().cancel_upload(&repository, &id).await }).await
     }
 
     async fn mount(
@@ -137,71 +62,82 @@ impl<P: Places> Writer for Layouts<P> {
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        let layout = self.make(repository).await?;
-        if self.mounted(context, &layout, digest, from).await? {
-            return Ok(Mount::Mounted);
+    ) -> Result<MountOutcome> {
+        let layout = self.layout_for_writing(repository).await?;
+        if self.try_mount(context, &layout, digest, from).await? {
+            return Ok(MountOutcome::Mounted);
         }
+        // Content with an unsupported algorithm cannot be verified, so the session hashes with
+        // sha256. The client can finish it only with a sha256 digest.
         let computable = digest.algorithm().hasher().is_some();
         let algorithm = if computable {
             digest.algorithm()
         } else {
             &Algorithm::Sha256
         };
-        Ok(Mount::Upload(
-            layout.storage().start_upload(algorithm).await?,
+        Ok(MountOutcome::Upload(
+            layout
+                .storage()
+                .open_upload(&Owner::new(context, repository), algorithm)
+                .await?,
         ))
     }
 }
 
-impl<P: Places> Layouts<P> {
-    async fn make(&self, repository: &RepositoryName) -> Result<Arc<Layout<P::Storage>>> {
-        let (places, repository) = (Arc::clone(&self.places), repository.clone());
-        blocking(move || places.make(&repository)).await
-    }
-
-    /// The layout that a session may belong to.
-    async fn with_upload(
+impl<P: LayoutSource> Layouts<P> {
+    async fn push(
         &self,
         repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Arc<Layout<P::Storage>>> {
-        let (places, repository, id) = (Arc::clone(&self.places), repository.clone(), id.clone());
-        blocking(move || {
-            places
-                .find(&repository)?
-                .ok_or_else(|| Error::upload_unknown(&repository, &id))
+        bytes: Bytes,
+        options: PutManifest,
+        action: PushAction,
+    ) -> Result<PutOutcome> {
+        let (layouts, repository) = (Arc::clone(&self.source), repository.clone());
+        let admission = Arc::clone(&self.admission);
+        run_blocking(move || {
+            let push = PushedManifest::parse(&repository, bytes, &options)?;
+            layouts
+                .create(&repository)?
+                .push_manifest(push, &options, &*admission, action)
         })
         .await
     }
 
-    /// Whether the blob is in `layout` now, out of the repositories that may be searched.
-    async fn mounted(
+    pub(super) async fn layout_for_writing(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Arc<Layout<P::Storage>>> {
+        let (layouts, repository) = (Arc::clone(&self.source), repository.clone());
+        run_blocking(move || layouts.create(&repository)).await
+    }
+
+    /// Links a blob of the repository `from` into `layout`, and returns whether a blob was linked.
+    /// If `from` is `None`, searches all repositories. Skips repositories that the caller may not
+    /// pull from.
+    async fn try_mount(
         &self,
         context: &Context,
         layout: &Arc<Layout<P::Storage>>,
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<bool> {
-        let (places, layout, digest) =
-            (Arc::clone(&self.places), Arc::clone(layout), digest.clone());
+        let (layouts, layout, digest) =
+            (Arc::clone(&self.source), Arc::clone(layout), digest.clone());
         let (context, from) = (context.clone(), from.cloned());
-        blocking(move || {
+        run_blocking(move || {
             let searched = match from {
                 Some(from) => vec![from],
-                None => places.list()?,
+                None => layouts.list()?,
             };
             for name in searched
                 .iter()
                 .filter(|name| context.allows(Action::Pull, name))
             {
-                let Some(source) = places.find(name)? else {
+                let Some(source) = layouts.find(name)? else {
                     continue;
                 };
-                if source.holds_blob(&digest)?
-                    && layout.storage().link(&digest, source.storage())?
-                {
-                    layout.content_changed();
+                if source.has_blob(&digest)? && layout.storage().link(&digest, source.storage())? {
+                    layout.invalidate_view();
                     return Ok(true);
                 }
             }

@@ -1,36 +1,37 @@
-//! The contract of every registry, held by a tree of layouts as far as a layout can.
+//! Contract tests for a tree of layouts, with the known limits of the format.
 
 use std::sync::Arc;
 
 use portolan_layout::LayoutTree;
-use portolan_registry::contract::{Limit, Subject};
+use portolan_registry::contract::{KnownLimit, TestedRegistry};
 
-/// A layout has one file for a digest, and no place for what is not in the specification.
-const LIMITS: &[Limit] = &[
-    Limit {
-        behaviour: "sparse::a_blob_that_comes_later_is_no_manifest_yet",
-        reason: "a layout cannot say that the content under an index's child is not that child",
-        by_chance: false,
+/// Limits of the format: a layout has one file per digest, and no place for data that is not in the
+/// specification.
+const LIMITS: &[KnownLimit] = &[
+    KnownLimit {
+        behavior: "sparse::blob_pushed_later_is_not_yet_a_manifest",
+        reason: "a layout cannot mark content with the digest of an index's child as a blob",
+        intermittent: false,
     },
-    Limit {
-        behaviour: "deletes::the_same_content_as_blob_and_as_manifest",
-        reason: "a layout has one file for both, which is a manifest as long as the index leads to it",
-        by_chance: false,
+    KnownLimit {
+        behavior: "deletes::deletes_one_of_a_blob_and_a_manifest_with_equal_content",
+        reason: "a layout has one file for both: a manifest as long as the index leads to it",
+        intermittent: false,
     },
-    Limit {
-        behaviour: "deletes::a_deleted_child_is_no_manifest",
-        reason: "a layout cannot say that a child of its index was deleted, but for removing its content",
-        by_chance: false,
+    KnownLimit {
+        behavior: "deletes::deleted_child_is_no_longer_a_manifest",
+        reason: "a layout can mark an index's child as deleted only by removing its content",
+        intermittent: false,
     },
 ];
 
-async fn fresh() -> Subject {
+async fn fresh() -> TestedRegistry {
     let folder = tempfile::tempdir().unwrap();
-    Subject::new(
+    TestedRegistry::local(
         Arc::new(LayoutTree::tree_for_writing(folder.path())),
         folder,
     )
-    .unable(LIMITS)
+    .with_limits(LIMITS)
 }
 
 portolan_registry::contract_tests!(fresh);

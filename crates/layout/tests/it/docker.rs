@@ -1,19 +1,20 @@
-//! docker-archives: those of docker old and new are read, and written as docker, podman and skopeo take them.
+//! docker-archives: reading those of old and new versions of docker, and writing those that docker,
+//! podman and skopeo accept.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use portolan_layout::{DockerArchive, DockerArchiveWriter, Name};
-use portolan_model::fixtures::{Image, Index, blob, image};
+use portolan_layout::{DockerArchive, DockerArchiveWriter, ManifestName};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image};
 use portolan_model::{Digest, MediaType};
-use portolan_registry::contract::refused;
+use portolan_registry::contract::expect_error;
 use portolan_registry::{Error, Kind};
 use serde_json::{Value, json};
 
-use crate::place::place;
+use crate::place::{Tar, gzip, place};
 
 const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
@@ -30,7 +31,7 @@ async fn create(path: &Path, name: Option<&str>) -> Arc<DockerArchiveWriter> {
     )
 }
 
-/// A config that knows these uncompressed layers.
+/// Returns a config with the digests of these uncompressed layers.
 fn config(layers: &[&[u8]]) -> Bytes {
     let diff_ids: Vec<_> = layers.iter().map(|layer| Digest::sha256(layer)).collect();
     json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}})
@@ -38,43 +39,7 @@ fn config(layers: &[&[u8]]) -> Bytes {
         .into()
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// A tar in the making.
-struct Tar(tar::Builder<Vec<u8>>);
-
-impl Tar {
-    fn new() -> Self {
-        Self(tar::Builder::new(Vec::new()))
-    }
-
-    fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(content.as_ref().len() as u64);
-        self.0
-            .append_data(&mut header, name, content.as_ref())
-            .unwrap();
-        self
-    }
-
-    fn link(mut self, name: &str, target: &str) -> Self {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Symlink);
-        header.set_size(0);
-        self.0.append_link(&mut header, name, target).unwrap();
-        self
-    }
-
-    fn write(self, path: &Path) {
-        fs::write(path, self.0.into_inner().unwrap()).unwrap();
-    }
-}
-
-/// The manifest that has to be made of a config and layers.
+/// Returns the manifest that must be generated for a config and layers.
 fn expected(config: &[u8], layers: &[(&str, &[u8])]) -> String {
     let describe = |media_type: &str, content: &[u8]| {
         let (digest, size) = (Digest::sha256(content), content.len());
@@ -94,14 +59,14 @@ fn expected(config: &[u8], layers: &[(&str, &[u8])]) -> String {
     )
 }
 
-fn names(names: &[Name]) -> Vec<(&str, &Digest)> {
+fn names(names: &[ManifestName]) -> Vec<(&str, &Digest)> {
     names
         .iter()
         .map(|name| (name.name.as_str(), &name.descriptor.digest))
         .collect()
 }
 
-/// `manifest.json` as another reader sees it.
+/// Returns `manifest.json` as another reader sees it.
 fn list(path: &Path) -> Value {
     let mut archive = tar::Archive::new(File::open(path).unwrap());
     let mut lists = archive.entries().unwrap().filter_map(|entry| {
@@ -113,11 +78,12 @@ fn list(path: &Path) -> Value {
         })
     });
     let list = lists.next().unwrap();
-    assert!(lists.next().is_none(), "there is one list");
+    assert!(lists.next().is_none(), "there is only one list");
     list
 }
 
-/// Two images as docker wrote them before version 25: the second has the first one's layer by a link.
+/// Writes two images as docker did before version 25. The second one shares a layer with the first
+/// through a link.
 fn old_style(path: &Path) -> (String, String) {
     let (base, top): (&[u8], &[u8]) = (b"the base", b"the top");
     let (one, two) = (config(&[base]), config(&[base, top]));
@@ -142,7 +108,7 @@ fn old_style(path: &Path) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_an_old_docker_saved_is_read() {
+async fn reads_archives_of_old_docker_versions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (one, two) = old_style(&path);
@@ -153,9 +119,11 @@ async fn what_an_old_docker_saved_is_read() {
     let archive = open(&path).await;
     let layout = place(&archive);
     let docker = MediaType::new(MediaType::DOCKER_MANIFEST);
-    layout.serves("1", &first, &docker, one.as_bytes()).await;
     layout
-        .serves(&second, &second, &docker, two.as_bytes())
+        .assert_serves("1", &first, &docker, one.as_bytes())
+        .await;
+    layout
+        .assert_serves(&second, &second, &docker, two.as_bytes())
         .await;
     for content in [
         &b"the base"[..],
@@ -163,7 +131,7 @@ async fn what_an_old_docker_saved_is_read() {
         &config(&[b"the base", b"the top"]),
     ] {
         assert_eq!(
-            layout.read(&Digest::sha256(content)).await.unwrap(),
+            layout.read_blob(&Digest::sha256(content)).await.unwrap(),
             content
         );
     }
@@ -181,6 +149,9 @@ async fn what_an_old_docker_saved_is_read() {
         ("docker.io/library/x:1", &first),
         ("x:latest", &first),
         ("latest", &first),
+        ("x", &first),
+        ("docker.io/x", &first),
+        ("index.docker.io/library/x:latest", &first),
         ("quay.io:443/team/app:v2", &second),
         (second.as_str(), &second),
     ] {
@@ -191,22 +162,23 @@ async fn what_an_old_docker_saved_is_read() {
         );
     }
     assert_eq!(layout.tags().await.unwrap(), ["1", "latest", "v2"]);
-    let error = refused(archive.only_manifest().await, &Kind::Unsupported);
+    let error = expect_error(archive.only_manifest().await, &Kind::Unsupported);
     assert!(
         error
-            .message()
+            .help()
+            .unwrap()
             .contains("x:1, docker.io/library/x:latest, quay.io:443/team/app:v2"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn what_a_new_docker_saved_is_read() {
+async fn reads_archives_of_new_docker_versions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (plain, compressed) = (b"the base".to_vec(), gzip(b"the top"));
     let config = config(&[&plain, b"the top"]);
-    let name = |content: &[u8]| format!("blobs/sha256/{}", Digest::sha256(content).encoded());
+    let name = |content: &[u8]| format!("blobs/sha256/{}", Digest::sha256(content).encoded_part());
     let list = json!([{"Config": name(&config), "RepoTags": null, "Layers": [name(&plain), name(&compressed)]}]);
     Tar::new()
         .file(&name(&plain), &plain)
@@ -225,7 +197,7 @@ async fn what_a_new_docker_saved_is_read() {
     assert_eq!(archive.only_manifest().await.unwrap().digest, digest);
     let layout = place(&archive);
     layout
-        .serves(
+        .assert_serves(
             &digest,
             &digest,
             &MediaType::new(MediaType::DOCKER_MANIFEST),
@@ -233,13 +205,16 @@ async fn what_a_new_docker_saved_is_read() {
         )
         .await;
     assert_eq!(
-        layout.read(&Digest::sha256(&compressed)).await.unwrap(),
+        layout
+            .read_blob(&Digest::sha256(&compressed))
+            .await
+            .unwrap(),
         compressed
     );
 }
 
 #[tokio::test]
-async fn a_compressed_layer_has_the_digest_of_its_bytes() {
+async fn computes_the_digest_of_a_compressed_layer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (layer, config) = (gzip(b"layer"), config(&[b"layer"]));
@@ -253,14 +228,17 @@ async fn a_compressed_layer_has_the_digest_of_its_bytes() {
     let manifest = expected(&config, &[(MediaType::DOCKER_LAYER_GZIP, &layer)]);
     let layout = place(&open(&path).await);
     assert_eq!(
-        layout.tagged("1").await,
+        layout.resolve_tag("1").await,
         Some(Digest::sha256(manifest.as_bytes()))
     );
-    assert_eq!(layout.read(&Digest::sha256(&layer)).await.unwrap(), layer);
+    assert_eq!(
+        layout.read_blob(&Digest::sha256(&layer)).await.unwrap(),
+        layer
+    );
 }
 
 #[tokio::test]
-async fn a_layer_that_is_not_what_its_config_says_is_an_error() {
+async fn rejects_a_layer_that_does_not_match_its_config() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let list = json!([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar"]}]).to_string();
@@ -270,21 +248,21 @@ async fn a_layer_that_is_not_what_its_config_says_is_an_error() {
         .file("l.tar", "wrong")
         .write(&path);
     let layout = place(&open(&path).await);
-    refused(
-        layout.read(&Digest::sha256(b"right")).await,
+    expect_error(
+        layout.read_blob(&Digest::sha256(b"right")).await,
         &Kind::DigestInvalid,
     );
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_said() {
+async fn reports_what_is_wrong_with_an_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
-    let said = async |tar: Tar, kind: &Kind, words: &str| {
+    let check = async |tar: Tar, kind: &Kind, expected: &str| {
         tar.write(&path);
-        let error = refused(DockerArchive::open(&path).await.map(drop), kind);
+        let error = expect_error(DockerArchive::open(&path).await.map(drop), kind);
         assert!(
-            error.message().contains("a.tar") && error.message().contains(words),
+            error.message().contains("a.tar") && error.message().contains(expected),
             "{error}"
         );
     };
@@ -293,65 +271,72 @@ async fn what_cannot_be_read_is_said() {
         Tar::new()
             .file("manifest.json", list)
             .file("zstd", b"\x28\xb5\x2f\xfd")
+            .file("bzip2", b"BZh91AY&SY")
             .file("plain", "plain")
     };
-    said(
+    check(
         Tar::new().file("index.json", "{}"),
         &Kind::RepositoryUnknown,
-        "no file manifest.json",
+        "file manifest.json does not exist",
     )
     .await;
-    said(
+    check(
         Tar::new().file("manifest.json", "{}"),
-        &Kind::ManifestInvalid,
-        "cannot be read",
+        &Kind::MANIFEST_INVALID,
+        "failed to parse manifest.json",
     )
     .await;
-    said(listed(&[]), &Kind::ContentMissing, "c.json").await;
-    said(
+    check(listed(&[]), &Kind::CONTENT_MISSING, "c.json").await;
+    check(
         listed(&[]).file("c.json", "{"),
-        &Kind::ManifestInvalid,
-        "config cannot be read",
+        &Kind::MANIFEST_INVALID,
+        "failed to parse the config",
     )
     .await;
-    said(
+    check(
         listed(&[]).file("c.json", config(&[b"1"])),
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
         "0 layers",
     )
     .await;
-    said(
+    check(
         listed(&["none"]).file("c.json", config(&[b"1"])),
-        &Kind::ContentMissing,
-        "no file none",
+        &Kind::CONTENT_MISSING,
+        "file none does not exist",
     )
     .await;
-    said(
+    check(
         listed(&["zstd"]).file("c.json", config(&[b"1"])),
         &Kind::Unsupported,
         "oci-archive:",
+    )
+    .await;
+    check(
+        listed(&["bzip2"]).file("c.json", config(&[b"1"])),
+        &Kind::Unsupported,
+        "layer bzip2 is compressed with bzip2",
     )
     .await;
     let looped = listed(&["a"])
         .file("c.json", config(&[b"1"]))
         .link("a", "b")
         .link("b", "a");
-    said(looped, &Kind::ContentMissing, "no file a").await;
+    check(looped, &Kind::CONTENT_MISSING, "file a does not exist").await;
     let outside = listed(&["a"])
         .file("c.json", config(&[b"1"]))
         .link("a", "../../etc/passwd");
-    said(outside, &Kind::ContentMissing, "no file a").await;
+    check(outside, &Kind::CONTENT_MISSING, "file a does not exist").await;
 }
 
 #[tokio::test]
-async fn an_archive_is_written_as_docker_takes_it() {
+async fn writes_an_archive_that_docker_accepts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let image = image("a").layers(["x", "y"]);
     let writer = create(&path, Some("x:ignored")).await;
-    place(&writer).image(&image, &["1", "latest"]).await;
+    place(&writer).push_image(&image, &["1", "latest"]).await;
     writer.finish().await.unwrap();
-    let name = |content: &Bytes| format!("blobs/sha256/{}", Digest::sha256(content).encoded());
+    let name = |content: &Bytes| format!("blobs/sha256/{}", Digest::sha256(content).encoded_part());
     let blobs = image.blobs();
     assert_eq!(
         list(&path),
@@ -363,8 +348,8 @@ async fn an_archive_is_written_as_docker_takes_it() {
     );
 }
 
-/// An image whose config knows its layers, which are plain or have gzip.
-fn loadable(layers: &[(&str, &[u8], &[u8])]) -> (Image, Vec<Bytes>) {
+/// Returns an image whose config has the digests of its layers, which are uncompressed or use gzip.
+fn loadable(layers: &[(&str, &[u8], &[u8])]) -> (ImageFixture, Vec<Bytes>) {
     let config = config(
         &layers
             .iter()
@@ -386,18 +371,23 @@ fn loadable(layers: &[(&str, &[u8], &[u8])]) -> (Image, Vec<Bytes>) {
     (image, std::iter::once(config).chain(contents).collect())
 }
 
-async fn put(writer: &Arc<DockerArchiveWriter>, image: &Image, blobs: &[Bytes], tags: &[&str]) {
+async fn put(
+    writer: &Arc<DockerArchiveWriter>,
+    image: &ImageFixture,
+    blobs: &[Bytes],
+    tags: &[&str],
+) {
     let layout = place(writer);
     for content in blobs {
-        layout.blob(content.clone()).await;
+        layout.push_blob(content.clone()).await;
     }
     layout
-        .manifest(image.bytes(), &image.media_type(), tags)
+        .push_manifest(image.bytes(), &image.media_type(), tags)
         .await;
 }
 
 #[tokio::test]
-async fn what_was_written_is_read() {
+async fn reads_a_written_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let compressed = gzip(b"top");
@@ -425,14 +415,14 @@ async fn what_was_written_is_read() {
     );
     for content in blobs {
         assert_eq!(
-            layout.read(&Digest::sha256(&content)).await.unwrap(),
+            layout.read_blob(&Digest::sha256(&content)).await.unwrap(),
             content
         );
     }
 }
 
 #[tokio::test]
-async fn what_was_there_is_carried_over() {
+async fn preserves_existing_contents() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (one, two) = old_style(&path);
@@ -445,7 +435,7 @@ async fn what_was_there_is_carried_over() {
     assert_eq!(
         place(&writer).tags().await.unwrap(),
         ["1", "latest"],
-        "tags of other repositories are none here"
+        "tags of other repositories are not listed"
     );
     put(&writer, &image, &blobs, &["v2", "latest"]).await;
     writer.finish().await.unwrap();
@@ -456,19 +446,19 @@ async fn what_was_there_is_carried_over() {
         names(&archive.names().await.unwrap()),
         [
             ("x:1", &first),
-            ("quay.io:443/team/app:v2", &second),
-            ("docker.io/library/x:v2", &third),
             ("docker.io/library/x:latest", &third),
+            ("docker.io/library/x:v2", &third),
+            ("quay.io:443/team/app:v2", &second),
         ]
     );
     let layout = place(&archive);
     for content in [&b"the base"[..], b"the top", b"new"] {
         assert_eq!(
-            layout.read(&Digest::sha256(content)).await.unwrap(),
+            layout.read_blob(&Digest::sha256(content)).await.unwrap(),
             content
         );
     }
-    refused(layout.get("v2").await, &Kind::Unsupported);
+    expect_error(layout.get_manifest("v2").await, &Kind::Unsupported);
 }
 
 #[tokio::test]
@@ -478,12 +468,12 @@ async fn an_image_may_have_no_name() {
     let (image, blobs) = loadable(&[]);
     let writer = create(&path, None).await;
     let tagged = place(&writer)
-        .put(image.bytes(), &image.media_type(), &["v1"])
+        .put_manifest(image.bytes(), &image.media_type(), &["v1"])
         .await;
     assert!(
-        refused(tagged, &Kind::Unsupported)
+        expect_error(tagged, &Kind::Unsupported)
             .message()
-            .contains("whole names")
+            .contains("full names")
     );
     put(&writer, &image, &blobs, &[]).await;
     writer.finish().await.unwrap();
@@ -492,24 +482,24 @@ async fn an_image_may_have_no_name() {
 }
 
 #[tokio::test]
-async fn what_docker_would_not_load_is_refused() {
+async fn rejects_images_that_docker_cannot_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path, Some("x")).await;
     let layout = place(&writer);
-    layout.image(&image("a"), &[]).await;
+    layout.push_image(&image("a"), &[]).await;
     for name in ["zstd", "foreign", "artifact"] {
-        layout.blob(blob(name)).await;
+        layout.push_blob(blob(name)).await;
     }
     let put = async |bytes: Bytes, media_type: MediaType| -> Error {
-        refused(
-            layout.put(bytes, &media_type, &["v1"]).await,
+        expect_error(
+            layout.put_manifest(bytes, &media_type, &["v1"]).await,
             &Kind::Unsupported,
         )
     };
-    let multi = Index::oci().image(&image("a"), "linux/amd64");
+    let multi = IndexFixture::oci().image(&image("a"), "linux/amd64");
     let error = put(multi.bytes(), multi.media_type()).await;
-    assert!(error.message().contains("--platform"), "{error}");
+    assert!(error.help().unwrap().contains("--platform"), "{error}");
     for (media_type, name) in [
         ("application/vnd.oci.image.layer.v1.tar+zstd", "zstd"),
         (
@@ -524,8 +514,8 @@ async fn what_docker_would_not_load_is_refused() {
             error.message().contains(media_type) && error.message().contains("/layers/1"),
             "{error}"
         );
-        let early = refused(
-            DockerArchiveWriter::accepts(&image.manifest()),
+        let early = expect_error(
+            DockerArchiveWriter::check_manifest(&image.manifest()),
             &Kind::Unsupported,
         );
         assert_eq!(early.message(), error.message());
@@ -539,8 +529,9 @@ async fn what_docker_would_not_load_is_refused() {
     assert!(
         put("{}".into(), MediaType::new("a/b"))
             .await
-            .message()
+            .help()
+            .unwrap()
             .contains("oci-archive")
     );
-    assert!(DockerArchiveWriter::accepts(&image("a").manifest()).is_ok());
+    assert!(DockerArchiveWriter::check_manifest(&image("a").manifest()).is_ok());
 }

@@ -1,6 +1,10 @@
-//! Layouts and archives as their users meet them: the contract of every registry, and the files.
+//! Tests of layouts and archives through the public API: the registry contract, and the resulting
+//! files.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "test helpers panic in the same way as tests"
+)]
 
 mod contract;
 mod docker;
@@ -9,5 +13,7 @@ mod names;
 mod oci;
 mod orphans;
 mod place;
+mod producers;
+mod reproducible;
 mod sharing;
 mod tree;

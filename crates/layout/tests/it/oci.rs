@@ -1,7 +1,6 @@
-//! oci-archives: read where they lie, written in one stream.
+//! oci-archives: read in place, written as a stream.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -12,12 +11,12 @@ use futures_util::stream;
 use portolan_layout::{LayoutRegistry, OciArchive, OciArchiveWriter};
 use portolan_model::ByteRange;
 use portolan_model::Digest;
-use portolan_model::fixtures::{Index, blob, image, sha512};
-use portolan_registry::contract::{broken_off, refused};
+use portolan_model::fixtures::{IndexFixture, blob, image, sha512};
+use portolan_registry::contract::{expect_error, incomplete_body};
 use portolan_registry::{Body, Deletion, Kind, PutManifest};
 use tokio::task::JoinSet;
 
-use crate::place::{files, pieces, place};
+use crate::place::{files, gzip, pieces, place};
 
 async fn create(path: &Path) -> Arc<OciArchiveWriter> {
     Arc::new(OciArchiveWriter::create(path).await.unwrap())
@@ -27,7 +26,7 @@ async fn open(path: &Path) -> Arc<OciArchive> {
     Arc::new(OciArchive::open(path).await.unwrap())
 }
 
-/// The names in a tar, as another reader sees them.
+/// Returns the names in a tar as another reader sees them.
 fn names(path: &Path) -> Vec<String> {
     let mut archive = tar::Archive::new(File::open(path).unwrap());
     let entries = archive.entries().unwrap();
@@ -37,7 +36,7 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_was_written_is_read() {
+async fn reads_a_written_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
@@ -46,23 +45,26 @@ async fn what_was_written_is_read() {
         image("one").layers(["x"]),
         image("two").layers(["y"]).docker(),
     );
-    layout.image(&one, &[]).await;
-    layout.image(&two, &[]).await;
-    let multi = Index::oci()
+    layout.push_image(&one, &[]).await;
+    layout.push_image(&two, &[]).await;
+    let multi = IndexFixture::oci()
         .image(&one, "linux/amd64")
         .image(&two, "linux/arm64");
-    layout.index(&multi, &["v1"]).await;
+    layout.push_index(&multi, &["v1"]).await;
     let long = sha512(&blob("long"));
     layout
         .put_blob(&long, pieces(["the content", " called long"]))
         .await
         .unwrap();
     assert_eq!(
-        layout.read(&long).await.unwrap(),
+        layout.read_blob(&long).await.unwrap(),
         blob("long"),
-        "it is read while it is written"
+        "the blob can be read while the archive is written"
     );
-    assert!(!path.exists(), "nothing is there before the end");
+    assert!(
+        !path.exists(),
+        "the archive does not exist before it is finished"
+    );
     writer.finish().await.unwrap();
     assert_eq!(files(folder.path()), ["a.tar"]);
 
@@ -73,11 +75,11 @@ async fn what_was_written_is_read() {
     );
     let layout = place(&archive);
     layout
-        .serves("v1", &multi.digest(), &multi.media_type(), &multi.bytes())
+        .assert_serves("v1", &multi.digest(), &multi.media_type(), &multi.bytes())
         .await;
     for image in [one, two] {
         layout
-            .serves(
+            .assert_serves(
                 image.digest(),
                 &image.digest(),
                 &image.media_type(),
@@ -86,21 +88,21 @@ async fn what_was_written_is_read() {
             .await;
         for content in image.blobs() {
             assert_eq!(
-                layout.read(&Digest::sha256(&content)).await.unwrap(),
+                layout.read_blob(&Digest::sha256(&content)).await.unwrap(),
                 content
             );
         }
     }
-    assert_eq!(layout.read(&long).await.unwrap(), blob("long"));
+    assert_eq!(layout.read_blob(&long).await.unwrap(), blob("long"));
     let part = layout
-        .read_range(&long, Some(ByteRange::Closed { first: 4, last: 10 }))
+        .read_blob_range(&long, Some(ByteRange::Closed { first: 4, last: 10 }))
         .await
         .unwrap();
     assert_eq!(
         part,
         (blob("long").len() as u64, 4..11, Bytes::from("content"))
     );
-    assert!(names(&path).contains(&format!("blobs/sha512/{}", long.encoded())));
+    assert!(names(&path).contains(&format!("blobs/sha512/{}", long.encoded_part())));
 }
 
 #[tokio::test]
@@ -108,25 +110,25 @@ async fn an_archive_unpacks_to_a_layout() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
-    let digest = place(&writer).image(&image("a"), &["v1"]).await;
+    let digest = place(&writer).push_image(&image("a"), &["v1"]).await;
     writer.finish().await.unwrap();
     let unpacked = folder.path().join("unpacked");
     tar::Archive::new(File::open(&path).unwrap())
         .unpack(&unpacked)
         .unwrap();
     let layout = Arc::new(LayoutRegistry::open(&unpacked).await.unwrap());
-    assert_eq!(place(&layout).tagged("v1").await, Some(digest));
+    assert_eq!(place(&layout).resolve_tag("v1").await, Some(digest));
     assert_eq!(layout.orphans().await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn what_was_there_is_carried_over() {
+async fn preserves_existing_contents() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     for name in ["v1", "v2", "v3"] {
         let writer = create(&path).await;
         place(&writer)
-            .image(&image(name).layers(["base", name]), &[name])
+            .push_image(&image(name).layers(["base", name]), &[name])
             .await;
         writer.finish().await.unwrap();
     }
@@ -134,11 +136,11 @@ async fn what_was_there_is_carried_over() {
     for name in ["v1", "v2", "v3"] {
         let image = image(name).layers(["base", name]);
         layout
-            .serves(name, &image.digest(), &image.media_type(), &image.bytes())
+            .assert_serves(name, &image.digest(), &image.media_type(), &image.bytes())
             .await;
         for content in image.blobs() {
             assert_eq!(
-                layout.read(&Digest::sha256(&content)).await.unwrap(),
+                layout.read_blob(&Digest::sha256(&content)).await.unwrap(),
                 content
             );
         }
@@ -146,11 +148,11 @@ async fn what_was_there_is_carried_over() {
     let mut unique = names(&path);
     unique.sort_unstable();
     unique.dedup();
-    assert_eq!(unique.len(), names(&path).len(), "nothing is there twice");
+    assert_eq!(unique.len(), names(&path).len(), "every name occurs once");
 }
 
 #[tokio::test]
-async fn a_link_stays_and_the_file_behind_it_is_replaced() {
+async fn replaces_the_target_of_a_link() {
     let folder = tempfile::tempdir().unwrap();
     let (link, path) = (
         folder.path().join("link.tar"),
@@ -160,18 +162,18 @@ async fn a_link_stays_and_the_file_behind_it_is_replaced() {
     symlink("elsewhere/a.tar", &link).unwrap();
     for name in ["v1", "v2"] {
         let writer = create(&link).await;
-        place(&writer).image(&image(name), &[name]).await;
+        place(&writer).push_image(&image(name), &[name]).await;
         writer.finish().await.unwrap();
     }
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("elsewhere/a.tar"));
     let layout = place(&open(&path).await);
     for name in ["v1", "v2"] {
-        assert_eq!(layout.tagged(name).await, Some(image(name).digest()));
+        assert_eq!(layout.resolve_tag(name).await, Some(image(name).digest()));
     }
 }
 
 #[tokio::test]
-async fn what_is_no_regular_file_is_left_alone() {
+async fn does_not_replace_special_files() {
     let folder = tempfile::tempdir().unwrap();
     let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
     assert!(
@@ -186,7 +188,7 @@ async fn what_is_no_regular_file_is_left_alone() {
         let error = OciArchiveWriter::create(path).await.err().unwrap();
         assert_eq!(*error.kind(), Kind::Unsupported);
         let expected = format!(
-            "{} is no regular file, and an archive needs a regular file",
+            "{} is not a regular file, as an archive must be",
             path.display()
         );
         assert!(error.to_string().starts_with(&expected), "{error}");
@@ -196,7 +198,7 @@ async fn what_is_no_regular_file_is_left_alone() {
 }
 
 #[tokio::test]
-async fn permissions_stay_as_they_were() {
+async fn preserves_permissions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     create(&path).await.finish().await.unwrap();
@@ -211,81 +213,86 @@ async fn permissions_stay_as_they_were() {
 }
 
 #[tokio::test]
-async fn without_an_end_nothing_has_happened() {
+async fn an_unfinished_archive_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
-    place(&writer).image(&image("a"), &["v1"]).await;
+    place(&writer).push_image(&image("a"), &["v1"]).await;
     writer.finish().await.unwrap();
     let before = fs::read(&path).unwrap();
 
     let writer = create(&path).await;
-    place(&writer).image(&image("b"), &["v1"]).await;
+    place(&writer).push_image(&image("b"), &["v1"]).await;
     drop(writer);
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(files(folder.path()), ["a.tar"]);
 }
 
 #[tokio::test]
-async fn a_change_by_somebody_else_is_not_lost() {
+async fn does_not_overwrite_a_concurrent_change() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let (one, other) = (create(&path).await, create(&path).await);
-    let first = place(&one).image(&image("a"), &["v1"]).await;
-    place(&other).image(&image("b"), &["v1"]).await;
+    let first = place(&one).push_image(&image("a"), &["v1"]).await;
+    place(&other).push_image(&image("b"), &["v1"]).await;
     one.finish().await.unwrap();
-    refused(other.finish().await, &Kind::PreconditionFailed);
-    assert_eq!(place(&open(&path).await).tagged("v1").await, Some(first));
+    expect_error(other.finish().await, &Kind::PreconditionFailed);
+    assert_eq!(
+        place(&open(&path).await).resolve_tag("v1").await,
+        Some(first)
+    );
     assert_eq!(files(folder.path()), ["a.tar"]);
 }
 
 #[tokio::test]
-async fn what_is_finished_takes_nothing_more() {
+async fn a_finished_archive_rejects_writes() {
     let folder = tempfile::tempdir().unwrap();
     let writer = create(&folder.path().join("a.tar")).await;
     let layout = place(&writer);
-    let upload = layout.start().await;
-    layout.image(&image("a"), &["v1"]).await;
+    let upload = layout.open_upload().await;
+    layout.push_image(&image("a"), &["v1"]).await;
     writer.finish().await.unwrap();
     let x = Digest::sha256(b"x");
-    refused(
+    expect_error(
         layout.put_blob(&x, Bytes::from("x")).await,
         &Kind::Unsupported,
     );
-    refused(
-        layout.finish(&upload.id, None, Bytes::from("x"), &x).await,
-        &Kind::Unsupported,
-    );
-    refused(
+    expect_error(
         layout
-            .put(image("a").bytes(), &image("a").media_type(), &["v2"])
+            .finish_upload(&upload.id, None, Bytes::from("x"), &x)
             .await,
         &Kind::Unsupported,
     );
-    refused(writer.finish().await, &Kind::Unsupported);
+    expect_error(
+        layout
+            .put_manifest(image("a").bytes(), &image("a").media_type(), &["v2"])
+            .await,
+        &Kind::Unsupported,
+    );
+    expect_error(writer.finish().await, &Kind::Unsupported);
 }
 
 #[tokio::test]
-async fn what_fails_is_cut_off_again() {
+async fn cuts_off_failed_entries() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
     let layout = place(&writer);
-    layout.blob("before").await;
-    refused(
+    layout.push_blob("before").await;
+    expect_error(
         layout
             .put_blob(&Digest::sha256(b"other"), pieces(["x", "y"]))
             .await,
         &Kind::DigestInvalid,
     );
-    refused(
+    expect_error(
         layout
-            .put_blob(&Digest::sha256(b"0123"), broken_off(b"01"))
+            .put_blob(&Digest::sha256(b"0123"), incomplete_body(b"01"))
             .await,
         &Kind::BodyIncomplete,
     );
-    layout.blob("before").await;
-    layout.image(&image("a").layers([]), &["v1"]).await;
+    layout.push_blob("before").await;
+    layout.push_image(&image("a").layers([]), &["v1"]).await;
     writer.finish().await.unwrap();
     let blobs: Vec<_> = names(&path)
         .into_iter()
@@ -294,11 +301,11 @@ async fn what_fails_is_cut_off_again() {
     assert_eq!(
         blobs.len(),
         3,
-        "one blob, the config, the manifest: {blobs:?}"
+        "expected one blob, the config and the manifest: {blobs:?}"
     );
     assert_eq!(
         place(&open(&path).await)
-            .read(&Digest::sha256(b"before"))
+            .read_blob(&Digest::sha256(b"before"))
             .await
             .unwrap(),
         "before"
@@ -306,56 +313,63 @@ async fn what_fails_is_cut_off_again() {
 }
 
 #[tokio::test]
-async fn sessions_end_as_blobs_whichever_way_they_came() {
+async fn stores_the_blobs_of_interleaved_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
     let layout = place(&writer);
     let (one, other, cancelled) = (
-        layout.start().await,
-        layout.start().await,
-        layout.start().await,
+        layout.open_upload().await,
+        layout.open_upload().await,
+        layout.open_upload().await,
     );
     layout
-        .write(&one.id, Some(0), Bytes::from("01"))
+        .append_upload(&one.id, Some(0), Bytes::from("01"))
         .await
         .unwrap();
     layout
-        .write(&other.id, Some(0), Bytes::from("the other"))
+        .append_upload(&other.id, Some(0), Bytes::from("the other"))
         .await
         .unwrap();
     layout
-        .write(&cancelled.id, Some(0), Bytes::from("cancelled"))
+        .append_upload(&cancelled.id, Some(0), Bytes::from("cancelled"))
         .await
         .unwrap();
     layout
-        .write(&one.id, Some(2), Bytes::from("23"))
+        .append_upload(&one.id, Some(2), Bytes::from("23"))
         .await
         .unwrap();
-    refused(
-        layout.write(&one.id, Some(4), broken_off(b"45")).await,
+    expect_error(
+        layout
+            .append_upload(&one.id, Some(4), incomplete_body(b"45"))
+            .await,
         &Kind::BodyIncomplete,
     );
-    assert_eq!(layout.status(&one.id).await.unwrap().offset, 6);
-    layout.cancel(&cancelled.id).await.unwrap();
-    refused(layout.status(&cancelled.id).await, &Kind::UploadUnknown);
+    assert_eq!(layout.upload_status(&one.id).await.unwrap().offset, 6);
+    layout.cancel_upload(&cancelled.id).await.unwrap();
+    expect_error(
+        layout.upload_status(&cancelled.id).await,
+        &Kind::UploadUnknown,
+    );
 
     let (digest, long) = (Digest::sha256(b"01234567"), sha512(b"the other"));
     layout
-        .finish(&one.id, Some(6), Bytes::from("67"), &digest)
+        .finish_upload(&one.id, Some(6), Bytes::from("67"), &digest)
         .await
         .unwrap();
     layout
-        .finish(&other.id, Some(9), Bytes::new(), &long)
+        .finish_upload(&other.id, Some(9), Bytes::new(), &long)
         .await
         .unwrap();
-    let broken = layout.start().await;
-    refused(
-        layout.write(&broken.id, Some(0), broken_off(b"ab")).await,
+    let broken = layout.open_upload().await;
+    expect_error(
+        layout
+            .append_upload(&broken.id, Some(0), incomplete_body(b"ab"))
+            .await,
         &Kind::BodyIncomplete,
     );
     layout
-        .finish(
+        .finish_upload(
             &broken.id,
             Some(2),
             Bytes::from("c"),
@@ -366,43 +380,46 @@ async fn sessions_end_as_blobs_whichever_way_they_came() {
     writer.finish().await.unwrap();
 
     let layout = place(&open(&path).await);
-    assert_eq!(layout.read(&digest).await.unwrap(), "01234567");
-    assert_eq!(layout.read(&long).await.unwrap(), "the other");
-    assert_eq!(layout.read(&Digest::sha256(b"abc")).await.unwrap(), "abc");
+    assert_eq!(layout.read_blob(&digest).await.unwrap(), "01234567");
+    assert_eq!(layout.read_blob(&long).await.unwrap(), "the other");
+    assert_eq!(
+        layout.read_blob(&Digest::sha256(b"abc")).await.unwrap(),
+        "abc"
+    );
 }
 
 #[tokio::test]
-async fn a_session_that_comes_in_one_piece_is_written_once() {
+async fn a_session_with_one_chunk_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
     let layout = place(&writer);
-    let upload = layout.start().await;
+    let upload = layout.open_upload().await;
     layout
-        .write(&upload.id, Some(0), pieces(["01", "23"]))
+        .append_upload(&upload.id, Some(0), pieces(["01", "23"]))
         .await
         .unwrap();
     let digest = Digest::sha256(b"0123");
-    refused(layout.read(&digest).await, &Kind::BlobUnknown);
+    expect_error(layout.read_blob(&digest).await, &Kind::BlobUnknown);
     layout
-        .finish(&upload.id, None, Bytes::new(), &digest)
+        .finish_upload(&upload.id, None, Bytes::new(), &digest)
         .await
         .unwrap();
-    assert_eq!(layout.read(&digest).await.unwrap(), "0123");
+    assert_eq!(layout.read_blob(&digest).await.unwrap(), "0123");
     writer.finish().await.unwrap();
     assert_eq!(
         names(&path),
         [
             "oci-layout".to_owned(),
-            format!("blobs/sha256/{}", digest.encoded()),
+            format!("blobs/sha256/{}", digest.encoded_part()),
             "index.json".into()
         ]
     );
 }
 
-/// A body of many pieces that lets others go first between them.
+/// Returns a body of many pieces that yields to other tasks between them.
 fn slowly(text: String) -> Body {
-    Body::stream(stream::unfold(text, |mut rest| async move {
+    Body::from_stream(stream::unfold(text, |mut rest| async move {
         tokio::task::yield_now().await;
         let piece: String = rest.drain(..rest.len().min(3)).collect();
         (!piece.is_empty()).then(|| (Ok(Bytes::from(piece)), rest))
@@ -410,7 +427,7 @@ fn slowly(text: String) -> Body {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_comes_at_once_lies_in_order() {
+async fn concurrent_writes_result_in_a_valid_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let writer = create(&path).await;
@@ -422,31 +439,31 @@ async fn what_comes_at_once_lies_in_order() {
             match number % 3 {
                 0 => layout.put_blob(&digest, slowly(text)).await.unwrap(),
                 1 => {
-                    let upload = layout.start().await;
+                    let upload = layout.open_upload().await;
                     layout
-                        .write(&upload.id, Some(0), slowly(text))
+                        .append_upload(&upload.id, Some(0), slowly(text))
                         .await
                         .unwrap();
                     layout
-                        .finish(&upload.id, None, Bytes::new(), &digest)
+                        .finish_upload(&upload.id, None, Bytes::new(), &digest)
                         .await
                         .unwrap();
                 }
                 _ => {
-                    let upload = layout.start().await;
+                    let upload = layout.open_upload().await;
                     let (first, second) = text.split_at(text.len() / 2);
                     layout
-                        .write(&upload.id, None, slowly(first.to_owned()))
+                        .append_upload(&upload.id, None, slowly(first.to_owned()))
                         .await
                         .unwrap();
                     layout
-                        .finish(&upload.id, None, slowly(second.to_owned()), &digest)
+                        .finish_upload(&upload.id, None, slowly(second.to_owned()), &digest)
                         .await
                         .unwrap();
                 }
             }
             layout
-                .image(&image(&number.to_string()), &[&format!("v{number}")])
+                .push_image(&image(&number.to_string()), &[&format!("v{number}")])
                 .await;
         }
     };
@@ -459,11 +476,14 @@ async fn what_comes_at_once_lies_in_order() {
     for number in 1..40 {
         let (text, image) = (content(number), image(&number.to_string()));
         assert_eq!(
-            layout.read(&Digest::sha256(text.as_bytes())).await.unwrap(),
+            layout
+                .read_blob(&Digest::sha256(text.as_bytes()))
+                .await
+                .unwrap(),
             text
         );
         layout
-            .serves(
+            .assert_serves(
                 format!("v{number}"),
                 &image.digest(),
                 &image.media_type(),
@@ -474,16 +494,16 @@ async fn what_comes_at_once_lies_in_order() {
 }
 
 #[tokio::test]
-async fn an_archive_is_only_added_to() {
+async fn rejects_deletions() {
     let folder = tempfile::tempdir().unwrap();
     let writer = create(&folder.path().join("a.tar")).await;
     let layout = place(&writer);
-    let digest = layout.image(&image("a"), &["v1", "v2"]).await;
-    refused(
+    let digest = layout.push_image(&image("a"), &["v1", "v2"]).await;
+    expect_error(
         layout.delete_manifest(&digest, Deletion::Guarded).await,
         &Kind::Unsupported,
     );
-    refused(
+    expect_error(
         layout
             .delete_blob(&Digest::sha256(&blob("a")), Deletion::Forced)
             .await,
@@ -496,20 +516,20 @@ async fn an_archive_is_only_added_to() {
         media_type: Some(missing.media_type()),
         ..PutManifest::default()
     };
-    refused(
-        layout.put_with(missing.bytes(), options).await,
-        &Kind::ContentMissing,
+    expect_error(
+        layout.put_manifest_with(missing.bytes(), options).await,
+        &Kind::CONTENT_MISSING,
     );
 }
 
-/// A tar with these files, each as its name and what it holds.
+/// Returns a tar with these files, each given by name and content.
 fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        // As it stands, also where it leads out of the archive.
+        // The name is written unchanged, even if it points outside the archive.
         header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         builder.append(&header, *content).unwrap();
@@ -520,14 +540,14 @@ fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 #[tokio::test]
-async fn names_that_lead_elsewhere_are_passed_over() {
+async fn ignores_names_that_point_outside_the_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     let index = br#"{"schemaVersion":2,"manifests":[]}"#;
     let (here, there) = (Digest::sha256(b"here"), Digest::sha256(b"there"));
     let (here_name, there_name) = (
-        format!("./blobs/sha256/{}", here.encoded()),
-        format!("../blobs/sha256/{}", there.encoded()),
+        format!("./blobs/sha256/{}", here.encoded_part()),
+        format!("../blobs/sha256/{}", there.encoded_part()),
     );
     let content = tar_of(&[
         ("./oci-layout", LAYOUT),
@@ -538,59 +558,61 @@ async fn names_that_lead_elsewhere_are_passed_over() {
     ]);
     fs::write(&path, content).unwrap();
     let layout = place(&open(&path).await);
-    assert_eq!(layout.read(&here).await.unwrap(), "here");
-    refused(layout.read(&there).await, &Kind::BlobUnknown);
+    assert_eq!(layout.read_blob(&here).await.unwrap(), "here");
+    expect_error(layout.read_blob(&there).await, &Kind::BlobUnknown);
     assert_eq!(files(folder.path()), ["a.tar"]);
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_said() {
+async fn reports_what_is_wrong_with_an_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
-    let said = async |content: &[u8], kind: &Kind, words: &str| {
+    let check = async |content: &[u8], kind: &Kind, expected: &str| {
         fs::write(&path, content).unwrap();
-        let error = refused(OciArchive::open(&path).await.map(drop), kind);
+        let error = expect_error(OciArchive::open(&path).await.map(drop), kind);
         assert!(
-            error.message().contains(words) && error.message().contains("a.tar"),
+            error.message().contains(expected) && error.message().contains("a.tar"),
             "{error}"
         );
         if !content.is_empty() {
-            refused(OciArchiveWriter::create(&path).await.map(drop), kind);
+            expect_error(OciArchiveWriter::create(&path).await.map(drop), kind);
         }
         assert_eq!(fs::read(&path).unwrap(), content);
     };
-    let whole = tar_of(&[
+    let complete = tar_of(&[
         ("oci-layout", LAYOUT),
         ("index.json", b"{}"),
         ("x", &[1; 2000]),
     ]);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&whole).unwrap();
-    said(&gzip.finish().unwrap(), &Kind::Unsupported, "gunzip").await;
-    said(b"\x28\xb5\x2f\xfd rest", &Kind::Unsupported, "zstd -d").await;
-    said(
-        &whole[..4000],
-        &Kind::ManifestInvalid,
-        "x should go up to byte",
+    check(b"\xfd7zXZ\0 rest", &Kind::Unsupported, "unxz").await;
+    fs::write(&path, &gzip(&complete)[..40]).unwrap();
+    let error = expect_error(
+        OciArchive::open(&path).await.map(drop),
+        &Kind::MANIFEST_INVALID,
+    );
+    assert!(error.message().starts_with("failed to read"), "{error}");
+    check(
+        &complete[..4000],
+        &Kind::MANIFEST_INVALID,
+        "x should end at byte",
     )
     .await;
-    said(&[b'?'; 600], &Kind::ManifestInvalid, "no tar archive").await;
-    said(
-        &tar_of(&[("index.json", b"{}")]),
-        &Kind::RepositoryUnknown,
-        "no file oci-layout",
-    )
-    .await;
-    said(
+    check(&[b'?'; 600], &Kind::MANIFEST_INVALID, "not a valid tar").await;
+    check(
         &tar_of(&[("oci-layout", LAYOUT)]),
         &Kind::RepositoryUnknown,
-        "no file index.json",
+        "file index.json does not exist",
     )
     .await;
-    said(b"", &Kind::RepositoryUnknown, "no file oci-layout").await;
+    check(
+        b"",
+        &Kind::RepositoryUnknown,
+        "file index.json does not exist",
+    )
+    .await;
     let torn = tar_of(&[("oci-layout", LAYOUT), ("index.json", b"{")]);
-    said(&torn, &Kind::ManifestInvalid, "index.json cannot be read").await;
-    let error = refused(
+    check(&torn, &Kind::MANIFEST_INVALID, "failed to parse index.json").await;
+    let error = expect_error(
         OciArchive::open(folder.path().join("none.tar"))
             .await
             .map(drop),

@@ -1,18 +1,18 @@
-//! Blobs that nothing leads to are found, and removed when somebody asks for it.
+//! Detection and removal of unreferenced blobs.
 
 use std::fs;
 use std::sync::Arc;
 
 use portolan_layout::{LayoutRegistry, Orphan};
 use portolan_model::Digest;
-use portolan_model::fixtures::{Index, blob, image};
-use portolan_registry::contract::refused;
+use portolan_model::fixtures::{IndexFixture, blob, image};
+use portolan_registry::contract::expect_error;
 use portolan_registry::{Deletion, Kind};
 
 use crate::place::{blob_path, place};
 
 #[tokio::test]
-async fn what_a_deleted_image_leaves_is_removed() {
+async fn removes_the_blobs_of_a_deleted_image() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Arc::new(
         LayoutRegistry::open_for_writing(folder.path())
@@ -24,10 +24,13 @@ async fn what_a_deleted_image_leaves_is_removed() {
         image("gone").layers(["base", "x"]),
         image("stays").layers(["base", "y"]),
     );
-    layout.image(&gone, &["gone"]).await;
-    layout.image(&stays, &[]).await;
+    layout.push_image(&gone, &["gone"]).await;
+    layout.push_image(&stays, &[]).await;
     layout
-        .index(&Index::oci().image(&stays, "linux/amd64"), &["stays"])
+        .push_index(
+            &IndexFixture::oci().image(&stays, "linux/amd64"),
+            &["stays"],
+        )
         .await;
     assert_eq!(registry.orphans().await.unwrap(), []);
 
@@ -43,20 +46,20 @@ async fn what_a_deleted_image_leaves_is_removed() {
     assert_eq!(registry.orphans().await.unwrap(), expected);
     assert_eq!(registry.remove_orphans().await.unwrap(), expected);
     assert_eq!(registry.orphans().await.unwrap(), []);
-    refused(
-        layout.read(&Digest::sha256(&blob("x"))).await,
+    expect_error(
+        layout.read_blob(&Digest::sha256(&blob("x"))).await,
         &Kind::BlobUnknown,
     );
     for content in stays.blobs() {
         assert_eq!(
-            layout.read(&Digest::sha256(&content)).await.unwrap(),
+            layout.read_blob(&Digest::sha256(&content)).await.unwrap(),
             content
         );
     }
 }
 
 #[tokio::test]
-async fn nothing_is_removed_while_a_manifest_cannot_be_read() {
+async fn removes_nothing_if_a_manifest_is_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Arc::new(
         LayoutRegistry::open_for_writing(folder.path())
@@ -64,7 +67,7 @@ async fn nothing_is_removed_while_a_manifest_cannot_be_read() {
             .unwrap(),
     );
     let digest = place(&registry)
-        .image(&image("a").layers(["x"]), &["v1"])
+        .push_image(&image("a").layers(["x"]), &["v1"])
         .await;
     drop(registry);
     let manifest = blob_path(folder.path(), &digest);
@@ -77,7 +80,7 @@ async fn nothing_is_removed_while_a_manifest_cannot_be_read() {
         let registry = LayoutRegistry::open_for_writing(folder.path())
             .await
             .unwrap();
-        let error = refused(registry.remove_orphans().await, &Kind::ManifestInvalid);
+        let error = expect_error(registry.remove_orphans().await, &Kind::MANIFEST_INVALID);
         assert!(error.message().contains(digest.as_str()), "{error}");
         assert!(blob_path(folder.path(), &Digest::sha256(&blob("x"))).exists());
     }

@@ -1,48 +1,50 @@
-//! A tree of layouts: each repository is a folder that any tool reads by itself.
+//! Trees of layouts: each repository is a folder that other tools can read as a layout.
 
 use std::sync::Arc;
 
 use portolan_layout::{LayoutRegistry, LayoutTree};
 use portolan_model::fixtures::image;
-use portolan_registry::contract::{Repository, refused};
-use portolan_registry::{Kind, Registry};
+use portolan_registry::contract::{TestRepository, expect_error, test_admission};
+use portolan_registry::{Kind, LocalRegistry, Registry};
 
 use crate::place::place;
 
 #[tokio::test]
-async fn a_repository_is_the_layout_of_its_name() {
+async fn a_repository_is_the_layout_in_its_subfolder() {
     let folder = tempfile::tempdir().unwrap();
     let tree: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
-    let digest = Repository::of(&tree, "team/app")
-        .image(&image("a"), &["v1"])
+    let digest = TestRepository::new(&tree, "team/app")
+        .push_image(&image("a"), &["v1"])
         .await;
     let single = Arc::new(
         LayoutRegistry::open(folder.path().join("team/app"))
             .await
             .unwrap(),
     );
-    assert_eq!(place(&single).tagged("v1").await, Some(digest.clone()));
+    assert_eq!(place(&single).resolve_tag("v1").await, Some(digest.clone()));
     let reader: Arc<dyn Registry> = Arc::new(LayoutTree::tree(folder.path()));
     assert_eq!(
-        Repository::of(&reader, "team/app").tagged("v1").await,
+        TestRepository::new(&reader, "team/app")
+            .resolve_tag("v1")
+            .await,
         Some(digest)
     );
     let image = image("a");
-    let put = Repository::of(&reader, "team/new")
-        .put(image.bytes(), &image.media_type(), &["v1"])
+    let put = TestRepository::new(&reader, "team/new")
+        .put_manifest(image.bytes(), &image.media_type(), &["v1"])
         .await;
-    refused(put, &Kind::Unsupported);
+    expect_error(put, &Kind::Unsupported);
 }
 
 #[tokio::test]
-async fn a_name_is_refused_whose_folder_is_another_layouts() {
+async fn rejects_names_that_collide_with_the_files_of_a_layout() {
     let folder = tempfile::tempdir().unwrap();
-    let tree: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
+    let tree = LayoutTree::tree_for_writing(folder.path()).handle(test_admission());
     let image = image("a").layers([]);
     let put = async |name: &str| {
-        let repository = Repository::of(&tree, &format!("sparse/{name}"));
+        let repository = TestRepository::new(&tree, &format!("sparse/{name}"));
         repository
-            .put(image.bytes(), &image.media_type(), &["v1"])
+            .put_manifest(image.bytes(), &image.media_type(), &["v1"])
             .await
     };
     put("a").await.unwrap();
@@ -54,30 +56,32 @@ async fn a_name_is_refused_whose_folder_is_another_layouts() {
         "a/oci-layout",
         "b",
     ] {
-        let error = refused(put(name).await, &Kind::Unsupported);
+        let error = expect_error(put(name).await, &Kind::Unsupported);
         assert!(error.message().contains("use another name"), "{error}");
-        let repository = Repository::of(&tree, &format!("sparse/{name}"));
-        refused(repository.get("v1").await, &Kind::ManifestUnknown);
+        let repository = TestRepository::new(&tree, &format!("sparse/{name}"));
+        expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
     }
 }
 
 #[tokio::test]
-async fn a_layout_is_locked_while_something_comes_to_it() {
+async fn a_layout_is_locked_by_its_first_write() {
     let folder = tempfile::tempdir().unwrap();
     let one: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
     let other: Arc<dyn Registry> = Arc::new(LayoutTree::tree_for_writing(folder.path()));
-    Repository::of(&one, "a").image(&image("a"), &["v1"]).await;
-    Repository::of(&other, "b")
-        .image(&image("b"), &["v1"])
+    TestRepository::new(&one, "a")
+        .push_image(&image("a"), &["v1"])
+        .await;
+    TestRepository::new(&other, "b")
+        .push_image(&image("b"), &["v1"])
         .await;
     let image = image("a");
-    let put = Repository::of(&other, "a")
-        .put(image.bytes(), &image.media_type(), &["v2"])
+    let put = TestRepository::new(&other, "a")
+        .put_manifest(image.bytes(), &image.media_type(), &["v2"])
         .await;
-    refused(put, &Kind::Denied);
+    expect_error(put, &Kind::Denied);
     drop(one);
-    Repository::of(&other, "a")
-        .put(image.bytes(), &image.media_type(), &["v2"])
+    TestRepository::new(&other, "a")
+        .put_manifest(image.bytes(), &image.media_type(), &["v2"])
         .await
         .unwrap();
 }

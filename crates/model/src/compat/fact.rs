@@ -1,115 +1,116 @@
-//! Facts: what one target does with one feature of an image.
+//! Facts: known behavior of a target for images with a certain feature.
 
 use serde::Serialize;
 
 use super::Feature;
+use crate::lint::Fix;
 
-/// What one target does with an image that has a feature.
+/// Known behavior of a [`Target`](super::Target) for images with one feature.
 #[derive(Clone, Copy, Debug)]
 pub struct Fact {
-    /// What the image has.
+    /// Feature of an image that causes the behavior.
     pub feature: Feature,
-    /// What is being done with it.
+    /// Operation that the fact is about, such as a push.
     pub operation: Operation,
-    /// How that ends.
-    pub outcome: Outcome,
-    /// One sentence: what happens, in the target's own words where they are known.
-    pub says: &'static str,
-    /// Where this is known from: an address, a file of the target's source code, or a measurement.
+    /// Result of the operation.
+    pub outcome: FactOutcome,
+    /// One sentence that describes the result. If the error message of the target is known, the
+    /// sentence quotes it.
+    pub summary: &'static str,
+    /// Source of the fact: a URL, a file in the source code of the target, or a measurement.
     pub source: &'static str,
 }
 
-/// What is done with an image.
+/// Operation of a [`Target`](super::Target) on an image.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
-    /// It is pushed to the registry, with everything that it names.
+    /// Pushes the image, with all content that it references, to the registry.
     Push,
-    /// The image for one platform is pulled out of it, to be run.
+    /// Pulls the image for one platform, to run it.
     Pull,
-    /// All of it is copied from one registry to another, whatever it is made of.
+    /// Copies the image, with all content that it references, from one registry to another.
     Copy,
 }
 
-/// How it ends.
+/// Result of an operation that fails or has a caveat.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// It works, and something is worth knowing.
+pub enum FactOutcome {
+    /// The operation works, with a caveat.
     Remark,
-    /// It fails.
+    /// The operation fails.
     Fails,
 }
 
 impl Operation {
-    /// Every operation, in the order in which they are listed.
+    /// All operations, in display order.
     pub const ALL: [Self; 3] = [Self::Push, Self::Pull, Self::Copy];
 
-    /// The operation as a sentence names it.
+    /// Returns the operation as text for a message, such as `pulling one platform`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Push => "pushing to it",
+            Self::Push => "pushing",
             Self::Pull => "pulling one platform",
-            Self::Copy => "copying the whole",
+            Self::Copy => "copying the full image",
         }
     }
 }
 
 impl Fact {
-    /// What mends it: a command, which can be typed as it stands once `REF` is the image, `DST` where the mended one goes
-    /// and `DIGEST` the descriptors that cause it; or, where no command can, what its producer has to do.
-    ///
-    /// Of some images something else does: see [`Reason::mend`](super::Reason::mend).
-    pub fn mend(&self) -> &'static str {
-        self.feature.mend()
+    /// Returns the usual fix for images with the feature. Some images need another fix: see
+    /// [`Reason::fix`](super::Reason::fix).
+    pub fn fix(&self) -> Fix {
+        self.feature.fix()
     }
 
     pub(super) const fn new(
         feature: Feature,
         operation: Operation,
-        outcome: Outcome,
-        says: &'static str,
+        outcome: FactOutcome,
+        summary: &'static str,
     ) -> Self {
         Self {
             feature,
             operation,
             outcome,
-            says,
+            summary,
             source: "",
         }
     }
 
-    /// Pushing it is refused.
-    pub(super) const fn refused(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Push, Outcome::Fails, says)
+    /// Creates a fact: pushing fails.
+    pub(super) const fn push_fails(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Push, FactOutcome::Fails, summary)
     }
 
-    /// Pushing it works, with this remark.
-    pub(super) const fn taken(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Push, Outcome::Remark, says)
+    /// Creates a fact: pushing works, with this remark.
+    pub(super) const fn push_remark(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Push, FactOutcome::Remark, summary)
     }
 
-    /// Pulling one platform of it fails.
-    pub(super) const fn unpulled(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Pull, Outcome::Fails, says)
+    /// Creates a fact: pulling one platform fails.
+    pub(super) const fn pull_fails(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Pull, FactOutcome::Fails, summary)
     }
 
-    /// Pulling one platform of it works, with this remark.
-    pub(super) const fn pulled(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Pull, Outcome::Remark, says)
+    /// Creates a fact: pulling one platform works, with this remark.
+    pub(super) const fn pull_remark(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Pull, FactOutcome::Remark, summary)
     }
 
-    /// Copying all of it fails.
-    pub(super) const fn uncopied(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Copy, Outcome::Fails, says)
+    /// Creates a fact: copying the full image fails.
+    pub(super) const fn copy_fails(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Copy, FactOutcome::Fails, summary)
     }
 
-    /// Copying all of it works, with this remark.
-    pub(super) const fn copied(feature: Feature, says: &'static str) -> Self {
-        Self::new(feature, Operation::Copy, Outcome::Remark, says)
+    /// Creates a fact: copying the full image works, with this remark.
+    pub(super) const fn copy_remark(feature: Feature, summary: &'static str) -> Self {
+        Self::new(feature, Operation::Copy, FactOutcome::Remark, summary)
     }
 
-    pub(super) const fn from(self, source: &'static str) -> Self {
+    /// Sets the source of the fact.
+    pub(super) const fn with_source(self, source: &'static str) -> Self {
         Self { source, ..self }
     }
 }

@@ -1,115 +1,121 @@
-//! What an image can have that not everybody takes.
+//! Features of images that some registries or clients do not support.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::mend;
+use super::fix;
+use crate::lint::Fix;
 
-/// What an image has that some registry or client stumbles over. The id is stable.
+/// Feature of an image: a property that some registries or clients do not support. The
+/// [id](Feature::id) is stable.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Feature {
-    /// An OCI index names a Docker image.
+    /// An OCI index references a Docker image.
     DockerImageInIndex,
-    /// An OCI index names a Docker manifest list.
+    /// An OCI index references a Docker manifest list.
     DockerListInIndex,
-    /// A Docker manifest list names an OCI image.
+    /// A Docker manifest list references an OCI image.
     OciImageInList,
-    /// An OCI index names an index or a list.
+    /// An OCI index references an index or a manifest list.
     NestedInIndex,
-    /// A Docker manifest list names an index or a list.
+    /// A Docker manifest list references an index or a manifest list.
     NestedInList,
-    /// An index or list stands where a reader looks for the image of a platform.
+    /// A child with a platform is an index or manifest list, and no image for that platform
+    /// precedes it.
     NestedForPlatform,
-    /// A child is of a type that is neither an image's nor an index's, and no layer or config.
+    /// A child has a media type that is not the type of an image, index, layer or config.
     UnknownChild,
-    /// Such a child stands where a reader looks for the image of a platform.
+    /// A child with a platform has an unknown media type, as in [`Feature::UnknownChild`], and no
+    /// image for that platform precedes it.
     UnknownForPlatform,
     /// A child is a layer or a config.
     BlobChild,
-    /// A child is a manifest of Docker's first schema.
+    /// A child is a Docker schema 1 manifest.
     Schema1Child,
-    /// A child is not stored.
+    /// A child of an index is not stored.
     MissingChild,
-    /// A config or layer is not stored, though it may be distributed.
+    /// A config or layer that is not a foreign layer is not stored.
     MissingContent,
-    /// A layer need not be in a registry, and is not.
+    /// A foreign (non-distributable) layer is not stored. A registry need not store it.
     ForeignLayer,
-    /// A descriptor says another size than its config or layer has.
+    /// A descriptor has a size that differs from the size of its config or layer.
     WrongSize,
-    /// A descriptor says another size than its manifest has.
+    /// A descriptor has a size that differs from the size of its manifest.
     WrongChildSize,
-    /// A descriptor says another type than its manifest is stored with.
+    /// A descriptor has a media type that differs from the stored type of its manifest.
     WrongType,
-    /// A child of a Docker manifest list says no platform.
+    /// A child of a Docker manifest list has no platform.
     ListChildWithoutPlatform,
-    /// A child of an OCI index that is an image says no platform.
+    /// A child of an OCI index is an image and has no platform.
     IndexChildWithoutPlatform,
-    /// No child says that it is for any platform.
+    /// No child of the root index has a platform other than `unknown/unknown`.
     NoPlatforms,
-    /// No child of a Docker manifest list says that it is for any platform.
+    /// The root is a Docker manifest list, and no child has a platform other than
+    /// `unknown/unknown`.
     ListWithoutPlatforms,
-    /// A child without a platform stands before the image for linux/amd64.
+    /// A child without a platform precedes the image for linux/amd64.
     SilentBeforeAmd64,
-    /// An image stands in an inner index that says no platform.
+    /// The only image for a platform is in a nested index that has no platform.
     BehindSilentIndex,
-    /// An image for another platform than linux/amd64 stands in an inner index that says no platform.
+    /// The only image for a platform is in a nested index that has no platform, and the platform is
+    /// not linux/amd64.
     OtherBehindSilentIndex,
-    /// An index or list has no child that is an image, an index or a list.
+    /// The root index or manifest list has no child that is an image, an index or a manifest list.
     NoImages,
-    /// An index or list has no children.
+    /// An index or manifest list has no children.
     EmptyIndex,
-    /// A child is an attestation, for the platform `unknown/unknown`.
+    /// A child is an attestation, with the platform `unknown/unknown`.
     Attestation,
-    /// A digest is of another algorithm than sha256.
+    /// A digest uses an algorithm other than sha256.
     OtherDigest,
-    /// A manifest's digest is of another algorithm than sha256.
+    /// The digest of a manifest uses an algorithm other than sha256.
     OtherManifestDigest,
-    /// The document asked about is of a type that is neither an image's nor an index's.
+    /// The root document has a media type that is not the type of an image or index.
     UnknownTop,
-    /// A document reads both as an image and as an index.
+    /// A document is readable both as an image and as an index.
     TwoShapes,
-    /// A Docker document does not say its own type.
+    /// A Docker document does not set `mediaType`.
     DockerWithoutMediaType,
-    /// A Docker image does not say its own type.
+    /// A Docker image does not set `mediaType`.
     DockerImageWithoutMediaType,
-    /// A document is of one of Docker's types.
+    /// A document has a Docker media type.
     DockerType,
-    /// A Docker image names layers of OCI's types.
+    /// A Docker image has layers with OCI media types.
     DockerWithOciLayers,
-    /// A Docker image names a layer that is compressed by zstd.
+    /// A Docker image has a layer with zstd compression.
     DockerWithZstd,
-    /// An OCI image names layers of Docker's types.
+    /// An OCI image has layers with Docker media types.
     OciWithDockerLayers,
-    /// An OCI image's config is of Docker's type.
+    /// An OCI image has a config with Docker's media type.
     OciWithDockerConfig,
-    /// An OCI image names a layer that is compressed by zstd.
+    /// An OCI image has a layer with zstd compression.
     OciWithZstd,
-    /// An image names a layer of a type that is no layer's.
+    /// An image has a layer whose media type is not a layer type.
     UnknownLayers,
-    /// A manifest's config is of a type that is no image's.
+    /// A manifest has a config whose media type is not an image config type.
     Artifact,
-    /// The document asked about is such an artifact.
+    /// The root document is an artifact, as in [`Feature::Artifact`].
     ArtifactAlone,
-    /// A document names a subject.
+    /// A document has a subject.
     Subject,
-    /// A document names a subject that is not stored.
+    /// A document has a subject that is not stored.
     MissingSubject,
 }
 
-/// Everything that is said about a feature.
-struct About {
+/// Id, summary and fix of a feature.
+struct FeatureTexts {
     id: &'static str,
     summary: &'static str,
-    mend: &'static str,
+    fix: Fix,
 }
 
-const fn about(id: &'static str, summary: &'static str, mend: &'static str) -> About {
-    About { id, summary, mend }
+const fn feature_texts(id: &'static str, summary: &'static str, fix: Fix) -> FeatureTexts {
+    FeatureTexts { id, summary, fix }
 }
 
 impl Feature {
-    /// Every feature, in the order in which they are listed.
+    /// All features, in display order.
     pub const ALL: [Self; 43] = [
         Self::DockerImageInIndex,
         Self::DockerListInIndex,
@@ -156,67 +162,68 @@ impl Feature {
         Self::MissingSubject,
     ];
 
-    /// The stable id, for example `nested-in-index`.
+    /// Returns the stable id, for example `nested-in-index`.
     pub fn id(self) -> &'static str {
-        self.about().id
+        self.texts().id
     }
 
-    /// One sentence: what an image with it has.
+    /// Returns one sentence that describes the feature.
     pub fn summary(self) -> &'static str {
-        self.about().summary
+        self.texts().summary
     }
 
-    /// What mends it, written as [`Fact::mend`](super::Fact::mend) is.
-    pub fn mend(self) -> &'static str {
-        self.about().mend
+    /// Returns the usual fix. Some images need another fix: see
+    /// [`Reason::fix`](super::Reason::fix).
+    pub fn fix(self) -> Fix {
+        self.texts().fix
     }
 
     #[rustfmt::skip]
-    const fn about(self) -> About {
+    const fn texts(self) -> FeatureTexts {
         match self {
-            Self::DockerImageInIndex => about("docker-image-in-index", "An OCI index names a Docker image.", mend::TO_OCI),
-            Self::DockerListInIndex => about("docker-list-in-index", "An OCI index names a Docker manifest list.", "portolan convert REF DST --to oci --flatten"),
-            Self::OciImageInList => about("oci-image-in-list", "A Docker manifest list names an OCI image.", mend::TO_OCI),
-            Self::NestedInIndex => about("nested-in-index", "An OCI index names an index or a list.", mend::FLATTEN),
-            Self::NestedInList => about("nested-in-list", "A Docker manifest list names an index or a list.", mend::FLATTEN),
-            Self::NestedForPlatform => about("nested-for-platform", "An index or list stands where a reader looks for the image of a platform.", mend::FLATTEN),
-            Self::UnknownChild => about("unknown-child", "A child of an index is of a type that is neither an image's nor an index's.", mend::DROP_UNKNOWN),
-            Self::UnknownForPlatform => about("unknown-for-platform", "A child of an unknown type stands where a reader looks for the image of a platform.", mend::DROP_UNKNOWN),
-            Self::BlobChild => about("blob-child", "A child of an index is a layer or a config, as in BuildKit's caches.", mend::CACHE),
-            Self::Schema1Child => about("schema1-child", "A child of an index is a manifest of Docker's first schema.", mend::REMOVE),
-            Self::MissingChild => about("missing-child", "A child of an index is not stored.", mend::REMOVE),
-            Self::MissingContent => about("missing-content", "A config or layer is not stored.", "push the content, then the manifest again"),
-            Self::ForeignLayer => about("foreign-layer", "A layer need not be in a registry, and is not.", "build the image again with a layer that may be distributed"),
-            Self::WrongSize => about("wrong-size", "A descriptor says another size than its config or layer has.", mend::PUSH_AGAIN),
-            Self::WrongChildSize => about("wrong-child-size", "A descriptor says another size than its manifest has.", mend::PUSH_AGAIN),
-            Self::WrongType => about("wrong-type", "A descriptor says another type than its manifest is stored with.", mend::PUSH_AGAIN),
-            Self::ListChildWithoutPlatform => about("list-child-without-platform", "A child of a Docker manifest list says no platform.", mend::PLATFORMS),
-            Self::IndexChildWithoutPlatform => about("index-child-without-platform", "A child of an OCI index that is an image says no platform.", mend::PLATFORMS),
-            Self::NoPlatforms => about("no-platforms", "No child of an index says that it is for any platform.", mend::PLATFORMS),
-            Self::ListWithoutPlatforms => about("list-without-platforms", "No child of a Docker manifest list says that it is for any platform.", mend::PLATFORMS),
-            Self::SilentBeforeAmd64 => about("silent-before-amd64", "A child without a platform stands before the image for linux/amd64.", mend::PLATFORMS),
-            Self::BehindSilentIndex => about("behind-silent-index", "An image stands in an inner index that says no platform.", mend::FLATTEN),
-            Self::OtherBehindSilentIndex => about("other-behind-silent-index", "An image for another platform than linux/amd64 stands in an inner index that says no platform.", mend::FLATTEN),
-            Self::NoImages => about("no-images", "No child of an index is an image or an index.", "nothing: there is no image to run in it"),
-            Self::EmptyIndex => about("empty-index", "An index has no children.", mend::ADD),
-            Self::Attestation => about("attestation", "A child of an index is an attestation, for the platform unknown/unknown.", "build with --provenance=false --sbom=false"),
-            Self::OtherDigest => about("other-digest", "A digest is of another algorithm than sha256.", mend::SHA256),
-            Self::OtherManifestDigest => about("other-manifest-digest", "A manifest's digest is of another algorithm than sha256.", mend::SHA256),
-            Self::UnknownTop => about("unknown-top", "The manifest itself is of a type that is neither an image's nor an index's.", mend::AS_ARTIFACT),
-            Self::TwoShapes => about("two-shapes", "A document reads both as an image and as an index.", "leave out config and layers in an index, and manifests in an image, and push again"),
-            Self::DockerWithoutMediaType => about("docker-without-media-type", "A Docker document does not say its own type.", mend::TO_OCI),
-            Self::DockerImageWithoutMediaType => about("docker-image-without-media-type", "A Docker image does not say its own type.", mend::TO_OCI),
-            Self::DockerType => about("docker-type", "A document is of one of Docker's types.", mend::TO_OCI),
-            Self::DockerWithOciLayers => about("docker-with-oci-layers", "A Docker image names layers of OCI's types.", mend::TO_OCI),
-            Self::DockerWithZstd => about("docker-with-zstd", "A Docker image names a layer that is compressed by zstd.", mend::TO_OCI),
-            Self::OciWithDockerLayers => about("oci-with-docker-layers", "An OCI image names layers of Docker's types.", mend::TO_OCI),
-            Self::OciWithDockerConfig => about("oci-with-docker-config", "An OCI image's config is of Docker's type.", mend::TO_OCI),
-            Self::OciWithZstd => about("oci-with-zstd", "An OCI image names a layer that is compressed by zstd.", "build the image again with gzipped layers"),
-            Self::UnknownLayers => about("unknown-layers", "An image names a layer of a type that is no layer's.", "build the image again with layers of OCI's types"),
-            Self::Artifact => about("artifact", "A manifest's config is of a type that is no image's.", "keep artifacts in another registry"),
-            Self::ArtifactAlone => about("artifact-alone", "It is an artifact and no image.", "pull it with a client for artifacts, as oras is"),
-            Self::Subject => about("subject", "A manifest names a subject.", "portolan copy --referrers REF DST"),
-            Self::MissingSubject => about("missing-subject", "A manifest names a subject that is not stored.", "push the subject too"),
+            Self::DockerImageInIndex => feature_texts("docker-image-in-index", "An OCI index references a Docker image.", fix::TO_OCI),
+            Self::DockerListInIndex => feature_texts("docker-list-in-index", "An OCI index references a Docker manifest list.", fix::TO_OCI_FLAT),
+            Self::OciImageInList => feature_texts("oci-image-in-list", "A Docker manifest list references an OCI image.", fix::TO_DOCKER),
+            Self::NestedInIndex => feature_texts("nested-in-index", "An OCI index references an index or a manifest list.", fix::FLATTEN),
+            Self::NestedInList => feature_texts("nested-in-list", "A Docker manifest list references an index or a manifest list.", fix::FLATTEN),
+            Self::NestedForPlatform => feature_texts("nested-for-platform", "An index or manifest list is listed where clients expect the image for a platform.", fix::FLATTEN),
+            Self::UnknownChild => feature_texts("unknown-child", "A child of an index has a media type that is neither that of an image nor that of an index.", fix::DROP_UNKNOWN),
+            Self::UnknownForPlatform => feature_texts("unknown-for-platform", "A child with an unknown media type is listed where clients expect the image for a platform.", fix::DROP_UNKNOWN),
+            Self::BlobChild => feature_texts("blob-child", "A child of an index is a layer or a config, as in BuildKit caches.", fix::CACHE),
+            Self::Schema1Child => feature_texts("schema1-child", "A child of an index is a Docker schema 1 manifest.", fix::REMOVE),
+            Self::MissingChild => feature_texts("missing-child", "A child of an index is not stored.", fix::REMOVE),
+            Self::MissingContent => feature_texts("missing-content", "A config or layer is not stored.", Fix::Advice("push the missing content, then push the manifest again")),
+            Self::ForeignLayer => feature_texts("foreign-layer", "A layer that a registry need not store is not stored.", Fix::Advice("rebuild the image with a layer that may be distributed")),
+            Self::WrongSize => feature_texts("wrong-size", "A descriptor has a size that differs from the size of its config or layer.", fix::PUSH_AGAIN),
+            Self::WrongChildSize => feature_texts("wrong-child-size", "A descriptor has a size that differs from the size of its manifest.", fix::PUSH_AGAIN),
+            Self::WrongType => feature_texts("wrong-type", "A descriptor has a media type that differs from the stored type of its manifest.", fix::PUSH_AGAIN),
+            Self::ListChildWithoutPlatform => feature_texts("list-child-without-platform", "A child of a Docker manifest list has no platform.", fix::PLATFORMS),
+            Self::IndexChildWithoutPlatform => feature_texts("index-child-without-platform", "An image in an OCI index has no platform.", fix::PLATFORMS),
+            Self::NoPlatforms => feature_texts("no-platforms", "No child of an index has a platform other than unknown/unknown.", fix::PLATFORMS),
+            Self::ListWithoutPlatforms => feature_texts("list-without-platforms", "No child of a Docker manifest list has a platform other than unknown/unknown.", fix::PLATFORMS),
+            Self::SilentBeforeAmd64 => feature_texts("silent-before-amd64", "A child without a platform precedes the image for linux/amd64.", fix::PLATFORMS),
+            Self::BehindSilentIndex => feature_texts("behind-silent-index", "The only image for a platform is in a nested index that has no platform.", fix::FLATTEN),
+            Self::OtherBehindSilentIndex => feature_texts("other-behind-silent-index", "The only image for a platform other than linux/amd64 is in a nested index that has no platform.", fix::FLATTEN),
+            Self::NoImages => feature_texts("no-images", "No child of an index is an image or an index.", Fix::Advice("nothing fixes this: the index contains no image to run")),
+            Self::EmptyIndex => feature_texts("empty-index", "An index has no children.", fix::ADD),
+            Self::Attestation => feature_texts("attestation", "A child of an index is an attestation, with the platform unknown/unknown.", Fix::Advice("build with --provenance=false --sbom=false")),
+            Self::OtherDigest => feature_texts("other-digest", "A digest uses an algorithm other than sha256.", fix::SHA256),
+            Self::OtherManifestDigest => feature_texts("other-manifest-digest", "The digest of a manifest uses an algorithm other than sha256.", fix::SHA256),
+            Self::UnknownTop => feature_texts("unknown-top", "The manifest itself has a media type that is neither that of an image nor that of an index.", fix::AS_ARTIFACT),
+            Self::TwoShapes => feature_texts("two-shapes", "A document is readable both as an image and as an index.", Fix::Advice("remove config and layers from an index, or manifests from an image, and push again")),
+            Self::DockerWithoutMediaType => feature_texts("docker-without-media-type", "A Docker document does not set mediaType.", fix::TO_OCI),
+            Self::DockerImageWithoutMediaType => feature_texts("docker-image-without-media-type", "A Docker image does not set mediaType.", fix::TO_OCI),
+            Self::DockerType => feature_texts("docker-type", "A document has a Docker media type.", fix::TO_OCI),
+            Self::DockerWithOciLayers => feature_texts("docker-with-oci-layers", "A Docker image has layers with OCI media types.", fix::TO_OCI),
+            Self::DockerWithZstd => feature_texts("docker-with-zstd", "A Docker image has a layer with zstd compression.", fix::TO_OCI),
+            Self::OciWithDockerLayers => feature_texts("oci-with-docker-layers", "An OCI image has layers with Docker media types.", fix::TO_OCI),
+            Self::OciWithDockerConfig => feature_texts("oci-with-docker-config", "An OCI image has a config with Docker's media type.", fix::TO_OCI),
+            Self::OciWithZstd => feature_texts("oci-with-zstd", "An OCI image has a layer with zstd compression.", Fix::Advice("rebuild the image with gzip-compressed layers")),
+            Self::UnknownLayers => feature_texts("unknown-layers", "An image has a layer whose media type is not that of a layer.", Fix::Advice("rebuild the image with layers of OCI media types")),
+            Self::Artifact => feature_texts("artifact", "A manifest is an artifact: the media type of its config is not that of an image config.", Fix::Advice("store artifacts in another registry")),
+            Self::ArtifactAlone => feature_texts("artifact-alone", "The manifest itself is an artifact, not an image.", Fix::Advice("pull it with a client for artifacts, such as oras")),
+            Self::Subject => feature_texts("subject", "A manifest has a subject.", fix::COPY_REFERRERS),
+            Self::MissingSubject => feature_texts("missing-subject", "A manifest has a subject that is not stored.", Fix::Advice("push the subject too")),
         }
     }
 }

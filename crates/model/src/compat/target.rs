@@ -1,54 +1,54 @@
-//! The registries and clients whose behaviour is known.
+//! Registries and clients with known behavior.
 
 use serde::Serialize;
 
 use super::{Fact, Operation, targets};
 
-/// A registry or a client, in the version that its facts speak of.
+/// Registry or client with known behavior, in a certain version.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The stable id, for example `distribution-2.8`.
+    /// Stable id, for example `distribution-2.8`.
     pub id: &'static str,
-    /// What people call it.
+    /// Common name of the target, for display.
     pub name: &'static str,
-    /// The version that the facts speak of, or when they were gathered.
+    /// Version that the facts describe, or the date when they were observed.
     pub version: &'static str,
-    /// What it is.
-    pub role: Role,
-    /// What is done with it; the first is what it is there for.
+    /// Kind of target: registry or client.
+    pub role: TargetRole,
+    /// Operations of the target. The first operation is its main purpose.
     pub operations: &'static [Operation],
-    /// Other words for it.
+    /// Other names that [`Target::find`] accepts for the target.
     pub aliases: &'static [&'static str],
-    /// What is worth knowing about it whatever the image.
+    /// Remarks about the target that apply to every image.
     pub notes: &'static [&'static str],
     pub(super) facts: &'static [&'static [Fact]],
 }
 
-/// What a target is.
+/// Kind of a target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// It keeps images.
+pub enum TargetRole {
+    /// Stores images.
     Registry,
-    /// It pulls or copies images.
+    /// Pulls or copies images.
     Client,
 }
 
 impl Target {
-    /// Every target, registries first.
+    /// Returns all targets. Registries come before clients.
     pub fn all() -> &'static [Self] {
         &targets::ALL
     }
 
-    /// The target of this id or with this alias, in any case.
+    /// Returns the target with this id or alias, ignoring case.
     pub fn find(name: &str) -> Option<&'static Self> {
-        let is_it = |word: &str| word.eq_ignore_ascii_case(name);
+        let matches = |word: &str| word.eq_ignore_ascii_case(name);
         Self::all()
             .iter()
-            .find(|target| is_it(target.id) || target.aliases.iter().any(|alias| is_it(alias)))
+            .find(|target| matches(target.id) || target.aliases.iter().any(|alias| matches(alias)))
     }
 
-    /// What is known of it.
+    /// Returns the known facts about this target.
     pub fn facts(&self) -> impl Iterator<Item = &'static Fact> + use<> {
         self.facts.iter().copied().flatten()
     }

@@ -1,29 +1,33 @@
-//! The children that an index is written anew with: its own, or also those of the indexes nested in it.
+//! Children of a converted index: the children of the original index and, if nested indexes are
+//! flattened, the children of the nested indexes.
 
-use std::collections::hash_map::Entry as Place;
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet};
 use std::vec;
 
-use super::order::{Documents, may_be_known};
-use crate::{ChildKind, Digest, Draft, Json, Manifest, MediaType, Role};
+use super::documents::{Documents, can_be_document};
+use crate::{ChildKind, Digest, Json, Manifest, ManifestDraft, MediaType, MediaTypeRole};
 
-/// Most bytes of nested indexes that are looked into, and of children that come of it. Registries take a few MiB, and
-/// indexes that name each other again and again for other platforms would make a tree of any size.
-const LARGEST: usize = 64 << 20;
+/// Maximum total size of all nested indexes in bytes, and of the children of the flattened index.
+///
+/// Registries accept documents of a few MiB. Without a limit, a few small indexes that are nested
+/// several times for different platforms could result in an index of any size.
+const MAX_BYTES: usize = 64 << 20;
 
-/// A child of an index, and where it stood.
-pub(super) struct Entry<'a> {
+/// Child of an index, with its original location.
+pub(super) struct IndexChild<'a> {
+    /// Digest of the index that lists the child.
     pub(super) document: &'a Digest,
     pub(super) pointer: String,
     child: &'a Json,
-    /// What the descriptors above it say, if it is an image and says nothing itself.
+    /// Platform of the enclosing nested index, if the child is an image without a platform.
     platform: Option<&'a Json>,
-    /// Whether it stood in a nested index.
-    pub(super) lifted: bool,
+    /// True if the child comes from a nested index.
+    pub(super) is_lifted: bool,
 }
 
-impl Entry<'_> {
-    /// The child as it is to stand in the index.
+impl IndexChild<'_> {
+    /// Returns the descriptor of the child for the converted index.
     pub(super) fn json(&self) -> Json {
         let mut child = self.child.clone();
         if let Some(platform) = self.platform {
@@ -33,46 +37,52 @@ impl Entry<'_> {
     }
 }
 
-/// A nested index that is gone, its children being in the root.
-pub(super) struct Lifted<'a> {
+/// Nested index that is removed, because its children move to the root index.
+pub(super) struct LiftedIndex<'a> {
     pub(super) digest: Digest,
     pub(super) manifest: &'a Manifest,
-    /// Whether it was lifted before, from another place, for the same platform.
-    pub(super) again: bool,
-    /// The index that named it, where, and what with.
+    /// True if the same index was already expanded for the same platform.
+    pub(super) is_repeated: bool,
+    /// Digest of the parent index.
     pub(super) document: &'a Digest,
     pub(super) pointer: String,
     pub(super) child: &'a Json,
 }
 
-/// The children of one index, as they stand: in one list, unless there are several.
-pub(super) fn own<'a>(
+/// Returns the children of one index: one list for each `manifests` key, because a JSON object can
+/// repeat a key.
+pub(super) fn own_children<'a>(
     digest: &'a Digest,
     manifest: &'a Manifest,
-) -> impl Iterator<Item = Vec<Entry<'a>>> {
-    let entry = move |(position, child)| Entry {
+) -> impl Iterator<Item = Vec<IndexChild<'a>>> {
+    let entry = move |(position, child)| IndexChild {
         document: digest,
         pointer: pointer(position),
         child,
         platform: None,
-        lifted: false,
+        is_lifted: false,
     };
-    lists(manifest).map(move |list| list.iter().enumerate().map(entry).collect())
+    child_lists(manifest).map(move |list| list.iter().enumerate().map(entry).collect())
 }
 
-/// The children of an index with those of nested ones in the place of these; each nested index is looked into once for
-/// each platform that it is named for. Nothing if that is too much.
-pub(super) fn lifted<'a>(
+/// Returns the children of an index with each nested index replaced by its children, and the
+/// replaced indexes.
+///
+/// Expands a nested index once for each platform in the descriptors that reference it. Returns
+/// `None` if the nested indexes exceed [`MAX_BYTES`].
+pub(super) fn lift_children<'a>(
     digest: &'a Digest,
     manifest: &'a Manifest,
     documents: &'a Documents<'a>,
-) -> Option<(Vec<Entry<'a>>, Vec<Lifted<'a>>)> {
+) -> Option<(Vec<IndexChild<'a>>, Vec<LiftedIndex<'a>>)> {
     let (mut entries, mut gone, mut platforms) = (Vec::new(), Vec::new(), Platforms::default());
     let mut seen = HashSet::from([(digest, None)]);
     let mut bytes = 0;
+    // Use an explicit stack instead of recursion, so that deep nesting cannot overflow the call
+    // stack.
     let mut levels = vec![Level {
         document: digest,
-        children: items(manifest),
+        children: all_children(manifest),
         platform: None,
     }];
     while let Some(level) = levels.last_mut() {
@@ -81,16 +91,16 @@ pub(super) fn lifted<'a>(
             continue;
         };
         let (document, pointer, inherited) = (level.document, pointer(position), level.platform);
-        let Some((digest, manifest)) = nested(child, documents) else {
+        let Some((digest, manifest)) = nested_index(child, documents) else {
             let platform =
                 inherited.filter(|_| platform(child).is_none() && is_image(child, documents));
             let (platform, lifted) = (platform.map(|(platform, _)| platform), levels.len() > 1);
-            entries.push(Entry {
+            entries.push(IndexChild {
                 document,
                 pointer,
                 child,
                 platform,
-                lifted,
+                is_lifted: lifted,
             });
             continue;
         };
@@ -98,22 +108,22 @@ pub(super) fn lifted<'a>(
             .map(|platform| (platform, platforms.number(platform)))
             .or(inherited);
         let again = !seen.insert((digest, platform.map(|(_, number)| number)));
-        gone.push(Lifted {
+        gone.push(LiftedIndex {
             digest: digest.clone(),
             manifest,
-            again,
+            is_repeated: again,
             document,
             pointer,
             child,
         });
         if !again {
             bytes += manifest.bytes().len();
-            if bytes > LARGEST {
+            if bytes > MAX_BYTES {
                 return None;
             }
             levels.push(Level {
                 document: digest,
-                children: items(manifest),
+                children: all_children(manifest),
                 platform,
             });
         }
@@ -121,14 +131,15 @@ pub(super) fn lifted<'a>(
     Some((entries, gone))
 }
 
+/// Index on the stack of [`lift_children`], with its children that are not visited yet.
 struct Level<'a> {
     document: &'a Digest,
     children: vec::IntoIter<(usize, &'a Json)>,
-    /// What the descriptors above say, and its number.
+    /// Platform of the index or of an enclosing index, with its number.
     platform: Option<(&'a Json, usize)>,
 }
 
-/// Numbers for platforms, the same for the same one.
+/// Assigns numbers to platforms. Equal platforms get the same number.
 #[derive(Default)]
 struct Platforms(HashMap<String, usize>);
 
@@ -139,16 +150,18 @@ impl Platforms {
     }
 }
 
-/// What a child says; Go's writers take null for nothing.
+/// Returns the platform of a child. `null` counts as no platform, because Go encoders write `null`
+/// for an absent value.
 pub(super) fn platform(child: &Json) -> Option<&Json> {
     child
         .get("platform")
         .filter(|platform| **platform != Json::Null)
 }
 
-/// Whether a child is an image, as far as that can be known: nothing else is for a platform.
+/// Returns whether a child is probably an image. Looks at its document or, if the document is
+/// unknown, at its descriptor. Only images have a platform.
 fn is_image(child: &Json, documents: &Documents<'_>) -> bool {
-    let Some(descriptor) = Draft::descriptor(child).filter(may_be_known) else {
+    let Some(descriptor) = ManifestDraft::parse_descriptor(child).filter(can_be_document) else {
         return false;
     };
     let Some(manifest) = documents.get(&descriptor.digest) else {
@@ -170,16 +183,17 @@ fn is_image(child: &Json, documents: &Documents<'_>) -> bool {
     })
 }
 
-fn lists(manifest: &Manifest) -> impl Iterator<Item = &[Json]> {
+/// Returns the values of all `manifests` keys. A JSON object can repeat a key.
+fn child_lists(manifest: &Manifest) -> impl Iterator<Item = &[Json]> {
     let members = manifest.document().as_object().unwrap_or_default().iter();
     members
         .filter(|(key, _)| key == "manifests")
         .filter_map(|(_, list)| list.as_array())
 }
 
-/// The children of all lists, each with its position in its own.
-fn items(manifest: &Manifest) -> vec::IntoIter<(usize, &Json)> {
-    lists(manifest)
+/// Returns the children of all lists, as pairs of the position in the list and the child.
+fn all_children(manifest: &Manifest) -> vec::IntoIter<(usize, &Json)> {
+    child_lists(manifest)
         .flat_map(|list| list.iter().enumerate())
         .collect::<Vec<_>>()
         .into_iter()
@@ -189,37 +203,44 @@ fn pointer(position: usize) -> String {
     format!("/manifests/{position}")
 }
 
-fn nested<'a>(child: &Json, documents: &'a Documents<'a>) -> Option<(&'a Digest, &'a Manifest)> {
-    let descriptor = Draft::descriptor(child).filter(may_be_known)?;
+/// Returns the index that a child references, if it is in `documents`.
+fn nested_index<'a>(
+    child: &Json,
+    documents: &'a Documents<'a>,
+) -> Option<(&'a Digest, &'a Manifest)> {
+    let descriptor = ManifestDraft::parse_descriptor(child).filter(can_be_document)?;
     documents
-        .entry(&descriptor.digest)
-        .filter(|(_, manifest)| manifest.media_type().role() == Role::Index)
+        .get_key_value(&descriptor.digest)
+        .filter(|(_, manifest)| manifest.media_type().role() == MediaTypeRole::Index)
 }
 
-/// The children of an index into which others were lifted, each by what it says.
+/// Set of the children of a flattened index, compared by content.
 #[derive(Default)]
-pub(super) struct Distinct {
-    /// Whether each was lifted.
+pub(super) struct DistinctChildren {
+    /// JSON text of each child. The value is true if the child comes from a nested index.
     seen: HashMap<String, bool>,
     bytes: usize,
 }
 
-impl Distinct {
-    /// Whether there is one already that says the same, and one of both was lifted to where it is.
-    pub(super) fn repeats(&mut self, child: &Json, lifted: bool) -> bool {
+impl DistinctChildren {
+    /// Adds a child, and returns whether it repeats an earlier child.
+    ///
+    /// Two equal children of the root index do not count as repeated. At least one of them must
+    /// come from a nested index.
+    pub(super) fn add_is_repeated(&mut self, child: &Json, lifted: bool) -> bool {
         let text = child.to_value().to_string();
         self.bytes += text.len();
         match self.seen.entry(text) {
-            Place::Occupied(there) => lifted || *there.get(),
-            Place::Vacant(place) => {
-                place.insert(lifted);
+            MapEntry::Occupied(first) => lifted || *first.get(),
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(lifted);
                 false
             }
         }
     }
 
-    /// Whether they are more than anybody takes.
-    pub(super) fn is_too_much(&self) -> bool {
-        self.bytes > LARGEST
+    /// Returns whether the total size of the children exceeds [`MAX_BYTES`].
+    pub(super) fn is_too_large(&self) -> bool {
+        self.bytes > MAX_BYTES
     }
 }

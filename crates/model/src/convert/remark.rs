@@ -1,4 +1,4 @@
-//! What has to be known about a conversion before it is carried out.
+//! Remarks about the effects of a conversion. The user can read them before the result is stored.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use serde::Serialize;
 
 use crate::Digest;
 
-/// Something that does not come through a conversion as one might think. Its JSON has stable names.
+/// Unexpected effect of a conversion. The JSON field names are stable.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Remark {
-    /// The document that it is about, by its digest before the conversion.
+    /// Original digest of the affected document.
     pub document: Digest,
-    /// Where in it, as a JSON pointer.
+    /// JSON pointer to the affected value in the document.
     pub pointer: String,
-    /// What becomes of it.
+    /// Effect on that value.
     pub effect: Effect,
-    /// The same in a sentence.
+    /// Human-readable explanation.
     pub message: String,
 }
 
-/// What becomes of a part that cannot be converted.
+/// Effect of a conversion on a value that has no equivalent in the target format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// It is taken out, since the other format has no place for it.
+    /// Removes the value, because the target format does not support it.
     Lost,
-    /// A child of an index is left out.
+    /// Removes a child of an index.
     Dropped,
-    /// It stays as it is, in its own format.
+    /// Leaves the value unchanged, in its original format, because it cannot be converted.
     Left,
-    /// The other format wants something that nobody knows.
+    /// Omits a value that the target format requires, because the value is unknown.
     Incomplete,
 }
 
@@ -44,14 +44,14 @@ impl fmt::Display for Effect {
     }
 }
 
-/// The remarks about one document, in the making.
-pub(super) struct Remarks<'a> {
+/// Collector of the remarks about one document.
+pub(super) struct RemarkCollector<'a> {
     document: &'a Digest,
     all: &'a mut Vec<Remark>,
 }
 
-impl<'a> Remarks<'a> {
-    pub(super) fn about(document: &'a Digest, all: &'a mut Vec<Remark>) -> Self {
+impl<'a> RemarkCollector<'a> {
+    pub(super) fn new(document: &'a Digest, all: &'a mut Vec<Remark>) -> Self {
         Self { document, all }
     }
 

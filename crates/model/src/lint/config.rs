@@ -1,4 +1,4 @@
-//! What an image's config says that its index says too, or that its siblings can be compared by.
+//! Image config: the fields that the checks compare with the index and with the other images in it.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -6,25 +6,29 @@ use serde_json::Value;
 
 use crate::Platform;
 
-/// Longest text that says something. Nothing that is chosen by is near it, and ten thousand configs are kept.
+/// Maximum length of a string in bytes. Longer strings are ignored.
+///
+/// Real values are much shorter, and tens of thousands of configs may be in memory.
 const MAX_TEXT: usize = 128;
 
-/// Most features of an operating system.
+/// Maximum number of operating system features. Longer lists are ignored.
 const MAX_FEATURES: usize = 16;
 
-/// The part of an image's config that is looked at (image-spec, config.md, "Properties").
+/// Fields of an image config that the checks use (image-spec, config.md, "Properties").
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfig {
-    /// The platform that the image was built for.
+    /// Platform of the image.
     pub platform: Option<Platform>,
-    /// When it was built, as it is written there (RFC 3339, section 5.6), if that is a date.
+    /// Build date as written (RFC 3339, section 5.6), or `None` if it is missing or not a valid
+    /// date.
     pub created: Option<String>,
 }
 
-/// The same as it is written, of whatever type.
+/// Fields of the config as JSON values of any type, so that an invalid field does not prevent the
+/// parsing of other fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Written {
+struct RawConfig {
     architecture: Value,
     os: Value,
     #[serde(rename = "os.version")]
@@ -36,11 +40,11 @@ struct Written {
 }
 
 impl ImageConfig {
-    /// Reads what can be read; other content than a config says nothing.
+    /// Parses an image config leniently. Fields with invalid values are `None`.
     pub fn read(bytes: &[u8]) -> Self {
-        let written: Written = serde_json::from_slice(bytes).unwrap_or_default();
-        let created =
-            text(written.created.clone()).filter(|text| text.parse::<Timestamp>().is_ok());
+        let written: RawConfig = serde_json::from_slice(bytes).unwrap_or_default();
+        let created = non_empty_string(written.created.clone())
+            .filter(|text| text.parse::<Timestamp>().is_ok());
         Self {
             platform: written.platform(),
             created,
@@ -52,20 +56,21 @@ impl ImageConfig {
     }
 }
 
-impl Written {
+impl RawConfig {
     fn platform(self) -> Option<Platform> {
         Some(Platform {
-            architecture: text(self.architecture)?,
-            os: text(self.os)?,
-            os_version: text(self.os_version),
-            os_features: texts(self.os_features).unwrap_or_default(),
-            variant: text(self.variant),
+            architecture: non_empty_string(self.architecture)?,
+            os: non_empty_string(self.os)?,
+            os_version: non_empty_string(self.os_version),
+            os_features: short_strings(self.os_features).unwrap_or_default(),
+            variant: non_empty_string(self.variant),
         })
     }
 }
 
-/// Go's writers leave empty what they do not know.
-fn text(value: Value) -> Option<String> {
+/// Returns the text if the value is a non-empty string of at most [`MAX_TEXT`] bytes. Go writes an
+/// empty string for an unset field.
+fn non_empty_string(value: Value) -> Option<String> {
     if let Value::String(text) = value {
         Some(text).filter(|text| (1..=MAX_TEXT).contains(&text.len()))
     } else {
@@ -73,7 +78,7 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-fn texts(value: Value) -> Option<Vec<String>> {
+fn short_strings(value: Value) -> Option<Vec<String>> {
     let texts: Vec<String> = serde_json::from_value(value).ok()?;
     (texts.len() <= MAX_FEATURES && texts.iter().all(|text| text.len() <= MAX_TEXT))
         .then_some(texts)
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_may_have_any_offset() {
+    fn parses_dates_with_any_offset() {
         let created = |text: &str| {
             ImageConfig::read(serde_json::json!({"created": text}).to_string().as_bytes())
                 .created_at()
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_is_read() {
+    fn skips_invalid_fields_and_reads_the_others() {
         let config = ImageConfig::read(
             br#"{"os":"linux","architecture":"arm","variant":"v7","os.features":3,"created":7}"#,
         );
@@ -128,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_short_is_kept() {
+    fn ignores_long_strings() {
         let long = "x".repeat(MAX_TEXT + 1);
         let config = ImageConfig::read(
             serde_json::json!({"os": "linux", "architecture": "arm", "variant": long, "os.features": [long]})
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_content_says_nothing() {
+    fn reads_nothing_from_other_content() {
         for bytes in [
             "",
             "no JSON",

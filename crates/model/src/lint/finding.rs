@@ -1,44 +1,49 @@
-//! Findings: what is remarkable or wrong about a document, one sentence each.
+//! Findings. A finding is a violation of a rule, as reported by the checks.
 
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Rule;
+use super::fix::Fix;
+use super::{Rule, Severity};
 use crate::{Child, Descriptor, Digest, MediaType};
 
-/// One finding: which rule, where, and one plain sentence.
+/// Violation of a [`Rule`], with its location and a message of one sentence.
 ///
-/// As JSON it also has the rule's severity, its section of the specification and what mends it. How many more there are
-/// stands in the message.
-#[derive(Clone, Debug, PartialEq)]
+/// The JSON form also contains the severity, the section of the specification and the fix. The
+/// number of omitted findings appears only in the message.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
-    /// The rule that found it.
+    /// Violated rule.
     pub rule: Rule,
-    /// The document that it is about; none for the one that was asked about.
+    /// Severity of this violation. Usually [`Rule::severity`].
+    pub severity: Severity,
+    /// Digest of the document that violates the rule, or `None` for the root of the checked tree.
     pub document: Option<Digest>,
-    /// Where in that document, as a JSON pointer (RFC 6901).
+    /// Location in that document, as a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// What was found, what was expected.
+    /// Description of the actual and the expected value.
     pub message: String,
-    /// The digest of the descriptor concerned.
+    /// Digest in the affected descriptor.
     pub digest: Option<Digest>,
-    /// The type that the descriptor names.
+    /// Media type in the affected descriptor, or the affected media type.
     pub media_type: Option<MediaType>,
-    /// The size in bytes that the descriptor claims.
+    /// Size in the affected descriptor, in bytes.
     pub claimed_size: Option<u64>,
-    /// The size in bytes of what is stored.
+    /// Size of the stored content, in bytes.
     pub stored_size: Option<u64>,
-    /// How many more of the same rule there are, which are not told one by one.
-    pub further: usize,
-    /// What mends it, written as [`Rule::mend`] is, which it mostly is.
-    pub mend: &'static str,
+    /// Number of further findings of the same rule that are not listed, because of the limit of
+    /// [`FindingSink`](super::FindingSink).
+    pub omitted: usize,
+    /// Fix for the violation. Usually [`Rule::fix`].
+    pub fix: Fix,
 }
 
 impl Finding {
-    /// A finding about a place in the document.
+    /// Creates a finding about a location in the document.
     pub fn new(rule: Rule, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             rule,
+            severity: rule.severity(),
             document: None,
             pointer: pointer.into(),
             message: message.into(),
@@ -46,18 +51,19 @@ impl Finding {
             media_type: None,
             claimed_size: None,
             stored_size: None,
-            further: 0,
-            mend: rule.mend(),
+            omitted: 0,
+            fix: rule.fix(),
         }
     }
 
-    /// How many there are, this one and those that it stands for.
+    /// Returns the number of findings that this finding represents: itself, and the findings of the
+    /// same rule that were omitted.
     pub fn count(&self) -> usize {
-        self.further.saturating_add(1)
+        self.omitted.saturating_add(1)
     }
 
-    /// A finding about a descriptor of the document.
-    pub(crate) fn describing(
+    /// Creates a finding about a descriptor.
+    pub(crate) fn for_descriptor(
         rule: Rule,
         pointer: impl Into<String>,
         descriptor: &Descriptor,
@@ -71,9 +77,9 @@ impl Finding {
         }
     }
 
-    /// A finding about something that the document names.
-    pub(crate) fn of(rule: Rule, child: &Child, message: impl Into<String>) -> Self {
-        Self::describing(rule, &child.pointer, &child.descriptor, message)
+    /// Creates a finding about a child of the document.
+    pub(crate) fn for_child(rule: Rule, child: &Child, message: impl Into<String>) -> Self {
+        Self::for_descriptor(rule, &child.pointer, &child.descriptor, message)
     }
 }
 
@@ -81,21 +87,56 @@ impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Finding", 11)?;
         object.serialize_field("rule", &self.rule)?;
-        object.serialize_field("severity", &self.rule.severity())?;
-        optional(&mut object, "document", self.document.as_ref())?;
+        object.serialize_field("severity", &self.severity)?;
+        serialize_optional(&mut object, "document", self.document.as_ref())?;
         object.serialize_field("pointer", &self.pointer)?;
         object.serialize_field("message", &self.message)?;
-        optional(&mut object, "digest", self.digest.as_ref())?;
-        optional(&mut object, "mediaType", self.media_type.as_ref())?;
-        optional(&mut object, "claimedSize", self.claimed_size.as_ref())?;
-        optional(&mut object, "storedSize", self.stored_size.as_ref())?;
+        serialize_optional(&mut object, "digest", self.digest.as_ref())?;
+        serialize_optional(&mut object, "mediaType", self.media_type.as_ref())?;
+        serialize_optional(&mut object, "claimedSize", self.claimed_size.as_ref())?;
+        serialize_optional(&mut object, "storedSize", self.stored_size.as_ref())?;
         object.serialize_field("section", self.rule.section())?;
-        object.serialize_field("mend", self.mend)?;
+        object.serialize_field("fix", &self.fix)?;
         object.end()
     }
 }
 
-fn optional<O: SerializeStruct>(
+/// Parses the JSON form. It does not contain the number of omitted findings. A fix that this
+/// version cannot parse is replaced by the fix of the rule.
+impl<'de> Deserialize<'de> for Finding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields {
+            rule: Rule,
+            severity: Option<Severity>,
+            document: Option<Digest>,
+            #[serde(default)]
+            pointer: String,
+            message: String,
+            digest: Option<Digest>,
+            media_type: Option<MediaType>,
+            claimed_size: Option<u64>,
+            stored_size: Option<u64>,
+            #[serde(default)]
+            fix: String,
+        }
+        let fields = Fields::deserialize(deserializer)?;
+        let fix = Fix::parse(&fields.fix, fields.rule, fields.digest.as_ref());
+        Ok(Self {
+            fix: fix.unwrap_or_else(|| fields.rule.fix()),
+            severity: fields.severity.unwrap_or(fields.rule.severity()),
+            document: fields.document,
+            digest: fields.digest,
+            media_type: fields.media_type,
+            claimed_size: fields.claimed_size,
+            stored_size: fields.stored_size,
+            ..Self::new(fields.rule, fields.pointer, fields.message)
+        })
+    }
+}
+
+fn serialize_optional<O: SerializeStruct>(
     object: &mut O,
     key: &'static str,
     value: Option<&impl Serialize>,
@@ -111,15 +152,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serialises_with_stable_names() {
+    fn serializes_with_stable_names() {
         let finding = Finding {
             stored_size: Some(3),
             ..Finding::new(Rule::SizeMismatch, "/layers/0", "differs")
         };
         let expected = serde_json::json!({
             "rule": "size-mismatch", "severity": "error", "pointer": "/layers/0", "message": "differs", "storedSize": 3,
-            "section": Rule::SizeMismatch.section(), "mend": "correct the size and push again"
+            "section": Rule::SizeMismatch.section(), "fix": "correct the size and push again"
         });
-        assert_eq!(serde_json::to_value(finding).unwrap(), expected);
+        assert_eq!(serde_json::to_value(&finding).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_value::<Finding>(expected).unwrap(),
+            finding
+        );
     }
 }

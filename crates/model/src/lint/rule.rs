@@ -1,115 +1,128 @@
-//! The rules: what is looked for in a document, how grave it is, where the specification says so, and what mends it.
+//! Rules that manifests, indexes and the content that they reference should follow.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What is looked for. The id of a rule is stable: policies and scripts name it.
+use super::fix::Fix;
+
+/// Rule that a manifest, an index or the content that it references should follow. Each variant
+/// describes the violation.
+///
+/// The [id](Rule::id) of a rule is stable, because policies and scripts refer to it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Rule {
-    /// An object has the same key twice, and readers differ in which they take.
+    /// JSON object with a duplicate key. Parsers differ in the choice of the value.
     DuplicateKey,
-    /// One document reads both as an image and as an index, or as Docker's first schema.
+    /// Document that parses both as an image and as an index, or as Docker schema 1.
     TwoShapes,
-    /// A field's value is not of the type that the specification gives it.
+    /// Value that does not have the type that the specification requires.
     MalformedField,
-    /// A digest that does not follow the grammar.
+    /// Digest that does not follow the grammar.
     MalformedDigest,
-    /// A size that is negative, or over 2^53 - 1, which many readers of JSON cannot hold.
+    /// Size that is negative, or larger than 2^53 - 1.
     SizeOutOfRange,
-    /// `schemaVersion` is missing, or not 2.
+    /// `schemaVersion` that is missing or not 2.
     SchemaVersion,
-    /// The document does not say its own type.
+    /// Document without a `mediaType`.
     MissingMediaType,
-    /// A descriptor without type or size.
+    /// Descriptor without a media type or a size.
     DescriptorIncomplete,
-    /// The document's own `mediaType` is not the one it was sent or described with.
+    /// Document whose `mediaType` differs from its `Content-Type` or descriptor.
     MediaTypeMismatch,
-    /// A field that the specification does not know.
+    /// Field that the specification does not define.
     UnknownField,
-    /// A top-level document or a child of an index is of a type that nobody here knows.
+    /// Document or child of an index with an unknown media type.
     UnknownMediaType,
-    /// A child is a manifest of Docker's first schema.
+    /// Child that is a Docker schema 1 manifest.
     DockerSchema1,
-    /// An index names children of the other family: Docker's in an OCI index, or OCI's in a Docker list.
+    /// Docker child in an OCI index, or OCI child in a Docker manifest list.
     IndexMixedFamilies,
-    /// A manifest names a config or layers of the other family.
+    /// Docker config or layer in an OCI manifest, or OCI config or layer in a Docker manifest.
     ManifestMixedFamilies,
-    /// An index names another index.
+    /// Child of an index that is an index itself.
     IndexNested,
-    /// A child of an index is a config or a layer, as in BuildKit's caches.
+    /// Child of an index that is a config or a layer, as in BuildKit caches.
     IndexBlobChild,
-    /// An index without children.
+    /// Index without children.
     IndexEmpty,
-    /// Two children of an index are for the same platform, so that the second is never chosen.
+    /// Child of an index whose platform an earlier child already has.
     DuplicatePlatform,
-    /// A child that is an image does not say which platform it is for.
+    /// Child of an index that is an image and has no platform.
     PlatformMissing,
-    /// A layer whose content need not be in a registry.
+    /// Layer whose content may be missing from the registry.
     NonDistributableLayer,
-    /// An artifact with an empty config and no `artifactType`.
+    /// Artifact with an empty config and without an `artifactType`.
     ArtifactWithoutType,
-    /// An image without layers.
+    /// Image without layers.
     NoLayers,
-    /// A field of OCI's in a Docker document, which readers of Docker's format do not see.
+    /// Field in a Docker document that only OCI defines.
     OciFieldInDocker,
-    /// A digest of another algorithm than sha256.
+    /// Digest with an algorithm other than sha256.
     DigestNotSha256,
-    /// The content embedded in a descriptor is not the one that it describes.
+    /// Embedded content that does not match its descriptor.
     EmbeddedDataMismatch,
-    /// The repository's policy does not take this type.
+    /// Media type that the repository's policy does not allow.
     TypeNotAllowed,
-    /// The repository's policy has tags set to the converted document, and this one cannot be converted.
-    NotNormalised,
-    /// A descriptor names content that is not stored here.
+    /// Document that cannot be converted to the format that the repository's policy requires.
+    NotNormalized,
+    /// Descriptor of content that does not exist in the repository.
     MissingChild,
-    /// The manifest that this one says something about is not stored here.
+    /// Subject that does not exist in the repository.
     MissingSubject,
-    /// A descriptor's size is not that of the content stored under its digest.
+    /// Descriptor whose size differs from the size of the stored content.
     SizeMismatch,
-    /// A descriptor's type is not the one that the manifest under its digest is stored with.
+    /// Descriptor whose media type differs from the type of the stored manifest.
     StoredTypeMismatch,
-    /// A child's config says another platform than the index does.
+    /// Child whose platform in the index differs from the platform in its config.
     PlatformMismatch,
-    /// A child was built long before its siblings.
+    /// Child with a build date long before the build dates of its siblings.
     ChildMuchOlder,
-    /// A child cannot be read as the manifest that it is said to be.
+    /// Child that is not a readable manifest.
     UnreadableChild,
-    /// Indexes are nested deeper than is followed.
+    /// Tree with indexes nested deeper than the limit.
     TreeTooDeep,
-    /// The tree has more documents than are looked at.
+    /// Tree that exceeds the limit on documents or memory.
     TreeTooLarge,
+    /// Layer whose unpacked content does not match the `diff_id` in the config.
+    DiffIdMismatch,
+    /// Layer whose compression differs from the compression in its media type.
+    LayerCompression,
+    /// Layer that cannot be unpacked.
+    LayerUnreadable,
 }
 
-/// How grave a finding is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+/// Severity of a finding.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Works everywhere, but something is worth knowing.
+    /// Valid, but something that some tools ignore or do not support.
     Info,
-    /// Some tools will stumble.
+    /// Valid or tolerated, but some tools reject it or use it in another way than intended.
     Warning,
-    /// Against the specification, or the content cannot be used.
+    /// Violation of the specification, missing or different content, or an exceeded limit.
     Error,
 }
 
-/// What has to be read before a rule can be judged.
+/// Input that the check of a rule needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reach {
-    /// The document alone.
+pub enum RuleScope {
+    /// Only the document.
     Document,
-    /// Also what is stored under the digests that it names.
+    /// Document, and the size and media type of the stored content that it references.
     Stored,
-    /// Also what those documents say, and theirs in turn.
+    /// Full tree of documents.
     Tree,
-    /// Also the policy of the repository.
+    /// Full tree of documents, and the content of the layers.
+    Layers,
+    /// Policy of the repository.
     Policy,
 }
 
 impl Rule {
-    /// Every rule, in the order in which they are listed.
-    pub const ALL: [Self; 36] = [
+    /// All rules, in the order of the documentation.
+    pub const ALL: [Self; 39] = [
         Self::DuplicateKey,
         Self::TwoShapes,
         Self::MalformedField,
@@ -136,7 +149,7 @@ impl Rule {
         Self::DigestNotSha256,
         Self::EmbeddedDataMismatch,
         Self::TypeNotAllowed,
-        Self::NotNormalised,
+        Self::NotNormalized,
         Self::MissingChild,
         Self::MissingSubject,
         Self::SizeMismatch,
@@ -146,45 +159,47 @@ impl Rule {
         Self::UnreadableChild,
         Self::TreeTooDeep,
         Self::TreeTooLarge,
+        Self::DiffIdMismatch,
+        Self::LayerCompression,
+        Self::LayerUnreadable,
     ];
 
-    /// The stable id, for example `two-shapes`.
+    /// Returns the stable id, for example `two-shapes`.
     pub fn id(self) -> &'static str {
-        self.about().id
+        self.metadata().id
     }
 
-    /// How grave a finding of this rule is.
+    /// Returns the severity of findings of this rule.
     pub fn severity(self) -> Severity {
-        self.about().severity
+        self.metadata().severity
     }
 
-    /// What has to be read to judge it.
-    pub fn reach(self) -> Reach {
-        self.about().reach
+    /// Returns the input that the check of the rule needs.
+    pub fn scope(self) -> RuleScope {
+        self.metadata().scope
     }
 
-    /// The section of the specification that it comes from.
+    /// Returns the section of the specification that the rule comes from.
     pub fn section(self) -> &'static str {
-        self.about().section
+        self.metadata().section
     }
 
-    /// One sentence: what a finding of it means.
+    /// Returns one sentence that explains a finding of this rule.
     pub fn summary(self) -> &'static str {
-        self.about().summary
+        self.metadata().summary
     }
 
-    /// What mends it: a command, which can be typed as it stands once `REF` is the image, `DST` where the mended one goes
-    /// and `DIGEST` the descriptor concerned; or, where no command can, what its producer has to do.
+    /// Returns the usual fix for findings of this rule.
     ///
-    /// Of some findings something else does: see [`Finding::mend`](super::Finding::mend).
-    pub fn mend(self) -> &'static str {
-        self.about().mend
+    /// Some findings have another fix: see [`Finding::fix`](super::Finding::fix).
+    pub fn fix(self) -> Fix {
+        self.metadata().fix
     }
 }
 
-/// There is no rule with this id.
+/// Error for an unknown rule id.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no rule \"{0}\"")]
+#[error("unknown rule \"{0}\"")]
 pub struct UnknownRule(String);
 
 impl FromStr for Rule {
@@ -210,13 +225,20 @@ impl Serialize for Rule {
     }
 }
 
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        id.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::mend::is_typable_or_prose;
+    use crate::lint::fix::is_well_formed;
 
     #[test]
-    fn every_rule_is_listed_once_and_found_by_its_id() {
+    fn lists_every_rule_once_and_parses_its_id() {
         for (position, rule) in Rule::ALL.into_iter().enumerate() {
             assert_eq!(rule as usize, position, "{rule}");
             assert_eq!(rule.id().parse(), Ok(rule));
@@ -225,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_sentences_have_their_form() {
+    fn ids_summaries_and_fixes_are_well_formed() {
         for rule in Rule::ALL {
             assert!(
                 rule.id()
@@ -236,7 +258,7 @@ mod tests {
                 rule.summary().ends_with('.') && !rule.section().is_empty(),
                 "{rule}"
             );
-            assert!(is_typable_or_prose(rule.mend()), "{rule}: {}", rule.mend());
+            assert!(is_well_formed(rule.fix()), "{rule}: {}", rule.fix());
         }
     }
 }

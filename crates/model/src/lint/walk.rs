@@ -1,31 +1,38 @@
-//! The way through a tree, piece by piece: the caller is asked for each thing once, level by level.
+//! Traversal of a tree of documents, level by level. [`Linter`] requests each piece of content from
+//! its caller once.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::stored::stored_children;
-use super::weight::weight;
-use super::{Held, ImageConfig, Tree};
+use super::cost::memory_cost;
+use super::stored_content::known_children;
+use super::{ImageConfig, LintTree, Stored};
 use crate::{Child, ChildKind, Digest, Manifest, MediaType};
 
-/// Most memory that the documents of one tree may take. An index of 10,000 images takes less than half of it.
-const MAX_WEIGHT: usize = 256 << 20;
+/// Maximum memory use of the documents of one tree in bytes. An index of 10,000 images needs less
+/// than half of it.
+const MAX_COST: usize = 256 << 20;
 
-/// Most bytes of configs that are read of one tree, to keep a few words of each.
-const MAX_CONFIGS: u64 = 256 << 20;
+/// Maximum total size of the configs that are read for one tree, in bytes.
+///
+/// Only a few fields of each config stay in memory.
+const MAX_CONFIG_BYTES: u64 = 256 << 20;
 
-/// How much of a tree is looked at. What is beyond is told as findings, and so is what takes more than 256 MiB of memory,
-/// and what is beyond 256 MiB of configs.
+/// Limits of the check of a tree.
+///
+/// Content beyond a limit is skipped and reported as a finding. Two further limits are fixed: 256
+/// MiB of memory for documents, and 256 MiB of configs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Deepest nesting that is followed; the document that was asked about is at depth 0.
+pub struct LintLimits {
+    /// Maximum nesting depth of documents. The root is at depth 0.
     pub depth: usize,
-    /// Most documents that are read.
+    /// Maximum number of documents in the tree.
     pub documents: usize,
 }
 
-impl Default for Limits {
+impl Default for LintLimits {
     fn default() -> Self {
         Self {
             depth: 16,
@@ -34,233 +41,255 @@ impl Default for Limits {
     }
 }
 
-/// What is wanted of a digest.
+/// Kind of requested information. Each kind includes the kinds before it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Seek {
-    /// Whether it is there, as a manifest or as a blob.
+pub enum ContentKind {
+    /// Presence of the content as a manifest or blob, with its size and type.
     Presence,
-    /// The config of an image, to read it. A caller need not bring one that is larger than it likes.
+    /// Bytes of an image config. The caller may omit them if the config is too large.
     Config,
-    /// The manifest, to read it.
+    /// Parsed manifest.
     Manifest,
 }
 
-/// Something that has to be looked at.
+/// Request of a [`Linter`] for content.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Want {
-    /// Under this digest.
+pub struct ContentRequest {
+    /// Digest of the content.
     pub digest: Digest,
-    /// The type that the first descriptor gives it.
+    /// Media type in the first descriptor that references the content.
     pub media_type: Option<MediaType>,
-    /// What is wanted of it.
-    pub seek: Seek,
+    /// Kind of requested information.
+    pub kind: ContentKind,
     depth: usize,
 }
 
-/// What was found under a digest.
+/// Response to a [`ContentRequest`].
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "an answer is taken in as soon as it is made"
+    reason = "a response is consumed as soon as it is created"
 )]
-pub enum Answer {
-    /// A manifest, read as the type that it is stored with.
+pub enum ContentResponse {
+    /// Manifest, parsed as the media type that the registry stores with it.
     Manifest(Manifest),
-    /// Content, with its bytes if a config was wanted and they were had.
-    /// If a manifest was wanted and no type is held, it is there as a blob alone.
-    Content(Held, Option<Bytes>),
-    /// It is there, and cannot be read as a manifest for this reason.
-    Unreadable(Held, String),
-    /// It is not there.
+    /// Existing content that was not requested as a manifest, or is not stored as a manifest. A
+    /// response to a request for a config includes the bytes.
+    ///
+    /// In response to a request for a manifest, a missing media type means that the content is
+    /// stored only as a blob.
+    Content(Stored, Option<Bytes>),
+    /// Existing content that cannot be read as a manifest, with the reason.
+    Unreadable(Stored, String),
+    /// Content that does not exist.
     Absent,
-    /// Nobody looked. Nothing is said about it then.
+    /// No information about the content. It causes no findings.
     Unknown,
 }
 
-/// What was not looked at.
+/// Limits of a check, and the content that was skipped because of them.
 #[derive(Debug)]
-pub(super) struct Beyond {
-    pub(super) limits: Limits,
-    /// Manifests that were beyond the limits of number and memory, and configs beyond theirs.
-    pub(super) left_out: HashSet<Digest>,
+pub(super) struct LimitState {
+    pub(super) limits: LintLimits,
+    /// Manifests and configs that were skipped.
+    pub(super) skipped: HashSet<Digest>,
 }
 
-impl Beyond {
-    pub(super) fn bounds(&self) -> String {
+impl LimitState {
+    pub(super) fn describe_limits(&self) -> String {
         format!(
-            "at most {} documents are, of at most {} MiB together",
+            "the limits are {} documents and {} MiB of memory",
             self.limits.documents,
-            MAX_WEIGHT >> 20
+            MAX_COST >> 20
         )
     }
 
-    pub(super) fn bounds_of_configs() -> String {
-        format!("at most {} MiB of configs are", MAX_CONFIGS >> 20)
+    pub(super) fn describe_config_limit() -> String {
+        format!("the limit is {} MiB of configs", MAX_CONFIG_BYTES >> 20)
     }
 }
 
-/// A look at a whole tree, in which nothing is read twice, however often it is named.
+/// Check of a full tree of documents, without IO.
 ///
-/// The caller takes each [`Lint::next_want`] and answers it with [`Lint::supply`], in the same order, until there is none;
-/// several may be under way. Nothing more is asked for once the bounds are reached. Time and memory are linear in the size of
-/// the tree, and nothing recurses.
+/// The caller gets requests from [`Linter::next_request`] and responds to each with
+/// [`Linter::supply`], in the same order, until there are no more requests. Several requests may be
+/// in flight. The linter requests each piece of content once, even if it is referenced several
+/// times, and no more manifests after a limit is reached. Time and memory are linear in the size of
+/// the tree, and no function recurses.
 #[derive(Debug)]
-pub struct Lint {
-    tree: Tree,
-    /// Whatever is wanted or known, by digest.
-    sought: HashMap<Digest, Seek>,
-    queue: VecDeque<Want>,
-    /// Manifests that were asked for, the first one too.
-    manifests: usize,
-    /// What the documents that were kept take.
-    weight: usize,
-    /// Whether a document was not kept, for which there was no room.
-    full: bool,
-    /// Bytes of the configs that were read.
-    configs: u64,
-    beyond: Beyond,
+pub struct Linter {
+    tree: LintTree,
+    /// Highest kind of information requested so far, by digest.
+    requested: HashMap<Digest, ContentKind>,
+    queue: VecDeque<ContentRequest>,
+    /// Number of manifests requested so far, including the root.
+    manifest_count: usize,
+    /// Memory use of the documents in the tree, in bytes.
+    cost: usize,
+    /// True once a document did not fit into the memory limit. No further manifests are requested
+    /// after that.
+    is_full: bool,
+    /// Total size of the configs read so far, in bytes.
+    config_bytes: u64,
+    limit_state: LimitState,
 }
 
-impl Lint {
-    /// Begins at a document that is known under `digest`.
-    pub fn new(digest: Digest, manifest: Manifest, limits: Limits) -> Self {
+impl Linter {
+    /// Creates a linter for the tree whose root is `manifest` with the given digest.
+    pub fn new(digest: Digest, manifest: Manifest, limits: LintLimits) -> Self {
         let mut lint = Self {
-            tree: Tree::default(),
-            sought: HashMap::from([(digest.clone(), Seek::Manifest)]),
+            tree: LintTree::default(),
+            requested: HashMap::from([(digest.clone(), ContentKind::Manifest)]),
             queue: VecDeque::new(),
-            manifests: 1,
-            weight: weight(&manifest),
-            full: false,
-            configs: 0,
-            beyond: Beyond {
+            manifest_count: 1,
+            cost: memory_cost(&manifest),
+            is_full: false,
+            config_bytes: 0,
+            limit_state: LimitState {
                 limits,
-                left_out: HashSet::new(),
+                skipped: HashSet::new(),
             },
         };
-        lint.hold(&digest, &manifest);
-        lint.take(digest, manifest, 0);
+        lint.record_stored(&digest, &manifest);
+        lint.add_document(digest, manifest, 0);
         lint
     }
 
-    /// What has to be looked at next. If there is nothing, there may be once what is under way is answered.
-    pub fn next_want(&mut self) -> Option<Want> {
-        while let Some(want) = self.queue.pop_front() {
-            match want.seek {
-                Seek::Manifest if self.full => drop(self.beyond.left_out.insert(want.digest)),
-                Seek::Config if self.configs >= MAX_CONFIGS => {
-                    self.beyond.left_out.insert(want.digest.clone());
-                    return Some(Want {
-                        seek: Seek::Presence,
-                        ..want
+    /// Returns the next request for content.
+    ///
+    /// Returns `None` if no request is pending. Responses to requests in flight may create further
+    /// requests.
+    pub fn next_request(&mut self) -> Option<ContentRequest> {
+        while let Some(request) = self.queue.pop_front() {
+            match request.kind {
+                ContentKind::Manifest if self.is_full => {
+                    self.limit_state.skipped.insert(request.digest);
+                }
+                // Beyond the limit, a config is not read, but only checked for presence.
+                ContentKind::Config if self.config_bytes >= MAX_CONFIG_BYTES => {
+                    self.limit_state.skipped.insert(request.digest.clone());
+                    return Some(ContentRequest {
+                        kind: ContentKind::Presence,
+                        ..request
                     });
                 }
-                _ => return Some(want),
+                _ => return Some(request),
             }
         }
         None
     }
 
-    /// What was found for a [`Lint::next_want`].
-    pub fn supply(&mut self, want: &Want, answer: Answer) {
-        let digest = want.digest.clone();
-        match answer {
-            Answer::Manifest(manifest) => {
-                self.hold(&digest, &manifest);
-                self.supply_manifest(want, manifest);
+    /// Supplies the response to a request from [`Linter::next_request`].
+    pub fn supply(&mut self, request: &ContentRequest, response: ContentResponse) {
+        let digest = request.digest.clone();
+        match response {
+            ContentResponse::Manifest(manifest) => {
+                self.record_stored(&digest, &manifest);
+                self.add_manifest(request, manifest);
             }
-            Answer::Content(held, bytes) => {
-                if want.seek == Seek::Manifest && held.media_type.is_none() {
+            ContentResponse::Content(content, bytes) => {
+                if request.kind == ContentKind::Manifest && content.media_type.is_none() {
                     self.tree
                         .unreadable
-                        .insert(digest.clone(), "it is stored as a blob alone".into());
+                        .insert(digest.clone(), "it is stored only as a blob".into());
                 }
-                if let Some(bytes) = bytes.filter(|_| want.seek == Seek::Config) {
-                    self.configs += bytes.len() as u64;
+                if let Some(bytes) = bytes.filter(|_| request.kind == ContentKind::Config) {
+                    self.config_bytes += bytes.len() as u64;
                     self.tree
                         .configs
                         .insert(digest.clone(), ImageConfig::read(&bytes));
                 }
-                self.tree.held.insert(digest, Some(held));
+                self.tree.contents.insert(digest, Some(content));
             }
-            Answer::Unreadable(held, reason) => {
+            ContentResponse::Unreadable(content, reason) => {
                 self.tree.unreadable.insert(digest.clone(), reason);
-                self.tree.held.insert(digest, Some(held));
+                self.tree.contents.insert(digest, Some(content));
             }
-            Answer::Absent => drop(self.tree.held.insert(digest, None)),
-            Answer::Unknown => (),
+            ContentResponse::Absent => drop(self.tree.contents.insert(digest, None)),
+            ContentResponse::Unknown => (),
         }
     }
 
-    /// Judges what was seen.
-    pub fn finish(mut self) -> Tree {
-        self.tree.judge(&self.beyond);
+    /// Checks all documents, and returns the tree with the findings.
+    pub fn finish(mut self) -> LintTree {
+        self.tree.check(&self.limit_state);
         self.tree
     }
 
-    /// Keeps a manifest that was wanted, unless it was supplied before or there is no room for it.
-    fn supply_manifest(&mut self, want: &Want, manifest: Manifest) {
-        if want.seek != Seek::Manifest || self.tree.document(&want.digest).is_some() {
+    /// Adds a requested manifest to the tree, unless it was already supplied or exceeds the memory
+    /// limit.
+    fn add_manifest(&mut self, request: &ContentRequest, manifest: Manifest) {
+        if request.kind != ContentKind::Manifest || self.tree.document(&request.digest).is_some() {
             return;
         }
-        let weight = self.weight + weight(&manifest);
-        if self.full || weight > MAX_WEIGHT {
-            self.full = true;
-            self.beyond.left_out.insert(want.digest.clone());
+        let cost = self.cost + memory_cost(&manifest);
+        if self.is_full || cost > MAX_COST {
+            self.is_full = true;
+            self.limit_state.skipped.insert(request.digest.clone());
         } else {
-            self.weight = weight;
-            self.take(want.digest.clone(), manifest, want.depth);
+            self.cost = cost;
+            self.add_document(request.digest.clone(), manifest, request.depth);
         }
     }
 
-    fn hold(&mut self, digest: &Digest, manifest: &Manifest) {
-        let held = Held {
+    fn record_stored(&mut self, digest: &Digest, manifest: &Manifest) {
+        let content = Stored {
             size: manifest.bytes().len() as u64,
             media_type: Some(manifest.media_type().clone()),
         };
-        self.tree.held.insert(digest.clone(), Some(held));
+        self.tree.contents.insert(digest.clone(), Some(content));
     }
 
-    fn take(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
-        for child in stored_children(&manifest) {
-            self.seek(child, depth + 1);
+    fn add_document(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
+        for child in known_children(&manifest) {
+            self.request_child(child, depth + 1);
         }
         if let Some(subject) = manifest.subject() {
-            self.want(&subject.digest, None, Seek::Presence, depth + 1);
+            self.request(&subject.digest, None, ContentKind::Presence, depth + 1);
         }
         self.tree.add(digest, manifest, depth);
     }
 
-    fn seek(&mut self, child: &Child, depth: usize) {
+    fn request_child(&mut self, child: &Child, depth: usize) {
         let media_type = child.descriptor.media_type.as_ref();
-        let seek = match child.kind {
+        let kind = match child.kind {
             ChildKind::Manifest if media_type.is_some_and(MediaType::is_known_manifest) => {
-                Seek::Manifest
+                ContentKind::Manifest
             }
-            ChildKind::Config if media_type.is_some_and(MediaType::is_image_config) => Seek::Config,
-            _ => Seek::Presence,
+            ChildKind::Config if media_type.is_some_and(MediaType::is_image_config) => {
+                ContentKind::Config
+            }
+            _ => ContentKind::Presence,
         };
-        if seek != Seek::Manifest || depth <= self.beyond.limits.depth {
-            self.want(&child.descriptor.digest, media_type, seek, depth);
+        if kind != ContentKind::Manifest || depth <= self.limit_state.limits.depth {
+            self.request(&child.descriptor.digest, media_type, kind, depth);
         }
     }
 
-    /// Asks for something, unless as much or more of it was asked for already.
-    fn want(&mut self, digest: &Digest, media_type: Option<&MediaType>, seek: Seek, depth: usize) {
-        if self.sought.get(digest).is_some_and(|known| *known >= seek) {
+    /// Queues a request, unless an earlier request includes the same information.
+    fn request(
+        &mut self,
+        digest: &Digest,
+        media_type: Option<&MediaType>,
+        kind: ContentKind,
+        depth: usize,
+    ) {
+        let requested = self.requested.entry(digest.clone());
+        if matches!(&requested, Entry::Occupied(known) if *known.get() >= kind) {
             return;
         }
-        if seek == Seek::Manifest {
-            if self.manifests >= self.beyond.limits.documents {
-                self.beyond.left_out.insert(digest.clone());
+        if kind == ContentKind::Manifest {
+            if self.manifest_count >= self.limit_state.limits.documents {
+                self.limit_state.skipped.insert(digest.clone());
                 return;
             }
-            self.manifests += 1;
+            self.manifest_count += 1;
         }
-        self.sought.insert(digest.clone(), seek);
-        self.queue.push_back(Want {
+        requested.insert_entry(kind);
+        self.queue.push_back(ContentRequest {
             digest: digest.clone(),
             media_type: media_type.cloned(),
-            seek,
+            kind,
             depth,
         });
     }

@@ -1,4 +1,4 @@
-//! `portolan attach`: files that say something about a manifest.
+//! `portolan attach`: attaches files to a manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -7,57 +7,59 @@ use bytes::{Bytes, BytesMut};
 use clap::Args;
 use futures_util::stream;
 use portolan_model::{Algorithm, Descriptor, Digest, MediaType};
-use portolan_registry::copy::Place;
-use portolan_registry::{Body, Error, PutManifest};
+use portolan_registry::{Body, Error, PutManifest, Repository};
 use serde::Serialize;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::options::Options;
-use super::texts::Annotation;
-use crate::documents;
-use crate::failure::Outcome;
-use crate::location::Location;
+use super::options::CommonOptions;
+use super::values::Annotation;
+use crate::failure::{Failure, Outcome};
+use crate::image_ref::Location;
+use crate::manifest_io;
 use crate::output;
-use crate::places::Source;
+use crate::resolve::ImageSource;
 
-/// Bytes of a file that are read at once.
-const PIECE: usize = 1 << 18;
+/// Number of bytes of a file to read at a time.
+const CHUNK_SIZE: usize = 1 << 18;
 
-/// The annotation that keeps a file's name (image-spec, annotations.md).
-const TITLE: &str = "org.opencontainers.image.title";
+/// Annotation of a layer with the name of its file (image-spec, annotations.md).
+const TITLE_ANNOTATION: &str = "org.opencontainers.image.title";
 
-/// Attach files to a manifest, as an artifact that refers to it.
+/// Attach files to a manifest as an artifact
 ///
-/// The digest of the artifact is printed. `portolan referrers` lists what is attached.
+/// The artifact has the manifest as its subject. Its digest is printed.
+///
+/// `portolan referrers` lists the artifacts of a manifest.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan attach 127.0.0.1:5000/app:v1 sbom.json --artifact-type application/spdx+json
   portolan attach oci:images:app notes.txt --artifact-type text/plain --annotation com.example.by=me")]
 pub(crate) struct Arguments {
-    /// What they are attached to.
+    /// Manifest to attach the files to.
     #[arg(value_name = "REF")]
     reference: Location,
-    /// The files.
+    /// Files to attach.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// What kind of artifact it is.
+    /// Artifact type.
     #[arg(long, value_name = "TYPE")]
     artifact_type: MediaType,
-    /// The type of the files.
+    /// Media type of the files.
     #[arg(long, value_name = "TYPE", default_value = MediaType::OCTET_STREAM)]
     media_type: MediaType,
-    /// Annotate the artifact.
+    /// Add an annotation to the artifact.
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Annotation>,
-    /// Print what was done as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
+/// Result of `portolan attach`, printed as JSON.
 #[derive(Serialize)]
 struct Report {
     reference: String,
@@ -65,7 +67,7 @@ struct Report {
     digest: Digest,
 }
 
-/// An artifact (image-spec, manifest.md, "Guidelines for Artifact Usage").
+/// Artifact manifest (image-spec, manifest.md, "Guidelines for Artifact Usage").
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the specification's names")]
@@ -82,12 +84,15 @@ struct Artifact<'a> {
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
-    let places = arguments.options.places()?;
-    let source = places.edited(location).await?;
+    if let Some(file) = arguments.files.iter().find(|file| !file.exists()) {
+        return Err(Failure::missing_file(file));
+    }
+    let resolver = arguments.options.resolver()?;
+    let source = resolver.editable_source(location).await?;
     let (subject, digest) = attach(arguments, &source)
         .await
-        .map_err(|failure| location.advised(failure))?;
-    places.finish(location).await?;
+        .map_err(|failure| location.with_login_hint(failure))?;
+    resolver.finish(location).await?;
     if arguments.json {
         return output::json(&Report {
             reference: location.to_string(),
@@ -95,23 +100,27 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
             digest,
         });
     }
-    output::line(format_args!("{}@{digest}", source.place.name))
+    output::line(source.repository.full_name(&digest))
 }
 
-/// Answers the digests of what they are attached to, and of the artifact.
-async fn attach(arguments: &Arguments, source: &Source) -> Outcome<(Digest, Digest)> {
-    let Source { place, reference } = source;
-    let subject = documents::head(place, reference).await?;
-    let config = empty(place).await?;
+/// Pushes the files and the artifact manifest, and returns the digests of the subject and of the
+/// artifact.
+async fn attach(arguments: &Arguments, source: &ImageSource) -> Outcome<(Digest, Digest)> {
+    let ImageSource {
+        repository,
+        reference,
+    } = source;
+    let subject = manifest_io::head(repository, reference).await?;
+    let config = put_empty_config(repository).await?;
     let mut layers = Vec::new();
     for file in &arguments.files {
-        let layer = layer(place, file, &arguments.media_type).await;
-        layers.push(layer.with_context(|| format!("attaching {}", file.display()))?);
+        let layer = put_layer(repository, file, &arguments.media_type).await;
+        layers.push(layer.with_context(|| format!("failed to attach {}", file.display()))?);
     }
     let annotations = arguments
         .annotations
         .iter()
-        .map(|note| (note.key.clone(), note.value.clone().into()));
+        .map(|annotation| (annotation.key.clone(), annotation.value.clone().into()));
     let artifact = Artifact {
         schema_version: 2,
         media_type: MediaType::OCI_MANIFEST,
@@ -121,88 +130,97 @@ async fn attach(arguments: &Arguments, source: &Source) -> Outcome<(Digest, Dige
         subject: Descriptor::new(subject.media_type, subject.digest.clone(), subject.size),
         annotations: annotations.collect(),
     };
-    let bytes = serde_json::to_vec(&artifact).context("writing the artifact's manifest")?;
+    let bytes =
+        serde_json::to_vec(&artifact).context("failed to serialize the artifact manifest")?;
     let options = PutManifest {
         media_type: Some(MediaType::OCI_MANIFEST.into()),
         ..PutManifest::default()
     };
-    let outcome = place
-        .registry
-        .put_manifest(&place.context, &place.repository, bytes.into(), options)
-        .await?;
+    let outcome = repository.put(bytes.into(), options).await?;
     Ok((subject.digest, outcome.digest))
 }
 
-/// The config of an artifact that has none.
-async fn empty(place: &Place) -> Outcome<Descriptor> {
+/// Pushes the empty config of an artifact and returns its descriptor.
+async fn put_empty_config(repository: &Repository) -> Outcome<Descriptor> {
     let bytes = Bytes::from_static(b"{}");
     let digest = Digest::sha256(&bytes);
     let size = bytes.len() as u64;
-    put(place, &digest, bytes.into()).await?;
+    put_blob_if_missing(repository, &digest, bytes.into()).await?;
     Ok(Descriptor::new(MediaType::OCI_EMPTY.into(), digest, size))
 }
 
-async fn layer(place: &Place, path: &Path, media_type: &MediaType) -> Result<Descriptor> {
+/// Pushes a file as a layer and returns its descriptor.
+async fn put_layer(
+    repository: &Repository,
+    path: &Path,
+    media_type: &MediaType,
+) -> Result<Descriptor> {
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
-        .ok_or_else(|| anyhow!("the file has no name"))?;
-    let (digest, size) = hashed(path).await?;
-    put(
-        place,
+        .ok_or_else(|| anyhow!("the path has no file name"))?;
+    let (digest, size) = hash_file(path).await?;
+    put_blob_if_missing(
+        repository,
         &digest,
-        Body::sized(size, content(open(path).await?)),
+        Body::with_length(size, file_stream(open_file(path).await?)),
     )
     .await?;
     let mut descriptor = Descriptor::new(media_type.clone(), digest, size);
-    descriptor.annotations.insert(TITLE.into(), name.into());
+    descriptor
+        .annotations
+        .insert(TITLE_ANNOTATION.into(), name.into());
     Ok(descriptor)
 }
 
-async fn put(place: &Place, digest: &Digest, body: Body) -> portolan_registry::Result<()> {
-    let Place {
-        registry,
-        context,
-        repository,
-        ..
-    } = place;
-    if registry
-        .head_blob(context, repository, digest)
-        .await
-        .is_ok()
-    {
+/// Pushes a blob unless the repository already has it.
+async fn put_blob_if_missing(
+    repository: &Repository,
+    digest: &Digest,
+    body: Body,
+) -> portolan_registry::Result<()> {
+    if repository.head_blob(digest).await.is_ok() {
         return Ok(());
     }
-    registry.put_blob(context, repository, digest, body).await
+    repository.put_blob(digest, body).await
 }
 
-async fn open(path: &Path) -> Result<File> {
-    File::open(path).await.context("opening it")
+async fn open_file(path: &Path) -> Result<File> {
+    File::open(path).await.context("failed to open the file")
 }
 
-/// The digest and the size of a file. If it changes before it is sent, the registry refuses it.
-async fn hashed(path: &Path) -> Result<(Digest, u64)> {
-    let mut file = open(path).await?;
+/// Computes the digest and size of a file.
+///
+/// The file is read a second time for the upload. If it has changed in the meantime, the registry
+/// rejects the blob, because its digest does not match.
+async fn hash_file(path: &Path) -> Result<(Digest, u64)> {
+    let mut file = open_file(path).await?;
     let mut hasher = Algorithm::Sha256
         .hasher()
-        .context("sha256 is computed here")?;
+        .context("sha256 is not supported")?;
     let mut size = 0;
     loop {
-        let mut piece = BytesMut::with_capacity(PIECE);
-        if file.read_buf(&mut piece).await.context("reading it")? == 0 {
+        let mut chunk = BytesMut::with_capacity(CHUNK_SIZE);
+        if file
+            .read_buf(&mut chunk)
+            .await
+            .context("failed to read the file")?
+            == 0
+        {
             return Ok((hasher.finish(), size));
         }
-        size += piece.len() as u64;
-        hasher.update(&piece);
+        size += chunk.len() as u64;
+        hasher.update(&chunk);
     }
 }
 
-fn content(file: File) -> impl futures_util::Stream<Item = portolan_registry::Result<Bytes>> {
+/// Returns the content of a file as a stream of chunks.
+fn file_stream(file: File) -> impl futures_util::Stream<Item = portolan_registry::Result<Bytes>> {
     stream::try_unfold(file, |mut file| async move {
-        let mut piece = BytesMut::with_capacity(PIECE);
-        match file.read_buf(&mut piece).await {
+        let mut chunk = BytesMut::with_capacity(CHUNK_SIZE);
+        match file.read_buf(&mut chunk).await {
             Ok(0) => Ok(None),
-            Ok(_) => Ok(Some((piece.freeze(), file))),
+            Ok(_) => Ok(Some((chunk.freeze(), file))),
             Err(error) => Err(Error::internal("reading a file", error)),
         }
     })

@@ -1,4 +1,4 @@
-//! `portolan completion`: commands and options for a shell to complete.
+//! `portolan completion`: shell completion scripts.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use crate::failure::Outcome;
 use crate::output;
 
-/// Print what makes a shell complete commands and options.
+/// Print a shell completion script.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -14,7 +14,7 @@ Examples:
   portolan completion zsh > \"${fpath[1]}/_portolan\"
   portolan completion fish > ~/.config/fish/completions/portolan.fish")]
 pub(crate) struct Arguments {
-    /// The shell.
+    /// Shell to print the script for.
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `portolan convert`: a tree in the other format, or put in order, and the digests that change by it.
+//! `portolan convert`: converts an image or index and prints the digests that change.
 
 use std::num::NonZeroUsize;
 
@@ -6,19 +6,25 @@ use clap::{ArgGroup, Args};
 use portolan_model::Platform;
 use portolan_registry::copy;
 
+use super::block_on;
 use super::copy::{Conversion, Style, Task};
-use super::options::Options;
-use super::wait_for;
+use super::options::CommonOptions;
+use super::values::{DEFAULT_JOBS, PlatformVersion, parse_jobs, parse_platform};
 use crate::failure::Outcome;
 
-/// Convert an image, an index or a whole tree to the types of OCI or Docker.
+/// Convert an image or index to OCI or Docker media types
 ///
-/// It is a copy, to the same place too, that writes the documents anew: types change, and with them each digest
-/// up to the tag. Configs and layers stay byte for byte. What the format cannot hold is said before anything
-/// is written. What refers to the images comes along and follows them to their new digests; a signature is of
-/// the old ones and does not hold for them. A tree that is already as it is to be stays as it is.
+/// The image is copied, and its manifests are rewritten. The destination may be
+/// the source. Media types change, and with them every digest up to the tag;
+/// configs and layers stay byte for byte the same. Properties that the format
+/// cannot represent are reported before anything is written.
+///
+/// Referrers are copied too, and their subjects are updated to the new digests.
+/// Signatures cover the old digests, so they are not valid for the new ones. An
+/// image that already has the requested form is left unchanged.
 #[derive(Args)]
 #[command(
+    verbatim_doc_comment,
     group = ArgGroup::new("wish").args(["to", "flatten", "drop_unknown"]).required(true).multiple(true),
     after_help = "\
 Examples:
@@ -31,51 +37,60 @@ Examples:
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Arguments {
-    /// What to convert.
+    /// Image or index to convert.
     #[arg(value_name = "SRC")]
     source: String,
-    /// Where it is to be then.
+    /// Destination, which may be the source.
     #[arg(value_name = "DST")]
     target: String,
     #[command(flatten)]
     conversion: Conversion,
-    /// Keep children of an unknown type as they are, as happens without --drop-unknown.
+    /// Exit with status 1 if something does not fit the target format.
+    ///
+    /// The image is still converted, except with --dry-run.
+    #[arg(long)]
+    strict: bool,
+    /// Keep index children whose type is unknown, which is the default.
     #[arg(long, conflicts_with = "drop_unknown")]
     keep_unknown: bool,
-    /// Take only the images for these platforms.
-    #[arg(long, value_name = "P", value_delimiter = ',')]
+    /// Convert only these platforms, as os/arch[/variant] [default: all].
+    #[arg(long, value_name = "P", value_parser = parse_platform, value_delimiter = ',')]
     platform: Vec<Platform>,
-    /// Let content be absent: pass over what the source lacks.
+    #[command(flatten)]
+    version: PlatformVersion,
+    /// Allow missing content.
+    ///
+    /// Content that the source does not have is skipped.
     #[arg(long)]
     sparse: bool,
-    /// Leave behind what refers to the images: signatures, attestations, bills of materials.
+    /// Do not copy signatures, SBOMs and other referrers.
     #[arg(long)]
     no_referrers: bool,
-    /// Move up to so many blobs and manifests at the same time.
-    #[arg(long, value_name = "N", default_value = "8")]
+    /// Number of parallel transfers.
+    #[arg(long, value_name = "N", value_parser = parse_jobs, default_value = DEFAULT_JOBS)]
     jobs: NonZeroUsize,
-    /// Say what would be done, and do nothing.
+    /// Print what would be done without doing it.
     #[arg(long)]
     dry_run: bool,
-    /// Print what was done, or is to be done, as JSON.
+    /// Print the result, or the plan, as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let task = Task {
-        options: copy::Options {
-            platforms: arguments.platform.clone(),
-            conversion: arguments.conversion.asked_for(),
+        options: copy::CopyOptions {
+            platforms: arguments.version.apply(&arguments.platform)?,
+            conversion: arguments.conversion.to_conversion(),
             sparse: arguments.sparse,
             referrers: !arguments.no_referrers,
             recheck: false,
         },
         jobs: arguments.jobs,
         dry_run: arguments.dry_run,
-        resume: false,
+        strict: arguments.strict,
         style: if arguments.json {
             Style::Json
         } else {
@@ -83,5 +98,5 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         },
         connection: &arguments.options,
     };
-    wait_for(task.carry_out(&[arguments.source.clone(), arguments.target.clone()], None))
+    block_on(task.execute(&[arguments.source.clone(), arguments.target.clone()], None))
 }

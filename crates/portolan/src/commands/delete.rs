@@ -1,100 +1,118 @@
-//! `portolan delete`: a manifest and each tag on it.
+//! `portolan delete`: deletes a tag, a manifest, a tree, untagged manifests, or a repository.
+
+mod manifest;
+mod report;
+mod repository;
+mod tag;
+mod tree;
+mod untagged;
 
 use clap::Args;
-use portolan_model::Digest;
-use portolan_registry::{Deletion, Kind};
-use serde::Serialize;
 
-use super::options::Options;
-use crate::documents;
+use super::options::CommonOptions;
 use crate::failure::{Failure, Outcome};
-use crate::location::Location;
-use crate::output;
-use crate::places::Source;
+use crate::image_ref::Location;
 
-/// Delete a manifest and each tag on it, and print what was deleted.
+/// Delete tags, manifests, trees or repositories
 ///
-/// A tag alone is deleted with `portolan tags delete`.
+/// A reference with a tag deletes the tag and keeps the manifest. With --manifest, or if the
+/// reference has a digest, the manifest and all tags that point to it are deleted. Each deleted
+/// tag and manifest is printed.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan delete 127.0.0.1:5000/app:old
-  portolan delete 127.0.0.1:5000/app@sha256:… --force")]
+  portolan delete --manifest 127.0.0.1:5000/app:old
+  portolan delete --all-tags 127.0.0.1:5000/app@sha256:… --dry-run
+  portolan delete --tree 127.0.0.1:5000/app:old
+  portolan delete --untagged 127.0.0.1:5000/app --dry-run
+  portolan delete --repository 127.0.0.1:5000/app")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
-    /// The manifest; a tag stands for what it points to.
-    #[arg(value_name = "REF")]
-    reference: Location,
-    /// Delete it even if other manifests name it, which are incomplete then.
+    /// Tag to delete, or manifest to delete by digest.
+    #[arg(
+        value_name = "REF",
+        required_unless_present_any = ["untagged", "repository"]
+    )]
+    reference: Option<Location>,
+    /// Delete the manifest that the tag points to.
+    #[arg(long)]
+    manifest: bool,
+    /// Delete the manifest with everything that only it leads to
+    ///
+    /// These are the manifests of an index, and the referrers of all deleted manifests, such as
+    /// signatures and attestations. What another manifest or tag names remains; the tags that
+    /// cosign creates go with the signed manifest. If the registry cannot list manifests, untagged
+    /// manifests are unknown and keep nothing.
+    #[arg(long)]
+    tree: bool,
+    /// Delete the manifest even if other tags point to it.
+    #[arg(long)]
+    all_tags: bool,
+    /// Delete the manifest even if others reference it.
+    ///
+    /// Manifests that reference it become incomplete.
     #[arg(long)]
     force: bool,
-    /// Print what was deleted as JSON.
+    /// Delete the untagged manifests of a repository
+    ///
+    /// These are the manifests that no tag names, that no tagged index contains, and that are not
+    /// referrers of such content. The registry must be able to list manifests, as Portolan does.
+    #[arg(
+        long,
+        value_name = "REPOSITORY",
+        conflicts_with_all = ["reference", "manifest", "tree", "all_tags", "force", "repository"]
+    )]
+    untagged: Option<Location>,
+    /// Delete a repository with all its content
+    ///
+    /// If the registry is not Portolan, all tags are deleted, and all manifests that they lead to.
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["reference", "manifest", "tree", "all_tags", "force"]
+    )]
+    repository: Option<Location>,
+    /// Print what would be deleted, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
-}
-
-#[derive(Serialize)]
-struct Report {
-    reference: String,
-    digest: Digest,
+    options: CommonOptions,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let location = &arguments.reference;
-    if !location.names_image() {
-        let message = format!(
-            "{location} names no image; write {0}:TAG or {0}@DIGEST",
-            location.place()
+    if let Some(location) = &arguments.untagged {
+        return untagged::delete(arguments, location).await;
+    }
+    if let Some(location) = &arguments.repository {
+        return repository::delete(arguments, location).await;
+    }
+    match &arguments.reference {
+        Some(location) => delete_reference(arguments, location).await,
+        None => Ok(()),
+    }
+}
+
+async fn delete_reference(arguments: &Arguments, location: &Location) -> Outcome {
+    if !location.has_reference() {
+        let message = format!("{location} has no tag or digest");
+        let base = location.base();
+        let help = format!(
+            "write `{base}:TAG` or `{base}@DIGEST`, or run `portolan delete --repository {base}`"
         );
-        return Err(Failure::usage(anyhow::Error::msg(message)));
+        return Err(Failure::usage(anyhow::Error::msg(message)).with_hint(help));
     }
-    let places = arguments.options.places()?;
-    let source = places.edited(location).await?;
-    let digest = documents::digest(&source.place, &source.reference)
-        .await
-        .map_err(|failure| location.advised(failure))?;
-    let deletion = if arguments.force {
-        Deletion::Forced
-    } else {
-        Deletion::Guarded
-    };
-    let Source { place, .. } = &source;
-    let deleted = place
-        .registry
-        .delete_manifest(&place.context, &place.repository, &digest, deletion)
-        .await;
-    deleted.map_err(|error| failed(location, error))?;
-    places.finish(location).await?;
-    if arguments.json {
-        return output::json(&Report {
-            reference: location.to_string(),
-            digest,
-        });
+    if arguments.tree {
+        return tree::delete(arguments, location).await;
     }
-    output::line(format_args!("{}@{digest}", place.name))
-}
-
-fn failed(location: &Location, error: portolan_registry::Error) -> Failure {
-    let referenced = *error.kind() == Kind::Referenced;
-    let parents = parents(&error);
-    let failure = location.failed(error);
-    if referenced {
-        failure.with_hint(format!("{parents}--force deletes it nevertheless"))
-    } else {
-        failure
+    if arguments.manifest || location.has_digest() {
+        return manifest::delete(arguments, location).await;
     }
-}
-
-/// The manifests that hold it, for the hint.
-fn parents(error: &portolan_registry::Error) -> String {
-    let parents = error.detail()["parents"].as_array().into_iter().flatten();
-    let digests: Vec<_> = parents
-        .filter_map(|parent| parent["digest"].as_str())
-        .collect();
-    if digests.is_empty() {
-        String::new()
-    } else {
-        format!("it is part of {}; ", digests.join(", "))
-    }
+    tag::delete(arguments, location).await
 }

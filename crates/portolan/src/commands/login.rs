@@ -1,106 +1,114 @@
-//! `portolan login`: who to be at a registry.
+//! `portolan login`: logs in to a registry.
 
 use std::io::{IsTerminal, Read, Write, stderr, stdin};
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use clap::Args;
-use portolan_client::{Client, Credential, Credentials, Secret, Settings};
+use portolan_client::{Client, Credential, Credentials, Lookup, Secret, Settings};
 use portolan_model::RepositoryName;
 
-use super::options::Options;
-use super::wait_for;
-use crate::failure::{Failure, Outcome};
+use super::block_on;
+use super::options::CommonOptions;
+use crate::failure::{Failure, Outcome, Status};
 use crate::host::Host;
 
-/// Keep a name and a password for a registry, where docker and podman find them too.
+/// Log in to a registry
 ///
-/// They are kept only if the registry believes them.
+/// The username and the password are prompted for unless given.
+///
+/// Accepted credentials are stored where docker and podman find them too.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan login quay.io
   portolan login registry.example.com -u ci --password-stdin < token")]
 pub(crate) struct Arguments {
-    /// The registry.
+    /// Host of the registry.
     #[arg(value_name = "HOST")]
     host: Host,
-    /// The name; without it, it is asked for.
+    /// Username; prompted for by default.
     #[arg(short, long, value_name = "USER")]
     username: Option<String>,
-    /// Read the password from standard input; without it, it is asked for.
+    /// Read the password from standard input.
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let credential = credential(arguments)?;
-    wait_for(login(arguments, credential))
+    let credential = read_credential(arguments)?;
+    block_on(login(arguments, credential))
 }
 
+/// Verifies the credential with the registry, then stores it.
 async fn login(arguments: &Arguments, credential: Credential) -> Outcome {
     let host = &arguments.host;
-    let places = arguments.options.places()?;
-    let credentials = std::sync::Arc::new(Only {
+    let resolver = arguments.options.resolver()?;
+    let credentials = std::sync::Arc::new(FixedCredentials {
         host: host.as_str().into(),
         credential: credential.clone(),
     });
     let settings = Settings {
         credentials,
-        ..places.hosts().settings(host.as_str()).await?
+        ..resolver.remotes().settings(host).await?
     };
     let client = Client::new(settings)?;
     client.ping().await.map_err(|error| {
-        Failure::from(error).about(format!("{host} does not let {} in", name(&credential)))
+        let failure = host.shorten_origin(error).context(format!(
+            "failed to log in to {host} as {}",
+            user_name(&credential)
+        ));
+        if failure.status == Status::Denied {
+            failure.with_hint("check the username and the password")
+        } else {
+            failure
+        }
     })?;
-    let keeper = places
-        .hosts()
+    let store = resolver
+        .remotes()
         .credentials()
         .save(host.as_str(), &credential)
         .await?;
-    let remark = if keeper.is_unencrypted() {
-        ", encoded and not encrypted; a credential helper (credsStore) keeps it safer"
-    } else {
-        ""
-    };
-    places.talk().say(format_args!(
-        "logged in at {host}; kept in {keeper}{remark}"
+    let console = resolver.console();
+    console.print(format_args!(
+        "logged in to {host}, and stored the credentials in {store}"
     ));
+    if store.is_unencrypted() {
+        console.print(format_args!("warning: {store} is not encrypted"));
+        console.print("help: configure a credential helper (credsStore)");
+    }
     Ok(())
 }
 
-/// Says one thing to one host.
-struct Only {
+/// [`Credentials`] with one credential for a single host.
+struct FixedCredentials {
     host: String,
     credential: Credential,
 }
 
 #[async_trait]
-impl Credentials for Only {
-    async fn find(
-        &self,
-        host: &str,
-        _: Option<&RepositoryName>,
-    ) -> portolan_registry::Result<Option<Credential>> {
-        Ok((host == self.host).then(|| self.credential.clone()))
+impl Credentials for FixedCredentials {
+    async fn find(&self, host: &str, _: Option<&RepositoryName>) -> Lookup {
+        (host == self.host).then(|| self.credential.clone()).into()
     }
 }
 
-fn name(credential: &Credential) -> &str {
+fn user_name(credential: &Credential) -> &str {
     match credential {
         Credential::Basic { username, .. } => username,
-        Credential::RefreshToken(_) | Credential::BearerToken(_) => "you",
+        Credential::RefreshToken(_) | Credential::BearerToken(_) => "<token>",
     }
 }
 
-fn credential(arguments: &Arguments) -> Outcome<Credential> {
+/// Reads the credential from the arguments, standard input or the terminal.
+fn read_credential(arguments: &Arguments) -> Outcome<Credential> {
     let username = match &arguments.username {
         Some(username) => username.clone(),
         None if arguments.password_stdin => {
             return Err(Failure::usage(anyhow!(
-                "with --password-stdin the name is given with --username"
+                "--password-stdin requires --username"
             )));
         }
         None => ask_name(&arguments.host)?,
@@ -112,7 +120,7 @@ fn credential(arguments: &Arguments) -> Outcome<Credential> {
     };
     if username.is_empty() || password.is_empty() {
         return Err(Failure::usage(anyhow!(
-            "the name and the password must not be empty"
+            "the username and the password must not be empty"
         )));
     }
     Ok(Credential::Basic {
@@ -121,33 +129,36 @@ fn credential(arguments: &Arguments) -> Outcome<Credential> {
     })
 }
 
-fn on_terminal() -> Outcome {
+/// Returns an error unless standard input is a terminal.
+fn require_terminal() -> Outcome {
     if stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage(anyhow!(
-        "there is no terminal to ask at; use --username and --password-stdin"
-    )))
+    Err(Failure::usage(anyhow!("standard input is not a terminal"))
+        .with_hint("add `--username USER --password-stdin`"))
 }
 
 fn ask_name(host: &Host) -> Outcome<String> {
-    on_terminal()?;
+    require_terminal()?;
     let mut name = String::new();
-    write!(stderr(), "Name at {host}: ").context("asking for the name")?;
-    stdin().read_line(&mut name).context("reading the name")?;
+    write!(stderr(), "Username for {host}: ").context("failed to prompt for the username")?;
+    stdin()
+        .read_line(&mut name)
+        .context("failed to read the username")?;
     Ok(name.trim().into())
 }
 
 fn ask_password(username: &str, host: &Host) -> Outcome<String> {
-    on_terminal()?;
-    let password = rpassword::prompt_password(format!("Password of {username} at {host}: "));
-    Ok(password.context("reading the password")?)
+    require_terminal()?;
+    let password = rpassword::prompt_password(format!("Password for {username} at {host}: "));
+    Ok(password.context("failed to read the password")?)
 }
 
+/// Reads the password from standard input, without the final line break.
 fn read_password() -> Outcome<String> {
     let mut password = String::new();
     stdin()
         .read_to_string(&mut password)
-        .context("reading the password from standard input")?;
+        .context("failed to read the password from standard input")?;
     Ok(password.trim_end_matches(['\n', '\r']).into())
 }

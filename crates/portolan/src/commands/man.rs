@@ -1,4 +1,4 @@
-//! `portolan man`: the manual.
+//! `portolan man`: man pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,16 @@ use clap_mangen::Man;
 use crate::failure::Outcome;
 use crate::output;
 
-/// Print the page of the manual about the command as a whole, or write all pages.
+/// Print the man page, or write all of them.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan man | man -l -
   portolan man --output /usr/local/share/man/man1")]
 pub(crate) struct Arguments {
-    /// Write a page for each command into this folder.
-    #[arg(long, value_name = "DIR")]
+    /// Write a page for each command to this folder
+    /// [default: print the main page]
+    #[arg(long, verbatim_doc_comment, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
@@ -29,12 +30,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut page = Vec::new();
     Man::new(super::definition())
         .render(&mut page)
-        .context("writing the page")?;
+        .context("failed to render the man page")?;
     output::bytes(&page)
 }
 
+/// Writes the man pages of all commands to a folder.
 fn write(folder: &Path) -> Result<()> {
-    let about = || format!("writing the manual into {}", folder.display());
-    fs::create_dir_all(folder).with_context(about)?;
-    clap_mangen::generate_to(super::definition(), folder).with_context(about)
+    let context = || format!("failed to write the man pages to {}", folder.display());
+    fs::create_dir_all(folder).with_context(context)?;
+    clap_mangen::generate_to(super::definition(), folder).with_context(context)
 }

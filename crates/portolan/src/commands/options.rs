@@ -1,4 +1,4 @@
-//! The options of all commands that speak to registries.
+//! Options shared by all commands that connect to registries.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -6,42 +6,50 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::failure::Outcome;
-use crate::hosts;
-use crate::output::Talk;
-use crate::places::Places;
+use crate::failure::{Failure, Outcome};
+use crate::output::Console;
+use crate::remotes;
+use crate::resolve::Resolver;
 
-/// How registries are reached, and how much is said meanwhile.
+/// Options for connections and messages.
 #[derive(Args)]
-pub(crate) struct Options {
-    /// Speak to all registries without TLS; loopback hosts are spoken to so anyway.
+pub(crate) struct CommonOptions {
+    /// Use plain HTTP for every registry
+    ///
+    /// To use it for one registry, write the scheme before
+    /// its host. Loopback hosts without TLS use plain HTTP
+    /// by default.
     #[arg(long, help_heading = "Connection")]
     plain_http: bool,
-    /// Take any certificate: the connection is encrypted, but nobody knows with whom.
+    /// Do not verify TLS certificates.
     #[arg(long, help_heading = "Connection")]
     insecure: bool,
-    /// Trust these authorities (PEM) besides the system's.
+    /// CA certificates (PEM) to trust, in addition to the system's.
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     ca: Option<PathBuf>,
-    /// Say nothing on standard error unless something fails.
+    /// Print only errors and important warnings.
     #[arg(short, long)]
     quiet: bool,
 }
 
-impl Options {
-    /// What images are reached through.
-    pub(crate) fn places(&self) -> Outcome<Places> {
+impl CommonOptions {
+    /// Creates a resolver for registries, folders and archives with these options.
+    pub(crate) fn resolver(&self) -> Outcome<Resolver> {
         self.places_for(None)
     }
 
-    /// The same for so many requests to a host at the same time, if those are more than usual.
-    pub(crate) fn places_for(&self, connections: Option<NonZeroUsize>) -> Outcome<Places> {
-        let options = hosts::Options {
+    /// Creates a resolver, like [`CommonOptions::resolver`], with up to `connections` concurrent
+    /// requests to each host. A number below the default has no effect.
+    pub(crate) fn places_for(&self, connections: Option<NonZeroUsize>) -> Outcome<Resolver> {
+        if let Some(file) = self.ca.as_deref().filter(|file| !file.exists()) {
+            return Err(Failure::missing_file(file));
+        }
+        let options = remotes::RemoteOptions {
             plain_http: self.plain_http,
-            accept_any_certificate: self.insecure,
-            authorities: self.ca.clone(),
+            skip_tls_verification: self.insecure,
+            ca_certificates: self.ca.clone(),
             connections,
         };
-        Places::new(options, Arc::new(Talk::new(self.quiet)))
+        Resolver::new(options, Arc::new(Console::new(self.quiet)))
     }
 }

@@ -1,35 +1,36 @@
-//! `portolan referrers`: what refers to a manifest.
+//! `portolan referrers`: lists the referrers of a manifest.
 
 use clap::Args;
 use portolan_model::{Descriptor, Digest, MediaType};
 use serde::Serialize;
 
-use super::options::Options;
-use crate::documents;
+use super::options::CommonOptions;
 use crate::failure::Outcome;
-use crate::location::Location;
-use crate::output::{self, Table, size};
+use crate::image_ref::Location;
+use crate::manifest_io;
+use crate::output::{self, Table, format_size};
 
-/// List what refers to a manifest: signatures, attestations, whatever was attached.
+/// List the signatures, SBOMs and other referrers of a manifest.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan referrers 127.0.0.1:5000/app:v1
   portolan referrers 127.0.0.1:5000/app:v1 --artifact-type application/spdx+json --json")]
 pub(crate) struct Arguments {
-    /// The manifest that they refer to.
+    /// Subject of the referrers.
     #[arg(value_name = "REF")]
     reference: Location,
-    /// Those of this type alone.
+    /// List only referrers of this artifact type [default: all].
     #[arg(long, value_name = "TYPE")]
     artifact_type: Option<MediaType>,
-    /// Print their descriptors as JSON.
+    /// Print the descriptors as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
+/// Referrers of a manifest, printed as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Referrers {
@@ -39,23 +40,27 @@ struct Referrers {
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let location = &arguments.reference;
-    let places = arguments.options.places()?;
-    let source = places.source(location).await?;
-    let subject = documents::digest(&source.place, &source.reference)
+    let resolver = arguments.options.resolver()?;
+    let source = resolver.source(location).await?;
+    let subject = manifest_io::resolve_digest(&source.repository, &source.reference)
         .await
-        .map_err(|failure| location.advised(failure))?;
+        .map_err(|failure| location.with_login_hint(failure))?;
     let referrers = source
-        .place
+        .repository
         .referrers(&subject, arguments.artifact_type.as_ref())
         .await;
-    let referrers = referrers.map_err(|error| location.failed(error))?;
+    let referrers = referrers.map_err(|error| location.annotate("list the referrers of", error))?;
     if arguments.json {
         return output::json(&Referrers { subject, referrers });
     }
     if referrers.is_empty() {
-        places.talk().say(format_args!(
-            "nothing refers to {}@{subject}",
-            source.place.name
+        let kind = match &arguments.artifact_type {
+            Some(artifact_type) => format!(" of type {artifact_type}"),
+            None => String::new(),
+        };
+        resolver.console().print(format_args!(
+            "{} has no referrers{kind}",
+            source.repository.full_name(&subject)
         ));
         return Ok(());
     }
@@ -75,7 +80,7 @@ fn table(referrers: &[Descriptor]) -> Table {
                 .as_ref()
                 .map_or_else(|| "-".into(), ToString::to_string),
             referrer.digest.to_string(),
-            referrer.size.map(size).unwrap_or_default(),
+            referrer.size.map(format_size).unwrap_or_default(),
             annotations.collect::<Vec<_>>().join(" "),
         ]);
     }

@@ -1,34 +1,35 @@
-//! `portolan repos`: the repositories of a registry.
+//! `portolan repos`: lists the repositories of a registry.
 
 use clap::Args;
 use portolan_registry::{Context, PageRequest};
 use serde::Serialize;
 
-use super::options::Options;
+use super::options::CommonOptions;
 use crate::failure::Outcome;
 use crate::host::Host;
-use crate::output::{self, Data};
+use crate::output::{self, DataWriter};
 
-/// Items asked for at a time.
+/// Number of repositories to request per page.
 const PAGE: usize = 1000;
 
-/// List the repositories of a registry, one a line.
+/// List the repositories of a registry.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan repos 127.0.0.1:5000
   portolan repos registry.example.com --json")]
 pub(crate) struct Arguments {
-    /// The registry.
+    /// Host of the registry.
     #[arg(value_name = "HOST")]
     host: Host,
-    /// Print them as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
+/// Repositories of a registry, printed as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Repositories<'a> {
@@ -38,19 +39,19 @@ struct Repositories<'a> {
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let host = &arguments.host;
-    let places = arguments.options.places()?;
-    let registry = places.hosts().registry(host.as_str()).await?;
-    let mut data = Data::new();
+    let resolver = arguments.options.resolver()?;
+    let registry = resolver.remotes().registry(host).await?;
+    let mut data = DataWriter::new();
     let mut repositories = Vec::new();
     let mut request = PageRequest::first(PAGE);
     loop {
         let page = registry.repositories(&Context::anonymous(), &request).await;
-        let page = page.map_err(|error| host.failed(error))?;
+        let page = page.map_err(|error| host.annotate("list the repositories of", error))?;
         for repository in page.items {
             if arguments.json {
-                repositories.push(repository.to_string())
+                repositories.push(repository.to_string());
             } else {
-                data.line(repository)?
+                data.line(repository)?;
             }
         }
         data.flush()?;

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the command is dropped, and with it the files that it has not finished.
+//! Handling of Ctrl-C and SIGTERM. The command is dropped, and this removes its unfinished files.
 
 use std::process::exit;
 use std::time::Duration;
@@ -10,12 +10,15 @@ use tokio::time::sleep;
 
 use crate::failure::{Failure, Outcome, Status};
 
-/// How long whatever is under way may take to be dropped.
-pub(super) const GRACE: Duration = Duration::from_secs(3);
+/// Maximum time between a signal and the exit of the process, even if the command has not been
+/// dropped yet.
+pub(super) const GRACE_PERIOD: Duration = Duration::from_secs(3);
 
-/// Runs a command to its end, or until a signal comes.
-pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
+/// Runs a command until it completes or a signal arrives. On a signal, drops the command and
+/// returns a failure.
+pub(super) async fn run_until_signal(command: impl Future<Output = Outcome>) -> Outcome {
     let (sender, stopped) = oneshot::channel();
+    survive_file_size_limit()?;
     let interrupt = listen(SignalKind::interrupt())?;
     let terminate = listen(SignalKind::terminate())?;
     tokio::spawn(watch(interrupt, terminate, sender));
@@ -25,12 +28,21 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
     }
 }
 
-fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
-    signal(kind).context("listening for signals")
+/// Installs a handler for SIGXFSZ. Without a handler, a write that exceeds the limit of the process
+/// on file sizes would end the process. With it, the write fails, as on a full disk. The handler
+/// remains installed after the stream of signals is dropped.
+pub(super) fn survive_file_size_limit() -> anyhow::Result<()> {
+    listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
-/// Ends the process itself where the command cannot be dropped, because it waits for whoever reads
-/// its output.
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("failed to listen for signals")
+}
+
+/// Waits for a signal and sends it to `stop`. After the grace period, exits the process.
+///
+/// The exit is necessary for a command that is blocked in a write to a full pipe: it never returns
+/// to the runtime, so it cannot be dropped.
 async fn watch(
     mut interrupt: Signal,
     mut terminate: Signal,
@@ -40,8 +52,8 @@ async fn watch(
         _ = interrupt.recv() => ("SIGINT", Status::Interrupted),
         _ = terminate.recv() => ("SIGTERM", Status::Terminated),
     };
-    // Nobody listens where the command is done.
+    // The receiver is gone if the command has already completed.
     let _ = stop.send((name, status));
-    sleep(GRACE).await;
+    sleep(GRACE_PERIOD).await;
     exit(status as i32);
 }

@@ -1,21 +1,23 @@
-//! `portolan tags`: the tags of a repository.
+//! `portolan tags`: lists, sets and deletes the tags of a repository.
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use portolan_model::{Digest, Reference, Tag};
-use portolan_registry::copy::Place;
-use portolan_registry::{PageRequest, PutManifest, TagUpdate};
+use portolan_registry::{
+    Error, Kind, PageRequest, PutManifest, Repository, StoredManifest, TagUpdate,
+};
 use serde::Serialize;
 
-use super::options::Options;
-use crate::documents::{self, Document};
+use super::options::CommonOptions;
+use super::values::parse_tag;
 use crate::failure::{Failure, Outcome};
-use crate::hosts::Purpose;
-use crate::location::Location;
-use crate::output::{self, Data};
-use crate::places::{Places, Source};
+use crate::image_ref::Location;
+use crate::manifest_io;
+use crate::output::{self, DataWriter};
+use crate::remotes::Purpose;
+use crate::resolve::{ImageSource, Resolver};
 
-/// Items asked for at a time.
+/// Number of tags to request per page.
 const PAGE: usize = 1000;
 
 /// List, set and delete tags.
@@ -26,54 +28,57 @@ pub(crate) enum Command {
     Delete(Delete),
 }
 
-/// List the tags of a repository, one a line; of a folder or archive, the names of its images.
+/// List the tags of a repository
+///
+/// For a folder or archive, the names of its images are listed.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan tags list docker.io/library/alpine
   portolan tags list oci:images --json")]
 pub(crate) struct List {
-    /// The repository, without a tag.
+    /// Repository, without a tag.
     #[arg(value_name = "REPOSITORY")]
     repository: Location,
-    /// Print them as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
-/// Point more tags at what a reference is.
+/// Add tags to an image.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan tags set 127.0.0.1:5000/alpine:3.20.1 3.20 3 latest")]
 pub(crate) struct Set {
-    /// What they are to point to.
+    /// Image to tag.
     #[arg(value_name = "REF")]
     reference: Location,
-    /// The tags, in the same repository.
-    #[arg(value_name = "TAG", required = true)]
+    /// Tags to set, in the same repository.
+    #[arg(value_name = "TAG", value_parser = parse_tag, required = true)]
     tags: Vec<Tag>,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
-/// Delete tags; what they point to stays.
+/// Delete tags but keep the manifests
 ///
-/// One that cannot be deleted does not keep the others.
+/// If a tag cannot be deleted, the others are deleted nevertheless.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan tags delete 127.0.0.1:5000/alpine:3.20 127.0.0.1:5000/alpine:3")]
 pub(crate) struct Delete {
-    /// The tags, each with its repository.
+    /// Tags to delete, each with its repository.
     #[arg(value_name = "REF", required = true)]
     references: Vec<Location>,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
+/// Tags of a repository, printed as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Tags {
@@ -91,24 +96,24 @@ pub(crate) async fn run(command: &Command) -> Outcome {
 
 async fn list(arguments: &List) -> Outcome {
     let location = &arguments.repository;
-    let places = arguments.options.places()?;
-    let place = places.repository(location, Purpose::Read).await?;
-    let mut printed = Printed {
-        data: Data::new(),
+    let resolver = arguments.options.resolver()?;
+    let repository = resolver.repository(location, Purpose::Read).await?;
+    let mut printed = TagOutput {
+        data: DataWriter::new(),
         json: arguments.json,
         tags: Vec::new(),
     };
     match location {
         Location::Registry(_) => printed
-            .pages(&place)
+            .read_pages(&repository)
             .await
-            .map_err(|failure| location.failed(failure))?,
-        Location::Local(local) => printed.take(places.names(location, local).await?)?,
+            .map_err(|failure| location.annotate("list the tags of", failure))?,
+        Location::Local(local) => printed.push(resolver.names(location, local).await?)?,
     }
-    let Printed { tags, .. } = printed;
+    let TagOutput { tags, .. } = printed;
     if arguments.json {
         output::json(&Tags {
-            repository: location.place(),
+            repository: location.base(),
             tags,
         })
     } else {
@@ -116,22 +121,25 @@ async fn list(arguments: &List) -> Outcome {
     }
 }
 
-/// Tags as they come: printed at once, or kept for the document.
-struct Printed {
-    data: Data,
+/// Output of `tags list`: prints tags as they arrive, or collects them for the JSON document.
+struct TagOutput {
+    data: DataWriter,
     json: bool,
     tags: Vec<String>,
 }
 
-impl Printed {
-    async fn pages(&mut self, place: &Place) -> Outcome {
+impl TagOutput {
+    /// Reads and outputs all pages of tags.
+    async fn read_pages(&mut self, repository: &Repository) -> Outcome {
         let mut request = PageRequest::first(PAGE);
         loop {
-            let page = place
-                .registry
-                .tags(&place.context, &place.repository, &request)
-                .await?;
-            self.take(page.items.iter().map(ToString::to_string).collect())?;
+            let page = repository.tags_page(&request).await;
+            let page = page.map_err(|error| match error.kind() {
+                // The text of the response depends on the registry.
+                Kind::RepositoryUnknown => Error::repository_unknown(&repository.name),
+                _ => error,
+            })?;
+            self.push(page.items.iter().map(ToString::to_string).collect())?;
             match page.next {
                 Some(next) => request.after = Some(next),
                 None => return Ok(()),
@@ -139,7 +147,8 @@ impl Printed {
         }
     }
 
-    fn take(&mut self, tags: Vec<String>) -> Outcome {
+    /// Prints tags, or collects them if the output is JSON.
+    fn push(&mut self, tags: Vec<String>) -> Outcome {
         if self.json {
             self.tags.extend(tags);
             return Ok(());
@@ -153,85 +162,118 @@ impl Printed {
 
 async fn set(arguments: &Set) -> Outcome {
     let location = &arguments.reference;
-    let places = arguments.options.places()?;
-    let Source { place, reference } = places.edited(location).await?;
-    let document = documents::read(&place, &reference)
+    let resolver = arguments.options.resolver()?;
+    let ImageSource {
+        repository,
+        reference,
+    } = resolver.editable_source(location).await?;
+    let document = manifest_io::read(&repository, &reference)
         .await
-        .map_err(|failure| location.advised(failure))?;
-    let digest = put_tags(&place, &document, &arguments.tags)
+        .map_err(|failure| location.with_login_hint(failure))?;
+    let digest = put_tags(&repository, &document, &arguments.tags)
         .await
-        .map_err(|failure| location.failed(failure))?;
-    places.finish(location).await?;
+        .map_err(|failure| location.annotate("tag", failure))?;
+    resolver.finish(location).await?;
     for tag in &arguments.tags {
-        places
-            .talk()
-            .say(format_args!("{}:{tag} is {digest}", place.name));
+        resolver.console().print(format_args!(
+            "set tag {tag} of {} to {digest}",
+            location.base()
+        ));
     }
     Ok(())
 }
 
-/// Answers where the tags point then, which is elsewhere where the registry converts what tags are set to.
-async fn put_tags(place: &Place, document: &Document, tags: &[Tag]) -> Outcome<Digest> {
+/// Sets tags on a manifest, and returns the digest that they point to. If the registry normalizes
+/// manifests, this is the digest of the normalized manifest.
+async fn put_tags(
+    repository: &Repository,
+    document: &StoredManifest,
+    tags: &[Tag],
+) -> Outcome<Digest> {
     let options = PutManifest {
         media_type: Some(document.info.media_type.clone()),
         digest: Some(document.info.digest.clone()),
-        tags: tags.iter().cloned().map(TagUpdate::always).collect(),
-        ..PutManifest::default()
+        tags: tags.iter().cloned().map(TagUpdate::unconditional).collect(),
     };
     let bytes = Bytes::clone(&document.bytes);
-    let outcome = place
-        .registry
-        .put_manifest(&place.context, &place.repository, bytes, options)
-        .await?;
-    Ok(outcome.normalised.unwrap_or(outcome.digest))
+    let outcome = repository.put(bytes, options).await?;
+    Ok(outcome.normalized.unwrap_or(outcome.digest))
 }
 
 async fn delete(arguments: &Delete) -> Outcome {
     let references = &arguments.references;
-    references.iter().try_for_each(names_tag)?;
-    let places = arguments.options.places()?;
+    references.iter().try_for_each(require_tag)?;
+    let resolver = arguments.options.resolver()?;
     let mut failures = Vec::new();
     for location in references {
-        match delete_tag(&places, location).await {
-            Ok(()) => places
-                .talk()
-                .say(format_args!("deleted the tag {location}")),
-            Err(failure) => failures.push((location.to_string(), failure)),
+        match delete_tag(&resolver, location).await {
+            Ok(()) => resolver
+                .console()
+                .print(format_args!("deleted {}", describe_tag(location))),
+            Err(failure) => {
+                if references.len() > 1 {
+                    resolver
+                        .console()
+                        .print_always(format_args!("error: {failure}"));
+                }
+                failures.push(failure);
+            }
         }
     }
-    Failure::of_several("deletions", references.len(), failures)
+    Failure::combine("deletions", references.len(), failures)
 }
 
-fn names_tag(location: &Location) -> Outcome {
+/// Returns the tag of a location and its repository, as in `tag v1 of quay.io/team/app`.
+fn describe_tag(location: &Location) -> String {
+    let (name, repository) = (location.to_string(), location.base());
+    let tag = name.get(repository.len() + 1..).unwrap_or_default();
+    format!("tag {tag} of {repository}")
+}
+
+/// Rejects a reference that does not name a tag.
+fn require_tag(location: &Location) -> Outcome {
     if location.has_digest() {
-        let message = format!(
-            "{location} names a digest; a manifest is deleted with: portolan delete {location}"
-        );
-        return Err(Failure::usage(anyhow::Error::msg(message)));
+        let message = format!("{location} has a digest, so it is not a tag");
+        let help = format!("to delete the manifest, run `portolan delete {location}`");
+        return Err(Failure::usage(anyhow::Error::msg(message)).with_hint(help));
     }
-    if !location.names_image() {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "{location} names no tag; write {}:TAG",
-            location.place()
-        )));
+    if !location.has_reference() {
+        let help = format!("write `{}:TAG`", location.base());
+        return Err(Failure::usage(anyhow::anyhow!("{location} has no tag")).with_hint(help));
     }
     Ok(())
 }
 
-async fn delete_tag(places: &Places, location: &Location) -> Outcome {
-    let Source { place, reference } = places.edited(location).await?;
-    let Reference::Tag(tag) = &reference else {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "{location} names an image by what is no tag"
-        )));
-    };
-    if let Err(error) = place
-        .registry
-        .delete_tag(&place.context, &place.repository, tag)
-        .await
-    {
-        let failure = documents::suggesting(&place, &reference, error.into()).await;
-        return Err(location.failed(failure));
+/// Returns the repository and the tag of a location.
+pub(super) async fn find_tag(
+    resolver: &Resolver,
+    location: &Location,
+) -> Outcome<(Repository, Tag)> {
+    let source = resolver.editable_source(location).await?;
+    match source.reference {
+        Reference::Tag(tag) => Ok((source.repository, tag)),
+        Reference::Digest(_) => Err(Failure::usage(anyhow::anyhow!(
+            "{location} has a name that is not a tag"
+        ))),
     }
-    places.finish(location).await
+}
+
+/// Deletes one tag.
+pub(super) async fn delete_tag(resolver: &Resolver, location: &Location) -> Outcome {
+    let (repository, tag) = find_tag(resolver, location).await?;
+    if let Err(error) = repository.delete_tag(&tag).await {
+        let is_unsupported = *error.kind() == Kind::Unsupported;
+        let reference = tag.into();
+        let error = manifest_io::without_response(&repository, &reference, error);
+        let failure = manifest_io::suggest_tags(&repository, &reference, error.into()).await;
+        let failure = location.annotate("delete the tag", failure);
+        return Err(if is_unsupported {
+            failure.with_hint(format!(
+                "to delete the manifest with the tag, run `portolan delete --manifest {location}`"
+            ))
+        } else {
+            failure
+        });
+    }
+    resolver.finish(location).await
 }

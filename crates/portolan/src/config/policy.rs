@@ -1,88 +1,106 @@
-//! `[[policy]]`: what may be pushed to which repositories, and what is done about what is found in it.
+//! `[[policy]]` entries: the manifests that repositories accept, and the [`Verdict`] on each lint
+//! finding.
 
 use std::collections::BTreeMap;
 
-use portolan_model::convert::Format;
+use portolan_model::convert::ImageFormat;
 use portolan_model::{MediaType, Rule};
 use portolan_registry::wrap::PolicyRule;
 use portolan_registry::{Deletions, Policy, Preset, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::error::nearest;
+use super::error::most_similar;
+use crate::usage::ValueError;
 
-/// One `[[policy]]`. The last one that matches a repository counts, as a whole: nothing of those before it does.
+/// One `[[policy]]` entry. For each repository, only the last matching entry applies. Entries are
+/// not merged.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PolicyEntry {
-    /// Which repositories: `*` is any part of one component, `**` any number of components.
+    /// Pattern of repository names: `*` matches any part of one component, `**` any number of
+    /// components.
     pub(crate) repositories: String,
-    /// What the rest begins with.
+    /// Preset with the defaults for the other keys.
     #[serde(default)]
     pub(crate) preset: Preset,
-    /// The types that a manifest may be of, if not all.
+    /// Media types of the manifests to accept. If absent, all media types are accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) manifest_types: Option<Vec<String>>,
-    /// What tags are set to the converted form of.
+    /// Media type family to convert manifests to when they are pushed by tag. The tags point to the
+    /// converted manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) normalise: Option<Normalise>,
-    /// What may be deleted.
+    pub(crate) normalize: Option<Normalize>,
+    /// Content that may be deleted.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) deletion: Deletions,
-    /// What is done about the findings of single rules, by their ids.
+    /// Verdict on the findings of each rule, by rule id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) rules: BTreeMap<String, Verdict>,
 }
 
-/// The family that what is pushed by a tag is converted to.
+/// Media type family that manifests pushed by tag are converted to.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Normalise {
-    /// OCI's types.
+pub(crate) enum Normalize {
+    /// OCI media types.
     Oci,
 }
 
 impl PolicyEntry {
-    /// The entry as a rule, `position` being its place in the list, the first being 0.
+    /// Converts the entry to a policy rule. `position` is its index in `[[policy]]`, starting at 0.
     ///
     /// # Errors
-    /// [`ConfigError`] with the key that is wrong.
-    pub(crate) fn rule(&self, position: usize) -> Result<PolicyRule, ConfigError> {
-        let wrong = |key: &str, message: String| {
-            ConfigError::Invalid(format!(
-                "configuration: entry {} of [[policy]] ({:?}): {key}: {message}",
+    /// Returns [`ConfigError::Invalid`] with the key whose value is invalid.
+    pub(crate) fn to_rule(&self, position: usize) -> Result<PolicyRule, ConfigError> {
+        let invalid = |key: &str, ValueError { message, help }: ValueError| ConfigError::Invalid {
+            message: format!(
+                "invalid configuration: entry {} of [[policy]] ({:?}): {key}: {message}",
                 position + 1,
                 self.repositories
-            ))
+            ),
+            help,
         };
         let policy = self
-            .policy()
-            .map_err(|(key, message)| wrong(key, message))?;
+            .to_policy()
+            .map_err(|(key, message)| invalid(key, message))?;
         PolicyRule::new(&self.repositories, policy)
-            .map_err(|error| wrong("repositories", error.to_string()))
+            .map_err(|error| invalid("repositories", pattern_error(&error.to_string())))
     }
 
-    fn policy(&self) -> Result<Policy, (&'static str, String)> {
+    fn to_policy(&self) -> Result<Policy, (&'static str, ValueError)> {
         let mut policy = Policy::from(self.preset).with_deletions(self.deletion);
         for (id, verdict) in &self.rules {
-            policy = policy.with(
-                known_rule(id).map_err(|message| ("rules", message))?,
+            policy = policy.with_verdict(
+                parse_rule(id).map_err(|message| ("rules", message))?,
                 *verdict,
             );
         }
         if let Some(types) = &self.manifest_types {
-            let types = manifest_types(types).map_err(|message| ("manifest_types", message))?;
-            policy = policy.for_manifest_types(types);
+            let types =
+                parse_manifest_types(types).map_err(|message| ("manifest_types", message))?;
+            policy = policy.with_manifest_types(types);
         }
-        Ok(match self.normalise {
-            Some(Normalise::Oci) if policy.takes_only(Format::Oci) => {
-                let message = "nothing would ever be converted, since preset = \"oci-only\" refuses what could be; \
-                               leave one of the two out";
-                return Err(("normalise", message.into()));
+        Ok(match self.normalize {
+            Some(Normalize::Oci) if policy.accepts_only(ImageFormat::Oci) => {
+                let message = "no manifest would ever be converted, since preset = \"oci-only\" rejects everything that could be";
+                return Err((
+                    "normalize",
+                    ValueError::new(message, "remove one of the two"),
+                ));
             }
-            Some(Normalise::Oci) => policy.normalising(Format::Oci),
+            Some(Normalize::Oci) => policy.with_normalization(ImageFormat::Oci),
             None => policy,
         })
+    }
+}
+
+/// Separates the reason why a pattern is invalid from the suggestion, which follows a semicolon in
+/// the text of the registry.
+fn pattern_error(text: &str) -> ValueError {
+    match text.split_once("; ") {
+        Some((message, help)) => ValueError::new(message, help),
+        None => text.to_owned().into(),
     }
 }
 
@@ -90,24 +108,25 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn known_rule(id: &str) -> Result<Rule, String> {
-    id.parse().map_err(
-        |error| match nearest(id, Rule::ALL.into_iter().map(Rule::id)) {
-            Some(nearest) => format!("{error}; did you mean \"{nearest}\"?"),
-            None => format!("{error}"),
-        },
-    )
+fn parse_rule(id: &str) -> Result<Rule, ValueError> {
+    id.parse::<Rule>().map_err(|error| ValueError {
+        message: error.to_string(),
+        help: most_similar(id, Rule::ALL.into_iter().map(Rule::id))
+            .map(|nearest| format!("did you mean `{nearest}`?")),
+    })
 }
 
-fn manifest_types(types: &[String]) -> Result<Vec<MediaType>, String> {
+fn parse_manifest_types(types: &[String]) -> Result<Vec<MediaType>, ValueError> {
     if types.is_empty() {
-        return Err(
-            "an empty list would refuse every manifest; leave the key out to take all types".into(),
-        );
+        return Err(ValueError::new(
+            "an empty list would reject every manifest",
+            "remove the key to accept all types",
+        ));
     }
     match types.iter().find(|text| !text.contains('/')) {
-        Some(text) => Err(format!(
-            "\"{text}\" is no media type, as application/vnd.oci.image.index.v1+json is one"
+        Some(text) => Err(ValueError::new(
+            format!("\"{text}\" is not a media type"),
+            "write a type such as application/vnd.oci.image.index.v1+json",
         )),
         None => Ok(types.iter().map(|text| MediaType::new(text)).collect()),
     }

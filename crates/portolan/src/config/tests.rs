@@ -1,4 +1,4 @@
-//! What the configuration takes, and how it says what it does not.
+//! Tests for valid configurations, and for the errors of invalid configurations.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ fn from_toml(text: &str) -> Result<Configuration, ConfigError> {
     load(Some(&file))
 }
 
-fn refused(text: &str) -> String {
+fn rejection(text: &str) -> String {
     let checked = from_toml(text).and_then(|configuration| configuration.check());
-    checked.unwrap_err().to_string()
+    crate::failure::Failure::from(checked.unwrap_err()).to_string()
 }
 
 #[test]
-fn the_reference_shows_every_key_with_its_default() {
+fn reference_lists_every_key_with_its_default() {
     let reference = include_str!("../../../../docs/configuration.md");
     let (_, block) = reference.split_once("```toml\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
@@ -39,7 +39,7 @@ fn keys(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_file_is_read() {
+fn reads_a_file() {
     let configuration = from_toml(
         "[server]\nlisten = \"127.0.0.1:5001\"\n[storage.uploads]\nexpire = \"90s\"\n\
          [[policy]]\nrepositories = \"mirror/**\"\npreset = \"sparse\"\n",
@@ -51,30 +51,45 @@ fn a_file_is_read() {
 }
 
 #[test]
-fn unknown_keys_are_refused_with_the_nearest() {
-    let message = refused("[server]\nlisen = \"127.0.0.1:1\"\n");
+fn unknown_keys_are_rejected_with_a_suggestion() {
+    let message = rejection("[server]\nlisen = \"127.0.0.1:1\"\n");
     assert!(
-        message.contains("there is no key \"lisen\" here; did you mean \"listen\"?"),
+        message.contains("unknown key \"lisen\"")
+            && message.ends_with("\nhelp: did you mean `listen`?"),
         "{message}"
     );
     assert!(message.contains("portolan.toml"), "{message}");
-    let message = refused("[storge]\n");
-    assert!(message.contains("did you mean \"storage\"?"), "{message}");
+    let message = rejection("[storge]\n");
+    assert!(message.contains("did you mean `storage`?"), "{message}");
+    for (section, key, nearest) in [
+        ("server.tls", "keys", "key"),
+        ("server.limits", "manifest_byte", "manifest_bytes"),
+        ("server.timeouts", "headers", "header"),
+        ("storage", "folders", "folder"),
+        ("storage.uploads", "expiry", "expire"),
+    ] {
+        let message = rejection(&format!("[{section}]\n{key} = \"1\"\n"));
+        assert!(
+            message.contains(&format!("{section}.{key}: unknown key"))
+                && message.contains(&format!("did you mean `{nearest}`?")),
+            "{message}"
+        );
+    }
 }
 
 #[test]
-fn wrong_values_are_refused_with_their_key() {
-    let message = refused("[server]\nlisten = \"everywhere\"\n");
+fn invalid_values_are_rejected_with_their_key() {
+    let message = rejection("[server]\nlisten = \"everywhere\"\n");
     assert!(
-        message.contains("server.listen") && message.contains("invalid socket address"),
+        message.contains("server.listen") && message.contains("is not an address to listen on"),
         "{message}"
     );
-    let message = refused("[[policy]]\nrepositories = \"a\"\npreset = \"sparce\"\n");
+    let message = rejection("[[policy]]\nrepositories = \"a\"\npreset = \"sparce\"\n");
     assert!(
         message.contains("policy") && message.contains("`sparse`"),
         "{message}"
     );
-    let message = refused("[[policy]]\nrepositories = \"a[\"\npreset = \"open\"\n");
+    let message = rejection("[[policy]]\nrepositories = \"a[\"\npreset = \"open\"\n");
     assert!(
         message.contains("entry 1 of [[policy]] (\"a[\"): repositories: "),
         "{message}"
@@ -86,21 +101,21 @@ fn wrong_values_are_refused_with_their_key() {
         "a/**, b/**",
         "host:5000/a/**",
     ] {
-        let message = refused(&format!(
+        let message = rejection(&format!(
             "[[policy]]\nrepositories = \"**\"\n[[policy]]\nrepositories = \"{pattern}\"\n"
         ));
         let expected = format!(
-            "entry 2 of [[policy]] (\"{pattern}\"): repositories: \"{pattern}\" matches no repository"
+            "entry 2 of [[policy]] (\"{pattern}\"): repositories: pattern \"{pattern}\" cannot match any repository"
         );
         assert!(message.contains(&expected), "{message}");
     }
-    let message = refused("[telemetry]\nlog = \"portolan=loud\"\n");
+    let message = rejection("[telemetry]\nlog = \"portolan=loud\"\n");
     assert!(message.contains("telemetry.log"), "{message}");
 }
 
 #[test]
-fn an_address_that_others_reach_needs_a_word() {
-    let message = refused("[server]\nlisten = \"0.0.0.0:5000\"\n");
+fn a_public_address_requires_anonymous() {
+    let message = rejection("[server]\nlisten = \"0.0.0.0:5000\"\n");
     assert!(message.contains("--anonymous"), "{message}");
     assert!(
         from_toml("[server]\nlisten = \"0.0.0.0:5000\"\nanonymous = true\n")
@@ -117,11 +132,11 @@ fn an_address_that_others_reach_needs_a_word() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let error = load(Some(Path::new("/nowhere/portolan.toml"))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no configuration file /nowhere/portolan.toml"
+        "file /nowhere/portolan.toml does not exist"
     );
 }
 
@@ -131,7 +146,7 @@ fn policy(text: &str) -> portolan_registry::Policy {
 }
 
 #[test]
-fn policies_are_read() {
+fn reads_policies() {
     use portolan_model::convert;
     use portolan_model::{MediaType, Rule};
     use portolan_registry::{Deletions, Policy, Preset, Verdict};
@@ -142,71 +157,72 @@ fn policies_are_read() {
         Preset::DockerOnly.into()
     );
     let all = "preset = \"sparse\"\nmanifest_types = [\"application/vnd.oci.image.index.v1+json\"]\n\
-               normalise = \"oci\"\ndeletion = \"never\"\n[policy.rules]\nindex-nested = \"reject\"\nsize-mismatch = \"accept\"\n";
+               normalize = \"oci\"\ndeletion = \"never\"\n[policy.rules]\nindex-nested = \"reject\"\nsize-mismatch = \"accept\"\n";
     let expected = Policy::from(Preset::Sparse)
-        .with(Rule::IndexNested, Verdict::Reject)
-        .with(Rule::SizeMismatch, Verdict::Accept)
-        .for_manifest_types(vec![MediaType::OCI_INDEX.into()])
-        .normalising(convert::Format::Oci)
+        .with_verdict(Rule::IndexNested, Verdict::Reject)
+        .with_verdict(Rule::SizeMismatch, Verdict::Accept)
+        .with_manifest_types(vec![MediaType::OCI_INDEX.into()])
+        .with_normalization(convert::ImageFormat::Oci)
         .with_deletions(Deletions::Never);
     assert_eq!(policy(all), expected);
 }
 
 #[test]
-fn what_is_wrong_in_a_policy_is_told_with_its_key() {
-    let refused = |text: &str| refused(&format!("[[policy]]\nrepositories = \"**\"\n{text}"));
-    let message = refused("[policy.rules]\nindex-nestd = \"warn\"\n");
+fn policy_errors_name_the_key() {
+    let rejection = |text: &str| rejection(&format!("[[policy]]\nrepositories = \"**\"\n{text}"));
+    let message = rejection("[policy.rules]\nindex-nestd = \"warn\"\n");
     assert!(
-        message.contains(
-            "entry 1 of [[policy]] (\"**\"): rules: there is no rule \"index-nestd\"; did you mean \"index-nested\"?"
+        message.ends_with(
+            "entry 1 of [[policy]] (\"**\"): rules: unknown rule \"index-nestd\"\nhelp: did you mean `index-nested`?"
         ),
         "{message}"
     );
-    let message = refused("[policy.rules]\nindex-nested = \"warning\"\n");
+    let message = rejection("[policy.rules]\nindex-nested = \"warning\"\n");
     assert!(
         message.contains("entry 1 of [[policy]]: rules.index-nested: "),
         "{message}"
     );
     assert!(message.contains("`accept`, `warn`"), "{message}");
-    let message = refused("manifest_types = []\n");
+    let message = rejection("manifest_types = []\n");
     assert!(
         message.contains("(\"**\"): manifest_types: an empty list"),
         "{message}"
     );
-    let message = refused("manifest_types = [\"oci\"]\n");
+    let message = rejection("manifest_types = [\"oci\"]\n");
     assert!(
-        message.contains("(\"**\"): manifest_types: \"oci\" is no media type"),
+        message.contains("(\"**\"): manifest_types: \"oci\" is not a media type"),
         "{message}"
     );
-    let message = refused("normalise = \"docker\"\n");
+    let message = rejection("normalize = \"docker\"\n");
     assert!(
         message.contains("policy") && message.contains("`oci`"),
         "{message}"
     );
-    let message = refused("rule = 1\n");
-    assert!(message.contains("did you mean \"rules\"?"), "{message}");
+    let message = rejection("rule = 1\n");
+    assert!(message.contains("did you mean `rules`?"), "{message}");
 }
 
 #[test]
-fn what_takes_oci_alone_has_nothing_to_normalise() {
-    let message =
-        refused("[[policy]]\nrepositories = \"**\"\npreset = \"oci-only\"\nnormalise = \"oci\"\n");
+fn oci_only_cannot_be_combined_with_normalize() {
+    let message = rejection(
+        "[[policy]]\nrepositories = \"**\"\npreset = \"oci-only\"\nnormalize = \"oci\"\n",
+    );
     assert!(
-        message.contains("normalise: nothing would ever be converted"),
+        message.contains("normalize: no manifest would ever be converted"),
         "{message}"
     );
     let lenient =
-        "preset = \"oci-only\"\nnormalise = \"oci\"\n[policy.rules]\ntype-not-allowed = \"warn\"\n";
-    assert!(policy(lenient).normalises().is_some());
+        "preset = \"oci-only\"\nnormalize = \"oci\"\n[policy.rules]\ntype-not-allowed = \"warn\"\n";
+    assert!(policy(lenient).normalization().is_some());
     assert!(
-        policy("preset = \"docker-only\"\nnormalise = \"oci\"\n")
-            .normalises()
+        policy("preset = \"docker-only\"\nnormalize = \"oci\"\n")
+            .normalization()
             .is_some()
     );
 }
 
 #[test]
-fn the_reference_shows_every_key_of_a_policy() {
+fn reference_lists_every_key_of_a_policy() {
     let reference = include_str!("../../../../docs/configuration.md");
     let (_, policies) = reference.split_once("\n## Policies\n").unwrap();
     let (_, block) = policies.split_once("```\n").unwrap();
@@ -222,9 +238,9 @@ fn the_reference_shows_every_key_of_a_policy() {
         .collect();
     assert_eq!(shown, KEYS_OF_A_POLICY);
     for key in KEYS_OF_A_POLICY {
-        let unknown = refused(&format!("[[policy]]\nrepositories = \"**\"\n{key}x = 1\n"));
+        let unknown = rejection(&format!("[[policy]]\nrepositories = \"**\"\n{key}x = 1\n"));
         assert!(
-            unknown.contains(&format!("did you mean \"{key}\"?")),
+            unknown.contains(&format!("did you mean `{key}`?")),
             "{unknown}"
         );
     }
@@ -233,14 +249,14 @@ fn the_reference_shows_every_key_of_a_policy() {
 const KEYS_OF_A_POLICY: [&str; 6] = [
     "deletion",
     "manifest_types",
-    "normalise",
+    "normalize",
     "preset",
     "repositories",
     "rules",
 ];
 
 #[test]
-fn keys_that_count_after_a_restart_are_found() {
+fn finds_keys_that_require_a_restart() {
     let one = from_toml("[server]\nlisten = \"127.0.0.1:5001\"\n").unwrap();
     let two = from_toml(
         "[server]\nlisten = \"127.0.0.1:5002\"\n[server.tls]\ncertificate = \"c\"\nkey = \"k\"\n\
@@ -253,7 +269,7 @@ fn keys_that_count_after_a_restart_are_found() {
         "server.tls.key",
         "storage.uploads.expire",
     ];
-    assert_eq!(one.changed_for_the_next_start(&two).unwrap(), changed);
-    assert_eq!(two.changed_for_the_next_start(&one).unwrap(), changed);
-    assert_eq!(two.changed_for_the_next_start(&two).unwrap(), [""; 0]);
+    assert_eq!(one.keys_requiring_restart(&two).unwrap(), changed);
+    assert_eq!(two.keys_requiring_restart(&one).unwrap(), changed);
+    assert_eq!(two.keys_requiring_restart(&two).unwrap(), [""; 0]);
 }

@@ -1,21 +1,21 @@
-//! Columns for people.
+//! Tables in text output.
 
 use std::fmt;
 
-/// Rows of cells, each column as wide as its widest cell.
+/// Table with a heading. Each column is as wide as its widest cell.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these headings.
+    /// Creates a table with a heading for each column.
     pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
         Self {
             rows: vec![headings.map(str::to_owned).to_vec()],
         }
     }
 
-    /// One more row.
+    /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned() {
+    fn aligns_columns() {
         let mut table = Table::new(["A", "LONG"]);
         table.row(["größer".into(), "x".into()]);
         assert_eq!(table.to_string(), "A       LONG\ngrößer  x\n");

@@ -1,36 +1,39 @@
-//! `portolan convert`, and `copy` and `index create` that convert: what is said, what arrives, and that once is enough.
+//! `portolan convert`, and conversions by `copy` and `index create`: messages, results, and
+//! idempotence.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use portolan_model::fixtures::{Index, image};
+use portolan_model::fixtures::{IndexFixture, image};
 use portolan_model::{Digest, MediaType};
-use portolan_registry::contract::Repository;
-use portolan_testkit::proxy::{Class, Fault, Method, Proxy, Requests, StatusCode, When};
+use portolan_registry::contract::TestRepository;
+use portolan_testkit::proxy::{
+    Fault, Method, Proxy, RequestClass, RequestFilter, StatusCode, Trigger,
+};
 use serde_json::{Value, json};
 
 use super::text;
-use super::toolkit::{Person, Server};
+use super::toolkit::{Server, User};
 
 const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
-/// An OCI index with a Docker image and a Docker list in it, at `v1`.
-async fn mixed(repository: &Repository) -> Index {
+/// Pushes an OCI index that contains a Docker image and a Docker list, at `v1`.
+async fn push_mixed_index(repository: &TestRepository) -> IndexFixture {
     let (oci, docker) = (image("a"), image("b").docker());
-    let inner = Index::docker().image(&docker, "linux/arm64");
-    let index = Index::oci()
+    let inner = IndexFixture::docker().image(&docker, "linux/arm64");
+    let index = IndexFixture::oci()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm/v7")
-        .nested(&inner, None);
-    repository.image(&oci, &[]).await;
-    repository.image(&docker, &[]).await;
-    repository.index(&inner, &[]).await;
-    repository.index(&index, &["v1"]).await;
+        .nested_index(&inner, None);
+    repository.push_image(&oci, &[]).await;
+    repository.push_image(&docker, &[]).await;
+    repository.push_index(&inner, &[]).await;
+    repository.push_index(&index, &["v1"]).await;
     index
 }
 
-fn raw(person: &Person, reference: &str) -> Value {
-    serde_json::from_slice(&person.prints(&["inspect", "--raw", reference])).unwrap()
+fn read_manifest(person: &User, reference: &str) -> Value {
+    serde_json::from_slice(&person.run_ok(&["inspect", "--raw", reference])).unwrap()
 }
 
 fn types(index: &Value) -> Vec<&str> {
@@ -43,84 +46,92 @@ fn types(index: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn in_place_the_tag_gets_the_other_format_and_once_is_enough() {
-    let (server, person) = (Server::start(), Person::new());
+async fn converts_in_place_and_changes_nothing_the_second_time() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("team/app");
-    let index = mixed(&repository).await;
-    let at = server.at("team/app:v1");
-    let printed = person.prints_text(&["convert", &at, &at, "--to", "oci"]);
-    let new = repository.tagged("v1").await.unwrap();
-    let lines: Vec<_> = printed.lines().collect();
-    assert_eq!(lines[0], format!("{}@{new}", server.at("team/app")));
-    assert!(
-        lines[2].starts_with("WHAT ") && lines.len() == 6,
-        "{printed}"
+    let index = push_mixed_index(&repository).await;
+    let at = server.reference("team/app:v1");
+    let output = person.run(&["convert", &at, &at, "--to", "oci"]);
+    let new = repository.resolve_tag("v1").await.unwrap();
+    assert_eq!(
+        text(&output.stdout),
+        format!("{}@{new}\n", server.reference("team/app")),
+        "standard output has the reference alone, so that a script can capture it"
     );
-    let root: Vec<_> = lines[3].split_whitespace().collect();
+    let stderr = text(&output.stderr);
+    let mut table = stderr.lines().skip_while(|line| !line.starts_with("KIND "));
+    let root: Vec<_> = table.nth(1).unwrap().split_whitespace().collect();
     assert_eq!(root, ["index", "-", index.digest().as_str(), new.as_str()]);
-    assert!(lines[4].contains("linux/arm/v7"), "{printed}");
+    let children: Vec<_> = table.collect();
+    assert!(
+        children.len() == 2 && children[0].contains("linux/arm/v7"),
+        "{stderr}"
+    );
     let [manifest, list] = [MediaType::OCI_MANIFEST, MediaType::OCI_INDEX];
-    assert_eq!(types(&raw(&person, &at)), [manifest, manifest, list]);
+    assert_eq!(
+        types(&read_manifest(&person, &at)),
+        [manifest, manifest, list]
+    );
 
     let output = person.run(&["convert", &at, &at, "--to", "oci"]);
     assert_eq!(
         text(&output.stdout),
-        format!("{}@{new}\n", server.at("team/app")),
-        "nothing is left to change"
+        format!("{}@{new}\n", server.reference("team/app")),
+        "a second conversion must change nothing"
     );
     assert!(
-        text(&output.stderr).contains("all there already"),
+        text(&output.stderr).contains("already up to date"),
         "{}",
         text(&output.stderr)
     );
 }
 
 #[tokio::test]
-async fn in_a_folder_and_an_archive_it_is_the_same() {
-    let (server, person) = (Server::start(), Person::new());
-    mixed(&server.repository("app")).await;
-    for place in ["oci:folder:v1", "oci-archive:file.tar:v1"] {
-        person.prints(&["copy", &server.at("app:v1"), place]);
-        person.prints(&["convert", place, place, "--to", "oci", "--flatten"]);
+async fn converts_folders_and_archives_alike() {
+    let (server, person) = (Server::start(), User::new());
+    push_mixed_index(&server.repository("app")).await;
+    for location in ["oci:folder:v1", "oci-archive:file.tar:v1"] {
+        person.run_ok(&["copy", &server.reference("app:v1"), location]);
+        person.run_ok(&["convert", location, location, "--to", "oci", "--flatten"]);
         assert_eq!(
-            types(&raw(&person, place)),
+            types(&read_manifest(&person, location)),
             [MediaType::OCI_MANIFEST; 3],
-            "{place}"
+            "{location}"
         );
     }
-    let [folder, archive] =
-        ["oci:folder:v1", "oci-archive:file.tar:v1"].map(|place| raw(&person, place));
+    let [folder, archive] = ["oci:folder:v1", "oci-archive:file.tar:v1"]
+        .map(|location| read_manifest(&person, location));
     assert_eq!(folder, archive);
 }
 
 #[tokio::test]
-async fn losses_are_named_before_anything_is_written() {
-    let (server, person) = (Server::start(), Person::new());
+async fn prints_losses_before_anything_is_written() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
     let (zstd, plain) = (
         image("z").layer_of_type(ZSTD, "z"),
         image("p").field("annotations", json!({"a": "b"})),
     );
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&zstd, "linux/amd64")
         .image(&plain, "linux/arm64");
-    repository.image(&zstd, &["zstd"]).await;
-    repository.image(&plain, &[]).await;
-    repository.index(&index, &["v1"]).await;
-    let (source, target) = (server.at("app:v1"), server.at("app:docker"));
+    repository.push_image(&zstd, &["zstd"]).await;
+    repository.push_image(&plain, &[]).await;
+    repository.push_index(&index, &["v1"]).await;
+    let (source, target) = (server.reference("app:v1"), server.reference("app:docker"));
     let output = person.run(&["convert", "--dry-run", &source, &target, "--to", "docker"]);
-    let (said, shown) = (text(&output.stderr), text(&output.stdout));
+    let (stderr, stdout) = (text(&output.stderr), text(&output.stdout));
     assert!(
-        said.contains("lost: ") && said.contains("/annotations") && said.contains("left: "),
-        "{said}"
+        stderr.contains("lost: ") && stderr.contains("/annotations") && stderr.contains("left: "),
+        "{stderr}"
     );
     assert!(
-        shown.contains("WHAT ") && shown.contains(index.digest().as_str()),
-        "{shown}"
+        stdout.contains("KIND ") && stdout.contains(index.digest().as_str()),
+        "{stdout}"
     );
-    assert_eq!(repository.tagged("docker").await, None);
+    assert_eq!(repository.resolve_tag("docker").await, None);
 
-    let planned = person.prints_json(&[
+    let planned = person.run_json(&[
         "copy",
         "--dry-run",
         "--json",
@@ -137,7 +148,7 @@ async fn losses_are_named_before_anything_is_written() {
         .map(|loss| &loss["effect"])
         .collect();
     assert_eq!(effects, ["lost", "left"], "{planned}");
-    let printed = person.prints_json(&[
+    let printed = person.run_json(&[
         "convert",
         "--json",
         &source,
@@ -155,32 +166,44 @@ async fn losses_are_named_before_anything_is_written() {
         (&json!("dropped"), &json!(index.digest()))
     );
     assert_eq!(copied["rewritten"][0]["new"], copied["outcome"]["digest"]);
-    assert_eq!(types(&raw(&person, &target)), [MediaType::DOCKER_MANIFEST]);
+    assert_eq!(
+        types(&read_manifest(&person, &target)),
+        [MediaType::DOCKER_MANIFEST]
+    );
 
-    let said = person.fails(
-        &["convert", &server.at("app:zstd"), &target, "--to", "docker"],
+    let stderr = person.run_failing(
+        &[
+            "convert",
+            &server.reference("app:zstd"),
+            &target,
+            "--to",
+            "docker",
+        ],
         2,
     );
-    assert!(said.contains(ZSTD) && said.contains("/layers/1"), "{said}");
+    assert!(
+        stderr.contains(ZSTD) && stderr.contains("/layers/1"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
-async fn referrers_come_along_unless_they_are_to_stay() {
-    let (server, person) = (Server::start(), Person::new());
+async fn copies_referrers_unless_disabled() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
     let docker = image("a").docker();
-    repository.image(&docker, &["v1"]).await;
+    repository.push_image(&docker, &["v1"]).await;
     repository
-        .image(&image("bill").subject(&docker.descriptor()), &[])
+        .push_image(&image("bill").subject(&docker.descriptor()), &[])
         .await;
     let convert = |target: &str, more: &[&str]| -> Digest {
-        let (source, target) = (server.at("app:v1"), server.at(target));
+        let (source, target) = (server.reference("app:v1"), server.reference(target));
         let words = [
             &["convert", "--json", &source, &target, "--to", "oci"],
             more,
         ]
         .concat();
-        person.prints_json(&words)["copies"][0]["outcome"]["digest"]
+        person.run_json(&words)["copies"][0]["outcome"]["digest"]
             .as_str()
             .unwrap()
             .parse()
@@ -196,17 +219,19 @@ async fn referrers_come_along_unless_they_are_to_stay() {
 }
 
 #[tokio::test]
-async fn an_index_may_be_made_consistent() {
-    let (server, person) = (Server::start(), Person::new());
+async fn creates_a_consistent_index() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
-    repository.image(&image("a"), &["oci"]).await;
-    repository.image(&image("b").docker(), &["docker"]).await;
-    let children = [server.at("app:oci"), server.at("app:docker")];
+    repository.push_image(&image("a"), &["oci"]).await;
+    repository
+        .push_image(&image("b").docker(), &["docker"])
+        .await;
+    let children = [server.reference("app:oci"), server.reference("app:docker")];
     for (kind, media_type) in [
         (&[][..], MediaType::OCI_MANIFEST),
         (&["--docker"], MediaType::DOCKER_MANIFEST),
     ] {
-        let target = server.at("app:index");
+        let target = server.reference("app:index");
         let words = [
             &[
                 "index",
@@ -219,139 +244,157 @@ async fn an_index_may_be_made_consistent() {
             kind,
         ]
         .concat();
-        person.prints(&words);
-        let made = raw(&person, &target);
+        person.run_ok(&words);
+        let made = read_manifest(&person, &target);
         assert_eq!(types(&made), [media_type; 2]);
         assert_eq!(made["manifests"][1]["platform"]["architecture"], "amd64");
     }
     assert_eq!(
-        raw(&person, &children[1])["mediaType"],
+        read_manifest(&person, &children[1])["mediaType"],
         MediaType::DOCKER_MANIFEST,
-        "the child's own tag stays"
+        "the tag of the child must not change"
     );
 }
 
 #[tokio::test]
-async fn a_tag_whose_conditions_nobody_holds_is_changed_with_a_word() {
-    let (server, person) = (Server::start(), Person::new());
+async fn warns_if_the_registry_has_no_conditional_tag_updates() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
-    mixed(&repository).await;
+    push_mixed_index(&repository).await;
     let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
-    let silent = Fault::Refuse {
+    let not_found = Fault::Reject {
         status: StatusCode::NOT_FOUND,
         retry_after: None,
     };
-    proxy.spoil(Requests::of(Method::GET, Class::Base), When::Always, silent);
-    let at = format!("{}/app:v1", proxy.address());
-    let before = repository.tagged("v1").await.unwrap();
-    let output = person.run(&["convert", &format!("{at}@{before}"), &at, "--to", "OCI"]);
-    let said = text(&output.stderr);
-    assert!(
-        output.status.success() && said.contains(&format!("it was at {before} just before")),
-        "{said}"
+    proxy.inject(
+        RequestFilter::for_class(Method::GET, RequestClass::Base),
+        Trigger::Always,
+        not_found,
     );
-    assert_ne!(repository.tagged("v1").await.unwrap(), before);
-    let server_s = server.at("app:v1");
-    let output = person.run(&["convert", &server_s, &server_s, "--flatten"]);
+    let at = format!("{}/app:v1", proxy.address());
+    let before = repository.resolve_tag("v1").await.unwrap();
+    let output = person.run(&["convert", &format!("{at}@{before}"), &at, "--to", "OCI"]);
+    let stderr = text(&output.stderr);
+    assert!(
+        output.status.success()
+            && stderr.contains(&format!("pointed to {before} just before the update")),
+        "{stderr}"
+    );
+    assert_ne!(repository.resolve_tag("v1").await.unwrap(), before);
+    let direct = server.reference("app:v1");
+    let output = person.run(&["convert", &direct, &direct, "--flatten"]);
     assert!(
         !text(&output.stderr).contains("just before"),
-        "Portolan holds conditions"
+        "Portolan supports conditional tag updates"
     );
 }
 
 #[tokio::test]
-async fn a_tag_that_moved_meanwhile_stays_where_it_is() {
-    let (server, person) = (Server::start(), Person::new());
+async fn does_not_overwrite_a_tag_that_was_moved() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
-    repository.image(&image("a").docker(), &["v1"]).await;
-    let other = repository.image(&image("other"), &["other"]).await;
+    repository.push_image(&image("a").docker(), &["v1"]).await;
+    let other = repository.push_image(&image("other"), &["other"]).await;
     let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
-    let silent = Fault::Refuse {
+    let not_found = Fault::Reject {
         status: StatusCode::NOT_FOUND,
         retry_after: None,
     };
-    proxy.spoil(Requests::of(Method::GET, Class::Base), When::Always, silent);
-    let looks = Requests::of(Method::HEAD, Class::Blob);
-    proxy.spoil(
-        looks.clone(),
-        When::Always,
+    proxy.inject(
+        RequestFilter::for_class(Method::GET, RequestClass::Base),
+        Trigger::Always,
+        not_found,
+    );
+    let checks = RequestFilter::for_class(Method::HEAD, RequestClass::Blob);
+    proxy.inject(
+        checks.clone(),
+        Trigger::Always,
         Fault::Delay(Duration::from_secs(3)),
     );
     let at = format!("{}/app:v1", proxy.address());
     let mut command = person.command(&["convert", &at, &at, "--to", "oci"]);
     let running = command.stderr(Stdio::piped()).spawn().unwrap();
-    while proxy.count(&looks) == 0 {
+    while proxy.request_count(&checks) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    repository.image(&image("other"), &["v1"]).await;
+    repository.push_image(&image("other"), &["v1"]).await;
     let output = running.wait_with_output().unwrap();
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(6), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
     assert!(
-        said.contains(&format!("was moved to {other} meanwhile")),
-        "{said}"
+        stderr.contains(&format!("was moved to {other} during the copy")),
+        "{stderr}"
     );
-    assert_eq!(repository.tagged("v1").await, Some(other));
+    assert_eq!(repository.resolve_tag("v1").await, Some(other));
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_asked_for_once() {
-    let (server, person) = (Server::start(), Person::new());
+async fn an_impossible_conversion_reads_the_manifest_once() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
     repository
-        .image(&image("z").layer_of_type(ZSTD, "z"), &["v1"])
+        .push_image(&image("z").layer_of_type(ZSTD, "z"), &["v1"])
         .await;
     let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
     let at = format!("{}/app:v1", proxy.address());
-    let said = person.fails(&["convert", &at, &at, "--to", "docker"], 2);
-    assert!(said.contains(ZSTD), "{said}");
-    assert_eq!(proxy.count(&Requests::of(Method::GET, Class::Manifest)), 1);
+    let stderr = person.run_failing(&["convert", &at, &at, "--to", "docker"], 2);
+    assert!(stderr.contains(ZSTD), "{stderr}");
+    assert_eq!(
+        proxy.request_count(&RequestFilter::for_class(
+            Method::GET,
+            RequestClass::Manifest
+        )),
+        1
+    );
 }
 
 #[tokio::test]
-async fn signatures_do_not_fit_into_an_archive_of_docker_s() {
-    let (server, person) = (Server::start(), Person::new());
+async fn skips_signatures_for_a_docker_archive() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
     let app = image("a");
-    let cosign = format!("sha256-{}.sig", app.digest().encoded());
-    repository.image(&app, &["v1"]).await;
-    repository.image(&image("signature"), &[&cosign]).await;
+    let cosign = format!("sha256-{}.sig", app.digest().encoded_part());
+    repository.push_image(&app, &["v1"]).await;
+    repository.push_image(&image("signature"), &[&cosign]).await;
     let output = person.run(&[
         "convert",
-        &server.at("app:v1"),
+        &server.reference("app:v1"),
         "docker-archive:a.tar:app:v1",
         "--to",
         "docker",
     ]);
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
-        output.status.success() && said.contains("signatures, is left behind"),
-        "{said}"
+        output.status.success() && stderr.contains("skipped signatures"),
+        "{stderr}"
     );
     assert!(person.path("a.tar").exists());
 }
 
 #[tokio::test]
-async fn an_index_too_deep_is_a_mistake_of_whoever_asks() {
-    let (server, person) = (Server::start(), Person::new());
+async fn an_index_nested_too_deep_is_a_usage_error() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
-    repository.image(&image("a"), &[]).await;
-    let mut index = Index::oci().image(&image("a"), "linux/amd64");
+    repository.push_image(&image("a"), &[]).await;
+    let mut index = IndexFixture::oci().image(&image("a"), "linux/amd64");
     for _ in 0..16 {
-        repository.index(&index, &[]).await;
-        index = Index::oci().nested(&index, None);
+        repository.push_index(&index, &[]).await;
+        index = IndexFixture::oci().nested_index(&index, None);
     }
-    repository.index(&index, &["v1"]).await;
-    let [source, target] = ["app:v1", "flat:v1"].map(|reference| server.at(reference));
-    let said = person.fails(&["copy", &source, &target], 2);
-    assert!(said.contains("portolan convert --flatten"), "{said}");
-    person.prints(&["convert", &source, &target, "--flatten"]);
-    assert_eq!(types(&raw(&person, &target)), [MediaType::OCI_MANIFEST]);
+    repository.push_index(&index, &["v1"]).await;
+    let [source, target] = ["app:v1", "flat:v1"].map(|reference| server.reference(reference));
+    let stderr = person.run_failing(&["copy", &source, &target], 2);
+    assert!(stderr.contains("portolan convert --flatten"), "{stderr}");
+    person.run_ok(&["convert", &source, &target, "--flatten"]);
+    assert_eq!(
+        types(&read_manifest(&person, &target)),
+        [MediaType::OCI_MANIFEST]
+    );
 }
 
 #[tokio::test]
-async fn a_consistent_list_has_no_attestations_of_the_other_format() {
-    let (server, person) = (Server::start(), Person::new());
+async fn a_consistent_docker_list_has_no_attestations() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("app");
     let (app, attestation) = (
         image("a"),
@@ -360,12 +403,14 @@ async fn a_consistent_list_has_no_attestations_of_the_other_format() {
     let mut attached = json!(attestation.descriptor());
     attached["platform"] = json!({"os": "unknown", "architecture": "unknown"});
     attached["annotations"] = json!({"vnd.docker.reference.digest": app.digest()});
-    let index = Index::oci().image(&app, "linux/amd64").child(attached);
+    let index = IndexFixture::oci()
+        .image(&app, "linux/amd64")
+        .child(attached);
     for image in [&app, &attestation] {
-        repository.image(image, &[]).await;
+        repository.push_image(image, &[]).await;
     }
-    repository.index(&index, &["v1"]).await;
-    let (child, target) = (server.at("app:v1"), server.at("app:list"));
+    repository.push_index(&index, &["v1"]).await;
+    let (child, target) = (server.reference("app:v1"), server.reference("app:list"));
     let output = person.run(&[
         "index",
         "create",
@@ -374,29 +419,24 @@ async fn a_consistent_list_has_no_attestations_of_the_other_format() {
         &target,
         &child,
     ]);
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
         output.status.success()
-            && said.contains("is left out")
-            && said.contains("does not come along"),
-        "{said}"
+            && stderr.contains("is dropped: ")
+            && stderr.contains("are not copied"),
+        "{stderr}"
     );
-    let list = raw(&person, &target);
-    assert_eq!(types(&list), [MediaType::DOCKER_LIST]);
-    let inner = format!(
-        "{}@{}",
-        server.at("app"),
-        list["manifests"][0]["digest"].as_str().unwrap()
-    );
-    assert_eq!(types(&raw(&person, &inner)), [MediaType::DOCKER_MANIFEST]);
+    let list = read_manifest(&person, &target);
+    assert_eq!(list["mediaType"], MediaType::DOCKER_LIST);
+    assert_eq!(types(&list), [MediaType::DOCKER_MANIFEST]);
 }
 
 #[test]
-fn something_has_to_be_asked_for() {
-    let person = Person::new();
-    person.fails(&["convert", "oci:a:v1", "oci:b:v1"], 2);
-    person.fails(&["convert", "oci:a:v1", "oci:b:v1", "--to", "rpm"], 2);
-    person.fails(
+fn requires_a_conversion_option() {
+    let person = User::new();
+    person.run_failing(&["convert", "oci:a:v1", "oci:b:v1"], 2);
+    person.run_failing(&["convert", "oci:a:v1", "oci:b:v1", "--to", "rpm"], 2);
+    person.run_failing(
         &[
             "convert",
             "oci:a:v1",
@@ -406,19 +446,50 @@ fn something_has_to_be_asked_for() {
         ],
         2,
     );
-    person.fails(&["convert", "oci:a:v1", "oci:b:v1", "--keep-unknown"], 2);
+    person.run_failing(&["convert", "oci:a:v1", "oci:b:v1", "--keep-unknown"], 2);
 }
 
 #[tokio::test]
-async fn what_a_policy_refuses_is_refused_with_what_mends_it() {
-    let (server, person) = (Server::start(), Person::new());
-    mixed(&server.repository("app")).await;
-    let (from, to) = (server.at("app:v1"), server.at("oci/app:v1"));
-    let said = person.fails(&["copy", &from, &to], 5);
-    let mend = format!("mend it with: portolan convert {from} DST --to oci --drop-unknown");
+async fn a_rejection_by_policy_names_the_fix() {
+    let (server, person) = (Server::start(), User::new());
+    push_mixed_index(&server.repository("app")).await;
+    let (from, to) = (server.reference("app:v1"), server.reference("oci/app:v1"));
+    let stderr = person.run_failing(&["copy", &from, &to], 5);
+    let fix = format!("to fix it, run `portolan convert {from} DST --to oci`");
     assert!(
-        said.contains("does not take") && said.contains(&mend),
-        "{said}"
+        stderr.contains("does not allow") && stderr.contains(&fix),
+        "{stderr}"
     );
-    person.prints(&["convert", &from, &to, "--to", "oci", "--drop-unknown"]);
+    person.run_ok(&["convert", &from, &to, "--to", "oci"]);
+}
+
+#[tokio::test]
+async fn strict_fails_if_something_does_not_fit() {
+    let (server, person) = (Server::start(), User::new());
+    let repository = server.repository("app");
+    let attestation = image("b").layer_of_type("application/vnd.in-toto+json", "statement");
+    let index = IndexFixture::oci()
+        .image(&image("a"), "linux/amd64")
+        .image(&attestation, "unknown/unknown");
+    for image in [&image("a"), &attestation] {
+        repository.push_image(image, &[]).await;
+    }
+    repository.push_index(&index, &["v1"]).await;
+    let (from, to) = (server.reference("app:v1"), server.reference("app:docker"));
+    let convert = ["convert", &from, &to, "--to", "docker"];
+    let stderr = text(&person.run(&convert).stderr);
+    assert!(
+        stderr.contains("is not converted: ") && stderr.contains("--drop-unknown"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("--to oci"), "{stderr}");
+    let stderr = person.run_failing(&[&convert[..], &["--strict"]].concat(), 1);
+    assert!(stderr.contains("could not be converted"), "{stderr}");
+    person.run_failing(&[&convert[..], &["--strict", "--dry-run"]].concat(), 1);
+    let linted = text(&person.run(&["lint", &to]).stdout);
+    assert!(
+        linted.contains("--to docker --drop-unknown") && !linted.contains("--to oci"),
+        "{linted}"
+    );
+    person.run_ok(&[&convert[..], &["--strict", "--drop-unknown"]].concat());
 }

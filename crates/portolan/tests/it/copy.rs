@@ -1,4 +1,4 @@
-//! `portolan copy`: what arrives, what is said, and how it ends.
+//! `portolan copy`: results, messages and exit statuses.
 
 use std::fs;
 use std::io::Write;
@@ -6,43 +6,43 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use portolan_client::{Client, Scheme, Settings};
-use portolan_model::fixtures::{Index, blob, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image};
 use portolan_model::{Digest, MediaType};
 use portolan_registry::Registry;
-use portolan_registry::contract::Repository;
+use portolan_registry::contract::TestRepository;
 use serde_json::{Value, json};
 
 use super::text;
-use super::toolkit::{Person, Server};
+use super::toolkit::{Server, User};
 
 const UNKNOWN: &str = "application/vnd.example.unknown.v1+json";
 
-/// An index with something of each kind in it, and its manifests.
-async fn everything(repository: &Repository) -> (Index, Vec<Digest>) {
+/// Pushes an index with children of every kind, and returns it with the digests of its manifests.
+async fn push_all_kinds(repository: &TestRepository) -> (IndexFixture, Vec<Digest>) {
     let (oci, docker) = (image("a"), image("b").docker().layers(["x", "a"]));
-    let inner = Index::docker().image(&docker, "linux/arm64");
-    let index = Index::oci()
+    let inner = IndexFixture::docker().image(&docker, "linux/arm64");
+    let index = IndexFixture::oci()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm/v7")
-        .nested(&inner, None)
+        .nested_index(&inner, None)
         .child_of_type(UNKNOWN, b"{\"nobody\":\"knows\"}", None)
         .child_of_type(
             "application/vnd.oci.image.layer.v1.tar+gzip",
             &blob("cache"),
             None,
         );
-    repository.image(&oci, &[]).await;
-    repository.image(&docker, &[]).await;
-    repository.index(&inner, &[]).await;
+    repository.push_image(&oci, &[]).await;
+    repository.push_image(&docker, &[]).await;
+    repository.push_index(&inner, &[]).await;
     let unknown = repository
-        .manifest(
+        .push_manifest(
             b"{\"nobody\":\"knows\"}".as_slice().into(),
             &UNKNOWN.into(),
             &[],
         )
         .await;
-    repository.blob(blob("cache")).await;
-    repository.index(&index, &["v1"]).await;
+    repository.push_blob(blob("cache")).await;
+    repository.push_index(&index, &["v1"]).await;
     let digests = vec![
         oci.digest(),
         docker.digest(),
@@ -53,48 +53,55 @@ async fn everything(repository: &Repository) -> (Index, Vec<Digest>) {
     (index, digests)
 }
 
-async fn same(digests: &[Digest], one: &Repository, other: &Repository) {
+async fn assert_same(digests: &[Digest], one: &TestRepository, other: &TestRepository) {
     for digest in digests {
         assert_eq!(
-            one.get(digest).await.unwrap(),
-            other.get(digest).await.unwrap()
+            one.get_manifest(digest).await.unwrap(),
+            other.get_manifest(digest).await.unwrap()
         );
     }
 }
 
 #[tokio::test]
-async fn everything_arrives_through_a_folder_and_an_archive() {
-    let (first, second, person) = (Server::start(), Server::start(), Person::new());
+async fn copies_everything_through_a_folder_and_an_archive() {
+    let (first, second, person) = (Server::start(), Server::start(), User::new());
     let source = first.repository("team/app");
-    let (index, digests) = everything(&source).await;
+    let (index, digests) = push_all_kinds(&source).await;
 
-    let printed = person.prints_text(&["copy", &first.at("team/app:v1"), "oci:folder:v1"]);
+    let printed = person.run_text(&["copy", &first.reference("team/app:v1"), "oci:folder:v1"]);
     assert_eq!(printed, format!("oci:folder@{}\n", index.digest()));
-    person.prints(&["copy", "oci:folder:v1", "oci-archive:image.tar:v1"]);
-    person.prints(&["copy", "oci-archive:image.tar", &second.at("other/app:v2")]);
+    person.run_ok(&["copy", "oci:folder:v1", "oci-archive:image.tar:v1"]);
+    person.run_ok(&[
+        "copy",
+        "oci-archive:image.tar",
+        &second.reference("other/app:v2"),
+    ]);
     let target = second.repository("other/app");
-    assert_eq!(target.tagged("v2").await, Some(index.digest()));
-    same(&digests, &source, &target).await;
+    assert_eq!(target.resolve_tag("v2").await, Some(index.digest()));
+    assert_same(&digests, &source, &target).await;
     assert_eq!(
-        target.read(&Digest::sha256(&blob("cache"))).await.unwrap(),
+        target
+            .read_blob(&Digest::sha256(&blob("cache")))
+            .await
+            .unwrap(),
         blob("cache")
     );
 }
 
 #[tokio::test]
-async fn blobs_are_mounted_within_a_registry_and_nothing_moves_twice() {
-    let (server, person) = (Server::start(), Person::new());
-    let (_, digests) = everything(&server.repository("team/app")).await;
+async fn mounts_blobs_within_a_registry_and_transfers_nothing_twice() {
+    let (server, person) = (Server::start(), User::new());
+    let (_, digests) = push_all_kinds(&server.repository("team/app")).await;
     let copy = [
         "copy",
         "--json",
-        &server.at("team/app:v1"),
-        &server.at("team/copy:v1"),
+        &server.reference("team/app:v1"),
+        &server.reference("team/copy:v1"),
     ];
-    let outcome = person.prints_json(&copy)["copies"][0]["outcome"].clone();
+    let outcome = person.run_json(&copy)["copies"][0]["outcome"].clone();
     assert_eq!(outcome["copied"], json!(0), "{outcome}");
     assert!(outcome["mounted"].as_u64().unwrap() > 0, "{outcome}");
-    same(
+    assert_same(
         &digests,
         &server.repository("team/app"),
         &server.repository("team/copy"),
@@ -108,65 +115,71 @@ async fn blobs_are_mounted_within_a_registry_and_nothing_moves_twice() {
             .collect::<Vec<_>>(),
     );
     assert!(
-        text(&again.stderr).contains("all there already"),
+        text(&again.stderr).contains("already up to date"),
         "{}",
         text(&again.stderr)
     );
 }
 
 #[tokio::test]
-async fn an_incomplete_index_needs_to_be_asked_for() {
-    let (server, person) = (Server::start(), Person::new());
+async fn copies_an_incomplete_index_only_with_sparse() {
+    let (server, person) = (Server::start(), User::new());
     let source = server.repository("sparse/app");
-    source.image(&image("a"), &[]).await;
-    let index = Index::oci()
+    source.push_image(&image("a"), &[]).await;
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .image(&image("gone"), "linux/arm64");
-    source.index(&index, &["v1"]).await;
-    let said = person.fails(&["copy", &server.at("sparse/app:v1"), "oci:folder:v1"], 3);
-    assert!(
-        said.contains("--sparse") && said.contains("linux/arm64"),
-        "{said}"
+    source.push_index(&index, &["v1"]).await;
+    let stderr = person.run_failing(
+        &["copy", &server.reference("sparse/app:v1"), "oci:folder:v1"],
+        3,
     );
-    person.prints(&[
+    assert!(
+        stderr.contains("--sparse") && stderr.contains("linux/arm64"),
+        "{stderr}"
+    );
+    person.run_ok(&[
         "copy",
         "--sparse",
-        &server.at("sparse/app:v1"),
+        &server.reference("sparse/app:v1"),
         "oci:folder:v1",
     ]);
-    person.prints(&[
+    person.run_ok(&[
         "copy",
         "--sparse",
         "oci:folder:v1",
-        &server.at("sparse/copy:v1"),
+        &server.reference("sparse/copy:v1"),
     ]);
     assert_eq!(
-        server.repository("sparse/copy").tagged("v1").await,
+        server.repository("sparse/copy").resolve_tag("v1").await,
         Some(index.digest())
     );
     server
         .repository("sparse/copy")
-        .get(image("a").digest())
+        .get_manifest(image("a").digest())
         .await
         .unwrap();
 
     let manifest = with_layer(&Digest::sha256(b"gone"), 4).to_string();
     source
-        .manifest(manifest.into(), &MediaType::OCI_MANIFEST.into(), &["v2"])
+        .push_manifest(manifest.into(), &MediaType::OCI_MANIFEST.into(), &["v2"])
         .await;
     let output = person.run(&[
         "copy",
         "--sparse",
         "--json",
-        &server.at("sparse/app:v2"),
+        &server.reference("sparse/app:v2"),
         "oci:folder:v2",
     ]);
-    let (said, printed) = (
+    let (stderr, printed) = (
         text(&output.stderr),
         serde_json::from_slice::<Value>(&output.stdout).unwrap(),
     );
     let absent = &printed["copies"][0]["outcome"]["absent"];
-    assert!(said.contains("does not have the blob"), "{said}");
+    assert!(
+        stderr.contains("which the source does not have"),
+        "{stderr}"
+    );
     assert!(
         absent
             .as_array()
@@ -177,25 +190,25 @@ async fn an_incomplete_index_needs_to_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_subset_is_another_index_and_says_so() {
-    let (server, person) = (Server::start(), Person::new());
+async fn reports_the_new_index_of_a_platform_subset() {
+    let (server, person) = (Server::start(), User::new());
     let source = server.repository("team/app");
     for name in ["a", "b"] {
-        source.image(&image(name), &[]).await;
+        source.push_image(&image(name), &[]).await;
     }
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .image(&image("b"), "linux/arm64");
-    source.index(&index, &["v1"]).await;
+    source.push_index(&index, &["v1"]).await;
     let copy = [
         "copy",
         "--platform",
         "linux/arm64",
         "--json",
-        &server.at("team/app:v1"),
+        &server.reference("team/app:v1"),
         "oci:folder:v1",
     ];
-    let copied = person.prints_json(&copy)["copies"][0].clone();
+    let copied = person.run_json(&copy)["copies"][0].clone();
     assert_eq!(
         copied["rewritten"][0]["old"],
         json!(index.digest()),
@@ -205,32 +218,35 @@ async fn a_subset_is_another_index_and_says_so() {
         copied["rewritten"][0]["new"], copied["outcome"]["digest"],
         "{copied}"
     );
-    let children = person.prints_json(&["inspect", "--json", "oci:folder:v1"])["children"].clone();
+    let children = person.run_json(&["inspect", "--json", "oci:folder:v1"])["children"].clone();
     assert_eq!(children.as_array().map(Vec::len), Some(1), "{children}");
     assert_eq!(children[0]["digest"], json!(image("b").digest()));
 
-    let said = person.fails(
+    let stderr = person.run_failing(
         &[
             "copy",
             "--platform",
             "linux/s390x",
-            &server.at("team/app:v1"),
+            &server.reference("team/app:v1"),
             "oci:folder:x",
         ],
         3,
     );
-    assert!(said.contains("linux/amd64, linux/arm64"), "{said}");
+    assert!(stderr.contains("linux/amd64, linux/arm64"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_plan_has_stable_names_and_changes_nothing() {
-    let (server, person) = (Server::start(), Person::new());
+async fn a_dry_run_has_stable_json_and_changes_nothing() {
+    let (server, person) = (Server::start(), User::new());
     server
         .repository("team/app")
-        .image(&image("a"), &["v1"])
+        .push_image(&image("a"), &["v1"])
         .await;
-    let (source, target) = (server.at("team/app:v1"), server.at("team/new:v1"));
-    let planned = person.prints_json(&["copy", "--dry-run", "--json", &source, &target]);
+    let (source, target) = (
+        server.reference("team/app:v1"),
+        server.reference("team/new:v1"),
+    );
+    let planned = person.run_json(&["copy", "--dry-run", "--json", &source, &target]);
     let parts: Vec<Value> = image("a")
         .blobs()
         .iter()
@@ -245,7 +261,7 @@ async fn a_plan_has_stable_names_and_changes_nothing() {
     let digest = image("a").digest();
     let plan = json!({
         "source": source,
-        "target": server.at("team/new"),
+        "target": server.reference("team/new"),
         "sourceDigest": digest,
         "digest": digest,
         "tags": ["v1"],
@@ -263,10 +279,10 @@ async fn a_plan_has_stable_names_and_changes_nothing() {
     );
     assert!(
         server.repository("team/new").tags().await.is_err(),
-        "nothing has been made"
+        "a dry run must not create the repository"
     );
 
-    let shown = person.prints_text(&["copy", "--dry-run", &source, "oci:folder:v1"]);
+    let shown = person.run_text(&["copy", "--dry-run", &source, "oci:folder:v1"]);
     assert!(
         shown.contains("manifest (v1)") && shown.contains("2 blobs"),
         "{shown}"
@@ -275,28 +291,31 @@ async fn a_plan_has_stable_names_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn one_that_fails_does_not_stop_the_others() {
-    let (server, person) = (Server::start(), Person::new());
+async fn a_failed_copy_does_not_stop_the_others() {
+    let (server, person) = (Server::start(), User::new());
     for name in ["a", "b"] {
-        server.repository(name).image(&image(name), &["v1"]).await;
+        server
+            .repository(name)
+            .push_image(&image(name), &["v1"])
+            .await;
     }
     let sources = [
-        server.at("a:v1"),
-        server.at("missing:v1"),
-        server.at("b:v1"),
+        server.reference("a:v1"),
+        server.reference("missing:v1"),
+        server.reference("b:v1"),
     ];
-    let target = server.at("mirror");
+    let target = server.reference("mirror");
     let output = person.run(&["copy", &sources[0], &sources[1], &sources[2], &target]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(
-        said.contains("1 of 3 copies failed") && said.contains("missing:v1"),
-        "{said}"
+        stderr.contains("1 of 3 copies failed") && stderr.contains("missing:v1"),
+        "{stderr}"
     );
     for name in ["a", "b"] {
         let copied = server
             .repository(&format!("mirror/{name}"))
-            .tagged("v1")
+            .resolve_tag("v1")
             .await;
         assert_eq!(copied, Some(image(name).digest()));
     }
@@ -314,9 +333,12 @@ async fn one_that_fails_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn a_list_comes_from_standard_input() {
-    let (server, person) = (Server::start(), Person::new());
-    server.repository("a").image(&image("a"), &["v1"]).await;
+async fn reads_a_list_from_standard_input() {
+    let (server, person) = (Server::start(), User::new());
+    server
+        .repository("a")
+        .push_image(&image("a"), &["v1"])
+        .await;
     let mut command = person.command(&["copy", "--from", "-", "oci:folder"]);
     let mut child = command
         .stdin(Stdio::piped())
@@ -324,56 +346,61 @@ async fn a_list_comes_from_standard_input() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "# one\n{}", server.at("a:v1")).unwrap();
+    writeln!(
+        child.stdin.take().unwrap(),
+        "# one\n{}",
+        server.reference("a:v1")
+    )
+    .unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(person.prints_text(&["tags", "list", "oci:folder"]), "v1\n");
+    assert_eq!(person.run_text(&["tags", "list", "oci:folder"]), "v1\n");
 }
 
 #[tokio::test]
-async fn a_target_that_names_a_digest_must_get_it() {
-    let (server, person) = (Server::start(), Person::new());
+async fn rejects_a_digest_other_than_that_of_the_target() {
+    let (server, person) = (Server::start(), User::new());
     let repository = server.repository("a");
-    repository.image(&image("a"), &["v1"]).await;
-    let right = server.at(&format!("b@{}", image("a").digest()));
-    person.prints(&["copy", &server.at("a:v1"), &right]);
+    repository.push_image(&image("a"), &["v1"]).await;
+    let right = server.reference(&format!("b@{}", image("a").digest()));
+    person.run_ok(&["copy", &server.reference("a:v1"), &right]);
     assert_eq!(
         server.repository("b").tags().await.unwrap(),
         Vec::<String>::new()
     );
-    let wrong = server.at(&format!("c@{}", image("x").digest()));
-    person.fails(&["copy", &server.at("a:v1"), &wrong], 6);
+    let wrong = server.reference(&format!("c@{}", image("x").digest()));
+    person.run_failing(&["copy", &server.reference("a:v1"), &wrong], 6);
 }
 
 #[tokio::test]
-async fn docker_archives_get_one_platform() {
-    let (server, person) = (Server::start(), Person::new());
+async fn copies_one_platform_to_a_docker_archive() {
+    let (server, person) = (Server::start(), User::new());
     let source = server.repository("team/app");
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .child_of_type(
             MediaType::OCI_MANIFEST,
-            &plain(&source, "a").await,
+            &push_uncompressed_image(&source, "a").await,
             Some("linux/amd64"),
         )
         .child_of_type(
             MediaType::OCI_MANIFEST,
-            &plain(&source, "b").await,
+            &push_uncompressed_image(&source, "b").await,
             Some("linux/arm64"),
         );
-    source.index(&index, &["v1"]).await;
+    source.push_index(&index, &["v1"]).await;
     let (from, to) = (
-        server.at("team/app:v1"),
+        server.reference("team/app:v1"),
         "docker-archive:image.tar:team/app:v1",
     );
-    person.prints(&["copy", "--platform", "linux/arm64", &from, to]);
+    person.run_ok(&["copy", "--platform", "linux/arm64", &from, to]);
     assert_eq!(
-        person.prints_text(&["tags", "list", "docker-archive:image.tar"]),
+        person.run_text(&["tags", "list", "docker-archive:image.tar"]),
         "docker.io/team/app:v1\n"
     );
-    person.prints(&["copy", to, &server.at("team/back:v1")]);
+    person.run_ok(&["copy", to, &server.reference("team/back:v1")]);
     assert_eq!(
         server
             .repository("team/back")
-            .read(&Digest::sha256(&blob("b")))
+            .read_blob(&Digest::sha256(&blob("b")))
             .await
             .unwrap(),
         blob("b")
@@ -385,23 +412,23 @@ async fn docker_archives_get_one_platform() {
         &from,
         "docker-archive:x.tar:a:v1",
     ];
-    assert!(person.fails(&both, 2).contains("choose one platform"));
+    assert!(person.run_failing(&both, 2).contains("choose one platform"));
     assert!(!person.path("x.tar").exists());
 }
 
-/// Pushes an image whose layer is a tar, as docker wants it.
-async fn plain(repository: &Repository, name: &str) -> Vec<u8> {
-    let layer = repository.blob(blob(name)).await;
+/// Pushes an image whose layer is an uncompressed tar, as docker requires.
+async fn push_uncompressed_image(repository: &TestRepository, name: &str) -> Vec<u8> {
+    let layer = repository.push_blob(blob(name)).await;
     let rootfs = json!({"type": "layers", "diff_ids": [layer]});
     let config = json!({"architecture": "amd64", "os": "linux", "rootfs": rootfs}).to_string();
-    let digest = repository.blob(config.clone()).await;
+    let digest = repository.push_blob(config.clone()).await;
     let manifest = json!({
         "schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST,
         "config": {"mediaType": MediaType::OCI_CONFIG, "digest": digest, "size": config.len()},
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": blob(name).len()}],
     });
     repository
-        .manifest(
+        .push_manifest(
             manifest.to_string().into(),
             &MediaType::OCI_MANIFEST.into(),
             &[],
@@ -411,83 +438,105 @@ async fn plain(repository: &Repository, name: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn lines_are_told_where_there_is_no_terminal_and_none_when_quiet() {
-    let (server, person) = (Server::start(), Person::new());
-    server.repository("a").image(&image("a"), &["v1"]).await;
-    let said = text(
+async fn prints_lines_without_a_terminal_and_nothing_when_quiet() {
+    let (server, person) = (Server::start(), User::new());
+    server
+        .repository("a")
+        .push_image(&image("a"), &["v1"])
+        .await;
+    let stderr = text(
         &person
-            .run(&["copy", &server.at("a:v1"), "oci:folder:v1"])
+            .run(&["copy", &server.reference("a:v1"), "oci:folder:v1"])
             .stderr,
     );
     assert!(
-        said.contains(": blob ")
-            && said.contains(": manifest ")
-            && said.contains(": tag v1 is sha256:"),
-        "{said}"
+        stderr.contains("copied blob ")
+            && stderr.contains("copied manifest ")
+            && stderr.contains("set tag v1 of oci:folder to sha256:"),
+        "{stderr}"
     );
-    let said = text(
+    let stderr = text(
         &person
-            .run(&["copy", "--quiet", &server.at("a:v1"), "oci:other:v1"])
+            .run(&["copy", "--quiet", &server.reference("a:v1"), "oci:other:v1"])
             .stderr,
     );
-    assert_eq!(said, "");
+    assert_eq!(stderr, "");
 }
 
 #[tokio::test]
-async fn an_upload_that_was_left_is_gone_on_with() {
-    let (server, person) = (Server::start(), Person::new());
+async fn prints_the_failure_of_each_copy_once_even_if_quiet() {
+    let (server, person) = (Server::start(), User::new());
+    server
+        .repository("a")
+        .push_image(&image("a"), &["v1"])
+        .await;
+    let (missing, present) = (server.reference("a:none"), server.reference("a:v1"));
+    for options in [&["--quiet"][..], &[]] {
+        let arguments = [&["copy"], options, &[&missing, &present, "oci:folder"]].concat();
+        let stderr = person.run_failing(&arguments, 3);
+        let expected = format!("{missing}: the manifest was not found in this repository\n");
+        assert_eq!(stderr.matches(&expected).count(), 1, "{stderr}");
+        assert!(
+            stderr.ends_with("error: 1 of 2 copies failed\n"),
+            "{stderr}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn resumes_an_upload_of_an_earlier_process() {
+    let (server, person) = (Server::start(), User::new());
     let content: Vec<u8> = (0..3 << 20)
         .map(|position: u32| position.to_le_bytes()[1])
         .collect();
     let digest = Digest::sha256(&content);
     let source = server.repository("from");
-    source.blob(content.clone()).await;
+    source.push_blob(content.clone()).await;
     let manifest = with_layer(&digest, content.len());
-    source.blob(&b"{}"[..]).await;
+    source.push_blob(&b"{}"[..]).await;
     source
-        .manifest(
+        .push_manifest(
             manifest.to_string().into(),
             &MediaType::OCI_MANIFEST.into(),
             &["v1"],
         )
         .await;
 
-    // Another process has sent a part of the layer to another registry, and is gone.
+    // Another process has sent a part of the layer to another registry and has ended.
     let other = Server::start();
     let settings = Settings {
         scheme: Scheme::Http,
         ..Settings::new(other.host())
     };
     let client: Arc<dyn Registry> = Arc::new(Client::new(settings).unwrap());
-    let gone = Repository::of(&client, "to");
+    let gone = TestRepository::new(&client, "to");
     let first = bytes::Bytes::copy_from_slice(&content[..1 << 20]);
     let upload = gone
-        .write(&gone.start().await.id, None, first)
+        .append_upload(&gone.open_upload().await.id, None, first)
         .await
         .unwrap();
-    let kept = json!({"uploads": [{"target": other.at("to"), "digest": digest, "upload": upload.id.as_str()}]});
+    let stored = json!({"uploads": [{"target": other.reference("to"), "digest": digest, "upload": upload.id.as_str()}]});
     let state = person.path(".local/state/portolan");
     fs::create_dir_all(&state).unwrap();
-    fs::write(state.join("uploads.json"), kept.to_string()).unwrap();
+    fs::write(state.join("uploads.json"), stored.to_string()).unwrap();
 
-    let said = text(
+    let stderr = text(
         &person
             .run(&[
                 "copy",
-                "--resume",
-                &server.at("from:v1"),
-                &other.at("to:v1"),
+                &server.reference("from:v1"),
+                &other.reference("to:v1"),
             ])
             .stderr,
     );
     assert_eq!(
-        other.repository("to").read(&digest).await.unwrap(),
+        other.repository("to").read_blob(&digest).await.unwrap(),
         content,
-        "{said}"
+        "{stderr}"
     );
     assert!(
-        gone.status(&upload.id).await.is_err(),
-        "the session was finished; {said}"
+        gone.upload_status(&upload.id).await.is_err(),
+        "the session was completed; {stderr}"
     );
     assert_eq!(
         fs::read_to_string(state.join("uploads.json")).unwrap(),
@@ -501,4 +550,107 @@ fn with_layer(digest: &Digest, size: usize) -> Value {
         "config": {"mediaType": MediaType::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2},
         "layers": [{"mediaType": MediaType::OCTET_STREAM, "digest": digest, "size": size}],
     })
+}
+
+/// Returns an image that a docker-archive can store: its config has the digests of its layers.
+fn loadable(layers: [&str; 2]) -> ImageFixture {
+    let diff_ids = layers.map(|layer| Digest::sha256(&blob(layer)));
+    image("a")
+        .layers(layers)
+        .config_field("rootfs", json!({"type": "layers", "diff_ids": diff_ids}))
+}
+
+/// Runs a command with content on standard input.
+fn run_with_input(user: &User, arguments: &[&str], input: &[u8]) -> std::process::Output {
+    let mut command = user.command(arguments);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[tokio::test]
+async fn archives_are_read_from_and_written_to_pipes() {
+    let (server, user) = (Server::start(), User::new());
+    let source = server.repository("team/app");
+    source.push_image(&loadable(["x", "y"]), &["v1"]).await;
+    let from = server.reference("team/app:v1");
+    for (format, name) in [("oci-archive", "v1"), ("docker-archive", "team/app:v1")] {
+        let file = format!("{format}:{format}.tar");
+        user.run_ok(&["copy", &from, &format!("{file}:{name}")]);
+        let bytes = fs::read(user.path(&format!("{format}.tar"))).unwrap();
+        for path in ["-", "/dev/stdout"] {
+            let target = format!("{format}:{path}:{name}");
+            assert!(user.run_ok(&["copy", &from, &target]) == bytes, "{target}");
+            let json = user.run_ok(&["copy", "--json", &from, &target]);
+            assert!(
+                json == bytes,
+                "{target}: nothing else is on standard output"
+            );
+        }
+        let digest = user.run_text(&["inspect", &file, "--raw"]);
+        for path in ["-", "/dev/stdin"] {
+            for reference in [
+                format!("{format}:{path}"),
+                format!("{format}:{path}:{name}"),
+            ] {
+                let arguments = ["inspect", &reference, "--raw"];
+                let output = run_with_input(&user, &arguments, &bytes);
+                assert_eq!(text(&output.stdout), digest, "{reference}");
+            }
+        }
+        let plan = user.run_json(&[
+            "copy",
+            "--dry-run",
+            "--json",
+            &from,
+            &format!("{format}:-:{name}"),
+        ]);
+        assert!(
+            plan["copies"][0]["plan"].is_object(),
+            "a dry run writes no archive"
+        );
+    }
+    let output = run_with_input(&user, &["copy", "oci-archive:-", "oci-archive:-:v2"], &{
+        fs::read(user.path("oci-archive.tar")).unwrap()
+    });
+    fs::write(user.path("copy.tar"), output.stdout).unwrap();
+    assert_eq!(
+        user.run_text(&["tags", "list", "oci-archive:copy.tar"]),
+        "v2\n"
+    );
+}
+
+#[tokio::test]
+async fn archives_are_written_to_named_pipes() {
+    let (server, user) = (Server::start(), User::new());
+    let source = server.repository("team/app");
+    source.push_image(&image("a"), &["v1"]).await;
+    let pipe = user.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
+    let from = server.reference("team/app:v1");
+    user.run_ok(&["copy", &from, "oci-archive:pipe:v1"]);
+    user.run_ok(&["copy", &from, "oci-archive:file.tar:v1"]);
+    assert!(reader.join().unwrap() == fs::read(user.path("file.tar")).unwrap());
+}
+
+#[tokio::test]
+async fn a_docker_archive_is_the_same_for_every_run_and_source() {
+    let (server, user) = (Server::start(), User::new());
+    let source = server.repository("team/app");
+    source.push_image(&loadable(["x", "y"]), &["v1"]).await;
+    let from = server.reference("team/app:v1");
+    user.run_ok(&["copy", &from, "oci:folder:v1"]);
+    for format in ["oci-archive:-:v1", "docker-archive:-:app"] {
+        let first = user.run_ok(&["copy", &from, format]);
+        for source in [&*from, "oci:folder:v1", &from, "oci:folder:v1"] {
+            assert!(
+                user.run_ok(&["copy", source, format]) == first,
+                "{source} {format}"
+            );
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! `portolan copy` through proxies that do harm: it ends right, or with a clear error, and never with wrong content
-//! under the target's tag.
+//! `portolan copy` through proxies that inject faults: it succeeds or fails with a clear error, and
+//! never stores wrong content under the tag of the target.
 
 mod counts;
 mod layouts;

@@ -3,45 +3,47 @@
 use std::process::Stdio;
 
 use portolan_model::Digest;
-use portolan_model::fixtures::{Index, blob, image};
+use portolan_model::fixtures::{IndexFixture, blob, image};
 use serde_json::json;
 
 use super::text;
 
-use super::toolkit::{Person, Server};
+use super::toolkit::{Server, User};
 
-/// An index with a nested one, a shared image, something unknown and something absent.
-async fn index(server: &Server) -> Index {
+/// Pushes an index with a nested index, a shared image, an unknown child and an absent child.
+async fn push_index(server: &Server) -> IndexFixture {
     let repository = server.repository("sparse/app");
-    repository.image(&image("a").layers(["x", "y"]), &[]).await;
     repository
-        .image(&image("b").docker().layers(["x"]), &[])
+        .push_image(&image("a").layers(["x", "y"]), &[])
         .await;
-    repository.blob(blob("unknown")).await;
-    let inner = Index::docker().image(&image("b").docker().layers(["x"]), "linux/arm64");
-    repository.index(&inner, &[]).await;
-    let index = Index::oci()
+    repository
+        .push_image(&image("b").docker().layers(["x"]), &[])
+        .await;
+    repository.push_blob(blob("unknown")).await;
+    let inner = IndexFixture::docker().image(&image("b").docker().layers(["x"]), "linux/arm64");
+    repository.push_index(&inner, &[]).await;
+    let index = IndexFixture::oci()
         .image(&image("a").layers(["x", "y"]), "linux/amd64")
-        .nested(&inner, None)
+        .nested_index(&inner, None)
         .image(&image("gone"), "linux/s390x")
         .child_of_type("application/vnd.example.unknown", &blob("unknown"), None);
-    repository.index(&index, &["v1"]).await;
+    repository.push_index(&index, &["v1"]).await;
     index
 }
 
 #[tokio::test]
 async fn raw_is_byte_for_byte() {
-    let (server, person) = (Server::start(), Person::new());
-    let index = index(&server).await;
-    let reference = server.at("sparse/app:v1");
+    let (server, person) = (Server::start(), User::new());
+    let index = push_index(&server).await;
+    let reference = server.reference("sparse/app:v1");
     assert_eq!(
-        person.prints(&["inspect", "--raw", &reference]),
+        person.run_ok(&["inspect", "--raw", &reference]),
         index.bytes()
     );
     let nested = image("b").docker().layers(["x"]);
-    let raw = person.prints(&["inspect", "--raw", "--platform", "linux/arm64", &reference]);
+    let raw = person.run_ok(&["inspect", "--raw", "--platform", "linux/arm64", &reference]);
     assert_eq!(raw, nested.bytes());
-    let config = person.prints(&[
+    let config = person.run_ok(&[
         "inspect",
         "--config",
         "--platform",
@@ -49,31 +51,31 @@ async fn raw_is_byte_for_byte() {
         &reference,
     ]);
     assert_eq!(config, nested.blobs()[0]);
-    let said = person.fails(&["inspect", "--config", &reference], 2);
-    assert!(said.contains("--platform"), "{said}");
-    let said = person.fails(&["inspect", "--platform", "windows/amd64", &reference], 3);
-    assert!(said.contains("linux/amd64"), "{said}");
+    let stderr = person.run_failing(&["inspect", "--config", &reference], 2);
+    assert!(stderr.contains("--platform"), "{stderr}");
+    let stderr = person.run_failing(&["inspect", "--platform", "windows/amd64", &reference], 3);
+    assert!(stderr.contains("linux/amd64"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_summary_tells_the_children() {
-    let (server, person) = (Server::start(), Person::new());
-    let index = index(&server).await;
-    let reference = server.at("sparse/app:v1");
-    let summary = person.prints_json(&["inspect", "--json", &reference]);
+async fn a_summary_lists_the_children() {
+    let (server, person) = (Server::start(), User::new());
+    let index = push_index(&server).await;
+    let reference = server.reference("sparse/app:v1");
+    let summary = person.run_json(&["inspect", "--json", &reference]);
     assert_eq!(summary["digest"], json!(index.digest()));
     assert_eq!(
         (&summary["kind"], &summary["referrers"]),
         (&json!("OCI index"), &json!(0))
     );
-    let there: Vec<_> = summary["children"]
+    let present: Vec<_> = summary["children"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|child| &child["there"])
+        .map(|child| &child["present"])
         .collect();
     assert_eq!(
-        there,
+        present,
         [&json!(true), &json!(true), &json!(false), &json!(true)]
     );
     let content: usize = image("a")
@@ -83,21 +85,21 @@ async fn a_summary_tells_the_children() {
         .map(bytes::Bytes::len)
         .sum();
     assert_eq!(summary["children"][0]["contentSize"], json!(content));
-    let shown = person.prints_text(&["inspect", &reference]);
+    let shown = person.run_text(&["inspect", &reference]);
     assert!(
-        shown.contains("linux/amd64") && shown.contains("absent") && shown.contains("OCI index"),
+        shown.contains("linux/amd64") && shown.contains("missing") && shown.contains("OCI index"),
         "{shown}"
     );
 }
 
 #[tokio::test]
-async fn a_summary_of_an_image_tells_its_layers() {
-    let (server, person) = (Server::start(), Person::new());
+async fn a_summary_of_an_image_lists_its_layers() {
+    let (server, person) = (Server::start(), User::new());
     server
         .repository("app")
-        .image(&image("a").layers(["x", "y"]), &["v1"])
+        .push_image(&image("a").layers(["x", "y"]), &["v1"])
         .await;
-    let summary = person.prints_json(&["inspect", "--json", &server.at("app:v1")]);
+    let summary = person.run_json(&["inspect", "--json", &server.reference("app:v1")]);
     assert_eq!(
         summary["image"]["platform"],
         json!({"os": "linux", "architecture": "amd64"})
@@ -111,31 +113,31 @@ async fn a_summary_of_an_image_tells_its_layers() {
             json!(Digest::sha256(&blob("y")))
         ]
     );
-    let shown = person.prints_text(&["inspect", &server.at("app:v1")]);
+    let shown = person.run_text(&["inspect", &server.reference("app:v1")]);
     assert!(
-        shown.contains("Platform:") && shown.contains("in all"),
+        shown.contains("Platform:") && shown.contains("total"),
         "{shown}"
     );
 }
 
 #[tokio::test]
-async fn a_tree_marks_what_is_remarkable() {
-    let (server, person) = (Server::start(), Person::new());
-    index(&server).await;
-    let reference = server.at("sparse/app:v1");
-    let drawn = person.prints_text(&["inspect", "--tree", &reference]);
+async fn a_tree_marks_absent_and_shared_nodes() {
+    let (server, person) = (Server::start(), User::new());
+    push_index(&server).await;
+    let reference = server.reference("sparse/app:v1");
+    let drawn = person.run_text(&["inspect", "--tree", &reference]);
     assert!(drawn.contains("├── linux/amd64  OCI image"), "{drawn}");
     assert!(
         drawn.contains("│   └── linux/arm64  Docker image"),
         "{drawn}"
     );
     assert!(
-        drawn.contains("(absent)")
+        drawn.contains("(missing)")
             && drawn.contains("(shared, see above)")
             && drawn.contains("unknown"),
         "{drawn}"
     );
-    let tree = person.prints_json(&["inspect", "--tree", "--json", &reference]);
+    let tree = person.run_json(&["inspect", "--tree", "--json", &reference]);
     let states: Vec<_> = tree["children"]
         .as_array()
         .unwrap()
@@ -145,10 +147,10 @@ async fn a_tree_marks_what_is_remarkable() {
     assert_eq!(
         states,
         [
-            &json!("there"),
-            &json!("there"),
+            &json!("present"),
+            &json!("present"),
             &json!("absent"),
-            &json!("there")
+            &json!("present")
         ]
     );
     assert_eq!(
@@ -158,11 +160,11 @@ async fn a_tree_marks_what_is_remarkable() {
 }
 
 #[tokio::test]
-async fn whoever_stops_reading_is_no_failure() {
-    let (server, person) = (Server::start(), Person::new());
-    // More than fits into a pipe that nobody empties.
-    let digest = server.repository("app").blob(vec![7; 1 << 20]).await;
-    let blob = server.at(&format!("app@{digest}"));
+async fn a_closed_pipe_is_not_a_failure() {
+    let (server, person) = (Server::start(), User::new());
+    // More than a pipe holds, so that the write blocks until the reader is gone.
+    let digest = server.repository("app").push_blob(vec![7; 1 << 20]).await;
+    let blob = server.reference(&format!("app@{digest}"));
     let mut command = person.command(&["blob", "get", &blob]);
     let mut child = command
         .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `portolan login` and what comes of it.
+//! `portolan login` and the use of the stored credentials.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,15 +6,15 @@ use std::process::{Output, Stdio};
 use std::{fs, thread};
 
 use super::text;
-use super::toolkit::Person;
+use super::toolkit::User;
 
-/// A registry without anything in it, which knows one person: `me`, whose password is `secret`.
-fn registry() -> SocketAddr {
+/// Starts an empty registry with one user: `me`, with the password `secret`.
+pub(crate) fn start_registry() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            // A client that goes away has what it wanted.
+            // Ignore errors of clients that close the connection early.
             let _ = answer(&stream);
         }
     });
@@ -45,7 +45,7 @@ fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
     )
 }
 
-fn login(person: &Person, host: &str, password: &str) -> Output {
+fn login(person: &User, host: &str, password: &str) -> Output {
     let mut command = person.command(&["login", host, "-u", "me", "--password-stdin"]);
     let command = command
         .stdin(Stdio::piped())
@@ -57,19 +57,19 @@ fn login(person: &Person, host: &str, password: &str) -> Output {
 }
 
 #[test]
-fn what_is_believed_is_kept_and_used_until_it_is_forgotten() {
-    let (host, person) = (registry().to_string(), Person::new());
-    let said = person.fails(&["repos", &host], 4);
+fn stores_accepted_credentials_until_logout() {
+    let (host, person) = (start_registry().to_string(), User::new());
+    let stderr = person.run_failing(&["repos", &host], 4);
     assert!(
-        said.contains(&format!("portolan login {host}")) && said.contains("who are you"),
-        "{said}"
+        stderr.contains(&format!("portolan login {host}")) && stderr.contains("who are you"),
+        "{stderr}"
     );
 
     let output = login(&person, &host, "secret");
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
-        output.status.success() && said.contains(".docker/config.json"),
-        "{said}"
+        output.status.success() && stderr.contains(".docker/config.json"),
+        "{stderr}"
     );
     assert!(
         fs::read_to_string(person.path(".docker/config.json"))
@@ -78,25 +78,30 @@ fn what_is_believed_is_kept_and_used_until_it_is_forgotten() {
     );
     let output = person.run(&["repos", &host]);
     assert_eq!(text(&output.stdout), "app\n");
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert_eq!(
-        said,
-        format!("{host} warns: this registry moves\n"),
-        "once, however often it is sent"
+        stderr,
+        format!("warning: {host}: this registry moves\n"),
+        "a repeated warning is printed once"
     );
 
-    person.prints(&["logout", &host]);
-    person.fails(&["repos", &host], 4);
-    person.fails(&["logout", &host], 3);
+    person.run_ok(&["logout", &host]);
+    person.run_failing(&["repos", &host], 4);
+    person.run_failing(&["logout", &host], 3);
 }
 
 #[test]
-fn what_is_not_believed_is_not_kept() {
-    let (host, person) = (registry().to_string(), Person::new());
+fn does_not_store_rejected_credentials() {
+    let (host, person) = (start_registry().to_string(), User::new());
     let output = login(&person, &host, "wrong");
-    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(
+        stderr.ends_with("\nhelp: check the username and the password\n"),
+        "{stderr}"
+    );
     assert!(!person.path(".docker/config.json").exists());
-    person.fails(&["login", &host, "--password-stdin"], 2);
-    let said = person.fails(&["login", &host], 2);
-    assert!(said.contains("--password-stdin"), "{said}");
+    person.run_failing(&["login", &host, "--password-stdin"], 2);
+    let stderr = person.run_failing(&["login", &host], 2);
+    assert!(stderr.contains("--password-stdin"), "{stderr}");
 }

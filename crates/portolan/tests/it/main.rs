@@ -1,9 +1,11 @@
-//! The binary as its user meets it: started, stopped, refused, killed, and out of room; and the
-//! toolkit at work between registries, folders and archives.
+//! End-to-end tests of the binary: the server through start, stop, kill and a full disk, and the
+//! toolkit between registries, folders and archives.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod commands;
+mod connections;
+mod contract;
 mod convert;
 mod copy;
 mod faults;
@@ -14,6 +16,7 @@ mod login;
 mod reload;
 mod repository;
 mod serve;
+mod snapshots;
 mod stop;
 mod toolkit;
 

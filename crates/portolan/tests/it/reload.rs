@@ -1,4 +1,4 @@
-//! `portolan serve` reads its configuration again on SIGHUP.
+//! `portolan serve` reloads its configuration on SIGHUP.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,15 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 use portolan_model::fixtures::{image, repository};
+use portolan_registry::contract::bare_kind;
 use portolan_registry::{Context, Kind, PutManifest, Result, Writer};
 use portolan_testkit::HttpRegistry;
 
 use super::binary;
 
-/// Longest time that a line of the log may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit for a line of the log.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// A server with a configuration file, ended when dropped.
+/// Server with a configuration file. Dropping it kills the process.
 struct Server {
     child: Child,
     registry: HttpRegistry,
@@ -49,7 +50,7 @@ impl Server {
             stderr
                 .lines()
                 .map_while(std::io::Result::ok)
-                .for_each(|line| drop(lines.send(line)))
+                .for_each(|line| drop(lines.send(line)));
         });
         Self {
             child,
@@ -59,8 +60,8 @@ impl Server {
         }
     }
 
-    /// Changes the file, tells the server, and waits for the line of its log with `told`.
-    fn reload(&self, configuration: &str, told: &str) -> String {
+    /// Changes the file, sends SIGHUP, and waits for a log line that contains `message`.
+    fn reload(&self, configuration: &str, message: &str) -> String {
         fs::write(&self.file, configuration).unwrap();
         assert!(
             Command::new("kill")
@@ -69,20 +70,20 @@ impl Server {
                 .unwrap()
                 .success()
         );
-        self.line(told)
+        self.line(message)
     }
 
-    fn line(&self, told: &str) -> String {
+    fn line(&self, message: &str) -> String {
         loop {
-            let line = self.log.recv_timeout(PATIENCE).unwrap();
-            if line.contains(told) {
+            let line = self.log.recv_timeout(TIME_LIMIT).unwrap();
+            if line.contains(message) {
                 return line;
             }
         }
     }
 
-    /// What becomes of an image whose content is not there.
-    async fn push_hollow(&self, name: &str) -> Result<(), Kind> {
+    /// Pushes an image without its blobs.
+    async fn push_without_blobs(&self, name: &str) -> Result<(), Kind> {
         let (context, name, options) = (
             Context::anonymous(),
             repository(name),
@@ -92,7 +93,7 @@ impl Server {
             .registry
             .put_manifest(&context, &name, image("x").bytes(), options)
             .await;
-        pushed.map(drop).map_err(|error| error.kind().clone())
+        pushed.map(drop).map_err(|error| bare_kind(&error))
     }
 }
 
@@ -106,45 +107,48 @@ impl Drop for Server {
 const SPARSE: &str = "[[policy]]\nrepositories = \"team/**\"\npreset = \"sparse\"\n";
 
 #[tokio::test]
-async fn policies_are_replaced_while_it_runs() {
+async fn replaces_policies_without_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), SPARSE);
-    assert_eq!(server.push_hollow("team/app").await, Ok(()));
+    assert_eq!(server.push_without_blobs("team/app").await, Ok(()));
 
-    server.reload("", "its policies count from now on");
+    server.reload("", "the new policies are in effect");
     assert_eq!(
-        server.push_hollow("team/app").await,
-        Err(Kind::ContentMissing)
+        server.push_without_blobs("team/app").await,
+        Err(Kind::CONTENT_MISSING)
     );
-    server.reload(SPARSE, "its policies count from now on");
-    assert_eq!(server.push_hollow("team/app").await, Ok(()));
+    server.reload(SPARSE, "the new policies are in effect");
+    assert_eq!(server.push_without_blobs("team/app").await, Ok(()));
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_changes_nothing() {
+async fn an_invalid_configuration_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), SPARSE);
     let wrong = "[[policy]]\nrepositories = \"**\"\n[policy.rules]\nmissing-chld = \"reject\"\n";
-    let line = server.reload(wrong, "what counted before still counts");
+    let line = server.reload(wrong, "the previous policies stay in effect");
     assert!(
         line.contains("ERROR") && line.contains("did you mean") && line.contains("missing-child"),
         "{line}"
     );
-    assert_eq!(server.push_hollow("team/app").await, Ok(()));
-    assert_eq!(server.push_hollow("other").await, Err(Kind::ContentMissing));
+    assert_eq!(server.push_without_blobs("team/app").await, Ok(()));
+    assert_eq!(
+        server.push_without_blobs("other").await,
+        Err(Kind::CONTENT_MISSING)
+    );
 }
 
 #[tokio::test]
-async fn keys_that_wait_for_a_restart_are_named() {
+async fn names_keys_that_require_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), "");
     let line = server.reload(
         &format!("[storage.uploads]\nexpire = \"7h\"\n{SPARSE}"),
-        "count after a restart",
+        "take effect after a restart",
     );
     assert!(
         line.contains("WARN") && line.contains("\"keys\":\"storage.uploads.expire\""),
         "{line}"
     );
-    assert_eq!(server.push_hollow("team/app").await, Ok(()));
+    assert_eq!(server.push_without_blobs("team/app").await, Ok(()));
 }

@@ -1,15 +1,18 @@
-//! `portolan serve` from its start to whatever ends it.
+//! `portolan serve` from start to stop.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use portolan_model::Digest;
-use portolan_model::fixtures::{Image, image, repository, tag};
-use portolan_registry::{Context, Error, Kind, PutManifest, Registry, TagUpdate, Writer};
+use portolan_model::fixtures::{ImageFixture, image, repository, tag};
+use portolan_registry::contract::bare_kind;
+use portolan_registry::{
+    Context, Error, Kind, Lister, PageRequest, PutManifest, Registry, TagUpdate, Writer,
+};
 use portolan_testkit::{HttpRegistry, Process};
 
 use super::{binary, portolan, text};
@@ -20,7 +23,7 @@ fn serve(data: &Path, arguments: &[&str]) -> (Process, HttpRegistry) {
     (process, registry)
 }
 
-async fn push(registry: &dyn Registry, image: &Image) -> Result<(), Error> {
+async fn push(registry: &dyn Registry, image: &ImageFixture) -> Result<(), Error> {
     let (context, name) = (Context::anonymous(), repository("team/app"));
     for blob in image.blobs() {
         registry
@@ -28,7 +31,7 @@ async fn push(registry: &dyn Registry, image: &Image) -> Result<(), Error> {
             .await?;
     }
     let options = PutManifest {
-        tags: vec![TagUpdate::always(tag("v1"))],
+        tags: vec![TagUpdate::unconditional(tag("v1"))],
         ..PutManifest::default()
     };
     registry
@@ -47,7 +50,7 @@ async fn pull(registry: &dyn Registry) -> Bytes {
 }
 
 #[tokio::test]
-async fn what_was_pushed_survives_a_kill() {
+async fn pushed_content_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let (process, registry) = serve(folder.path(), &[]);
     push(&registry, &image("x")).await.unwrap();
@@ -63,7 +66,7 @@ async fn what_was_pushed_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_with_0() {
+async fn sigterm_exits_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let (process, registry) = serve(folder.path(), &[]);
     push(&registry, &image("x")).await.unwrap();
@@ -71,7 +74,7 @@ async fn sigterm_ends_it_with_0() {
 }
 
 #[test]
-fn a_second_one_on_the_same_folder_is_told_where_the_first_is() {
+fn a_second_server_on_the_same_folder_prints_the_address_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let (process, _) = serve(folder.path(), &[]);
     let output = portolan(&[
@@ -91,7 +94,7 @@ fn a_second_one_on_the_same_folder_is_told_where_the_first_is() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_named() {
+fn names_an_address_in_use() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (process, _) = serve(first.path(), &[]);
     let address = process.address().to_string();
@@ -104,14 +107,14 @@ fn an_address_that_is_taken_is_named() {
     ]);
     assert_eq!(output.status.code(), Some(7));
     assert!(
-        text(&output.stderr).contains(&format!("listening on {address}")),
+        text(&output.stderr).contains(&format!("failed to listen on {address}")),
         "{}",
         text(&output.stderr)
     );
 }
 
 #[tokio::test]
-async fn the_policy_of_the_file_counts() {
+async fn applies_the_policy_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("portolan.toml");
     fs::write(
@@ -135,17 +138,16 @@ async fn the_policy_of_the_file_counts() {
     };
     assert!(put("team/app").await.is_ok());
     assert_eq!(
-        *put("other").await.unwrap_err().kind(),
-        Kind::ContentMissing
+        bare_kind(&put("other").await.unwrap_err()),
+        Kind::CONTENT_MISSING
     );
 }
 
 #[tokio::test]
-async fn without_room_pushes_are_refused_and_the_rest_goes_on() {
+async fn rejects_pushes_on_a_full_disk_and_serves_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    // No file may grow beyond 256 KiB: to the server that is a disk without room.
-    let script =
-        "trap '' XFSZ; ulimit -f 512; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"";
+    // No file can grow beyond 256 KiB, which looks like a full disk to the server.
+    let script = "ulimit -f 512; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"";
     let mut command = Command::new("sh");
     command
         .args(["-c", script])
@@ -163,22 +165,77 @@ async fn without_room_pushes_are_refused_and_the_rest_goes_on() {
         .await
         .unwrap_err();
     assert_eq!(*error.kind(), Kind::StorageFull, "{error}");
-    assert!(
-        fs::read_dir(folder.path().join("uploads"))
-            .unwrap()
-            .next()
-            .is_none()
-    );
+    for shard in fs::read_dir(folder.path().join("uploads")).unwrap() {
+        assert!(
+            fs::read_dir(shard.unwrap().path())
+                .unwrap()
+                .next()
+                .is_none()
+        );
+    }
     assert_eq!(pull(&registry).await, image("x").bytes());
     let small = Bytes::from_static(b"small");
     registry
         .put_blob(&context, &name, &Digest::sha256(&small), small.into())
         .await
         .unwrap();
+    // The database also cannot grow.
+    let mut number = 0;
+    let error = loop {
+        number += 1;
+        if let Err(error) = push(&registry, &image(&number.to_string())).await {
+            break error;
+        }
+    };
+    assert_eq!(*error.kind(), Kind::StorageFull, "{error}");
+    assert_eq!(
+        registry
+            .repositories(&context, &PageRequest::first(2))
+            .await
+            .unwrap()
+            .items,
+        [name]
+    );
+}
+
+/// Starts a server whose standard error goes to a pipe, and returns the reader of the pipe.
+fn serve_with_log(data: &Path) -> (Process, io::PipeReader) {
+    let (reader, log) = io::pipe().unwrap();
+    let mut command = Command::new(binary());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .stderr(log);
+    (Process::start(&mut command).unwrap(), reader)
+}
+
+#[tokio::test]
+async fn a_log_without_a_reader_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (process, reader) = serve_with_log(folder.path());
+    drop(reader);
+    let registry = HttpRegistry::new(process.address());
+    push(&registry, &image("x")).await.unwrap();
+    assert_eq!(pull(&registry).await, image("x").bytes());
+    assert_eq!(process.stop().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_read_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (process, reader) = serve_with_log(folder.path());
+    let registry = HttpRegistry::new(process.address());
+    push(&registry, &image("x")).await.unwrap();
+    // More lines than the pipe can hold.
+    for _ in 0..1000 {
+        pull(&registry).await;
+    }
+    assert_eq!(process.stop().unwrap().code(), Some(0));
+    drop(reader);
 }
 
 #[test]
-fn the_first_line_is_the_address_and_logs_are_json_off_a_terminal() {
+fn the_first_line_ends_with_the_url_and_logs_are_json_without_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(binary())
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -193,7 +250,7 @@ fn the_first_line_is_the_address_and_logs_are_json_off_a_terminal() {
         .unwrap();
     let (_, address) = first
         .trim_end()
-        .split_once("Portolan listens on http://")
+        .split_once("Portolan is listening on http://")
         .unwrap();
     drop(std::net::TcpStream::connect(address).unwrap());
     Command::new("kill")

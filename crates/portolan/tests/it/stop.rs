@@ -1,21 +1,26 @@
-//! Ctrl-C and SIGTERM: how the toolkit ends, and what it leaves behind.
+//! Ctrl-C and SIGTERM: exit statuses of the toolkit, and removal of its temporary files.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
 use portolan_model::fixtures::image;
-use portolan_testkit::proxy::{BodyFault, Class, Fault, Method, Proxy, Requests, When};
+use portolan_testkit::proxy::{
+    BodyFault, Fault, Method, Proxy, RequestClass, RequestFilter, Trigger,
+};
 
-use super::toolkit::{Person, Server};
+use super::toolkit::{Server, User};
 
 #[tokio::test]
-async fn an_archive_that_is_not_complete_goes_with_the_process() {
-    let (server, person) = (Server::start(), Person::new());
-    server.repository("app").image(&image("a"), &["v1"]).await;
+async fn a_signal_removes_an_incomplete_archive() {
+    let (server, person) = (Server::start(), User::new());
+    server
+        .repository("app")
+        .push_image(&image("a"), &["v1"])
+        .await;
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
         let proxy = Proxy::start(server.host().parse().unwrap()).unwrap();
-        let blobs = Requests::of(Method::GET, Class::Blob);
-        proxy.spoil(blobs, When::Always, Fault::Response(BodyFault::Stall(1)));
+        let blobs = RequestFilter::for_class(Method::GET, RequestClass::Blob);
+        proxy.inject(blobs, Trigger::Always, Fault::Response(BodyFault::Stall(1)));
         let source = format!("{}/app:v1", proxy.address());
         let copy = person.command(&["copy", &source, "oci-archive:archives/image.tar:v1"]);
         let mut copy = { copy }
@@ -25,8 +30,8 @@ async fn an_archive_that_is_not_complete_goes_with_the_process() {
             .unwrap();
         proxy.wait_for_stall().unwrap();
         assert!(
-            fs::read_dir(person.path("archives")).unwrap().count() > 0,
-            "it is being written"
+            person.path("archives").is_dir(),
+            "the content is being collected, in a file without a name"
         );
         Command::new("kill")
             .args([format!("-{signal}"), copy.id().to_string()])

@@ -1,11 +1,11 @@
-//! What the tests of the toolkit share: registries that run, and a person with a home folder.
+//! Support code for tests of the toolkit: running registries, and a user with a home folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use portolan_registry::Registry;
-use portolan_registry::contract::Repository;
+use portolan_registry::contract::TestRepository;
 use portolan_testkit::{HttpRegistry, Process};
 use tempfile::TempDir;
 
@@ -15,13 +15,15 @@ const CONFIGURATION: &str = r#"
 telemetry.log = "warn"
 policy = [
     { repositories = "sparse/**", preset = "sparse" },
-    { repositories = "normalised/**", normalise = "oci" },
+    { repositories = "normalized/**", normalize = "oci" },
     { repositories = "oci/**", preset = "oci-only" },
 ]
 "#;
 
-/// A registry that runs until it is dropped. Content may be absent below `sparse/`, tags are set to what is OCI's below
-/// `normalised/`, and nothing of Docker's is taken below `oci/`.
+/// Registry that runs until it is dropped.
+///
+/// Repositories below `sparse/` accept missing content, those below `normalized/` convert tags to
+/// OCI types, and those below `oci/` reject Docker types.
 pub(crate) struct Server {
     process: Process,
     registry: Arc<dyn Registry>,
@@ -43,13 +45,13 @@ impl Server {
         }
     }
 
-    /// A repository, to look into and to fill by other means.
-    pub(crate) fn repository(&self, name: &str) -> Repository {
-        Repository::of(&self.registry, name)
+    /// Returns a repository, for direct access without the toolkit.
+    pub(crate) fn repository(&self, name: &str) -> TestRepository {
+        TestRepository::new(&self.registry, name)
     }
 
-    /// How the command line names something on it.
-    pub(crate) fn at(&self, reference: &str) -> String {
+    /// Returns the reference of something in this registry for the command line.
+    pub(crate) fn reference(&self, reference: &str) -> String {
         format!("{}/{reference}", self.host())
     }
 
@@ -58,12 +60,12 @@ impl Server {
     }
 }
 
-/// Somebody who has no files but those of the test.
-pub(crate) struct Person {
+/// User whose home folder contains only the files of the test.
+pub(crate) struct User {
     home: TempDir,
 }
 
-impl Person {
+impl User {
     pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("registries.conf"), "").unwrap();
@@ -74,12 +76,12 @@ impl Person {
         self.home.path()
     }
 
-    /// A file or folder of this person's.
+    /// Returns the path of a file or folder in the home folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home().join(name)
     }
 
-    /// The command, run in the home folder.
+    /// Returns a command that runs in the home folder with a clean environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).current_dir(self.home()).env_clear();
@@ -95,8 +97,8 @@ impl Person {
         self.command(arguments).output().unwrap()
     }
 
-    /// What a command that has to succeed prints.
-    pub(crate) fn prints(&self, arguments: &[&str]) -> Vec<u8> {
+    /// Runs a command that must succeed, and returns its standard output.
+    pub(crate) fn run_ok(&self, arguments: &[&str]) -> Vec<u8> {
         let output = self.run(arguments);
         assert!(
             output.status.success(),
@@ -106,19 +108,23 @@ impl Person {
         output.stdout
     }
 
-    pub(crate) fn prints_text(&self, arguments: &[&str]) -> String {
-        text(&self.prints(arguments))
+    pub(crate) fn run_text(&self, arguments: &[&str]) -> String {
+        text(&self.run_ok(arguments))
     }
 
-    pub(crate) fn prints_json(&self, arguments: &[&str]) -> serde_json::Value {
-        serde_json::from_slice(&self.prints(arguments)).unwrap()
+    pub(crate) fn run_json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_slice(&self.run_ok(arguments)).unwrap()
     }
 
-    /// What a command says that has to end with `status`.
-    pub(crate) fn fails(&self, arguments: &[&str], status: i32) -> String {
+    /// Runs a command that must exit with `status`, and returns its standard error.
+    pub(crate) fn run_failing(&self, arguments: &[&str], status: i32) -> String {
         let output = self.run(arguments);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
-        said
+        let stderr = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {stderr}"
+        );
+        stderr
     }
 }

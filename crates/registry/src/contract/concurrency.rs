@@ -1,24 +1,25 @@
-//! Several clients at once: whatever the order, each state is one that a single client could have made.
+//! Tests of concurrent clients: the result of concurrent calls equals the result of the same calls
+//! in some sequence.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use portolan_model::Digest;
-use portolan_model::fixtures::{Image, Index, blob, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image};
 use tokio::task::JoinSet;
 
-use super::{Repository, refused};
-use crate::{Deletion, Kind, Mount, Precondition, Registry, Result};
+use super::{TestRepository, expect_error};
+use crate::{Deletion, Kind, MountOutcome, Precondition, Registry, Result};
 
-/// Times that each race is run, to meet more than one order of events.
+/// Number of repetitions of each race, so that more than one order of events occurs.
 const ROUNDS: usize = 12;
 
-/// Clients of those races that are run by many.
+/// Number of clients in races between more than two clients.
 pub(super) const CLIENTS: usize = 8;
 
-/// Does two things at once, in threads of their own.
-async fn both<A, B>(
+/// Runs two futures concurrently, in separate tasks.
+async fn join_two<A, B>(
     one: impl Future<Output = A> + Send + 'static,
     other: impl Future<Output = B> + Send + 'static,
 ) -> (A, B)
@@ -28,13 +29,13 @@ where
 {
     let (one, other) = (tokio::spawn(one), tokio::spawn(other));
     (
-        one.await.expect("one client ends"),
-        other.await.expect("the other client ends"),
+        one.await.expect("the first client does not panic"),
+        other.await.expect("the second client does not panic"),
     )
 }
 
-/// Does things at once, and answers in any order.
-pub(super) async fn all<T: Send + 'static>(
+/// Runs futures concurrently, and returns their results in any order.
+pub(super) async fn join_all<T: Send + 'static>(
     clients: impl Iterator<Item: Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
     let mut running = JoinSet::new();
@@ -44,278 +45,327 @@ pub(super) async fn all<T: Send + 'static>(
     running.join_all().await
 }
 
-fn places(registry: &Arc<dyn Registry>) -> impl Iterator<Item = Repository> {
-    (0..ROUNDS).map(|round| Repository::of(registry, &format!("round/{round}")))
+fn round_repositories(registry: &Arc<dyn Registry>) -> impl Iterator<Item = TestRepository> {
+    (0..ROUNDS).map(|round| TestRepository::new(registry, &format!("round/{round}")))
 }
 
-/// A copy of the repository for a client of its own.
-fn client<F: Future>(repository: &Repository, act: impl FnOnce(Repository) -> F) -> F {
+/// Runs `act` with a clone of the repository.
+fn with_clone<F: Future>(repository: &TestRepository, act: impl FnOnce(TestRepository) -> F) -> F {
     act(repository.clone())
 }
 
-/// Clients who finish the same blob at once all succeed.
-pub async fn the_same_blob_at_once(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
+/// Checks that several clients can push the same blob at the same time.
+pub async fn concurrent_pushes_of_one_blob(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
         let digest = Digest::sha256(&blob("x"));
-        let finish = |repository: Repository, digest: Digest| async move {
-            let upload = repository.start().await;
-            let upload = repository.write(&upload.id, Some(0), blob("x")).await?;
+        let finish = |repository: TestRepository, digest: Digest| async move {
+            let upload = repository.open_upload().await;
+            let upload = repository
+                .append_upload(&upload.id, Some(0), blob("x"))
+                .await?;
             repository
-                .finish(&upload.id, None, Bytes::new(), &digest)
+                .finish_upload(&upload.id, None, Bytes::new(), &digest)
                 .await
         };
-        let put = |repository: Repository, digest: Digest| async move {
+        let put = |repository: TestRepository, digest: Digest| async move {
             repository.put_blob(&digest, blob("x")).await
         };
-        let (one, other) = both(
+        let (one, other) = join_two(
             finish(repository.clone(), digest.clone()),
             finish(repository.clone(), digest.clone()),
         )
         .await;
-        one.and(other).expect("both succeed");
-        for result in all((0..CLIENTS).map(|_| put(repository.clone(), digest.clone()))).await {
-            result.expect("each succeeds");
+        one.and(other).expect("both clients succeed");
+        for result in join_all((0..CLIENTS).map(|_| put(repository.clone(), digest.clone()))).await
+        {
+            result.expect("every client succeeds");
         }
         assert_eq!(
-            repository.read(&digest).await.expect("the blob is there"),
+            repository
+                .read_blob(&digest)
+                .await
+                .expect("the blob exists"),
             blob("x")
         );
     }
 }
 
-/// Of clients who append to one session at the same place, one is heard.
-pub async fn the_same_piece_at_once(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
-        let upload = repository.start().await;
+/// Checks that if several clients append to one session at the same offset, exactly one client
+/// succeeds.
+pub async fn concurrent_writes_to_one_session(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
+        let upload = repository.open_upload().await;
         let upload = repository
-            .write(&upload.id, Some(0), Bytes::from("01"))
+            .append_upload(&upload.id, Some(0), Bytes::from("01"))
             .await
-            .expect("a piece");
-        let write = |repository: Repository| {
+            .expect("the chunk is accepted");
+        let write = |repository: TestRepository| {
             let id = upload.id.clone();
-            async move { repository.write(&id, Some(2), Bytes::from("23")).await }
+            async move {
+                repository
+                    .append_upload(&id, Some(2), Bytes::from("23"))
+                    .await
+            }
         };
-        let results = all((0..CLIENTS).map(|_| client(&repository, write))).await;
-        let (heard, others): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
-        assert_eq!(heard.len(), 1, "one client appends");
-        for other in others {
-            let error = other.expect_err("the others come too late");
+        let results = join_all((0..CLIENTS).map(|_| with_clone(&repository, write))).await;
+        let (accepted, rejected): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        assert_eq!(accepted.len(), 1, "exactly one client succeeds");
+        for result in rejected {
+            let error = result.expect_err("the other clients are too late");
             assert!(matches!(error.kind(), Kind::OutOfOrder { .. }), "{error}");
         }
-        let id = heard
+        let id = accepted
             .into_iter()
             .next()
             .and_then(Result::ok)
-            .expect("one client appends")
+            .expect("exactly one client succeeds")
             .id;
         repository
-            .finish(&id, Some(4), Bytes::new(), &Digest::sha256(b"0123"))
+            .finish_upload(&id, Some(4), Bytes::new(), &Digest::sha256(b"0123"))
             .await
-            .expect("the session ends well");
+            .expect("the session finishes");
     }
 }
 
-/// The same manifest from several clients is one manifest.
-pub async fn the_same_manifest_at_once(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
-        let push =
-            |repository: Repository| async move { repository.image(&image("a"), &["v1"]).await };
-        for digest in all((0..CLIENTS).map(|_| client(&repository, push))).await {
+/// Checks that several clients can push the same manifest at the same time.
+pub async fn concurrent_pushes_of_one_manifest(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
+        let push = |repository: TestRepository| async move {
+            repository.push_image(&image("a"), &["v1"]).await
+        };
+        for digest in join_all((0..CLIENTS).map(|_| with_clone(&repository, push))).await {
             assert_eq!(digest, image("a").digest());
         }
-        assert_eq!(repository.tagged("v1").await, Some(image("a").digest()));
+        assert_eq!(
+            repository.resolve_tag("v1").await,
+            Some(image("a").digest())
+        );
     }
 }
 
-/// Different manifests from several clients are all there, with their tags.
-pub async fn different_manifests_at_once(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let push = |repository: Repository, number: usize| async move {
+/// Checks that different manifests from several clients are all stored with their tags.
+pub async fn concurrent_pushes_of_different_manifests(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let push = |repository: TestRepository, number: usize| async move {
         let name = format!("v{number}");
-        repository.image(&image(&name), &[&name, "latest"]).await
+        repository
+            .push_image(&image(&name), &[&name, "latest"])
+            .await
     };
-    let mut digests = all((0..CLIENTS * 2).map(|number| push(repository.clone(), number))).await;
+    let mut digests =
+        join_all((0..CLIENTS * 2).map(|number| push(repository.clone(), number))).await;
     for number in 0..CLIENTS * 2 {
         let name = format!("v{number}");
-        assert_eq!(repository.tagged(&name).await, Some(image(&name).digest()));
+        assert_eq!(
+            repository.resolve_tag(&name).await,
+            Some(image(&name).digest())
+        );
     }
     let latest = repository
-        .tagged("latest")
+        .resolve_tag("latest")
         .await
-        .expect("somebody came last");
+        .expect("one client came last");
     digests.retain(|digest| *digest == latest);
-    assert_eq!(digests.len(), 1, "the last one wins");
+    assert_eq!(
+        digests.len(),
+        1,
+        "the tag points to the manifest of one client"
+    );
 }
 
-async fn prepared(repository: &Repository, images: &[&Image]) {
+async fn push_blobs(repository: &TestRepository, images: &[&ImageFixture]) {
     for image in images {
         for content in image.blobs() {
-            repository.blob(content).await;
+            repository.push_blob(content).await;
         }
     }
 }
 
-/// Two clients who both set a tag both succeed; one of them comes last, and both manifests are there.
-pub async fn one_tag_at_once(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
+/// Checks that two clients can push to one tag at the same time. The tag points to one of the
+/// manifests, and both are stored.
+pub async fn concurrent_pushes_to_one_tag(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
         let (one, two) = (image("one"), image("two"));
-        prepared(&repository, &[&one, &two]).await;
-        let push = |image: Image| {
+        push_blobs(&repository, &[&one, &two]).await;
+        let push = |image: ImageFixture| {
             let repository = repository.clone();
-            async move { repository.put_if(&image, "v1", Precondition::None).await }
+            async move {
+                repository
+                    .put_image_if(&image, "v1", Precondition::None)
+                    .await
+            }
         };
-        let (first, second) = both(push(one.clone()), push(two.clone())).await;
-        first.and(second).expect("both succeed");
-        let tagged = repository.tagged("v1").await.expect("the tag is set");
+        let (first, second) = join_two(push(one.clone()), push(two.clone())).await;
+        first.and(second).expect("both clients succeed");
+        let tagged = repository.resolve_tag("v1").await.expect("the tag is set");
         assert!([one.digest(), two.digest()].contains(&tagged));
         for image in [one, two] {
             repository
-                .get(image.digest())
+                .get_manifest(image.digest())
                 .await
-                .expect("both manifests are there");
+                .expect("both manifests exist");
         }
     }
 }
 
-/// Of clients who each want to make a tag, one does, and only its manifest is stored.
-pub async fn one_tag_that_must_be_absent(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
-        one_wins(&repository, &Precondition::Absent).await;
+/// Checks that exactly one of several clients creates a tag, and that the registry stores only the
+/// manifest of this client.
+pub async fn only_one_client_creates_a_tag(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
+        assert_one_wins(&repository, &Precondition::Absent).await;
     }
 }
 
-/// Of clients who each want to move a tag from where they saw it, one does.
-pub async fn one_tag_that_must_be_where_it_was(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
-        let before = repository.index(&Index::oci(), &["v1"]).await;
-        one_wins(&repository, &Precondition::At(vec![before])).await;
+/// Checks that exactly one of several clients moves a tag from its previous digest.
+pub async fn only_one_client_moves_a_tag(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
+        let before = repository.push_index(&IndexFixture::oci(), &["v1"]).await;
+        assert_one_wins(&repository, &Precondition::PointsTo([before].into())).await;
     }
 }
 
-async fn one_wins(repository: &Repository, precondition: &Precondition) {
+async fn assert_one_wins(repository: &TestRepository, precondition: &Precondition) {
     let names: Vec<_> = (0..CLIENTS).map(|number| number.to_string()).collect();
     let images: Vec<_> = names.iter().map(|name| image(name)).collect();
-    prepared(repository, &images.iter().collect::<Vec<_>>()).await;
-    let push = |image: Image| {
+    push_blobs(repository, &images.iter().collect::<Vec<_>>()).await;
+    let push = |image: ImageFixture| {
         let (repository, precondition) = (repository.clone(), precondition.clone());
         async move {
             (
                 image.digest(),
-                repository.put_if(&image, "v1", precondition).await,
+                repository.put_image_if(&image, "v1", precondition).await,
             )
         }
     };
     let mut winners = Vec::new();
-    for (digest, result) in all(images.into_iter().map(push)).await {
+    for (digest, result) in join_all(images.into_iter().map(push)).await {
         if result.is_ok() {
             winners.push(digest);
         } else {
-            refused(result, &Kind::PreconditionFailed);
-            refused(repository.get(&digest).await, &Kind::ManifestUnknown);
+            expect_error(result, &Kind::PreconditionFailed);
+            expect_error(
+                repository.get_manifest(&digest).await,
+                &Kind::ManifestUnknown,
+            );
         }
     }
-    assert_eq!(winners.len(), 1, "one client wins");
-    assert_eq!(repository.tagged("v1").await, winners.pop());
+    assert_eq!(winners.len(), 1, "exactly one client wins");
+    assert_eq!(repository.resolve_tag("v1").await, winners.pop());
 }
 
-/// An index is put, or its child is deleted, never both.
-pub async fn an_index_and_the_deletion_of_its_child(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
-        let child = repository.image(&image("a"), &[]).await;
-        let index = Index::oci().image(&image("a"), "linux/amd64");
-        let (put, deleted) = both(
-            client(&repository, |repository| async move {
+/// Checks that either the push of an index or the deletion of its child succeeds, never both.
+pub async fn index_push_races_with_child_deletion(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
+        let child = repository.push_image(&image("a"), &[]).await;
+        let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
+        let (put, deleted) = join_two(
+            with_clone(&repository, |repository| async move {
                 repository
-                    .put(index.bytes(), &index.media_type(), &["v1"])
+                    .put_manifest(index.bytes(), &index.media_type(), &["v1"])
                     .await
             }),
-            client(&repository, |repository| async move {
+            with_clone(&repository, |repository| async move {
                 repository.delete_manifest(&child, Deletion::Guarded).await
             }),
         )
         .await;
-        let there = repository.get(image("a").digest()).await.is_ok();
-        one_of_both(put, deleted, there);
+        let exists = repository.get_manifest(image("a").digest()).await.is_ok();
+        assert_one_succeeds(put, deleted, exists);
     }
 }
 
-/// An image is put, or its layer is deleted, never both.
-pub async fn an_image_and_the_deletion_of_its_layer(registry: Arc<dyn Registry>) {
-    for repository in places(&registry) {
+/// Checks that either the push of an image or the deletion of its layer succeeds, never both.
+pub async fn image_push_races_with_layer_deletion(registry: Arc<dyn Registry>) {
+    for repository in round_repositories(&registry) {
         let image = image("a").layers(["x"]);
-        prepared(&repository, &[&image]).await;
+        push_blobs(&repository, &[&image]).await;
         let layer = Digest::sha256(&blob("x"));
-        let asked = layer.clone();
-        let (put, deleted) = both(
-            client(&repository, |repository| async move {
+        let deleted_layer = layer.clone();
+        let (put, deleted) = join_two(
+            with_clone(&repository, |repository| async move {
                 repository
-                    .put(image.bytes(), &image.media_type(), &["v1"])
+                    .put_manifest(image.bytes(), &image.media_type(), &["v1"])
                     .await
             }),
-            client(&repository, |repository| async move {
-                repository.delete_blob(&asked, Deletion::Guarded).await
+            with_clone(&repository, |repository| async move {
+                repository
+                    .delete_blob(&deleted_layer, Deletion::Guarded)
+                    .await
             }),
         )
         .await;
-        one_of_both(put, deleted, repository.read(&layer).await.is_ok());
+        assert_one_succeeds(put, deleted, repository.read_blob(&layer).await.is_ok());
     }
 }
 
-fn one_of_both<T: std::fmt::Debug>(put: Result<T>, deleted: Result<()>, there: bool) {
+fn assert_one_succeeds<T: std::fmt::Debug>(put: Result<T>, deleted: Result<()>, exists: bool) {
     if put.is_ok() {
-        refused(deleted, &Kind::Referenced);
-        assert!(there, "what a stored manifest names is there");
+        expect_error(deleted, &Kind::REFERENCED);
+        assert!(exists, "the content of a stored manifest exists");
     } else {
-        refused(put, &Kind::ContentMissing);
-        deleted.expect("nothing names it");
-        assert!(!there, "what was deleted is gone");
+        expect_error(put, &Kind::CONTENT_MISSING);
+        deleted.expect("no manifest references it");
+        assert!(!exists, "deleted content is gone");
     }
 }
 
-/// A blob is mounted, or was deleted before; what was mounted stays.
-pub async fn a_mount_and_the_deletion_of_its_source(registry: Arc<dyn Registry>) {
-    let target = Repository::of(&registry, "team/target");
-    for (round, source) in places(&registry).enumerate() {
+/// Checks that a blob is either mounted or deleted before the mount, and that a mounted blob stays.
+pub async fn mount_races_with_source_deletion(registry: Arc<dyn Registry>) {
+    let target = TestRepository::new(&registry, "team/target");
+    for (round, source) in round_repositories(&registry).enumerate() {
         let content = blob(&round.to_string());
-        let digest = source.blob(content.clone()).await;
-        let (asked, deleted, from) = (digest.clone(), digest.clone(), source.clone());
-        let (mount, deletion) = both(
-            client(&target, |target| async move {
-                target.mount(&asked, Some(&from)).await
+        let digest = source.push_blob(content.clone()).await;
+        let (mounted, deleted, from) = (digest.clone(), digest.clone(), source.clone());
+        let (mount, deletion) = join_two(
+            with_clone(&target, |target| async move {
+                target.mount(&mounted, Some(&from)).await
             }),
-            client(&source, |source| async move {
+            with_clone(&source, |source| async move {
                 source.delete_blob(&deleted, Deletion::Guarded).await
             }),
         )
         .await;
-        deletion.expect("nothing names it");
-        refused(source.read(&digest).await, &Kind::BlobUnknown);
+        deletion.expect("no manifest references it");
+        expect_error(source.read_blob(&digest).await, &Kind::BlobUnknown);
         match mount {
-            Mount::Mounted => {
-                assert_eq!(target.read(&digest).await.expect("it was mounted"), content)
+            MountOutcome::Mounted => {
+                assert_eq!(
+                    target
+                        .read_blob(&digest)
+                        .await
+                        .expect("the blob was mounted"),
+                    content
+                );
             }
-            Mount::Upload(_) => drop(refused(target.read(&digest).await, &Kind::BlobUnknown)),
+            MountOutcome::Upload(_) => drop(expect_error(
+                target.read_blob(&digest).await,
+                &Kind::BlobUnknown,
+            )),
         }
     }
 }
 
-/// While a tag moves, its readers see one manifest or the other, whole.
-pub async fn a_moving_tag_is_never_torn(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that readers of a moving tag see one manifest or the other, with matching digest, type
+/// and bytes.
+pub async fn reads_of_a_moving_tag_are_consistent(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let (one, two) = (image("one"), image("two").docker());
     for image in [&two, &one] {
-        repository.image(image, &["v1"]).await;
+        repository.push_image(image, &["v1"]).await;
     }
     let (writer, images) = (repository.clone(), [one.clone(), two.clone()]);
     let moving = tokio::spawn(async move {
         for image in images.iter().cycle().take(ROUNDS * 4) {
             writer
-                .manifest(image.bytes(), &image.media_type(), &["v1"])
+                .push_manifest(image.bytes(), &image.media_type(), &["v1"])
                 .await;
         }
     });
     while !moving.is_finished() {
-        let (info, bytes) = repository.get("v1").await.expect("the tag is always there");
+        let (info, bytes) = repository
+            .get_manifest("v1")
+            .await
+            .expect("the tag always exists");
         let image = if info.digest == one.digest() {
             &one
         } else {
@@ -326,5 +376,5 @@ pub async fn a_moving_tag_is_never_torn(registry: Arc<dyn Registry>) {
             (image.digest(), image.media_type(), image.bytes())
         );
     }
-    moving.await.expect("the writer ends");
+    moving.await.expect("the writer does not panic");
 }

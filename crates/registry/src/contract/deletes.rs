@@ -1,30 +1,30 @@
-//! Deleting tags, manifests and blobs that nothing names.
+//! Tests of the deletion of tags, manifests and blobs that no manifest references.
 
 use std::sync::Arc;
 
-use portolan_model::fixtures::{Index, blob, image};
+use portolan_model::fixtures::{IndexFixture, blob, image};
 use portolan_model::{Digest, MediaType};
 use serde_json::json;
 
-use super::{Repository, refused, unknown_digest};
+use super::{TestRepository, expect_error, unknown_digest};
 use crate::{Deletion, Kind, Registry};
 
 const BOTH: [Deletion; 2] = [Deletion::Guarded, Deletion::Forced];
 
-/// A deleted tag is gone; the manifest and its other tags stay.
-pub async fn a_tag_is_deleted_alone(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the deletion of a tag retains the manifest and its other tags.
+pub async fn deletes_only_the_tag(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let one = image("one");
-    repository.image(&one, &["v1", "v2"]).await;
-    repository.delete_tag("v1").await.expect("the tag is there");
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
-    refused(repository.delete_tag("v1").await, &Kind::ManifestUnknown);
+    repository.push_image(&one, &["v1", "v2"]).await;
+    repository.delete_tag("v1").await.expect("the tag exists");
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
+    expect_error(repository.delete_tag("v1").await, &Kind::ManifestUnknown);
     repository
-        .serves("v2", &one.digest(), &one.media_type(), &one.bytes())
+        .assert_serves("v2", &one.digest(), &one.media_type(), &one.bytes())
         .await;
-    repository.delete_tag("v2").await.expect("the tag is there");
+    repository.delete_tag("v2").await.expect("the tag exists");
     repository
-        .serves(one.digest(), &one.digest(), &one.media_type(), &one.bytes())
+        .assert_serves(one.digest(), &one.digest(), &one.media_type(), &one.bytes())
         .await;
     assert_eq!(
         repository.tags().await.expect("the repository exists"),
@@ -32,23 +32,30 @@ pub async fn a_tag_is_deleted_alone(registry: Arc<dyn Registry>) {
     );
 }
 
-/// A deleted manifest is gone with each of its tags; other manifests and all blobs stay.
-pub async fn a_manifest_is_deleted_with_its_tags(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the deletion of a manifest removes all its tags, and retains other manifests and all
+/// blobs.
+pub async fn deletes_a_manifest_with_its_tags(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     for deletion in BOTH {
         let one = image("one").layers(["x"]);
-        let digest = repository.image(&one, &["v1", "v2"]).await;
-        repository.image(&image("two"), &["v3"]).await;
+        let digest = repository.push_image(&one, &["v1", "v2"]).await;
+        repository.push_image(&image("two"), &["v3"]).await;
         repository
             .delete_manifest(&digest, deletion)
             .await
-            .expect("nothing names it");
+            .expect("no manifest references it");
         for reference in ["v1".to_owned(), "v2".into(), digest.to_string()] {
-            refused(repository.get(&reference).await, &Kind::ManifestUnknown);
-            refused(repository.head(&reference).await, &Kind::ManifestUnknown);
+            expect_error(
+                repository.get_manifest(&reference).await,
+                &Kind::ManifestUnknown,
+            );
+            expect_error(
+                repository.head_manifest(&reference).await,
+                &Kind::ManifestUnknown,
+            );
         }
-        refused(repository.read(&digest).await, &Kind::BlobUnknown);
-        refused(
+        expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
+        expect_error(
             repository.delete_manifest(&digest, deletion).await,
             &Kind::ManifestUnknown,
         );
@@ -58,244 +65,274 @@ pub async fn a_manifest_is_deleted_with_its_tags(registry: Arc<dyn Registry>) {
         );
         assert_eq!(
             repository
-                .read(&Digest::sha256(&blob("x")))
+                .read_blob(&Digest::sha256(&blob("x")))
                 .await
-                .expect("the layer stays"),
+                .expect("the layer still exists"),
             blob("x")
         );
     }
 }
 
-/// What was deleted can be stored again, and is as it was but for its tags.
-pub async fn a_deleted_manifest_is_stored_again(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a client can store a deleted manifest again, and that its tags are not restored.
+pub async fn stores_a_deleted_manifest_again(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let one = image("one");
-    let digest = repository.image(&one, &["v1"]).await;
+    let digest = repository.push_image(&one, &["v1"]).await;
     repository
         .delete_manifest(&digest, Deletion::Guarded)
         .await
-        .expect("nothing names it");
+        .expect("no manifest references it");
     repository
-        .manifest(one.bytes(), &one.media_type(), &["v2"])
+        .push_manifest(one.bytes(), &one.media_type(), &["v2"])
         .await;
     repository
-        .serves("v2", &digest, &one.media_type(), &one.bytes())
+        .assert_serves("v2", &digest, &one.media_type(), &one.bytes())
         .await;
     repository
-        .serves(&digest, &digest, &one.media_type(), &one.bytes())
+        .assert_serves(&digest, &digest, &one.media_type(), &one.bytes())
         .await;
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
 }
 
-/// A deleted blob is gone, and can be stored again.
-pub async fn a_blob_is_deleted(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the deletion of a blob removes it, and that a client can store it again.
+pub async fn deletes_a_blob(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     for deletion in BOTH {
-        let digest = repository.blob(blob("x")).await;
+        let digest = repository.push_blob(blob("x")).await;
         repository
             .delete_blob(&digest, deletion)
             .await
-            .expect("nothing names it");
-        refused(repository.read(&digest).await, &Kind::BlobUnknown);
-        refused(repository.size(&digest).await, &Kind::BlobUnknown);
-        refused(
+            .expect("no manifest references it");
+        expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
+        expect_error(repository.blob_size(&digest).await, &Kind::BlobUnknown);
+        expect_error(
             repository.delete_blob(&digest, deletion).await,
             &Kind::BlobUnknown,
         );
     }
-    let digest = repository.blob(blob("x")).await;
+    let digest = repository.push_blob(blob("x")).await;
     assert_eq!(
         repository
-            .read(&digest)
+            .read_blob(&digest)
             .await
-            .expect("the blob is there again"),
+            .expect("the blob exists again"),
         blob("x")
     );
 }
 
-/// A manifest that names a deleted blob is refused again.
-pub async fn a_deleted_blob_is_missing(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the registry rejects a manifest that references a deleted blob.
+pub async fn deleted_blob_is_missing(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let one = image("one").layers(["x"]);
     for content in one.blobs() {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
     repository
         .delete_blob(&Digest::sha256(&blob("x")), Deletion::Guarded)
         .await
-        .expect("nothing names it");
-    refused(
+        .expect("no manifest references it");
+    expect_error(
         repository
-            .put(one.bytes(), &one.media_type(), &["v1"])
+            .put_manifest(one.bytes(), &one.media_type(), &["v1"])
             .await,
-        &Kind::ContentMissing,
+        &Kind::CONTENT_MISSING,
     );
 }
 
-/// What was never there cannot be deleted.
-pub async fn what_is_unknown_is_not_deleted(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the deletion of unknown content is an error.
+pub async fn rejects_deleting_unknown_content(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     for _ in 0..2 {
-        refused(repository.delete_tag("v1").await, &Kind::ManifestUnknown);
+        expect_error(repository.delete_tag("v1").await, &Kind::ManifestUnknown);
         for deletion in BOTH {
-            refused(
+            expect_error(
                 repository
                     .delete_manifest(&unknown_digest(), deletion)
                     .await,
                 &Kind::ManifestUnknown,
             );
-            refused(
+            expect_error(
                 repository.delete_blob(&unknown_digest(), deletion).await,
                 &Kind::BlobUnknown,
             );
         }
-        repository.image(&image("a"), &["v2"]).await;
+        repository.push_image(&image("a"), &["v2"]).await;
     }
 }
 
-/// A manifest is not deleted as a blob, nor a blob as a manifest.
-pub async fn manifests_and_blobs_are_not_mistaken(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a manifest cannot be deleted as a blob, and a blob cannot be deleted as a manifest.
+pub async fn distinguishes_manifests_from_blobs(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let one = image("one");
-    let digest = repository.image(&one, &["v1"]).await;
-    let layer = repository.blob(blob("unused")).await;
+    let digest = repository.push_image(&one, &["v1"]).await;
+    let layer = repository.push_blob(blob("unused")).await;
     for deletion in BOTH {
-        refused(
+        expect_error(
             repository.delete_blob(&digest, deletion).await,
             &Kind::BlobUnknown,
         );
-        refused(
+        expect_error(
             repository.delete_manifest(&layer, deletion).await,
             &Kind::ManifestUnknown,
         );
     }
     repository
-        .serves("v1", &digest, &one.media_type(), &one.bytes())
+        .assert_serves("v1", &digest, &one.media_type(), &one.bytes())
         .await;
     assert_eq!(
-        repository.read(&layer).await.expect("the blob stays"),
+        repository
+            .read_blob(&layer)
+            .await
+            .expect("the blob still exists"),
         blob("unused")
     );
 }
 
-/// Content that is there as a blob and as a manifest is deleted as the one that was asked for.
-pub async fn the_same_content_as_blob_and_as_manifest(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that if content exists both as a blob and as a manifest, a deletion removes only one of
+/// them.
+pub async fn deletes_one_of_a_blob_and_a_manifest_with_equal_content(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let one = image("one");
-    let digest = repository.image(&one, &["v1"]).await;
-    repository.blob(one.bytes()).await;
+    let digest = repository.push_image(&one, &["v1"]).await;
+    repository.push_blob(one.bytes()).await;
     repository
         .delete_blob(&digest, Deletion::Guarded)
         .await
-        .expect("the blob is there");
+        .expect("the blob exists");
     repository
-        .serves("v1", &digest, &one.media_type(), &one.bytes())
+        .assert_serves("v1", &digest, &one.media_type(), &one.bytes())
         .await;
 
-    repository.blob(one.bytes()).await;
+    repository.push_blob(one.bytes()).await;
     repository
         .delete_manifest(&digest, Deletion::Guarded)
         .await
-        .expect("the manifest is there");
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
+        .expect("the manifest exists");
+    expect_error(
+        repository.get_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
     assert_eq!(
-        repository.read(&digest).await.expect("the blob stays"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob still exists"),
         one.bytes()
     );
 }
 
-/// What another repository holds is never touched.
-pub async fn other_repositories_are_not_touched(registry: Arc<dyn Registry>) {
+/// Checks that a deletion does not affect other repositories.
+pub async fn does_not_affect_other_repositories(registry: Arc<dyn Registry>) {
     let (one, other) = (
-        Repository::of(&registry, "team/app"),
-        Repository::of(&registry, "team/other"),
+        TestRepository::new(&registry, "team/app"),
+        TestRepository::new(&registry, "team/other"),
     );
     let image = image("a").layers(["x"]);
     let (digest, layer) = (image.digest(), Digest::sha256(&blob("x")));
-    one.image(&image, &["v1"]).await;
-    other.image(&image, &["v1"]).await;
+    one.push_image(&image, &["v1"]).await;
+    other.push_image(&image, &["v1"]).await;
     one.delete_manifest(&digest, Deletion::Guarded)
         .await
-        .expect("nothing names it");
+        .expect("no manifest references it");
     one.delete_blob(&layer, Deletion::Guarded)
         .await
-        .expect("nothing here names it");
-    refused(one.read(&layer).await, &Kind::BlobUnknown);
+        .expect("no manifest of this repository references it");
+    expect_error(one.read_blob(&layer).await, &Kind::BlobUnknown);
     other
-        .serves("v1", &digest, &image.media_type(), &image.bytes())
+        .assert_serves("v1", &digest, &image.media_type(), &image.bytes())
         .await;
     assert_eq!(
-        other.read(&layer).await.expect("the layer stays"),
+        other
+            .read_blob(&layer)
+            .await
+            .expect("the layer still exists"),
         blob("x")
     );
-    refused(
+    expect_error(
         one.delete_blob(&layer, Deletion::Forced).await,
         &Kind::BlobUnknown,
     );
 }
 
-/// A child that was pushed as a blob and deleted as a manifest is a blob alone, until a manifest
-/// that names it is put again.
-pub async fn a_deleted_child_is_no_manifest(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks the deletion of a blob that is also served as a manifest, because an index lists it with
+/// an unknown media type. A forced deletion as a manifest leaves only the blob. Pushing the index
+/// again makes it a manifest again.
+pub async fn deleted_child_is_no_longer_a_manifest(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let unknown = MediaType::new("application/vnd.example.unknown");
-    let digest = repository.blob(blob("thing")).await;
-    let index = Index::oci().child_of_type(unknown.as_str(), &blob("thing"), None);
-    repository.index(&index, &["v1"]).await;
-    refused(
+    let digest = repository.push_blob(blob("thing")).await;
+    let index = IndexFixture::oci().child_of_type(unknown.as_str(), &blob("thing"), None);
+    repository.push_index(&index, &["v1"]).await;
+    expect_error(
         repository.delete_manifest(&digest, Deletion::Guarded).await,
-        &Kind::Referenced,
+        &Kind::REFERENCED,
     );
     repository
-        .serves(&digest, &digest, &unknown, &blob("thing"))
+        .assert_serves(&digest, &digest, &unknown, &blob("thing"))
         .await;
 
     repository
         .delete_manifest(&digest, Deletion::Forced)
         .await
-        .expect("by force");
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
-    refused(repository.head(&digest).await, &Kind::ManifestUnknown);
-    refused(
+        .expect("a forced deletion succeeds");
+    expect_error(
+        repository.get_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
+        repository.head_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
         repository.delete_manifest(&digest, Deletion::Forced).await,
         &Kind::ManifestUnknown,
     );
     assert_eq!(
-        repository.read(&digest).await.expect("the blob stays"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob still exists"),
         blob("thing")
     );
 
-    repository.index(&index, &["v1"]).await;
+    repository.push_index(&index, &["v1"]).await;
     repository
-        .serves(&digest, &digest, &unknown, &blob("thing"))
+        .assert_serves(&digest, &digest, &unknown, &blob("thing"))
         .await;
 }
 
-/// The blob under a deleted manifest's digest does not stand in for it, though an index names it.
-pub async fn a_blob_does_not_stand_in_for_a_deleted_manifest(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the registry does not serve a blob in place of a deleted manifest with the same
+/// digest, even if an index references it.
+pub async fn blob_does_not_replace_a_deleted_manifest(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let unknown = MediaType::new("application/vnd.example.unknown");
     let thing = json!({"mediaType": unknown}).to_string();
     let digest = repository
-        .manifest(thing.clone().into(), &unknown, &["thing"])
+        .push_manifest(thing.clone().into(), &unknown, &["thing"])
         .await;
-    repository.blob(thing.clone()).await;
+    repository.push_blob(thing.clone()).await;
     repository
-        .index(
-            &Index::oci().child_of_type(unknown.as_str(), thing.as_bytes(), None),
+        .push_index(
+            &IndexFixture::oci().child_of_type(unknown.as_str(), thing.as_bytes(), None),
             &["v1"],
         )
         .await;
     repository
         .delete_manifest(&digest, Deletion::Forced)
         .await
-        .expect("by force");
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
-    refused(repository.get("thing").await, &Kind::ManifestUnknown);
+        .expect("a forced deletion succeeds");
+    expect_error(
+        repository.get_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
+        repository.get_manifest("thing").await,
+        &Kind::ManifestUnknown,
+    );
     repository
-        .manifest(thing.clone().into(), &unknown, &[])
+        .push_manifest(thing.clone().into(), &unknown, &[])
         .await;
     repository
-        .serves(&digest, &digest, &unknown, thing.as_bytes())
+        .assert_serves(&digest, &digest, &unknown, thing.as_bytes())
         .await;
 }

@@ -1,108 +1,114 @@
-//! Puts that are only tried: they answer as a put would now, and change nothing.
+//! Dry runs: [`check_manifest`](crate::Writer::check_manifest) returns the outcome of a put without
+//! changing anything.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use portolan_model::Digest;
-use portolan_model::fixtures::{Index, blob, image, tag};
+use portolan_model::fixtures::{IndexFixture, blob, image, tag};
 use serde_json::json;
 
-use super::{Repository, documents, refused, unknown_digest};
-use crate::{Context, Kind, PageRequest, Precondition, Preset, PutManifest, Registry, TagUpdate};
+use super::{TestRepository, expect_error, rejected_documents, unknown_digest};
+use crate::{Context, Kind, PageRequest, Precondition, PutManifest, Registry, TagUpdate};
 
-fn place(registry: &Arc<dyn Registry>) -> Repository {
-    Repository::of(registry, "team/app")
+fn test_repository(registry: &Arc<dyn Registry>) -> TestRepository {
+    TestRepository::new(registry, "team/app")
 }
 
-/// What is found, the digest and the subject are those of the push that follows, and nothing is there before it.
-pub async fn it_answers_as_a_push_would(registry: Arc<dyn Registry>) {
-    let repository = place(&registry);
+/// Checks that a dry run returns the same digest, subject and findings as the following push, and
+/// stores nothing.
+pub async fn returns_the_outcome_of_a_push(registry: Arc<dyn Registry>) {
+    let repository = test_repository(&registry);
     let subject = image("subject");
     let image = image("a")
         .subject(&subject.descriptor())
         .field("x", json!({}));
     for content in image.blobs() {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
-    let text = String::from_utf8(image.bytes().to_vec()).expect("a document is text");
+    let text = String::from_utf8(image.bytes().to_vec()).expect("a document is valid UTF-8");
     let bytes = Bytes::from(text.replacen(r#""x":{}"#, r#""x":{"a":1,"a":2}"#, 1));
     let digest = Digest::sha256(&bytes);
 
-    let tried = repository
-        .rehearse(bytes.clone(), &image.media_type(), &["v1"])
+    let predicted = repository
+        .check_manifest(bytes.clone(), &image.media_type(), &["v1"])
         .await
-        .expect("it would be taken");
+        .expect("the manifest would be accepted");
     assert_eq!(
-        (&tried.digest, &tried.subject),
+        (&predicted.digest, &predicted.subject),
         (&digest, &Some(subject.digest()))
     );
     assert!(
-        tried.warnings().any(|finding| finding.pointer == "/x/a"),
-        "{tried:?}"
+        predicted
+            .warnings()
+            .any(|finding| finding.pointer == "/x/a"),
+        "{predicted:?}"
     );
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+    expect_error(
+        repository.get_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
     assert_eq!(repository.referrers(&subject.digest()).await, []);
 
     let pushed = repository
-        .put(bytes, &image.media_type(), &["v1"])
+        .put_manifest(bytes, &image.media_type(), &["v1"])
         .await
-        .expect("it is taken");
-    assert_eq!(pushed, tried);
+        .expect("the manifest is accepted");
+    assert_eq!(pushed, predicted);
 }
 
-/// A refusal has the same kind and the same findings.
-pub async fn it_refuses_as_a_push_would(registry: Arc<dyn Registry>) {
-    let repository = place(&registry);
-    repository.blob(blob("y")).await;
+/// Checks that a dry run fails with the same kind and the same findings as a push.
+pub async fn fails_like_a_push(registry: Arc<dyn Registry>) {
+    let repository = test_repository(&registry);
+    repository.push_blob(blob("y")).await;
     let missing = image("a").layers(["x", "y"]);
-    let two_shapes = Index::oci().field("layers", json!([]));
+    let two_shapes = IndexFixture::oci().field("layers", json!([]));
     let documents = [
-        (missing.bytes(), missing.media_type(), Kind::ContentMissing),
+        (missing.bytes(), missing.media_type(), Kind::CONTENT_MISSING),
         (
             two_shapes.bytes(),
             two_shapes.media_type(),
-            Kind::ManifestInvalid,
+            Kind::MANIFEST_INVALID,
         ),
         (
             "not JSON".into(),
             missing.media_type(),
-            Kind::ManifestInvalid,
+            Kind::MANIFEST_INVALID,
         ),
     ];
     for (bytes, media_type, kind) in documents {
-        let tried = refused(
+        let predicted = expect_error(
             repository
-                .rehearse(bytes.clone(), &media_type, &["v1"])
+                .check_manifest(bytes.clone(), &media_type, &["v1"])
                 .await,
             &kind,
         );
-        let pushed = refused(repository.put(bytes, &media_type, &["v1"]).await, &kind);
+        let pushed = expect_error(
+            repository.put_manifest(bytes, &media_type, &["v1"]).await,
+            &kind,
+        );
         assert_eq!(
-            (tried.message(), tried.detail()),
+            (predicted.message(), predicted.detail()),
             (pushed.message(), pushed.detail())
         );
     }
-    let options = PutManifest {
+    let wrong = PutManifest {
         media_type: Some(missing.media_type()),
         digest: Some(unknown_digest()),
-        ..repository.options()
+        ..PutManifest::default()
     };
-    let wrong = PutManifest {
-        dry_run: true,
-        ..options
-    };
-    refused(
-        repository.put_with(missing.bytes(), wrong).await,
+    expect_error(
+        repository.check_manifest_with(missing.bytes(), wrong).await,
         &Kind::DigestInvalid,
     );
 }
 
-/// A condition on a tag is held against where that is.
-pub async fn it_holds_preconditions(registry: Arc<dyn Registry>) {
-    let repository = place(&registry);
-    let one = repository.image(&image("one"), &["v1"]).await;
-    let index = Index::oci();
+/// Checks that a dry run compares preconditions on a tag with its current digest.
+pub async fn checks_preconditions(registry: Arc<dyn Registry>) {
+    let repository = test_repository(&registry);
+    let one = repository.push_image(&image("one"), &["v1"]).await;
+    let index = IndexFixture::oci();
     let try_if = async |precondition: Precondition| {
         let tags = vec![TagUpdate {
             tag: tag("v1"),
@@ -112,12 +118,11 @@ pub async fn it_holds_preconditions(registry: Arc<dyn Registry>) {
         let options = PutManifest {
             media_type,
             tags,
-            dry_run: true,
-            ..repository.options()
+            ..PutManifest::default()
         };
-        repository.put_with(index.bytes(), options).await
+        repository.check_manifest_with(index.bytes(), options).await
     };
-    let error = refused(
+    let error = expect_error(
         try_if(Precondition::Absent).await,
         &Kind::PreconditionFailed,
     );
@@ -125,61 +130,60 @@ pub async fn it_holds_preconditions(registry: Arc<dyn Registry>) {
         (&error.detail()["tag"], &error.detail()["actual"]),
         (&json!("v1"), &json!(one))
     );
-    refused(
-        try_if(Precondition::At(vec![index.digest()])).await,
+    expect_error(
+        try_if(Precondition::PointsTo([index.digest()].into())).await,
         &Kind::PreconditionFailed,
     );
     for precondition in [
         Precondition::None,
         Precondition::Present,
-        Precondition::At(vec![one.clone()]),
+        Precondition::PointsTo([one.clone()].into()),
     ] {
-        try_if(precondition).await.expect("the condition holds");
+        try_if(precondition).await.expect("the precondition holds");
     }
-    assert_eq!(repository.tagged("v1").await, Some(one));
+    assert_eq!(repository.resolve_tag("v1").await, Some(one));
 }
 
-/// Nobody sees a repository that was only tried.
-pub async fn it_makes_no_repository(registry: Arc<dyn Registry>) {
-    let repository = place(&registry).with_policy(Preset::Sparse);
+/// Checks that a dry run creates no repository.
+pub async fn creates_no_repository(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
     let image = image("a");
     repository
-        .rehearse(image.bytes(), &image.media_type(), &["v1"])
+        .check_manifest(image.bytes(), &image.media_type(), &["v1"])
         .await
-        .expect("it would be taken");
+        .expect("the manifest would be accepted");
     let absent = PutManifest {
         media_type: Some(image.media_type()),
         tags: vec![TagUpdate {
             tag: tag("v1"),
             precondition: Precondition::Absent,
         }],
-        dry_run: true,
-        ..repository.options()
+        ..PutManifest::default()
     };
     repository
-        .put_with(image.bytes(), absent)
+        .check_manifest_with(image.bytes(), absent)
         .await
-        .expect("there is no such tag");
-    refused(repository.tags().await, &Kind::RepositoryUnknown);
+        .expect("the tag does not exist");
+    expect_error(repository.tags().await, &Kind::RepositoryUnknown);
     let context = Context::anonymous();
     let repositories = registry
         .repositories(&context, &PageRequest::first(10))
         .await
-        .expect("a list");
+        .expect("the registry lists its repositories");
     assert_eq!(repositories.items, []);
 }
 
-/// A tag stays where it is.
-pub async fn it_moves_no_tag(registry: Arc<dyn Registry>) {
-    let repository = place(&registry);
-    let one = repository.image(&image("one"), &["v1"]).await;
-    let index = Index::oci().image(&image("one"), "linux/amd64");
+/// Checks that a dry run moves no tag.
+pub async fn moves_no_tag(registry: Arc<dyn Registry>) {
+    let repository = test_repository(&registry);
+    let one = repository.push_image(&image("one"), &["v1"]).await;
+    let index = IndexFixture::oci().image(&image("one"), "linux/amd64");
     repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1", "v2"])
+        .check_manifest(index.bytes(), &index.media_type(), &["v1", "v2"])
         .await
-        .expect("it would be taken");
+        .expect("the manifest would be accepted");
     repository
-        .serves(
+        .assert_serves(
             "v1",
             &one,
             &image("one").media_type(),
@@ -190,34 +194,40 @@ pub async fn it_moves_no_tag(registry: Arc<dyn Registry>) {
         repository.tags().await.expect("the repository exists"),
         ["v1"]
     );
-    refused(repository.get(index.digest()).await, &Kind::ManifestUnknown);
+    expect_error(
+        repository.get_manifest(index.digest()).await,
+        &Kind::ManifestUnknown,
+    );
 }
 
-/// Children that were pushed as blobs are judged, and stay blobs.
-pub async fn it_takes_nothing_in(registry: Arc<dyn Registry>) {
-    let repository = place(&registry);
+/// Checks that a dry run checks children that are blobs as manifests, but does not promote them.
+pub async fn promotes_nothing(registry: Arc<dyn Registry>) {
+    let repository = test_repository(&registry);
     let (good, hollow) = (image("good"), image("hollow").layers(["nowhere"]));
     for content in good.blobs() {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
     for image in [&good, &hollow] {
-        repository.blob(image.bytes()).await;
+        repository.push_blob(image.bytes()).await;
     }
-    let index = Index::oci().image(&good, "linux/amd64");
+    let index = IndexFixture::oci().image(&good, "linux/amd64");
     repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1"])
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
-        .expect("it would be taken in");
-    refused(repository.get(good.digest()).await, &Kind::ManifestUnknown);
+        .expect("the child would be promoted");
+    expect_error(
+        repository.get_manifest(good.digest()).await,
+        &Kind::ManifestUnknown,
+    );
 
     let index = index.image(&hollow, "linux/arm64");
-    let tried = repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1"])
+    let predicted = repository
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await;
-    let error = refused(tried, &Kind::ContentMissing);
+    let error = expect_error(predicted, &Kind::CONTENT_MISSING);
     assert_eq!(
-        documents(&error),
-        [&json!(hollow.digest()); 2],
+        rejected_documents(&error),
+        vec![json!(hollow.digest()); 2],
         "{}",
         error.detail()
     );

@@ -1,19 +1,19 @@
-//! One document for each rule that a push judges, in which it finds something.
+//! Example documents: for each rule that applies to a push, a document that violates it.
 
 use bytes::Bytes;
-use portolan_model::fixtures::{Image, Index, blob, describe, image, sha512};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, descriptor_json, image, sha512};
 use portolan_model::{Digest, MediaType, Rule};
 use serde_json::{Value, json};
 
 use crate::{Policy, Preset};
 
-/// A document, and what has to be there before it is pushed.
+/// Document, and the content that a test has to store before it pushes the document.
 pub(super) struct Example {
     pub(super) bytes: Bytes,
     pub(super) media_type: MediaType,
     pub(super) blobs: Vec<Bytes>,
     pub(super) manifests: Vec<(Bytes, MediaType)>,
-    /// The policy under which there is something to be found.
+    /// Policy with which the rule reports a finding.
     pub(super) policy: Policy,
 }
 
@@ -29,37 +29,38 @@ impl Example {
         }
     }
 
-    /// With the image's blobs, and the image itself as one.
-    fn holding(mut self, image: &Image) -> Self {
+    /// Adds the blobs of an image, and the image itself as a blob.
+    fn with_image(mut self, image: &ImageFixture) -> Self {
         self.blobs.extend(image.blobs());
-        self.blob(image.bytes())
+        self.with_blob(image.bytes())
     }
 
-    fn blob(mut self, content: impl Into<Bytes>) -> Self {
+    fn with_blob(mut self, content: impl Into<Bytes>) -> Self {
         self.blobs.push(content.into());
         self
     }
 }
 
-impl From<Index> for Example {
-    fn from(index: Index) -> Self {
+impl From<IndexFixture> for Example {
+    fn from(index: IndexFixture) -> Self {
         Self::new(index.bytes(), index.media_type())
     }
 }
 
-impl From<Image> for Example {
-    fn from(image: Image) -> Self {
-        Self::new(image.bytes(), image.media_type()).holding(&image)
+impl From<ImageFixture> for Example {
+    fn from(image: ImageFixture) -> Self {
+        Self::new(image.bytes(), image.media_type()).with_image(&image)
     }
 }
 
-/// A document in which `rule` finds something, if a push judges it by itself: what needs the whole tree is judged
-/// elsewhere.
+/// Returns a document that violates `rule`, or `None` if a push does not check this rule because it
+/// needs the full tree.
+#[expect(clippy::too_many_lines, reason = "one arm per rule")]
 pub(super) fn example(rule: Rule) -> Option<Example> {
     let (oci, docker) = (image("a"), image("b").docker());
     let layered = |layer: Value| Example::from(image("a").field("layers", json!([layer])));
     let layer = |key: &str, value: Value| {
-        let mut layer = describe(MediaType::OCI_LAYER_GZIP, &blob("a"));
+        let mut layer = descriptor_json(MediaType::OCI_LAYER_GZIP, &blob("a"));
         layer[key] = value;
         layered(layer)
     };
@@ -68,11 +69,13 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
             r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#,
             MediaType::OCI_INDEX,
         ),
-        Rule::TwoShapes => Index::oci().field("layers", json!([])).into(),
+        Rule::TwoShapes => IndexFixture::oci().field("layers", json!([])).into(),
         Rule::MalformedField => oci.field("subject", json!("the one above")).into(),
         Rule::MalformedDigest => layer("digest", json!("sha256:abc")),
         Rule::SizeOutOfRange => layer("size", json!(-1)),
-        Rule::SchemaVersion => Index::oci().field("schemaVersion", json!("2")).into(),
+        Rule::SchemaVersion => IndexFixture::oci()
+            .field("schemaVersion", json!("2"))
+            .into(),
         Rule::MissingMediaType => Example::new(
             r#"{"schemaVersion":2,"manifests":[]}"#,
             MediaType::OCI_INDEX,
@@ -81,35 +84,40 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
             json!({"mediaType": MediaType::OCI_LAYER_GZIP, "digest": Digest::sha256(&blob("a"))}),
         ),
         Rule::MediaTypeMismatch => {
-            Example::new(docker.bytes(), MediaType::OCI_MANIFEST).holding(&docker)
+            Example::new(docker.bytes(), MediaType::OCI_MANIFEST).with_image(&docker)
         }
         Rule::UnknownField => oci.field("built", json!("yesterday")).into(),
         Rule::UnknownMediaType => Example::new("{}", "application/vnd.example.custom+json"),
         Rule::DockerSchema1 => {
             let withdrawn = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-            Example::from(Index::oci().child_of_type(withdrawn, b"{}", None)).blob("{}")
+            Example::from(IndexFixture::oci().child_of_type(withdrawn, b"{}", None)).with_blob("{}")
         }
         Rule::IndexMixedFamilies => {
-            Example::from(Index::oci().image(&docker, "linux/amd64")).holding(&docker)
+            Example::from(IndexFixture::oci().image(&docker, "linux/amd64")).with_image(&docker)
         }
         Rule::ManifestMixedFamilies => oci
             .layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker")
             .into(),
         Rule::IndexNested => {
-            Example::from(Index::oci().nested(&Index::docker(), None)).blob(Index::docker().bytes())
+            Example::from(IndexFixture::oci().nested_index(&IndexFixture::docker(), None))
+                .with_blob(IndexFixture::docker().bytes())
         }
-        Rule::IndexBlobChild => {
-            Example::from(Index::oci().child_of_type(MediaType::OCI_LAYER_GZIP, b"cached", None))
-                .blob("cached")
-        }
-        Rule::IndexEmpty => Index::oci().into(),
+        Rule::IndexBlobChild => Example::from(IndexFixture::oci().child_of_type(
+            MediaType::OCI_LAYER_GZIP,
+            b"cached",
+            None,
+        ))
+        .with_blob("cached"),
+        Rule::IndexEmpty => IndexFixture::oci().into(),
         Rule::DuplicatePlatform => {
-            let index = Index::oci()
+            let index = IndexFixture::oci()
                 .image(&oci, "linux/amd64")
                 .image(&docker, "linux/amd64");
-            Example::from(index).holding(&oci).holding(&docker)
+            Example::from(index).with_image(&oci).with_image(&docker)
         }
-        Rule::PlatformMissing => Example::from(Index::oci().without_platform(&oci)).holding(&oci),
+        Rule::PlatformMissing => {
+            Example::from(IndexFixture::oci().without_platform(&oci)).with_image(&oci)
+        }
         Rule::NonDistributableLayer => oci
             .layer_of_type(
                 "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
@@ -117,7 +125,8 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
             )
             .into(),
         Rule::ArtifactWithoutType => {
-            Example::from(oci.field("config", describe(MediaType::OCI_EMPTY, b"{}"))).blob("{}")
+            Example::from(oci.field("config", descriptor_json(MediaType::OCI_EMPTY, b"{}")))
+                .with_blob("{}")
         }
         Rule::NoLayers => oci.layers([]).into(),
         Rule::OciFieldInDocker => docker.field("annotations", json!({"k": "v"})).into(),
@@ -131,22 +140,27 @@ pub(super) fn example(rule: Rule) -> Option<Example> {
             policy: Preset::OciOnly.into(),
             ..docker.into()
         },
-        Rule::MissingChild => Example::from(Index::oci().image(&image("nowhere"), "linux/amd64")),
+        Rule::MissingChild => {
+            Example::from(IndexFixture::oci().image(&image("nowhere"), "linux/amd64"))
+        }
         Rule::MissingSubject => oci.subject(&image("nowhere").descriptor()).into(),
         Rule::SizeMismatch => layer("size", json!(1)),
         Rule::StoredTypeMismatch => {
             let silent = Bytes::from(r#"{"schemaVersion":2,"manifests":[ ]}"#);
-            let index = Index::oci().child_of_type(MediaType::DOCKER_LIST, &silent, None);
+            let index = IndexFixture::oci().child_of_type(MediaType::DOCKER_LIST, &silent, None);
             Example {
                 manifests: vec![(silent, MediaType::new(MediaType::OCI_INDEX))],
                 ..index.into()
             }
         }
-        Rule::NotNormalised
+        Rule::NotNormalized
         | Rule::PlatformMismatch
         | Rule::ChildMuchOlder
         | Rule::UnreadableChild
         | Rule::TreeTooDeep
-        | Rule::TreeTooLarge => return None,
+        | Rule::TreeTooLarge
+        | Rule::DiffIdMismatch
+        | Rule::LayerCompression
+        | Rule::LayerUnreadable => return None,
     })
 }

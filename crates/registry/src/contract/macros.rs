@@ -1,75 +1,83 @@
-//! The lists of behaviours, and a test for each of them in the crate of an implementation.
+//! Lists of all behaviors, and the macros that turn each of them into a test of an implementation.
 
-/// Makes a test of each behaviour that every registry has to show.
+/// Defines a test for each behavior that every registry must have.
 ///
-/// The argument names an `async fn` beside the invocation, which makes a registry that holds
-/// nothing yet: an `Arc<dyn Registry>`, or a [`Subject`](crate::contract::Subject) with what has to
-/// live as long as it. The crate needs tokio with the features `macros` and `rt-multi-thread`.
+/// The argument names an `async fn` in the invoking module. It creates an empty registry: an
+/// `Arc<dyn Registry>`, or a [`TestedRegistry`](crate::contract::TestedRegistry) with a guard that
+/// must live as long as the registry. The invoking crate needs tokio with the features `macros` and
+/// `rt-multi-thread`.
 #[macro_export]
 macro_rules! contract_tests {
     ($make:ident) => {
         $crate::contract_group! { $make, blobs: [
-            a_blob_comes_back_as_it_went,
-            an_empty_blob_is_a_blob,
-            a_blob_comes_in_pieces,
-            a_blob_may_have_a_sha512_digest,
-            ranges_answer_a_part,
-            ranges_outside_are_refused,
-            an_unknown_blob_is_named,
-            a_wrong_digest_is_refused,
-            an_unverifiable_digest_is_refused,
-            a_body_that_breaks_off_leaves_nothing,
-            a_blob_may_be_stored_twice,
+            returns_a_blob_unchanged,
+            stores_an_empty_blob,
+            stores_a_blob_sent_in_chunks,
+            stores_a_blob_under_a_sha512_digest,
+            returns_the_requested_range,
+            rejects_unsatisfiable_ranges,
+            names_an_unknown_blob_in_the_error,
+            rejects_a_wrong_digest,
+            rejects_an_unverifiable_digest,
+            incomplete_body_stores_nothing,
+            accepts_the_same_blob_twice,
             repositories_do_not_share_blobs,
-            a_manifest_is_served_as_a_blob,
+            serves_a_manifest_as_a_blob,
         ] }
         $crate::contract_group! { $make, uploads: [
-            a_blob_is_written_piece_by_piece,
-            the_last_call_may_bring_all_or_nothing,
-            an_empty_blob_is_uploaded,
-            an_empty_piece_is_taken,
-            a_piece_out_of_order_is_refused,
-            a_last_piece_out_of_order_is_refused,
-            a_wrong_digest_ends_the_session,
-            a_piece_that_breaks_off_is_resumed,
-            a_last_piece_that_breaks_off_is_resumed,
-            a_session_is_cancelled,
-            a_session_belongs_to_its_repository,
+            uploads_a_blob_in_chunks,
+            final_call_carries_everything_or_nothing,
+            uploads_an_empty_blob,
+            accepts_an_empty_chunk,
+            rejects_an_out_of_order_chunk,
+            rejects_an_out_of_order_final_chunk,
+            wrong_digest_ends_the_session,
+            resumes_after_an_incomplete_chunk,
+            resumes_after_an_incomplete_final_chunk,
+            cancels_a_session,
+            session_belongs_to_its_repository,
             sessions_are_independent,
-            the_algorithm_may_be_announced_or_not,
-            an_algorithm_that_cannot_be_computed_is_unsupported,
-            a_session_makes_no_repository,
+            accepts_either_algorithm_at_the_end,
+            rejects_an_unsupported_algorithm,
+            session_creates_no_repository,
+        ] }
+        $crate::contract_group! { $make, takeovers: [
+            status_does_not_wait_for_a_chunk,
+            newer_chunk_ends_an_older_one,
+            newer_final_chunk_ends_an_older_chunk,
+            cancelling_ends_a_chunk,
         ] }
         $crate::contract_group! { $make, manifests: [
-            a_manifest_comes_back_as_it_went,
-            the_bytes_are_kept,
-            a_manifest_needs_no_tag,
-            several_tags_are_set_at_once,
-            a_wrong_digest_is_refused,
-            a_manifest_may_have_a_sha512_digest,
-            an_unknown_manifest_is_named,
-            a_blob_is_no_manifest,
-            a_manifest_may_be_stored_twice,
-            a_silent_document_has_the_type_it_was_sent_with,
-            the_type_is_found_in_the_document,
+            returns_a_manifest_unchanged,
+            preserves_the_exact_bytes,
+            stores_a_manifest_without_a_tag,
+            sets_several_tags_at_once,
+            rejects_a_wrong_digest,
+            stores_a_manifest_under_a_sha512_digest,
+            names_an_unknown_manifest_in_the_error,
+            does_not_serve_a_blob_as_a_manifest,
+            accepts_the_same_manifest_twice,
+            uses_the_content_type_without_a_media_type_field,
+            detects_the_media_type_from_the_document,
             repositories_do_not_share_manifests,
-            repositories_may_be_called_anything,
-            a_manifest_may_have_four_mebibytes,
-            the_subject_is_told,
+            repository_names_may_contain_protocol_words,
+            accepts_a_manifest_of_four_mebibytes,
+            reports_the_subject,
         ] }
-        $crate::contract_group! { $make, refusals: [
-            what_is_no_document_is_refused,
-            the_first_schema_is_refused_by_name,
-            all_that_is_missing_is_told_at_once,
-            an_index_without_its_children_is_refused,
-            a_wrong_size_is_told_with_the_right_one,
-            sizes_of_blobs_are_checked,
-            two_shapes_are_refused,
-            another_type_than_it_was_sent_with_is_refused,
-            malformed_descriptors_are_all_told,
-            wrong_and_missing_are_told_together,
-            a_refused_push_moves_no_tag,
-            a_refused_push_makes_no_repository,
+        $crate::contract_group! { $make, rejections: [
+            rejects_invalid_documents,
+            rejects_too_many_references,
+            rejects_docker_schema_1_by_name,
+            reports_all_missing_content_at_once,
+            rejects_an_index_with_missing_children,
+            reports_the_claimed_and_the_stored_size,
+            checks_the_sizes_of_blobs,
+            rejects_a_document_of_two_shapes,
+            rejects_a_mismatched_content_type,
+            reports_all_malformed_descriptors,
+            reports_invalid_and_missing_content_together,
+            rejected_push_moves_no_tag,
+            rejected_push_creates_no_repository,
         ] }
         $crate::contract_group! { $make, kinds: [
             oci_image,
@@ -87,170 +95,178 @@ macro_rules! contract_tests {
             buildkit_cache_index,
             unknown_child_pushed_as_manifest,
             unknown_child_pushed_as_blob,
-            child_without_a_type,
+            child_without_media_type,
             attestation_children,
             child_without_platform,
             artifact_with_subject,
-            artifact_with_an_empty_config,
+            artifact_with_empty_config,
             withdrawn_artifact_manifest,
             index_with_subject,
             embedded_data,
             foreign_layers_without_content,
-            sha512_digests_anywhere,
-            custom_type,
+            sha512_digests_everywhere,
+            custom_media_type,
             unknown_fields_and_types,
             sparse_index,
         ] }
-        $crate::contract_group! { $make, taken_in: [
-            an_image_is_taken_in,
-            a_tree_is_taken_in,
-            what_it_names_counts,
-            a_child_without_its_content_refuses_its_parent,
-            a_child_that_is_no_manifest_refuses_its_parent,
-            a_child_that_is_too_large_refuses_its_parent,
-            a_tree_that_is_too_deep_refuses_its_parent,
-            a_refusal_deep_down_leaves_nothing,
-            what_is_not_said_to_be_a_manifest_is_not_taken_in,
+        $crate::contract_group! { $make, promoted: [
+            promotes_an_image,
+            promotes_a_tree,
+            promoted_manifest_guards_and_refers,
+            rejects_the_parent_of_an_incomplete_child,
+            rejects_the_parent_of_an_invalid_child,
+            rejects_the_parent_of_a_too_large_child,
+            limits_the_bytes_of_a_tree,
+            rejects_a_tree_that_is_too_deep,
+            nested_rejection_stores_nothing,
+            promotes_only_declared_manifests,
         ] }
         $crate::contract_group! { $make, sparse: [
-            content_may_be_absent,
-            absent_content_is_not_borrowed,
-            sizes_of_what_is_there_are_checked,
-            a_child_that_comes_later_is_held,
-            an_unknown_child_that_comes_later_is_served,
-            a_blob_that_comes_later_is_no_manifest_yet,
+            allows_missing_content,
+            does_not_borrow_missing_content,
+            checks_the_sizes_of_stored_content,
+            guards_a_child_pushed_later,
+            serves_an_unknown_child_pushed_later,
+            blob_pushed_later_is_not_yet_a_manifest,
         ] }
         $crate::contract_group! { $make, tags: [
-            a_tag_moves,
-            a_tag_that_must_be_absent,
-            a_tag_that_must_be_present,
-            a_tag_that_must_be_where_it_was,
-            a_tag_that_must_be_at_one_of_several,
-            a_failed_precondition_stores_nothing,
-            a_tag_may_stay_where_it_is,
-            tags_are_taken_literally,
-            an_unknown_repository_has_no_list_of_tags,
+            moves_a_tag,
+            requires_an_absent_tag,
+            requires_a_present_tag,
+            requires_the_expected_digest,
+            requires_one_of_several_digests,
+            failed_precondition_stores_nothing,
+            accepts_an_unchanged_tag,
+            treats_tags_literally,
+            unknown_repository_has_no_tag_list,
         ] }
         $crate::contract_group! { $make, pages: [
-            tags_page_by_page,
-            repositories_page_by_page,
-            referrers_page_by_page,
-            pages_of_referrers_stay_readable,
+            lists_tags_in_pages,
+            lists_repositories_in_pages,
+            lists_referrers_in_pages,
+            limits_the_size_of_referrer_pages,
         ] }
         $crate::contract_group! { $make, repositories: [
-            there_is_none_at_first,
-            a_repository_exists_with_its_first_content,
-            a_repository_outlives_its_tags,
+            new_registry_has_no_repositories,
+            first_content_creates_the_repository,
+            repository_outlives_its_tags,
+            deletes_a_repository,
+            lists_manifests,
         ] }
         $crate::contract_group! { $make, referrers: [
-            a_referrer_is_described,
-            the_subject_may_be_absent,
-            what_is_unknown_has_none,
-            the_artifact_type_is_derived,
-            a_filter_shows_one_type,
-            every_kind_may_refer,
-            sha512_subjects_and_referrers,
-            fallback_tags_need_no_help,
-            a_referrer_is_listed_while_it_is_there,
-            a_subject_is_not_held,
+            describes_a_referrer,
+            subject_may_be_missing,
+            unknown_digest_has_no_referrers,
+            derives_the_artifact_type,
+            filters_by_artifact_type,
+            manifests_of_any_type_may_refer,
+            supports_sha512_subjects_and_referrers,
+            ignores_the_fallback_tag,
+            lists_a_referrer_until_it_is_deleted,
+            deletes_a_subject_with_referrers,
         ] }
         $crate::contract_group! { $make, deletes: [
-            a_tag_is_deleted_alone,
-            a_manifest_is_deleted_with_its_tags,
-            a_deleted_manifest_is_stored_again,
-            a_blob_is_deleted,
-            a_deleted_blob_is_missing,
-            what_is_unknown_is_not_deleted,
-            manifests_and_blobs_are_not_mistaken,
-            the_same_content_as_blob_and_as_manifest,
-            other_repositories_are_not_touched,
-            a_deleted_child_is_no_manifest,
-            a_blob_does_not_stand_in_for_a_deleted_manifest,
+            deletes_only_the_tag,
+            deletes_a_manifest_with_its_tags,
+            stores_a_deleted_manifest_again,
+            deletes_a_blob,
+            deleted_blob_is_missing,
+            rejects_deleting_unknown_content,
+            distinguishes_manifests_from_blobs,
+            deletes_one_of_a_blob_and_a_manifest_with_equal_content,
+            does_not_affect_other_repositories,
+            deleted_child_is_no_longer_a_manifest,
+            blob_does_not_replace_a_deleted_manifest,
         ] }
         $crate::contract_group! { $make, guards: [
-            an_index_guards_its_children,
-            an_image_guards_its_blobs,
-            an_index_guards_its_blob_children,
-            a_digest_at_any_depth_guards,
-            a_digest_in_any_case_guards,
-            every_duplicate_guards,
+            index_guards_its_children,
+            image_guards_its_blobs,
+            index_guards_its_blob_children,
+            digest_at_any_depth_guards,
+            digest_key_in_any_case_guards,
+            every_duplicate_key_guards,
             annotations_and_subjects_do_not_guard,
             other_repositories_do_not_guard,
-            force_breaks_the_guard,
+            force_overrides_the_guard,
         ] }
         $crate::contract_group! { $make, mounts: [
-            a_blob_is_mounted_from_a_repository,
-            a_blob_is_mounted_from_anywhere,
-            any_blob_is_mounted,
-            an_unknown_blob_is_uploaded,
-            only_the_named_repository_is_searched,
-            a_manifest_is_not_mounted,
-            a_mounted_blob_stands_alone,
-            a_deleted_blob_is_not_mounted,
+            mounts_from_the_named_repository,
+            mount_without_source_searches_all_repositories,
+            mounts_empty_and_sha512_blobs,
+            unknown_blob_falls_back_to_an_upload,
+            searches_only_the_named_repository,
+            does_not_mount_a_manifest,
+            mounted_blob_is_independent_of_its_source,
+            does_not_mount_a_deleted_blob,
         ] }
         $crate::contract_group! { $make, concurrency: [
-            the_same_blob_at_once,
-            the_same_piece_at_once,
-            the_same_manifest_at_once,
-            different_manifests_at_once,
-            one_tag_at_once,
-            one_tag_that_must_be_absent,
-            one_tag_that_must_be_where_it_was,
-            an_index_and_the_deletion_of_its_child,
-            an_image_and_the_deletion_of_its_layer,
-            a_mount_and_the_deletion_of_its_source,
-            a_moving_tag_is_never_torn,
+            concurrent_pushes_of_one_blob,
+            concurrent_writes_to_one_session,
+            concurrent_pushes_of_one_manifest,
+            concurrent_pushes_of_different_manifests,
+            concurrent_pushes_to_one_tag,
+            only_one_client_creates_a_tag,
+            only_one_client_moves_a_tag,
+            index_push_races_with_child_deletion,
+            image_push_races_with_layer_deletion,
+            mount_races_with_source_deletion,
+            reads_of_a_moving_tag_are_consistent,
         ] }
     };
 }
 
-/// Makes a test of each behaviour that cannot be seen through HTTP.
+/// Defines a test for each behavior that HTTP cannot express.
 ///
-/// The argument is that of [`contract_tests!`](crate::contract_tests).
+/// The argument is the same as for [`contract_tests!`](crate::contract_tests).
 #[macro_export]
 macro_rules! contract_tests_local {
     ($make:ident) => {
         $crate::contract_group! { $make, local: [
-            a_mount_asks_for_pull_rights,
-            a_mount_from_anywhere_asks_for_pull_rights,
-            tags_are_set_together_or_not_at_all,
-            warnings_are_told,
-            a_session_keeps_what_came_before,
-            an_empty_piece_has_its_place,
-            slow_pieces_at_once,
+            mount_requires_pull_rights,
+            mount_without_source_requires_pull_rights,
+            sets_all_tags_or_none,
+            reports_warnings,
+            session_belongs_to_its_caller,
+            session_keeps_bytes_of_an_incomplete_chunk,
+            checks_the_offset_of_an_empty_chunk,
+            concurrent_slow_writes_to_one_session,
         ] }
         $crate::contract_group! { $make, dry_runs: [
-            it_answers_as_a_push_would,
-            it_refuses_as_a_push_would,
-            it_holds_preconditions,
-            it_makes_no_repository,
-            it_moves_no_tag,
-            it_takes_nothing_in,
+            returns_the_outcome_of_a_push,
+            fails_like_a_push,
+            checks_preconditions,
+            creates_no_repository,
+            moves_no_tag,
+            promotes_nothing,
         ] }
-        $crate::contract_group! { $make, policies: [
-            a_rejection_tells_everything,
-            each_rule_has_its_verdict,
-            families_are_kept_apart,
-            types_are_listed,
-            another_type_than_the_stored_one_is_told,
-            what_was_known_before_is_judged,
-            what_is_taken_in_is_judged,
-            what_is_taken_in_is_told,
+        $crate::contract_group! { run_local, $make, policies: [
+            rejection_reports_every_finding,
+            applies_the_verdict_of_each_rule,
+            rejects_manifests_of_the_other_family,
+            accepts_only_listed_types,
+            reports_a_mismatch_with_the_stored_type,
+            calls_the_admission_of_the_handle,
+            errors_of_the_admission_reject_the_push,
+            judges_promoted_children,
+            reports_findings_of_promoted_children,
         ] }
     };
 }
 
-/// A module with a test of each behaviour of one file.
+/// Defines a module with a test for each behavior of one group.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_group {
-    ($make:ident, $group:ident: [$($behaviour:ident),* $(,)?]) => {
+    ($make:ident, $group:ident: [$($behavior:ident),* $(,)?]) => {
+        $crate::contract_group! { run, $make, $group: [$($behavior),*] }
+    };
+    ($run:ident, $make:ident, $group:ident: [$($behavior:ident),* $(,)?]) => {
         mod $group {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $behaviour() {
-                    let name = concat!(stringify!($group), "::", stringify!($behaviour));
-                    $crate::contract::run(name, super::$make, $crate::contract::$group::$behaviour).await;
+                async fn $behavior() {
+                    let name = concat!(stringify!($group), "::", stringify!($behavior));
+                    $crate::contract::$run(name, super::$make, $crate::contract::$group::$behavior).await;
                 }
             )*
         }

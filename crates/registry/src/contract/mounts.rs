@@ -1,4 +1,4 @@
-//! Mounts: a blob of another repository becomes one of this repository's too.
+//! Tests of mounts: a blob of one repository is also made available in another repository.
 
 use std::sync::Arc;
 
@@ -6,68 +6,78 @@ use bytes::Bytes;
 use portolan_model::Digest;
 use portolan_model::fixtures::{blob, image, sha512};
 
-use super::{Repository, refused, unknown_digest, unverifiable_digest};
-use crate::{Deletion, Kind, Mount, Registry};
+use super::{TestRepository, expect_error, unknown_digest, unverifiable_digest};
+use crate::{Deletion, Kind, MountOutcome, Registry};
 
-fn places(registry: &Arc<dyn Registry>) -> (Repository, Repository) {
+fn source_and_target(registry: &Arc<dyn Registry>) -> (TestRepository, TestRepository) {
     (
-        Repository::of(registry, "team/source"),
-        Repository::of(registry, "team/target"),
+        TestRepository::new(registry, "team/source"),
+        TestRepository::new(registry, "team/target"),
     )
 }
 
-/// What cannot be mounted is answered with a session, through which it can be uploaded.
-async fn falls_back(
-    target: &Repository,
+/// Checks that a mount opens an upload session instead of mounting, and that an upload through it
+/// succeeds.
+async fn assert_falls_back(
+    target: &TestRepository,
     digest: &Digest,
-    from: Option<&Repository>,
+    from: Option<&TestRepository>,
     content: Bytes,
 ) {
-    let Mount::Upload(upload) = target.mount(digest, from).await else {
-        panic!("there is nothing to mount")
+    let MountOutcome::Upload(upload) = target.mount(digest, from).await else {
+        panic!("the mount should have fallen back to an upload")
     };
     assert_eq!(upload.offset, 0);
-    refused(target.read(digest).await, &Kind::BlobUnknown);
+    expect_error(target.read_blob(digest).await, &Kind::BlobUnknown);
     target
-        .finish(&upload.id, None, content.clone(), digest)
+        .finish_upload(&upload.id, None, content.clone(), digest)
         .await
-        .expect("the session works");
+        .expect("the upload succeeds");
     assert_eq!(
-        target.read(digest).await.expect("the blob is there"),
+        target.read_blob(digest).await.expect("the blob exists"),
         content
     );
 }
 
-/// A blob is mounted from the repository that is named.
-pub async fn a_blob_is_mounted_from_a_repository(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    let digest = source.blob(blob("x")).await;
-    assert_eq!(target.mount(&digest, Some(&source)).await, Mount::Mounted);
+/// Checks that a mount finds a blob in the named repository.
+pub async fn mounts_from_the_named_repository(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    let digest = source.push_blob(blob("x")).await;
     assert_eq!(
-        target.read(&digest).await.expect("the blob is there"),
+        target.mount(&digest, Some(&source)).await,
+        MountOutcome::Mounted
+    );
+    assert_eq!(
+        target.read_blob(&digest).await.expect("the blob exists"),
         blob("x")
     );
     assert_eq!(
-        source.read(&digest).await.expect("and still there"),
+        source
+            .read_blob(&digest)
+            .await
+            .expect("the source still contains the blob"),
         blob("x")
     );
-    assert_eq!(target.mount(&digest, Some(&source)).await, Mount::Mounted);
-}
-
-/// Without a name, any repository that has it will do.
-pub async fn a_blob_is_mounted_from_anywhere(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    let digest = source.blob(blob("x")).await;
-    assert_eq!(target.mount(&digest, None).await, Mount::Mounted);
     assert_eq!(
-        target.read(&digest).await.expect("the blob is there"),
-        blob("x")
+        target.mount(&digest, Some(&source)).await,
+        MountOutcome::Mounted
     );
 }
 
-/// Blobs under SHA-512 digests and empty ones are mounted like any other.
-pub async fn any_blob_is_mounted(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
+/// Checks that a mount without a source finds the blob in any repository.
+pub async fn mount_without_source_searches_all_repositories(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    let digest = source.push_blob(blob("x")).await;
+    assert_eq!(target.mount(&digest, None).await, MountOutcome::Mounted);
+    assert_eq!(
+        target.read_blob(&digest).await.expect("the blob exists"),
+        blob("x")
+    );
+}
+
+/// Checks that a mount works for empty blobs and for SHA-512 digests.
+pub async fn mounts_empty_and_sha512_blobs(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
     for (digest, content) in [
         (sha512(&blob("x")), blob("x")),
         (Digest::sha256(b""), Bytes::new()),
@@ -75,51 +85,54 @@ pub async fn any_blob_is_mounted(registry: Arc<dyn Registry>) {
         source
             .put_blob(&digest, content.clone())
             .await
-            .expect("the blob is taken");
-        assert_eq!(target.mount(&digest, Some(&source)).await, Mount::Mounted);
+            .expect("the blob is accepted");
         assert_eq!(
-            target.read(&digest).await.expect("the blob is there"),
+            target.mount(&digest, Some(&source)).await,
+            MountOutcome::Mounted
+        );
+        assert_eq!(
+            target.read_blob(&digest).await.expect("the blob exists"),
             content
         );
     }
 }
 
-/// A blob that nobody has is uploaded.
-pub async fn an_unknown_blob_is_uploaded(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    falls_back(&target, &Digest::sha256(&blob("x")), None, blob("x")).await;
-    source.blob(blob("other")).await;
-    falls_back(
+/// Checks that the mount of an unknown blob falls back to an upload.
+pub async fn unknown_blob_falls_back_to_an_upload(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    assert_falls_back(&target, &Digest::sha256(&blob("x")), None, blob("x")).await;
+    source.push_blob(blob("other")).await;
+    assert_falls_back(
         &target,
         &Digest::sha256(&blob("y")),
         Some(&source),
         blob("y"),
     )
     .await;
-    falls_back(
+    assert_falls_back(
         &target,
         &sha512(&blob("z")),
-        Some(&Repository::of(&registry, "no/such")),
+        Some(&TestRepository::new(&registry, "no/such")),
         blob("z"),
     )
     .await;
     assert!(matches!(
         target.mount(&unknown_digest(), None).await,
-        Mount::Upload(_)
+        MountOutcome::Upload(_)
     ));
     assert!(matches!(
         target.mount(&unverifiable_digest(), Some(&source)).await,
-        Mount::Upload(_)
+        MountOutcome::Upload(_)
     ));
 }
 
-/// A repository that is named is the only one that is searched.
-pub async fn only_the_named_repository_is_searched(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    let other = Repository::of(&registry, "team/other");
-    source.blob(blob("x")).await;
-    other.blob(blob("y")).await;
-    falls_back(
+/// Checks that a mount with a source does not search other repositories.
+pub async fn searches_only_the_named_repository(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    let other = TestRepository::new(&registry, "team/other");
+    source.push_blob(blob("x")).await;
+    other.push_blob(blob("y")).await;
+    assert_falls_back(
         &target,
         &Digest::sha256(&blob("x")),
         Some(&other),
@@ -128,64 +141,64 @@ pub async fn only_the_named_repository_is_searched(registry: Arc<dyn Registry>) 
     .await;
 }
 
-/// A digest that is stored as a manifest is not mounted.
-pub async fn a_manifest_is_not_mounted(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    let digest = source.image(&image("a"), &["v1"]).await;
+/// Checks that a mount does not find a digest of a manifest.
+pub async fn does_not_mount_a_manifest(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    let digest = source.push_image(&image("a"), &["v1"]).await;
     assert!(matches!(
         target.mount(&digest, Some(&source)).await,
-        Mount::Upload(_)
+        MountOutcome::Upload(_)
     ));
     assert!(matches!(
         target.mount(&digest, None).await,
-        Mount::Upload(_)
+        MountOutcome::Upload(_)
     ));
-    refused(target.read(&digest).await, &Kind::BlobUnknown);
-    refused(target.get(&digest).await, &Kind::ManifestUnknown);
+    expect_error(target.read_blob(&digest).await, &Kind::BlobUnknown);
+    expect_error(target.get_manifest(&digest).await, &Kind::ManifestUnknown);
 }
 
-/// A mounted blob outlives that of the source, and holds a manifest's place.
-pub async fn a_mounted_blob_stands_alone(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
+/// Checks that a mounted blob outlives the source blob, and that manifests can reference it.
+pub async fn mounted_blob_is_independent_of_its_source(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
     let image = image("a").layers(["x"]);
-    source.image(&image, &["v1"]).await;
+    source.push_image(&image, &["v1"]).await;
     for content in image.blobs() {
         assert_eq!(
             target.mount(&Digest::sha256(&content), Some(&source)).await,
-            Mount::Mounted
+            MountOutcome::Mounted
         );
     }
     source
         .delete_manifest(&image.digest(), Deletion::Guarded)
         .await
-        .expect("nothing names it");
+        .expect("no manifest references it");
     for content in image.blobs() {
         source
             .delete_blob(&Digest::sha256(&content), Deletion::Guarded)
             .await
-            .expect("nothing names it any more");
+            .expect("no manifest references it anymore");
     }
     target
-        .manifest(image.bytes(), &image.media_type(), &["v1"])
+        .push_manifest(image.bytes(), &image.media_type(), &["v1"])
         .await;
     for content in image.blobs() {
         assert_eq!(
             target
-                .read(&Digest::sha256(&content))
+                .read_blob(&Digest::sha256(&content))
                 .await
-                .expect("the blob is there"),
+                .expect("the blob exists"),
             content
         );
     }
 }
 
-/// What the source has deleted is not mounted any more.
-pub async fn a_deleted_blob_is_not_mounted(registry: Arc<dyn Registry>) {
-    let (source, target) = places(&registry);
-    let digest = source.blob(blob("x")).await;
+/// Checks that a mount does not find a blob that the source no longer contains.
+pub async fn does_not_mount_a_deleted_blob(registry: Arc<dyn Registry>) {
+    let (source, target) = source_and_target(&registry);
+    let digest = source.push_blob(blob("x")).await;
     source
         .delete_blob(&digest, Deletion::Guarded)
         .await
-        .expect("nothing names it");
-    falls_back(&target, &digest, Some(&source), blob("x")).await;
+        .expect("no manifest references it");
+    assert_falls_back(&target, &digest, Some(&source), blob("x")).await;
 }

@@ -1,32 +1,35 @@
-//! Lists page by page: repositories, tags and referrers, in order, whatever the limit.
+//! Paged lists of repositories, tags and referrers, in order and with any page size.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use portolan_model::Descriptor;
-use portolan_model::fixtures::{Index, image};
+use portolan_model::fixtures::{IndexFixture, image};
 use serde_json::json;
 
-use super::Repository;
+use super::TestRepository;
 use crate::{Context, Page, PageRequest, Registry, Result};
 
-/// Goes through a list with every limit that may show an edge, and from places between its items.
-async fn paged<T: PartialEq + Debug>(
+/// Reads a list with every page size from one to one more than its length, and from positions
+/// between its items.
+async fn assert_pages<T: PartialEq + Debug>(
     expected: &[String],
     text: impl Fn(&T) -> String,
     ask: impl AsyncFn(PageRequest) -> Result<Page<T>>,
 ) {
     for limit in 1..=expected.len() + 1 {
-        let (mut found, mut after) = (Vec::new(), None);
+        let (mut listed, mut after) = (Vec::new(), None);
         loop {
-            let page = ask(PageRequest { limit, after }).await.expect("a page");
+            let page = ask(PageRequest { limit, after })
+                .await
+                .expect("the page is readable");
             let items: Vec<_> = page.items.iter().map(&text).collect();
             let full = items.len() == limit;
-            found.extend(items);
+            listed.extend(items);
             assert_eq!(
                 page.next.is_some(),
-                found.len() < expected.len(),
-                "after {found:?} with limit {limit}"
+                listed.len() < expected.len(),
+                "after {listed:?} with limit {limit}"
             );
             assert!(
                 full || page.next.is_none(),
@@ -37,20 +40,22 @@ async fn paged<T: PartialEq + Debug>(
                 break;
             }
         }
-        assert_eq!(found, expected, "with limit {limit}");
+        assert_eq!(listed, expected, "with limit {limit}");
     }
-    between(expected, text, ask).await;
+    assert_start_between_items(expected, text, ask).await;
 }
 
-/// The item that a page begins behind need not exist.
-async fn between<T: PartialEq + Debug>(
+/// Checks that a page may start after an item that does not exist.
+async fn assert_start_between_items<T: PartialEq + Debug>(
     expected: &[String],
     text: impl Fn(&T) -> String,
     ask: impl AsyncFn(PageRequest) -> Result<Page<T>>,
 ) {
-    let nothing = ask(PageRequest::first(0)).await.expect("a page");
+    let empty = ask(PageRequest::first(0))
+        .await
+        .expect("the page is readable");
     assert_eq!(
-        nothing,
+        empty,
         Page {
             items: Vec::new(),
             next: None
@@ -64,122 +69,124 @@ async fn between<T: PartialEq + Debug>(
                 after: Some(after.clone()),
             })
             .await
-            .expect("a page");
-            let found: Vec<_> = page.items.iter().map(&text).collect();
+            .expect("the page is readable");
+            let listed: Vec<_> = page.items.iter().map(&text).collect();
             let rest: Vec<_> = expected[position..]
                 .iter()
                 .filter(|item| **item > after)
                 .cloned()
                 .collect();
-            assert_eq!(found, rest, "after {after}");
+            assert_eq!(listed, rest, "after {after}");
         }
     }
 }
 
-/// Tags come in the order of their bytes.
-pub async fn tags_page_by_page(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that tags appear in the order of their bytes.
+pub async fn lists_tags_in_pages(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let mut expected = ["v1", "v10", "v2", "V2", "_", "latest", "0"]
         .map(str::to_owned)
         .to_vec();
     for tag in &expected {
-        repository.index(&Index::oci(), &[tag]).await;
+        repository.push_index(&IndexFixture::oci(), &[tag]).await;
     }
     expected.sort_unstable();
     let ask = async |page| repository.tags_page(&page).await;
-    paged(&expected, ToString::to_string, ask).await;
+    assert_pages(&expected, ToString::to_string, ask).await;
 }
 
-/// Repositories too, where one name is the beginning of another.
-pub async fn repositories_page_by_page(registry: Arc<dyn Registry>) {
+/// Checks that repositories appear in the order of their bytes, also if one name is a prefix of
+/// another.
+pub async fn lists_repositories_in_pages(registry: Arc<dyn Registry>) {
     let mut expected = ["a", "a/b", "a-b", "a.b", "ab", "z/y/x", "0"]
         .map(str::to_owned)
         .to_vec();
     for name in &expected {
-        Repository::of(&registry, name)
-            .index(&Index::oci(), &[])
+        TestRepository::new(&registry, name)
+            .push_index(&IndexFixture::oci(), &[])
             .await;
     }
     expected.sort_unstable();
     let context = Context::anonymous();
     let ask = async |page| registry.repositories(&context, &page).await;
-    paged(&expected, ToString::to_string, ask).await;
+    assert_pages(&expected, ToString::to_string, ask).await;
 }
 
-/// Referrers come in the order of their digests, filtered or not.
-pub async fn referrers_page_by_page(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let (mut all, mut some) = (Vec::new(), Vec::new());
+/// Checks that referrers appear in the order of their digests, with and without a filter.
+pub async fn lists_referrers_in_pages(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let (mut all, mut even_digests) = (Vec::new(), Vec::new());
     for number in 0..7 {
         let artifact_type = if number % 2 == 0 {
             "application/vnd.example.even"
         } else {
             "application/vnd.example.odd"
         };
-        let referrer = Index::oci()
+        let referrer = IndexFixture::oci()
             .field("subject", json!(image("a").descriptor()))
             .field("artifactType", json!(artifact_type))
             .field("annotations", json!({"number": number.to_string()}));
-        let digest = repository.index(&referrer, &[]).await.to_string();
+        let digest = repository.push_index(&referrer, &[]).await.to_string();
         if number % 2 == 0 {
-            some.push(digest.clone());
+            even_digests.push(digest.clone());
         }
         all.push(digest);
     }
     all.sort_unstable();
-    some.sort_unstable();
+    even_digests.sort_unstable();
     let subject = image("a").digest();
     let digest = |descriptor: &Descriptor| descriptor.digest.to_string();
-    paged(&all, digest, async |page| {
+    assert_pages(&all, digest, async |page| {
         repository.referrers_page(&subject, None, &page).await
     })
     .await;
     let even = Some("application/vnd.example.even");
-    paged(&some, digest, async |page| {
+    assert_pages(&even_digests, digest, async |page| {
         repository.referrers_page(&subject, even, &page).await
     })
     .await;
 }
 
-/// A page of referrers ends before clients stop reading, whatever was asked for, and nothing is lost.
-pub async fn pages_of_referrers_stay_readable(registry: Arc<dyn Registry>) {
-    const READ_BY_CLIENTS: usize = 4 << 20;
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the pages of a list of referrers contain all referrers, and that each page is small
+/// enough for clients, even if more referrers are requested.
+pub async fn limits_the_size_of_referrer_pages(registry: Arc<dyn Registry>) {
+    const CLIENT_LIMIT: usize = 4 << 20;
+    let repository = TestRepository::new(&registry, "team/app");
     let mut expected = Vec::new();
     for number in 0..5 {
-        let referrer = Index::oci()
+        let referrer = IndexFixture::oci()
             .field("subject", json!(image("a").descriptor()))
             .field(
                 "annotations",
                 json!({number.to_string(): "x".repeat(1 << 20)}),
             );
-        expected.push(repository.index(&referrer, &[]).await.to_string());
+        expected.push(repository.push_index(&referrer, &[]).await.to_string());
     }
     expected.sort_unstable();
-    let (mut found, mut page) = (Vec::new(), PageRequest::first(1000));
+    let (mut listed, mut page) = (Vec::new(), PageRequest::first(1000));
     loop {
         let referrers = repository
             .referrers_page(&image("a").digest(), None, &page)
             .await
-            .expect("a page");
+            .expect("the page is readable");
         assert!(
-            json!(referrers.items).to_string().len() < READ_BY_CLIENTS - 1000,
-            "clients read no more"
+            json!(referrers.items).to_string().len() < CLIENT_LIMIT - 1000,
+            "the page exceeds the size that clients read"
         );
-        found.extend(
+        listed.extend(
             referrers
                 .items
                 .iter()
                 .map(|descriptor| descriptor.digest.to_string()),
         );
         assert!(
-            found.len() <= expected.len(),
-            "a page begins behind the one before"
+            listed.len() <= expected.len(),
+            "a page has to start after the previous one"
         );
         match referrers.next {
             Some(next) => page.after = Some(next),
             None => break,
         }
     }
-    assert_eq!(found, expected);
+    assert_eq!(listed, expected);
 }

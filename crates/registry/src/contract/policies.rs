@@ -1,67 +1,84 @@
-//! What a policy decides, rule by rule, and what is said about it.
+//! Tests of policies: the verdicts on the findings of each rule, and the reported findings.
 
 use std::sync::Arc;
 
-use portolan_model::fixtures::{Image, Index, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, image};
 use portolan_model::{Digest, Finding, MediaType, Rule};
 use serde_json::json;
 
 use super::examples::{Example, example};
-use super::{Repository, documents, findings, refused};
-use crate::{Kind, Policy, Preset, PutManifest, PutOutcome, Registry, Verdict};
+use super::{TestRepository, expect_error, rejected_documents, rejected_findings};
+use crate::{
+    Admission, JudgedFinding, Kind, LocalRegistry, Policy, Preset, PushFacts, Result, Verdict,
+};
 
-/// An index that is stored, with a key that it has twice.
-const TWICE: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"a":"x","a":"y"}}"#;
+/// Index with a duplicate key. It is accepted unless a policy rejects duplicate keys.
+const DUPLICATE_KEY: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"a":"x","a":"y"}}"#;
 
-async fn place(registry: &Arc<dyn Registry>, policy: impl Into<Policy>) -> Repository {
-    let repository = Repository::of(registry, "team/app").with_policy(policy);
+/// Returns a handle to the repository that checks pushes with `policy`.
+fn repository_with_policy(
+    registry: &Arc<dyn LocalRegistry>,
+    policy: impl Into<Policy>,
+) -> TestRepository {
+    repository_with_admission(registry, Arc::new(policy.into()))
+}
+
+fn repository_with_admission(
+    registry: &Arc<dyn LocalRegistry>,
+    admission: Arc<dyn Admission>,
+) -> TestRepository {
+    TestRepository::new(&registry.handle(admission), "team/app")
+}
+
+async fn test_repository(
+    registry: &Arc<dyn LocalRegistry>,
+    policy: impl Into<Policy>,
+) -> TestRepository {
+    let repository = repository_with_policy(registry, policy);
     for image in [image("a"), image("b").docker()] {
         push_blobs(&repository, &image).await;
     }
     repository
 }
 
-async fn push_blobs(repository: &Repository, image: &Image) {
+async fn push_blobs(repository: &TestRepository, image: &ImageFixture) {
     for content in image.blobs() {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
 }
 
-fn verdicts(outcome: &PutOutcome, rule: Rule) -> Vec<Verdict> {
-    let judged = outcome
-        .findings
-        .iter()
-        .filter(|judged| judged.finding.rule == rule);
-    judged.map(|judged| judged.verdict).collect()
-}
-
-/// A rejection has every finding in its detail, those that are rejected first, with all that is known of each.
-pub async fn a_rejection_tells_everything(registry: Arc<dyn Registry>) {
-    let repository = place(&registry, Preset::Open).await;
-    let text = TWICE.replacen(r#""manifests":[]"#, r#""manifests":[],"layers":[]"#, 1);
+/// Checks that the detail of a rejection contains all findings with all their fields, rejected
+/// findings first.
+pub async fn rejection_reports_every_finding(registry: Arc<dyn LocalRegistry>) {
+    let repository = test_repository(&registry, Preset::Open).await;
+    let text = DUPLICATE_KEY.replacen(r#""manifests":[]"#, r#""manifests":[],"layers":[]"#, 1);
     let rejected = repository
-        .put(text.into(), &Index::oci().media_type(), &["v1"])
+        .put_manifest(text.into(), &IndexFixture::oci().media_type(), &["v1"])
         .await;
-    let error = refused(rejected, &Kind::ManifestInvalid);
-    let told = error.detail()["findings"].as_array().expect("the findings");
+    let error = expect_error(rejected, &Kind::MANIFEST_INVALID);
+    let detail = error.detail();
+    let reported = detail["findings"]
+        .as_array()
+        .expect("the detail contains the findings");
     let verdict_of = |rule: Rule| {
-        told.iter()
+        reported
+            .iter()
             .find(|finding| finding["rule"] == rule.id())
-            .map(|found| &found["verdict"])
+            .map(|finding| &finding["verdict"])
     };
     assert_eq!(verdict_of(Rule::TwoShapes), Some(&json!("reject")));
     assert_eq!(verdict_of(Rule::DuplicateKey), Some(&json!("warn")));
-    assert_eq!(told[0]["verdict"], "reject");
-    for finding in told {
+    assert_eq!(reported[0]["verdict"], "reject");
+    for finding in reported {
         let rule: Rule = finding["rule"]
             .as_str()
             .unwrap_or_default()
             .parse()
-            .expect("a rule");
+            .expect("the rule is known");
         for (key, value) in [
             ("severity", json!(rule.severity())),
             ("section", rule.section().into()),
-            ("mend", rule.mend().into()),
+            ("fix", json!(rule.fix())),
         ] {
             assert_eq!(finding[key], value, "{finding}");
         }
@@ -72,9 +89,9 @@ pub async fn a_rejection_tells_everything(registry: Arc<dyn Registry>) {
     }
 }
 
-/// Each rule may be rejected, told or accepted, whatever the preset says of it.
-pub async fn each_rule_has_its_verdict(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a policy can reject, warn about or accept each rule, regardless of the preset.
+pub async fn applies_the_verdict_of_each_rule(registry: Arc<dyn LocalRegistry>) {
+    let repository = repository_with_policy(&registry, Preset::Open);
     for rule in Rule::ALL {
         let Some(Example {
             bytes,
@@ -87,118 +104,132 @@ pub async fn each_rule_has_its_verdict(registry: Arc<dyn Registry>) {
             continue;
         };
         for content in blobs {
-            repository.blob(content).await;
+            repository.push_blob(content).await;
         }
         for (bytes, media_type) in manifests {
-            repository.manifest(bytes, &media_type, &[]).await;
+            repository.push_manifest(bytes, &media_type, &[]).await;
         }
-        let alone = Rule::ALL
-            .into_iter()
-            .fold(policy, |policy, rule| policy.with(rule, Verdict::Accept));
+        let alone = Rule::ALL.into_iter().fold(policy, |policy, rule| {
+            policy.with_verdict(rule, Verdict::Accept)
+        });
         let put = async |verdict: Verdict| {
-            let judging = repository
-                .clone()
-                .with_policy(alone.clone().with(rule, verdict));
-            judging.put(bytes.clone(), &media_type, &[rule.id()]).await
+            let policy = alone.clone().with_verdict(rule, verdict);
+            let judging = repository_with_policy(&registry, policy);
+            judging
+                .put_manifest(bytes.clone(), &media_type, &[rule.id()])
+                .await
         };
         let kind = if rule == Rule::MissingChild {
-            Kind::ContentMissing
+            Kind::CONTENT_MISSING
         } else {
-            Kind::ManifestInvalid
+            Kind::MANIFEST_INVALID
         };
-        let error = refused(put(Verdict::Reject).await, &kind);
+        let error = expect_error(put(Verdict::Reject).await, &kind);
         assert!(
-            findings(&error).iter().all(|(id, _)| id == rule.id()),
+            rejected_findings(&error)
+                .iter()
+                .all(|(id, _)| id == rule.id()),
             "{rule}: {}",
             error.detail()
         );
-        refused(repository.get(rule.id()).await, &Kind::ManifestUnknown);
-        let outcome = put(Verdict::Warn).await.expect("it is taken");
+        expect_error(
+            repository.get_manifest(rule.id()).await,
+            &Kind::ManifestUnknown,
+        );
+        let outcome = put(Verdict::Warn).await.expect("the manifest is accepted");
         let warned: Vec<_> = outcome.warnings().map(|finding| finding.rule).collect();
         assert!(
             !warned.is_empty() && warned.iter().all(|warned| *warned == rule),
             "{rule}: {outcome:?}"
         );
-        let outcome = put(Verdict::Accept).await.expect("it is taken");
+        let outcome = put(Verdict::Accept)
+            .await
+            .expect("the manifest is accepted");
         assert_eq!(outcome.warnings().next(), None, "{rule}");
         repository
-            .serves(rule.id(), &Digest::sha256(&bytes), &media_type, &bytes)
+            .assert_serves(rule.id(), &Digest::sha256(&bytes), &media_type, &bytes)
             .await;
     }
 }
 
-/// A repository for one family takes nothing of the other, nor what names such a thing.
-pub async fn families_are_kept_apart(registry: Arc<dyn Registry>) {
+/// Checks that a repository for OCI types rejects Docker manifests and indexes that reference them,
+/// and that a repository for Docker types rejects OCI manifests in the same way.
+pub async fn rejects_manifests_of_the_other_family(registry: Arc<dyn LocalRegistry>) {
     let (oci, docker) = (image("a"), image("b").docker());
-    let open = place(&registry, Preset::Open).await;
-    open.image(&oci, &["oci"]).await;
-    open.image(&docker, &["docker"]).await;
-    let mixed = Index::oci()
+    let open = test_repository(&registry, Preset::Open).await;
+    open.push_image(&oci, &["oci"]).await;
+    open.push_image(&docker, &["docker"]).await;
+    let mixed = IndexFixture::oci()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm64");
-    for (preset, taken, other, pointer) in [
+    for (preset, accepted, other, pointer) in [
         (Preset::OciOnly, &oci, &docker, "/manifests/1"),
         (Preset::DockerOnly, &docker, &oci, "/manifests/0"),
     ] {
-        let repository = open.clone().with_policy(preset);
+        let repository = repository_with_policy(&registry, preset);
         repository
-            .manifest(taken.bytes(), &taken.media_type(), &["v1"])
+            .push_manifest(accepted.bytes(), &accepted.media_type(), &["v1"])
             .await;
-        let error = refused(
+        let error = expect_error(
             repository
-                .put(other.bytes(), &other.media_type(), &["v1"])
+                .put_manifest(other.bytes(), &other.media_type(), &["v1"])
                 .await,
-            &Kind::ManifestInvalid,
+            &Kind::MANIFEST_INVALID,
         );
         assert!(
-            findings(&error).contains(&("type-not-allowed".into(), String::new())),
+            rejected_findings(&error).contains(&("type-not-allowed".into(), String::new())),
             "{}",
             error.detail()
         );
-        let error = refused(
+        let error = expect_error(
             repository
-                .put(mixed.bytes(), &mixed.media_type(), &["v1"])
+                .put_manifest(mixed.bytes(), &mixed.media_type(), &["v1"])
                 .await,
-            &Kind::ManifestInvalid,
+            &Kind::MANIFEST_INVALID,
         );
         assert!(
-            findings(&error).contains(&("type-not-allowed".into(), pointer.into())),
+            rejected_findings(&error).contains(&("type-not-allowed".into(), pointer.into())),
             "{}",
             error.detail()
         );
-        assert_eq!(repository.tagged("v1").await, Some(taken.digest()));
+        assert_eq!(repository.resolve_tag("v1").await, Some(accepted.digest()));
     }
 }
 
-/// A list of types holds for what is pushed, and a type that is unknown here can stand on it.
-pub async fn types_are_listed(registry: Arc<dyn Registry>) {
+/// Checks that a list of types applies to pushed manifests, and that it may contain unknown types.
+pub async fn accepts_only_listed_types(registry: Arc<dyn LocalRegistry>) {
     let custom = MediaType::new("application/vnd.example.custom+json");
     let listed =
-        Policy::default().for_manifest_types(vec![custom.clone(), MediaType::OCI_INDEX.into()]);
-    let repository = place(&registry, listed).await;
-    repository.manifest("{}".into(), &custom, &["custom"]).await;
-    repository.index(&Index::oci(), &["index"]).await;
+        Policy::default().with_manifest_types(vec![custom.clone(), MediaType::OCI_INDEX.into()]);
+    let repository = test_repository(&registry, listed).await;
+    repository
+        .push_manifest("{}".into(), &custom, &["custom"])
+        .await;
+    repository
+        .push_index(&IndexFixture::oci(), &["index"])
+        .await;
     let image = image("a");
-    let error = refused(
+    let error = expect_error(
         repository
-            .put(image.bytes(), &image.media_type(), &["v1"])
+            .put_manifest(image.bytes(), &image.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
     assert!(
-        findings(&error).contains(&("type-not-allowed".into(), String::new())),
+        rejected_findings(&error).contains(&("type-not-allowed".into(), String::new())),
         "{}",
         error.detail()
     );
     assert!(error.message().contains(MediaType::OCI_MANIFEST), "{error}");
 }
 
-/// A descriptor's type that is not the one its manifest is stored with is told.
-pub async fn another_type_than_the_stored_one_is_told(registry: Arc<dyn Registry>) {
-    let repository = place(&registry, Preset::Open).await;
+/// Checks that a warning reports a descriptor whose media type differs from the type of the stored
+/// manifest.
+pub async fn reports_a_mismatch_with_the_stored_type(registry: Arc<dyn LocalRegistry>) {
+    let repository = test_repository(&registry, Preset::Open).await;
     let silent = r#"{"schemaVersion":2,"manifests":[]}"#;
     let stored = repository
-        .manifest(
+        .push_manifest(
             silent.into(),
             &MediaType::new(MediaType::OCI_INDEX),
             &["silent"],
@@ -206,86 +237,121 @@ pub async fn another_type_than_the_stored_one_is_told(registry: Arc<dyn Registry
         .await;
     let child =
         |media_type: &str| json!({"mediaType": media_type, "digest": stored, "size": silent.len()});
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .child(child(MediaType::OCI_INDEX))
         .child(child(MediaType::DOCKER_LIST));
     let outcome = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
-        .expect("it is taken");
-    let told = outcome
+        .expect("the manifest is accepted");
+    let mismatches = outcome
         .warnings()
         .filter(|finding| finding.rule == Rule::StoredTypeMismatch);
-    let pointers: Vec<_> = told.map(|finding| finding.pointer.as_str()).collect();
+    let pointers: Vec<_> = mismatches.map(|finding| finding.pointer.as_str()).collect();
     assert_eq!(pointers, ["/manifests/1"]);
 }
 
-/// What the caller has found before is judged with the rest.
-pub async fn what_was_known_before_is_judged(registry: Arc<dyn Registry>) {
-    let policy = Policy::default()
-        .with(Rule::ChildMuchOlder, Verdict::Reject)
-        .with(Rule::PlatformMismatch, Verdict::Warn);
-    let repository = place(&registry, policy).await;
-    let put = async |rule: Rule| {
-        let known = vec![Finding::new(rule, "/manifests/0", "as somebody has seen")];
-        let media_type = Some(Index::oci().media_type());
-        repository
-            .put_with(
-                Index::oci().bytes(),
-                PutManifest {
-                    media_type,
-                    known,
-                    ..repository.options()
-                },
-            )
-            .await
-    };
-    let error = refused(put(Rule::ChildMuchOlder).await, &Kind::ManifestInvalid);
-    assert_eq!(
-        findings(&error),
-        [("child-much-older".to_owned(), "/manifests/0".to_owned())]
-    );
-    refused(
-        repository.get(Index::oci().digest()).await,
-        &Kind::ManifestUnknown,
-    );
-    let outcome = put(Rule::PlatformMismatch).await.expect("it is taken");
-    assert_eq!(verdicts(&outcome, Rule::PlatformMismatch), [Verdict::Warn]);
+/// Admission that reports one finding, with a verdict.
+#[derive(Debug)]
+struct OneFinding(Verdict);
+
+impl Admission for OneFinding {
+    fn admit(&self, push: &PushFacts<'_>) -> Result<Vec<JudgedFinding>> {
+        let message = format!("found in {}", push.repository);
+        let finding = Finding::new(Rule::ChildMuchOlder, "/manifests/0", message);
+        let policy = Policy::default().with_verdict(finding.rule, self.0);
+        policy.judge(vec![finding])
+    }
 }
 
-/// Children that were pushed as blobs are held against the policy too; the refusal tells of all of them, and of the parent.
-pub async fn what_is_taken_in_is_judged(registry: Arc<dyn Registry>) {
-    let policy = Policy::default().with(Rule::DuplicateKey, Verdict::Reject);
-    let repository = place(&registry, policy).await;
-    let twice = repository.blob(TWICE).await;
+/// Checks that only the admission of the handle decides about puts and checks, and that the outcome
+/// contains the findings of this admission.
+pub async fn calls_the_admission_of_the_handle(registry: Arc<dyn LocalRegistry>) {
+    let repository = repository_with_admission(&registry, Arc::new(OneFinding(Verdict::Warn)));
+    // The default policy would reject this image, because its content is missing.
+    let image = image("nowhere");
+    let checked = repository
+        .check_manifest(image.bytes(), &image.media_type(), &["v1"])
+        .await
+        .expect("the admission accepts everything");
+    let outcome = repository
+        .put_manifest(image.bytes(), &image.media_type(), &["v1"])
+        .await
+        .expect("the admission accepts everything");
+    assert_eq!(outcome, checked);
+    let messages: Vec<_> = outcome
+        .findings
+        .iter()
+        .map(|judged| judged.finding.message.as_str())
+        .collect();
+    assert_eq!(messages, ["found in team/app"]);
+    let open = repository_with_policy(&registry, Preset::Open);
+    let again = open
+        .put_manifest(image.bytes(), &image.media_type(), &["v1"])
+        .await;
+    expect_error(again, &Kind::CONTENT_MISSING);
+    assert_eq!(open.resolve_tag("v1").await, Some(image.digest()));
+}
+
+/// Checks that an error of the admission fails the put and the check, and stores nothing.
+pub async fn errors_of_the_admission_reject_the_push(registry: Arc<dyn LocalRegistry>) {
+    let repository = repository_with_admission(&registry, Arc::new(OneFinding(Verdict::Reject)));
+    let index = IndexFixture::oci();
+    let checked = repository
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
+        .await;
+    let put = repository
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
+        .await;
+    for result in [checked, put] {
+        let error = expect_error(result, &Kind::MANIFEST_INVALID);
+        assert_eq!(
+            rejected_findings(&error),
+            [("child-much-older".to_owned(), "/manifests/0".to_owned())]
+        );
+    }
+    expect_error(
+        repository.get_manifest(index.digest()).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
+}
+
+/// Checks that the policy also applies to the blobs that a push promotes to manifests.
+///
+/// The rejection contains the findings of all these children and of the parent.
+pub async fn judges_promoted_children(registry: Arc<dyn LocalRegistry>) {
+    let policy = Policy::default().with_verdict(Rule::DuplicateKey, Verdict::Reject);
+    let repository = test_repository(&registry, policy).await;
+    let twice = repository.push_blob(DUPLICATE_KEY).await;
     let (two_shapes, hollow) = (
-        Index::oci().field("layers", json!([])),
+        IndexFixture::oci().field("layers", json!([])),
         image("hollow").layers(["nowhere"]),
     );
-    repository.blob(two_shapes.bytes()).await;
+    repository.push_blob(two_shapes.bytes()).await;
     for content in [hollow.blobs()[0].clone(), hollow.bytes()] {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
-    let index = Index::oci()
-        .child_of_type(MediaType::OCI_INDEX, TWICE.as_bytes(), None)
-        .nested(&two_shapes, None)
+    let index = IndexFixture::oci()
+        .child_of_type(MediaType::OCI_INDEX, DUPLICATE_KEY.as_bytes(), None)
+        .nested_index(&two_shapes, None)
         .image(&hollow, "linux/amd64")
         .image(&image("absent"), "linux/arm64");
-    let error = refused(
+    let error = expect_error(
         repository
-            .put(index.bytes(), &index.media_type(), &["v1"])
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
-    let told = [
+    let expected_documents = [
         json!(null),
         json!(twice),
         json!(two_shapes.digest()),
         json!(hollow.digest()),
     ];
     assert_eq!(
-        documents(&error),
-        told.iter().collect::<Vec<_>>(),
+        rejected_documents(&error),
+        expected_documents,
         "{}",
         error.detail()
     );
@@ -294,44 +360,51 @@ pub async fn what_is_taken_in_is_judged(registry: Arc<dyn Registry>) {
         ("missing-child", "/layers/0"),
         ("missing-child", "/manifests/3"),
     ];
-    let found = findings(&error);
+    let rejected = rejected_findings(&error);
     for (rule, pointer) in expected {
-        assert!(found.contains(&(rule.into(), pointer.into())), "{found:?}");
+        assert!(
+            rejected.contains(&(rule.into(), pointer.into())),
+            "{rejected:?}"
+        );
     }
     for digest in [&twice, &two_shapes.digest(), &hollow.digest()] {
-        refused(repository.get(digest).await, &Kind::ManifestUnknown);
+        expect_error(
+            repository.get_manifest(digest).await,
+            &Kind::ManifestUnknown,
+        );
     }
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
 }
 
-/// What is told of children that were pushed as blobs names them as its document.
-pub async fn what_is_taken_in_is_told(registry: Arc<dyn Registry>) {
-    let repository = place(&registry, Preset::Open).await;
-    let twice = repository.blob(TWICE).await;
-    let index = Index::oci().child_of_type(MediaType::OCI_INDEX, TWICE.as_bytes(), None);
-    let tried = repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1"])
+/// Checks that findings about a promoted child name the child as their document.
+pub async fn reports_findings_of_promoted_children(registry: Arc<dyn LocalRegistry>) {
+    let repository = test_repository(&registry, Preset::Open).await;
+    let twice = repository.push_blob(DUPLICATE_KEY).await;
+    let index =
+        IndexFixture::oci().child_of_type(MediaType::OCI_INDEX, DUPLICATE_KEY.as_bytes(), None);
+    let predicted = repository
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
-        .expect("it would be taken");
+        .expect("the manifest would be accepted");
     let outcome = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
-        .expect("it is taken");
-    let told = outcome
+        .expect("the manifest is accepted");
+    let reported = outcome
         .warnings()
         .find(|finding| finding.rule == Rule::DuplicateKey)
-        .expect("it is told");
+        .expect("the outcome reports the duplicate key");
     assert_eq!(
-        (told.document.as_ref(), told.pointer.as_str()),
+        (reported.document.as_ref(), reported.pointer.as_str()),
         (Some(&twice), "/annotations/a")
     );
-    assert_eq!(outcome, tried);
+    assert_eq!(outcome, predicted);
     let again = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
-        .expect("it is taken");
+        .expect("the manifest is accepted");
     assert!(
         again.warnings().all(|finding| finding.document.is_none()),
-        "it is a manifest by now: {again:?}"
+        "the child is a manifest by now: {again:?}"
     );
 }

@@ -1,19 +1,19 @@
-//! Referrers: the manifests that say something about another.
+//! Tests of referrers. A referrer is a manifest that refers to another manifest as its subject.
 
 use std::sync::Arc;
 
-use portolan_model::fixtures::{Image, Index, image, sha512};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, image, sha512};
 use portolan_model::{Descriptor, MediaType};
 use serde_json::json;
 
-use super::{Repository, refused, unknown_digest, unverifiable_digest};
+use super::{TestRepository, expect_error, unknown_digest, unverifiable_digest};
 use crate::{Deletion, Kind, PageRequest, PutManifest, Registry};
 
 const SIGNATURE: &str = "application/vnd.example.signature";
 
-fn signature(of: &Descriptor) -> Image {
+fn signature(subject: &Descriptor) -> ImageFixture {
     image("signature")
-        .subject(of)
+        .subject(subject)
         .field("artifactType", json!(SIGNATURE))
         .field(
             "annotations",
@@ -21,12 +21,13 @@ fn signature(of: &Descriptor) -> Image {
         )
 }
 
-/// A referrer is listed with type, digest, size, artifact type and annotations, and no more.
-pub async fn a_referrer_is_described(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    repository.image(&image("a"), &["v1"]).await;
+/// Checks that the list describes a referrer by media type, digest, size, artifact type and
+/// annotations, and by nothing else.
+pub async fn describes_a_referrer(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    repository.push_image(&image("a"), &["v1"]).await;
     let signature = signature(&image("a").descriptor());
-    repository.image(&signature, &[]).await;
+    repository.push_image(&signature, &[]).await;
     let expected = Descriptor {
         artifact_type: Some(MediaType::new(SIGNATURE)),
         annotations: [("org.example.by", "somebody"), ("org.example.at", "noon")]
@@ -38,31 +39,33 @@ pub async fn a_referrer_is_described(registry: Arc<dyn Registry>) {
     assert_eq!(repository.referrers(&signature.digest()).await, []);
 }
 
-/// The subject may come later than what refers to it, or never.
-pub async fn the_subject_may_be_absent(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a referrer may be pushed before its subject, and that the subject need not exist at
+/// all.
+pub async fn subject_may_be_missing(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let signature = signature(&image("a").descriptor());
-    repository.image(&signature, &[]).await;
+    repository.push_image(&signature, &[]).await;
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
-    repository.image(&image("a"), &["v1"]).await;
+    repository.push_image(&image("a"), &["v1"]).await;
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
 }
 
-/// Nobody refers to what nobody knows, which is no error.
-pub async fn what_is_unknown_has_none(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the list of referrers of an unknown digest is empty and not an error.
+pub async fn unknown_digest_has_no_referrers(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     assert_eq!(repository.referrers(&unknown_digest()).await, []);
-    repository.image(&image("a"), &["v1"]).await;
+    repository.push_image(&image("a"), &["v1"]).await;
     assert_eq!(repository.referrers(&unknown_digest()).await, []);
     assert_eq!(repository.referrers(&unverifiable_digest()).await, []);
 }
 
-/// Without a type of its own, an image artifact has that of its config, an index has none.
-pub async fn the_artifact_type_is_derived(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks the artifact type of a manifest without the field `artifactType` in a list: the media
+/// type of the config for an image, and no artifact type for an index.
+pub async fn derives_the_artifact_type(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let subject = image("a").descriptor();
     let by_config = image("by config").subject(&subject);
-    repository.image(&by_config, &[]).await;
+    repository.push_image(&by_config, &[]).await;
     let referrers = repository.referrers(&subject.digest).await;
     assert_eq!(
         referrers[0].artifact_type,
@@ -71,23 +74,23 @@ pub async fn the_artifact_type_is_derived(registry: Arc<dyn Registry>) {
     repository
         .delete_manifest(&by_config.digest(), Deletion::Guarded)
         .await
-        .expect("nothing names it");
+        .expect("no manifest references it");
 
-    let index = Index::oci().field("subject", json!(subject));
-    repository.index(&index, &[]).await;
+    let index = IndexFixture::oci().field("subject", json!(subject));
+    repository.push_index(&index, &[]).await;
     assert_eq!(
         repository.referrers(&subject.digest).await,
         [index.descriptor()]
     );
 }
 
-/// A filter shows one artifact type alone, own or derived.
-pub async fn a_filter_shows_one_type(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a filter selects one artifact type, declared or derived.
+pub async fn filters_by_artifact_type(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let subject = image("a").descriptor();
     let (own, derived) = (signature(&subject), image("derived").subject(&subject));
-    repository.image(&own, &[]).await;
-    repository.image(&derived, &[]).await;
+    repository.push_image(&own, &[]).await;
+    repository.push_image(&derived, &[]).await;
     let filtered = async |artifact_type| {
         let page = repository
             .referrers_page(
@@ -96,7 +99,7 @@ pub async fn a_filter_shows_one_type(registry: Arc<dyn Registry>) {
                 &PageRequest::first(10),
             )
             .await;
-        page.expect("a page")
+        page.expect("the page is readable")
             .items
             .into_iter()
             .map(|descriptor| descriptor.digest)
@@ -108,19 +111,19 @@ pub async fn a_filter_shows_one_type(registry: Arc<dyn Registry>) {
     assert_eq!(repository.referrers(&subject.digest).await.len(), 2);
 }
 
-/// Images, indexes, Docker's types and custom ones may refer, to any kind of manifest.
-pub async fn every_kind_may_refer(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let subject = Index::docker();
-    repository.index(&subject, &["v1"]).await;
+/// Checks that OCI, Docker and custom manifests may refer to a manifest of any type.
+pub async fn manifests_of_any_type_may_refer(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let subject = IndexFixture::docker();
+    repository.push_index(&subject, &["v1"]).await;
     let custom = MediaType::new("application/vnd.example.note+json");
-    let index = Index::oci().field("subject", json!(subject.descriptor()));
+    let index = IndexFixture::oci().field("subject", json!(subject.descriptor()));
     let image = image("docker").docker().subject(&subject.descriptor());
     let note = json!({"note": "fine", "subject": subject.descriptor()}).to_string();
     let mut expected = vec![
-        repository.index(&index, &[]).await,
-        repository.image(&image, &[]).await,
-        repository.manifest(note.into(), &custom, &[]).await,
+        repository.push_index(&index, &[]).await,
+        repository.push_image(&image, &[]).await,
+        repository.push_manifest(note.into(), &custom, &[]).await,
     ];
     expected.sort_unstable();
     let referrers = repository.referrers(&subject.digest()).await;
@@ -131,24 +134,25 @@ pub async fn every_kind_may_refer(registry: Arc<dyn Registry>) {
     assert_eq!(digests, expected);
 }
 
-/// A digest is matched as it was written, and a referrer is listed under the digest it was pushed with.
-pub async fn sha512_subjects_and_referrers(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a referrer with a SHA-512 digest is found by the digest in its `subject`, and listed
+/// with the digest of its push.
+pub async fn supports_sha512_subjects_and_referrers(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let subject = Descriptor {
         digest: sha512(&image("a").bytes()),
         ..image("a").descriptor()
     };
-    let index = Index::oci().field("subject", json!(subject));
+    let index = IndexFixture::oci().field("subject", json!(subject));
     let digest = sha512(&index.bytes());
     let options = PutManifest {
         media_type: Some(index.media_type()),
         digest: Some(digest.clone()),
-        ..repository.options()
+        ..PutManifest::default()
     };
     let outcome = repository
-        .put_with(index.bytes(), options)
+        .put_manifest_with(index.bytes(), options)
         .await
-        .expect("the manifest is taken");
+        .expect("the manifest is accepted");
     assert_eq!(outcome.subject, Some(subject.digest.clone()));
     assert_eq!(
         repository.referrers(&subject.digest).await,
@@ -160,14 +164,18 @@ pub async fn sha512_subjects_and_referrers(registry: Arc<dyn Registry>) {
     assert_eq!(repository.referrers(&image("a").digest()).await, []);
 }
 
-/// What clients pushed under a fallback tag, lacking this list, is listed by its own subject.
-pub async fn fallback_tags_need_no_help(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a referrer appears once, because of its `subject` field, even if a client also
+/// pushed an index with the referrers tag.
+pub async fn ignores_the_fallback_tag(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let signature = signature(&image("a").descriptor());
-    repository.image(&signature, &[]).await;
-    let fallback = format!("sha256-{}", image("a").digest().encoded());
+    repository.push_image(&signature, &[]).await;
+    let fallback = format!("sha256-{}", image("a").digest().encoded_part());
     repository
-        .index(&Index::oci().without_platform(&signature), &[&fallback])
+        .push_index(
+            &IndexFixture::oci().without_platform(&signature),
+            &[&fallback],
+        )
         .await;
     let referrers = repository.referrers(&image("a").digest()).await;
     assert_eq!(
@@ -179,42 +187,42 @@ pub async fn fallback_tags_need_no_help(registry: Arc<dyn Registry>) {
     );
 }
 
-/// A referrer is listed until it is deleted, and in its own repository alone.
-pub async fn a_referrer_is_listed_while_it_is_there(registry: Arc<dyn Registry>) {
+/// Checks that a referrer appears until its deletion, and only in its own repository.
+pub async fn lists_a_referrer_until_it_is_deleted(registry: Arc<dyn Registry>) {
     let (repository, other) = (
-        Repository::of(&registry, "team/app"),
-        Repository::of(&registry, "team/other"),
+        TestRepository::new(&registry, "team/app"),
+        TestRepository::new(&registry, "team/other"),
     );
     let signature = signature(&image("a").descriptor());
-    repository.image(&signature, &["signature"]).await;
-    other.image(&image("a"), &["v1"]).await;
+    repository.push_image(&signature, &["signature"]).await;
+    other.push_image(&image("a"), &["v1"]).await;
     assert_eq!(other.referrers(&image("a").digest()).await, []);
     repository
         .delete_tag("signature")
         .await
-        .expect("the tag is there");
+        .expect("the tag exists");
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
     repository
         .delete_manifest(&signature.digest(), Deletion::Guarded)
         .await
-        .expect("nothing names it");
+        .expect("no manifest references it");
     assert_eq!(repository.referrers(&image("a").digest()).await, []);
 }
 
-/// A subject may be deleted: what refers to it does not hold it, and stays.
-pub async fn a_subject_is_not_held(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    repository.image(&image("a"), &["v1"]).await;
+/// Checks that a subject can be deleted while it has referrers, and that the referrers stay.
+pub async fn deletes_a_subject_with_referrers(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    repository.push_image(&image("a"), &["v1"]).await;
     let signature = signature(&image("a").descriptor());
-    repository.image(&signature, &[]).await;
+    repository.push_image(&signature, &[]).await;
     repository
         .delete_manifest(&image("a").digest(), Deletion::Guarded)
         .await
-        .expect("a subject is no edge");
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+        .expect("a referrer does not guard its subject");
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
     assert_eq!(repository.referrers(&image("a").digest()).await.len(), 1);
     repository
-        .get(signature.digest())
+        .get_manifest(signature.digest())
         .await
-        .expect("the signature stays");
+        .expect("the signature still exists");
 }

@@ -1,135 +1,126 @@
-//! One repository of the registry under test, so that a behaviour reads as what it does.
+//! Repository of the registry under test, with functions that keep the tests short.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use portolan_model::fixtures::{self, Image, Index};
-use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, RepositoryName, Tag};
+use portolan_model::fixtures::{self, ImageFixture, IndexFixture};
+use portolan_model::{Algorithm, ByteRange, Descriptor, Digest, MediaType, RepositoryName};
 
 use crate::{
-    Body, Context, Deletion, ManifestInfo, Mount, Page, PageRequest, Policy, Precondition, Preset,
-    PutManifest, PutOutcome, Registry, Result, TagUpdate, Upload, UploadId,
+    Body, Context, ManifestInfo, MountOutcome, Page, PageRequest, Precondition, PutManifest,
+    PutOutcome, Registry, Repository, Result, TagUpdate, Upload, UploadId,
 };
 
-/// Most bytes that the suite reads at once.
+/// Maximum size of content that the suite reads into memory.
 const READ_LIMIT: usize = 64 << 20;
 
-/// A repository, the caller who uses it, and the policy that it has.
+/// Repository of the registry under test, as used by one caller.
 #[derive(Clone)]
-pub struct Repository {
-    registry: Arc<dyn Registry>,
-    name: RepositoryName,
-    context: Context,
-    policy: Policy,
+pub struct TestRepository {
+    handle: Repository,
 }
 
-impl Repository {
-    /// The repository called `name`, for anybody. Under `sparse/`, content may be absent.
-    pub fn of(registry: &Arc<dyn Registry>, name: &str) -> Self {
-        let preset = if name.starts_with("sparse/") {
-            Preset::Sparse
-        } else {
-            Preset::Open
-        };
+impl Deref for TestRepository {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.handle
+    }
+}
+
+impl TestRepository {
+    /// Creates a handle for the repository called `name`, for an anonymous caller. Repositories
+    /// below `sparse/` allow missing content.
+    pub fn new(registry: &Arc<dyn Registry>, name: &str) -> Self {
         Self {
-            registry: Arc::clone(registry),
-            name: fixtures::repository(name),
-            context: Context::anonymous(),
-            policy: preset.into(),
+            handle: Repository::new(
+                Arc::clone(registry),
+                Context::anonymous(),
+                fixtures::repository(name),
+            ),
         }
     }
 
-    /// The same for another caller.
+    /// Sets the caller.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
-        Self { context, ..self }
-    }
-
-    /// The same with another policy.
-    #[must_use]
-    pub fn with_policy(self, policy: impl Into<Policy>) -> Self {
         Self {
-            policy: policy.into(),
-            ..self
+            handle: Repository {
+                context,
+                ..self.handle
+            },
         }
     }
 
-    /// Its name.
+    /// Returns the name of the repository.
     pub fn name(&self) -> &RepositoryName {
         &self.name
     }
 
-    /// Stores a blob and answers its digest.
-    pub async fn blob(&self, content: impl Into<Bytes>) -> Digest {
+    /// Stores a blob and returns its digest.
+    pub async fn push_blob(&self, content: impl Into<Bytes>) -> Digest {
         let content = content.into();
         let digest = Digest::sha256(&content);
         self.put_blob(&digest, content)
             .await
-            .expect("the blob is taken");
+            .expect("the blob is accepted");
         digest
     }
 
-    /// Tries to store a blob.
-    pub async fn put_blob(&self, digest: &Digest, body: impl Into<Body>) -> Result<()> {
-        self.registry
-            .put_blob(&self.context, &self.name, digest, body.into())
-            .await
-    }
-
-    /// A blob's bytes.
-    pub async fn read(&self, digest: &Digest) -> Result<Bytes> {
-        self.read_range(digest, None)
+    /// Returns the bytes of a blob.
+    pub async fn read_blob(&self, digest: &Digest) -> Result<Bytes> {
+        self.read_blob_range(digest, None)
             .await
             .map(|(_, _, bytes)| bytes)
     }
 
-    /// A blob's size, the range that is answered, and its bytes.
-    pub async fn read_range(
+    /// Returns the size of a blob, the returned range, and the bytes of that range.
+    pub async fn read_blob_range(
         &self,
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<(u64, Range<u64>, Bytes)> {
-        let read = self
-            .registry
-            .get_blob(&self.context, &self.name, digest, range)
-            .await?;
+        let read = self.get_blob(digest, range).await?;
         Ok((read.size, read.range, read.body.collect(READ_LIMIT).await?))
     }
 
-    /// A blob's size.
-    pub async fn size(&self, digest: &Digest) -> Result<u64> {
-        self.registry
-            .head_blob(&self.context, &self.name, digest)
-            .await
-            .map(|info| info.size)
+    /// Returns the size of a blob.
+    pub async fn blob_size(&self, digest: &Digest) -> Result<u64> {
+        self.head_blob(digest).await.map(|info| info.size)
     }
 
-    /// Stores the image's blobs and the image, sets the tags, and answers its digest.
-    pub async fn image(&self, image: &Image, tags: &[&str]) -> Digest {
+    /// Stores an image with its blobs, sets the tags, and returns the digest.
+    pub async fn push_image(&self, image: &ImageFixture, tags: &[&str]) -> Digest {
         for content in image.blobs() {
-            self.blob(content).await;
+            self.push_blob(content).await;
         }
-        self.manifest(image.bytes(), &image.media_type(), tags)
+        self.push_manifest(image.bytes(), &image.media_type(), tags)
             .await
     }
 
-    /// Stores the index alone, sets the tags, and answers its digest.
-    pub async fn index(&self, index: &Index, tags: &[&str]) -> Digest {
-        self.manifest(index.bytes(), &index.media_type(), tags)
+    /// Stores an index without its children, sets the tags, and returns the digest.
+    pub async fn push_index(&self, index: &IndexFixture, tags: &[&str]) -> Digest {
+        self.push_manifest(index.bytes(), &index.media_type(), tags)
             .await
     }
 
-    /// Stores a manifest that has to be taken, sets the tags, and answers its digest.
-    pub async fn manifest(&self, bytes: Bytes, media_type: &MediaType, tags: &[&str]) -> Digest {
-        self.put(bytes, media_type, tags)
+    /// Stores a manifest, sets the tags, and returns the digest. Panics if the registry rejects the
+    /// manifest.
+    pub async fn push_manifest(
+        &self,
+        bytes: Bytes,
+        media_type: &MediaType,
+        tags: &[&str],
+    ) -> Digest {
+        self.put_manifest(bytes, media_type, tags)
             .await
-            .expect("the manifest is taken")
+            .expect("the manifest is accepted")
             .digest
     }
 
     /// Tries to store a manifest and to set the tags.
-    pub async fn put(
+    pub async fn put_manifest(
         &self,
         bytes: Bytes,
         media_type: &MediaType,
@@ -137,21 +128,21 @@ impl Repository {
     ) -> Result<PutOutcome> {
         let tags = tags
             .iter()
-            .map(|tag| TagUpdate::always(fixtures::tag(tag)))
+            .map(|tag| TagUpdate::unconditional(fixtures::tag(tag)))
             .collect();
-        self.put_with(
+        self.put_manifest_with(
             bytes,
             PutManifest {
                 media_type: Some(media_type.clone()),
                 tags,
-                ..self.options()
+                ..PutManifest::default()
             },
         )
         .await
     }
 
-    /// Asks what a push of a manifest would get.
-    pub async fn rehearse(
+    /// Returns the outcome of a push of a manifest, without storing anything.
+    pub async fn check_manifest(
         &self,
         bytes: Bytes,
         media_type: &MediaType,
@@ -159,25 +150,32 @@ impl Repository {
     ) -> Result<PutOutcome> {
         let tags = tags
             .iter()
-            .map(|tag| TagUpdate::always(fixtures::tag(tag)))
+            .map(|tag| TagUpdate::unconditional(fixtures::tag(tag)))
             .collect();
-        let media_type = Some(media_type.clone());
-        self.put_with(
-            bytes,
-            PutManifest {
-                media_type,
-                tags,
-                dry_run: true,
-                ..self.options()
-            },
-        )
-        .await
+        let options = PutManifest {
+            media_type: Some(media_type.clone()),
+            tags,
+            ..PutManifest::default()
+        };
+        self.check_manifest_with(bytes, options).await
     }
 
-    /// Tries to store an image whose blobs are there, and to set a tag under a precondition.
-    pub async fn put_if(
+    /// Returns the outcome of a push of a manifest with the given options, without storing
+    /// anything.
+    pub async fn check_manifest_with(
         &self,
-        image: &Image,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.registry
+            .check_manifest(&self.context, &self.name, bytes, options)
+            .await
+    }
+
+    /// Tries to store an image whose blobs exist, and to set a tag under a precondition.
+    pub async fn put_image_if(
+        &self,
+        image: &ImageFixture,
         tag: &str,
         precondition: Precondition,
     ) -> Result<PutOutcome> {
@@ -186,52 +184,47 @@ impl Repository {
             precondition,
         }];
         let media_type = Some(image.media_type());
-        self.put_with(
+        self.put_manifest_with(
             image.bytes(),
             PutManifest {
                 media_type,
                 tags,
-                ..self.options()
+                ..PutManifest::default()
             },
         )
         .await
     }
 
-    /// Tries to store a manifest just so.
-    pub async fn put_with(&self, bytes: Bytes, options: PutManifest) -> Result<PutOutcome> {
-        self.registry
-            .put_manifest(&self.context, &self.name, bytes, options)
-            .await
+    /// Tries to store a manifest with the given options.
+    pub async fn put_manifest_with(
+        &self,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.put(bytes, options).await
     }
 
-    /// No type, digest or tag, and the policy of this repository.
-    pub fn options(&self) -> PutManifest {
-        PutManifest {
-            policy: self.policy.clone(),
-            ..PutManifest::default()
-        }
+    /// Returns the manifest at a tag or digest.
+    pub async fn get_manifest(&self, reference: impl ToString) -> Result<(ManifestInfo, Bytes)> {
+        let reference = reference
+            .to_string()
+            .parse()
+            .expect("the reference is well-formed");
+        let stored = self.manifest(&reference).await?;
+        Ok((stored.info, stored.bytes))
     }
 
-    /// What is served under a tag or digest.
-    pub async fn get(&self, reference: impl ToString) -> Result<(ManifestInfo, Bytes)> {
-        let reference = reference.to_string().parse().expect("a reference");
-        let read = self
-            .registry
-            .get_manifest(&self.context, &self.name, &reference)
-            .await?;
-        Ok((read.info, read.body.collect(READ_LIMIT).await?))
+    /// Returns the metadata of the manifest at a tag or digest.
+    pub async fn head_manifest(&self, reference: impl ToString) -> Result<ManifestInfo> {
+        let reference = reference
+            .to_string()
+            .parse()
+            .expect("the reference is well-formed");
+        self.handle.head_manifest(&reference).await
     }
 
-    /// What is known of the manifest under a tag or digest.
-    pub async fn head(&self, reference: impl ToString) -> Result<ManifestInfo> {
-        let reference = reference.to_string().parse().expect("a reference");
-        self.registry
-            .head_manifest(&self.context, &self.name, &reference)
-            .await
-    }
-
-    /// Makes sure that just this is served under a tag or digest, whole and as mere information.
-    pub async fn serves(
+    /// Checks that a get and a head of a tag or digest return exactly this manifest.
+    pub async fn assert_serves(
         &self,
         reference: impl ToString,
         digest: &Digest,
@@ -239,8 +232,11 @@ impl Repository {
         bytes: &[u8],
     ) {
         let reference = reference.to_string();
-        let (info, served) = self.get(&reference).await.expect("the manifest is served");
-        assert_eq!(served, bytes, "the bytes are those that were pushed");
+        let (info, served) = self
+            .get_manifest(&reference)
+            .await
+            .expect("the registry serves the manifest");
+        assert_eq!(served, bytes, "the registry has to serve the pushed bytes");
         let size = bytes.len() as u64;
         assert_eq!(
             info,
@@ -251,36 +247,34 @@ impl Repository {
             }
         );
         assert_eq!(
-            self.head(&reference).await.expect("the manifest is known"),
+            self.head_manifest(&reference)
+                .await
+                .expect("the registry knows the manifest"),
             info
         );
     }
 
-    /// The digest that a tag points to, if there is such a tag.
-    pub async fn tagged(&self, tag: &str) -> Option<Digest> {
-        self.head(tag).await.ok().map(|info| info.digest)
+    /// Returns the digest that a tag points to, or `None` if it cannot be read.
+    pub async fn resolve_tag(&self, tag: &str) -> Option<Digest> {
+        self.head_manifest(tag).await.ok().map(|info| info.digest)
     }
 
-    /// All tags.
+    /// Returns all tags.
     pub async fn tags(&self) -> Result<Vec<String>> {
         let page = self.tags_page(&PageRequest::first(1000)).await?;
         Ok(page.items.iter().map(ToString::to_string).collect())
     }
 
-    /// One page of tags.
-    pub async fn tags_page(&self, page: &PageRequest) -> Result<Page<Tag>> {
-        self.registry.tags(&self.context, &self.name, page).await
-    }
-
-    /// All referrers of a digest.
+    /// Returns all referrers of a digest.
     pub async fn referrers(&self, digest: &Digest) -> Vec<Descriptor> {
         let page = self
             .referrers_page(digest, None, &PageRequest::first(1000))
             .await;
-        page.expect("referrers are listed, known or not").items
+        page.expect("the registry lists referrers of any digest")
+            .items
     }
 
-    /// One page of the referrers of a digest that have an artifact type.
+    /// Returns one page of the referrers of a digest that have an artifact type.
     pub async fn referrers_page(
         &self,
         digest: &Digest,
@@ -288,73 +282,70 @@ impl Repository {
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
         let artifact_type = artifact_type.map(MediaType::new);
-        self.registry
-            .referrers(
-                &self.context,
-                &self.name,
-                digest,
-                artifact_type.as_ref(),
-                page,
-            )
+        self.handle
+            .referrers_page(digest, artifact_type.as_ref(), page)
             .await
     }
 
-    /// Tries to remove a tag.
+    /// Tries to delete a tag.
     pub async fn delete_tag(&self, tag: &str) -> Result<()> {
-        self.registry
-            .delete_tag(&self.context, &self.name, &fixtures::tag(tag))
-            .await
+        self.handle.delete_tag(&fixtures::tag(tag)).await
     }
 
-    /// Tries to remove a manifest.
-    pub async fn delete_manifest(&self, digest: &Digest, deletion: Deletion) -> Result<()> {
-        self.registry
-            .delete_manifest(&self.context, &self.name, digest, deletion)
-            .await
+    /// Tries to delete the repository.
+    pub async fn delete(&self) -> Result<()> {
+        self.handle.delete().await
     }
 
-    /// Tries to remove a blob.
-    pub async fn delete_blob(&self, digest: &Digest, deletion: Deletion) -> Result<()> {
-        self.registry
-            .delete_blob(&self.context, &self.name, digest, deletion)
-            .await
+    /// Lists all manifests, `limit` on each page.
+    pub async fn manifests(&self, limit: usize) -> Result<Vec<Descriptor>> {
+        let (mut listed, mut request) = (Vec::new(), PageRequest::first(limit));
+        loop {
+            let page = self.registry.manifests(&self.context, &self.name, &request);
+            let page = page.await?;
+            listed.extend(page.items);
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(listed),
+            }
+        }
     }
 
     /// Opens an upload session.
-    pub async fn start(&self) -> Upload {
-        self.start_for(&Algorithm::Sha256)
+    pub async fn open_upload(&self) -> Upload {
+        self.try_open_upload(&Algorithm::Sha256)
             .await
-            .expect("a session opens")
+            .expect("the session can be opened")
     }
 
-    /// Tries to open an upload session.
-    pub async fn start_for(&self, algorithm: &Algorithm) -> Result<Upload> {
+    /// Tries to open an upload session for a digest algorithm.
+    pub async fn try_open_upload(&self, algorithm: &Algorithm) -> Result<Upload> {
         self.registry
-            .start_upload(&self.context, &self.name, algorithm)
+            .open_upload(&self.context, &self.name, algorithm)
             .await
     }
 
-    /// Where a session stands.
-    pub async fn status(&self, id: &UploadId) -> Result<Upload> {
+    /// Returns the status of a session.
+    pub async fn upload_status(&self, id: &UploadId) -> Result<Upload> {
         self.registry
             .upload_status(&self.context, &self.name, id)
             .await
     }
 
-    /// Tries to append to a session.
-    pub async fn write(
+    /// Tries to append a chunk to a session.
+    pub async fn append_upload(
         &self,
         id: &UploadId,
         offset: Option<u64>,
         body: impl Into<Body>,
     ) -> Result<Upload> {
         self.registry
-            .write_upload(&self.context, &self.name, id, offset, body.into())
+            .append_upload(&self.context, &self.name, id, offset, body.into())
             .await
     }
 
     /// Tries to finish a session.
-    pub async fn finish(
+    pub async fn finish_upload(
         &self,
         id: &UploadId,
         offset: Option<u64>,
@@ -366,20 +357,20 @@ impl Repository {
             .await
     }
 
-    /// Tries to end a session.
-    pub async fn cancel(&self, id: &UploadId) -> Result<()> {
+    /// Tries to cancel a session.
+    pub async fn cancel_upload(&self, id: &UploadId) -> Result<()> {
         self.registry
             .cancel_upload(&self.context, &self.name, id)
             .await
     }
 
-    /// Tries to mount a blob.
-    pub async fn mount(&self, digest: &Digest, from: Option<&Repository>) -> Mount {
-        let from = from.map(Repository::name);
+    /// Mounts a blob, or opens an upload session if the blob cannot be mounted.
+    pub async fn mount(&self, digest: &Digest, from: Option<&TestRepository>) -> MountOutcome {
+        let from = from.map(TestRepository::name);
         let mount = self
             .registry
             .mount(&self.context, &self.name, digest, from)
             .await;
-        mount.expect("a mount that cannot be is no error")
+        mount.expect("a mount that is not possible is not an error")
     }
 }

@@ -1,35 +1,36 @@
-//! Repositories whose policy lets content be absent: those under `sparse/`.
+//! Tests of repositories below `sparse/`. Their policy allows missing content.
 
 use std::sync::Arc;
 
-use portolan_model::fixtures::{Index, blob, describe, image};
+use portolan_model::fixtures::{IndexFixture, blob, descriptor_json, image};
 use portolan_model::{Digest, MediaType};
 use serde_json::json;
 
-use super::{Repository, findings, refused};
+use super::{TestRepository, expect_error, rejected_findings};
 use crate::{Deletion, Kind, Registry};
 
-/// An index is taken without its children, an image without config and layers.
-pub async fn content_may_be_absent(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "sparse/app");
+/// Checks that the registry accepts an index without its children, and an image without config and
+/// layers.
+pub async fn allows_missing_content(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
     let image = image("a").layers(["x", "y"]);
     repository
-        .manifest(image.bytes(), &image.media_type(), &["image"])
+        .push_manifest(image.bytes(), &image.media_type(), &["image"])
         .await;
     repository
-        .serves(
+        .assert_serves(
             "image",
             &image.digest(),
             &image.media_type(),
             &image.bytes(),
         )
         .await;
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image.docker(), "linux/amd64")
-        .nested(&Index::docker(), None);
-    repository.index(&index, &["index"]).await;
+        .nested_index(&IndexFixture::docker(), None);
+    repository.push_index(&index, &["index"]).await;
     repository
-        .serves(
+        .assert_serves(
             "index",
             &index.digest(),
             &index.media_type(),
@@ -38,65 +39,80 @@ pub async fn content_may_be_absent(registry: Arc<dyn Registry>) {
         .await;
 }
 
-/// What is absent is served neither as manifest nor as blob, though another repository holds it.
-pub async fn absent_content_is_not_borrowed(registry: Arc<dyn Registry>) {
-    let (owner, thief) = (
-        Repository::of(&registry, "team/app"),
-        Repository::of(&registry, "sparse/app"),
+/// Checks that the registry does not serve missing content, even if another repository contains it.
+pub async fn does_not_borrow_missing_content(registry: Arc<dyn Registry>) {
+    let (owner, borrower) = (
+        TestRepository::new(&registry, "team/app"),
+        TestRepository::new(&registry, "sparse/app"),
     );
     let (one, other) = (image("one"), image("other"));
-    owner.image(&one, &["v1"]).await;
-    owner.image(&other, &[]).await;
-    thief
-        .manifest(one.bytes(), &one.media_type(), &["v1"])
+    owner.push_image(&one, &["v1"]).await;
+    owner.push_image(&other, &[]).await;
+    borrower
+        .push_manifest(one.bytes(), &one.media_type(), &["v1"])
         .await;
-    thief
-        .index(&Index::oci().image(&other, "linux/amd64"), &["index"])
+    borrower
+        .push_index(
+            &IndexFixture::oci().image(&other, "linux/amd64"),
+            &["index"],
+        )
         .await;
     for content in one.blobs() {
-        refused(
-            thief.read(&Digest::sha256(&content)).await,
+        expect_error(
+            borrower.read_blob(&Digest::sha256(&content)).await,
             &Kind::BlobUnknown,
         );
-        refused(
-            thief.size(&Digest::sha256(&content)).await,
+        expect_error(
+            borrower.blob_size(&Digest::sha256(&content)).await,
             &Kind::BlobUnknown,
         );
     }
-    refused(thief.get(other.digest()).await, &Kind::ManifestUnknown);
-    refused(thief.read(&other.digest()).await, &Kind::BlobUnknown);
+    expect_error(
+        borrower.get_manifest(other.digest()).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
+        borrower.read_blob(&other.digest()).await,
+        &Kind::BlobUnknown,
+    );
 }
 
-/// A size is checked where there is something to hold it against.
-pub async fn sizes_of_what_is_there_are_checked(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "sparse/app");
-    repository.blob(blob("x")).await;
-    let mut there = describe(MediaType::OCI_LAYER_GZIP, &blob("x"));
-    there["size"] = json!(1);
+/// Checks that the registry compares the size of content that exists.
+pub async fn checks_the_sizes_of_stored_content(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
+    repository.push_blob(blob("x")).await;
+    let mut stored = descriptor_json(MediaType::OCI_LAYER_GZIP, &blob("x"));
+    stored["size"] = json!(1);
     let image = image("a").field(
         "layers",
-        json!([there, describe(MediaType::OCI_LAYER_GZIP, b"absent")]),
+        json!([
+            stored,
+            descriptor_json(MediaType::OCI_LAYER_GZIP, b"absent")
+        ]),
     );
-    let error = refused(
+    let error = expect_error(
         repository
-            .put(image.bytes(), &image.media_type(), &["v1"])
+            .put_manifest(image.bytes(), &image.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
     assert_eq!(
-        findings(&error),
+        rejected_findings(&error),
         [("size-mismatch".to_owned(), "/layers/0".to_owned())]
     );
 }
 
-/// A child that comes later is held by the index that named it before.
-pub async fn a_child_that_comes_later_is_held(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "sparse/app");
+/// Checks that an index guards a child that follows in a later push.
+pub async fn guards_a_child_pushed_later(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
     let image = image("a").layers(["x"]);
-    let index = Index::oci().image(&image, "linux/amd64");
-    repository.index(&index, &["index"]).await;
-    refused(repository.get(image.digest()).await, &Kind::ManifestUnknown);
-    refused(
+    let index = IndexFixture::oci().image(&image, "linux/amd64");
+    repository.push_index(&index, &["index"]).await;
+    expect_error(
+        repository.get_manifest(image.digest()).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
         repository
             .delete_manifest(&image.digest(), Deletion::Guarded)
             .await,
@@ -104,65 +120,75 @@ pub async fn a_child_that_comes_later_is_held(registry: Arc<dyn Registry>) {
     );
 
     repository
-        .manifest(image.bytes(), &image.media_type(), &[])
+        .push_manifest(image.bytes(), &image.media_type(), &[])
         .await;
     repository
-        .serves(
+        .assert_serves(
             image.digest(),
             &image.digest(),
             &image.media_type(),
             &image.bytes(),
         )
         .await;
-    refused(
+    expect_error(
         repository
             .delete_manifest(&image.digest(), Deletion::Guarded)
             .await,
-        &Kind::Referenced,
+        &Kind::REFERENCED,
     );
 
-    let layer = repository.blob(blob("x")).await;
+    let layer = repository.push_blob(blob("x")).await;
     assert_eq!(
-        repository.read(&layer).await.expect("the blob is there"),
+        repository.read_blob(&layer).await.expect("the blob exists"),
         blob("x")
     );
-    refused(
+    expect_error(
         repository.delete_blob(&layer, Deletion::Guarded).await,
-        &Kind::Referenced,
+        &Kind::REFERENCED,
     );
 }
 
-/// A child of unknown type that comes later, as a blob, is served as a manifest too.
-pub async fn an_unknown_child_that_comes_later_is_served(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "sparse/app");
+/// Checks that the registry also serves a child of unknown type as a manifest if a client pushes it
+/// later as a blob.
+pub async fn serves_an_unknown_child_pushed_later(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
     let unknown = MediaType::new("application/vnd.example.unknown");
-    let index = Index::oci().child_of_type(unknown.as_str(), &blob("thing"), None);
-    repository.index(&index, &["index"]).await;
-    let digest = repository.blob(blob("thing")).await;
+    let index = IndexFixture::oci().child_of_type(unknown.as_str(), &blob("thing"), None);
+    repository.push_index(&index, &["index"]).await;
+    let digest = repository.push_blob(blob("thing")).await;
     repository
-        .serves(&digest, &digest, &unknown, &blob("thing"))
+        .assert_serves(&digest, &digest, &unknown, &blob("thing"))
         .await;
-    refused(
+    expect_error(
         repository.delete_blob(&digest, Deletion::Guarded).await,
-        &Kind::Referenced,
+        &Kind::REFERENCED,
     );
 }
 
-/// A child of known type that comes later as a blob has passed no check: it is a manifest once it
-/// is pushed as one, or its parent is pushed again.
-pub async fn a_blob_that_comes_later_is_no_manifest_yet(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "sparse/app");
+/// Checks that a child of known type does not become a manifest if a client pushes it later as a
+/// blob.
+///
+/// The blob was not checked as a manifest. It becomes a manifest when a client pushes it as a
+/// manifest, or pushes its parent again.
+pub async fn blob_pushed_later_is_not_yet_a_manifest(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "sparse/app");
     let image = image("a").layers(["x"]);
-    let index = Index::oci().image(&image, "linux/amd64");
-    repository.index(&index, &["index"]).await;
-    let digest = repository.blob(image.bytes()).await;
+    let index = IndexFixture::oci().image(&image, "linux/amd64");
+    repository.push_index(&index, &["index"]).await;
+    let digest = repository.push_blob(image.bytes()).await;
     assert_eq!(
-        repository.read(&digest).await.expect("the blob is there"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob exists"),
         image.bytes()
     );
-    refused(repository.get(&digest).await, &Kind::ManifestUnknown);
-    repository.index(&index, &["index"]).await;
+    expect_error(
+        repository.get_manifest(&digest).await,
+        &Kind::ManifestUnknown,
+    );
+    repository.push_index(&index, &["index"]).await;
     repository
-        .serves(&digest, &digest, &image.media_type(), &image.bytes())
+        .assert_serves(&digest, &digest, &image.media_type(), &image.bytes())
         .await;
 }

@@ -1,153 +1,179 @@
-//! Tags: set, moved, kept where they are by preconditions.
+//! Tests of tags: created, moved, and protected by preconditions.
 
 use std::sync::Arc;
 
 use portolan_model::fixtures::image;
 use serde_json::json;
 
-use super::{Repository, refused, unknown_digest};
+use super::{TestRepository, expect_error, unknown_digest};
 use crate::{Kind, Precondition, Registry};
 
-/// A repository with the blobs of two images, of which `one` is tagged `v1`.
-async fn prepared(registry: &Arc<dyn Registry>) -> Repository {
-    let repository = Repository::of(registry, "team/app");
-    repository.image(&image("two"), &[]).await;
-    repository.image(&image("one"), &["v1"]).await;
+/// Creates a repository with the blobs of two images, and the tag `v1` for the image `one`.
+async fn prepare_repository(registry: &Arc<dyn Registry>) -> TestRepository {
+    let repository = TestRepository::new(registry, "team/app");
+    repository.push_image(&image("two"), &[]).await;
+    repository.push_image(&image("one"), &["v1"]).await;
     repository
 }
 
-/// A tag is moved to another manifest; the one before stays.
-pub async fn a_tag_moves(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
-    assert_eq!(repository.tagged("v1").await, Some(image("one").digest()));
-    repository.image(&image("two"), &["v1"]).await;
+/// Checks that a push moves a tag, and that the previous manifest stays.
+pub async fn moves_a_tag(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
+    assert_eq!(
+        repository.resolve_tag("v1").await,
+        Some(image("one").digest())
+    );
+    repository.push_image(&image("two"), &["v1"]).await;
     let two = image("two");
     repository
-        .serves("v1", &two.digest(), &two.media_type(), &two.bytes())
+        .assert_serves("v1", &two.digest(), &two.media_type(), &two.bytes())
         .await;
     repository
-        .get(image("one").digest())
+        .get_manifest(image("one").digest())
         .await
-        .expect("the manifest stays");
+        .expect("the manifest still exists");
     assert_eq!(
         repository.tags().await.expect("the repository exists"),
         ["v1"]
     );
 }
 
-/// A tag that must not exist is set once, and the refusal says where it is.
-pub async fn a_tag_that_must_be_absent(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
-    let refusal = repository
-        .put_if(&image("two"), "v1", Precondition::Absent)
+/// Checks that [`Precondition::Absent`] creates a tag only once, and that the error reports the
+/// current digest.
+pub async fn requires_an_absent_tag(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
+    let rejected = repository
+        .put_image_if(&image("two"), "v1", Precondition::Absent)
         .await;
-    let error = refused(refusal, &Kind::PreconditionFailed);
+    let error = expect_error(rejected, &Kind::PreconditionFailed);
     assert_eq!(
         error.detail(),
-        &json!({"tag": "v1", "expected": "absent", "actual": image("one").digest()})
+        json!({"tag": "v1", "expected": "absent", "actual": image("one").digest()})
     );
-    assert_eq!(repository.tagged("v1").await, Some(image("one").digest()));
+    assert_eq!(
+        repository.resolve_tag("v1").await,
+        Some(image("one").digest())
+    );
     repository
-        .put_if(&image("two"), "v2", Precondition::Absent)
+        .put_image_if(&image("two"), "v2", Precondition::Absent)
         .await
-        .expect("there is no such tag yet");
-    assert_eq!(repository.tagged("v2").await, Some(image("two").digest()));
+        .expect("the tag does not exist yet");
+    assert_eq!(
+        repository.resolve_tag("v2").await,
+        Some(image("two").digest())
+    );
 }
 
-/// A tag that must exist is not made.
-pub async fn a_tag_that_must_be_present(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
-    let refusal = repository
-        .put_if(&image("two"), "v2", Precondition::Present)
+/// Checks that [`Precondition::Present`] does not create a tag.
+pub async fn requires_a_present_tag(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
+    let rejected = repository
+        .put_image_if(&image("two"), "v2", Precondition::Present)
         .await;
-    let error = refused(refusal, &Kind::PreconditionFailed);
+    let error = expect_error(rejected, &Kind::PreconditionFailed);
     assert_eq!(
         error.detail(),
-        &json!({"tag": "v2", "expected": "present", "actual": null})
+        json!({"tag": "v2", "expected": "present", "actual": null})
     );
-    assert_eq!(repository.tagged("v2").await, None);
+    assert_eq!(repository.resolve_tag("v2").await, None);
     repository
-        .put_if(&image("two"), "v1", Precondition::Present)
+        .put_image_if(&image("two"), "v1", Precondition::Present)
         .await
         .expect("the tag exists");
-    assert_eq!(repository.tagged("v1").await, Some(image("two").digest()));
+    assert_eq!(
+        repository.resolve_tag("v1").await,
+        Some(image("two").digest())
+    );
 }
 
-/// A tag is moved only from where its sender saw it, and the refusal says where it is.
-pub async fn a_tag_that_must_be_where_it_was(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
+/// Checks that [`Precondition::PointsTo`] moves a tag only from the expected digest, and that the
+/// error reports the current digest.
+pub async fn requires_the_expected_digest(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
     let (one, two) = (image("one").digest(), image("two").digest());
-    let at = |digest| Precondition::At(vec![digest]);
-    let refusal = repository
-        .put_if(&image("two"), "v1", at(two.clone()))
+    let at = |digest| Precondition::PointsTo([digest].into());
+    let rejected = repository
+        .put_image_if(&image("two"), "v1", at(two.clone()))
         .await;
-    let error = refused(refusal, &Kind::PreconditionFailed);
+    let error = expect_error(rejected, &Kind::PreconditionFailed);
     assert_eq!(
         error.detail(),
-        &json!({"tag": "v1", "expected": [two], "actual": one})
+        json!({"tag": "v1", "expected": [two], "actual": one})
     );
-    refused(
+    expect_error(
         repository
-            .put_if(&image("two"), "v2", at(one.clone()))
+            .put_image_if(&image("two"), "v2", at(one.clone()))
             .await,
         &Kind::PreconditionFailed,
     );
     repository
-        .put_if(&image("two"), "v1", at(one.clone()))
+        .put_image_if(&image("two"), "v1", at(one.clone()))
         .await
-        .expect("the tag is there");
-    assert_eq!(repository.tagged("v1").await, Some(two.clone()));
-    refused(
-        repository.put_if(&image("one"), "v1", at(one)).await,
+        .expect("the tag exists");
+    assert_eq!(repository.resolve_tag("v1").await, Some(two.clone()));
+    expect_error(
+        repository.put_image_if(&image("one"), "v1", at(one)).await,
         &Kind::PreconditionFailed,
     );
-    assert_eq!(repository.tagged("v1").await, Some(two));
+    assert_eq!(repository.resolve_tag("v1").await, Some(two));
 }
 
-/// Several places may be named where a tag may be.
-pub async fn a_tag_that_must_be_at_one_of_several(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
-    let places = Precondition::At(vec![unknown_digest(), image("one").digest()]);
+/// Checks that [`Precondition::PointsTo`] accepts several digests.
+pub async fn requires_one_of_several_digests(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
+    let precondition = Precondition::PointsTo([unknown_digest(), image("one").digest()].into());
     repository
-        .put_if(&image("two"), "v1", places.clone())
+        .put_image_if(&image("two"), "v1", precondition.clone())
         .await
-        .expect("the tag is at one of them");
-    refused(
-        repository.put_if(&image("two"), "v1", places).await,
+        .expect("the tag points to one of the digests");
+    expect_error(
+        repository
+            .put_image_if(&image("two"), "v1", precondition)
+            .await,
         &Kind::PreconditionFailed,
     );
 }
 
-/// A manifest whose precondition does not hold is not stored.
-pub async fn a_failed_precondition_stores_nothing(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
+/// Checks that the registry does not store the manifest if a precondition fails.
+pub async fn failed_precondition_stores_nothing(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
     let three = image("one").field("annotations", json!({"another": "manifest"}));
-    refused(
-        repository.put_if(&three, "v1", Precondition::Absent).await,
+    expect_error(
+        repository
+            .put_image_if(&three, "v1", Precondition::Absent)
+            .await,
         &Kind::PreconditionFailed,
     );
-    refused(repository.get(three.digest()).await, &Kind::ManifestUnknown);
+    expect_error(
+        repository.get_manifest(three.digest()).await,
+        &Kind::ManifestUnknown,
+    );
 }
 
-/// Setting a tag to where it is already is no error.
-pub async fn a_tag_may_stay_where_it_is(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
+/// Checks that setting a tag succeeds if the tag already points to the digest.
+pub async fn accepts_an_unchanged_tag(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
     let one = image("one").digest();
     repository
-        .put_if(&image("one"), "v1", Precondition::At(vec![one.clone()]))
+        .put_image_if(
+            &image("one"),
+            "v1",
+            Precondition::PointsTo([one.clone()].into()),
+        )
         .await
-        .expect("the tag is there");
+        .expect("the tag exists");
     repository
-        .put_if(&image("one"), "v1", Precondition::Present)
+        .put_image_if(&image("one"), "v1", Precondition::Present)
         .await
-        .expect("the tag is there");
-    assert_eq!(repository.tagged("v1").await, Some(one));
+        .expect("the tag exists");
+    assert_eq!(repository.resolve_tag("v1").await, Some(one));
 }
 
-/// Tags differ by case, and one may look like the hexadecimal half of a digest.
-pub async fn tags_are_taken_literally(registry: Arc<dyn Registry>) {
-    let repository = prepared(&registry).await;
-    let hexadecimal = image("one").digest().encoded().to_owned();
+/// Checks that tags are case-sensitive, and that a tag may look like the hexadecimal part of a
+/// digest.
+pub async fn treats_tags_literally(registry: Arc<dyn Registry>) {
+    let repository = prepare_repository(&registry).await;
+    let hexadecimal = image("one").digest().encoded_part().to_owned();
     let fallback = format!("sha256-{hexadecimal}");
     for tag in [
         "V1",
@@ -157,23 +183,26 @@ pub async fn tags_are_taken_literally(registry: Arc<dyn Registry>) {
         fallback.as_str(),
         &"t".repeat(128),
     ] {
-        refused(repository.get(tag).await, &Kind::ManifestUnknown);
-        repository.image(&image("two"), &[tag]).await;
+        expect_error(repository.get_manifest(tag).await, &Kind::ManifestUnknown);
+        repository.push_image(&image("two"), &[tag]).await;
         assert_eq!(
-            repository.tagged(tag).await,
+            repository.resolve_tag(tag).await,
             Some(image("two").digest()),
             "{tag}"
         );
     }
-    assert_eq!(repository.tagged("v1").await, Some(image("one").digest()));
+    assert_eq!(
+        repository.resolve_tag("v1").await,
+        Some(image("one").digest())
+    );
 }
 
-/// Tags of a repository that nobody knows are no empty list.
-pub async fn an_unknown_repository_has_no_list_of_tags(registry: Arc<dyn Registry>) {
-    prepared(&registry).await;
-    let error = refused(
-        Repository::of(&registry, "team").tags().await,
+/// Checks that listing the tags of an unknown repository is an error and not an empty list.
+pub async fn unknown_repository_has_no_tag_list(registry: Arc<dyn Registry>) {
+    prepare_repository(&registry).await;
+    let error = expect_error(
+        TestRepository::new(&registry, "team").tags().await,
         &Kind::RepositoryUnknown,
     );
-    assert_eq!(error.detail(), &json!({"repository": "team"}));
+    assert_eq!(error.detail(), json!({"repository": "team"}));
 }

@@ -1,4 +1,4 @@
-//! Upload sessions: a blob in several calls.
+//! Tests of upload sessions: a blob is uploaded in several calls.
 
 use std::sync::Arc;
 
@@ -6,243 +6,272 @@ use bytes::Bytes;
 use portolan_model::fixtures::{blob, sha512};
 use portolan_model::{Algorithm, Digest};
 
-use super::{Repository, broken_off, refused, unverifiable_digest};
+use super::{TestRepository, expect_error, incomplete_body, unverifiable_digest};
 use crate::{Kind, Registry, UploadId};
 
-/// Tries of a client to find out where a session stands that it has just broken off.
+/// Number of attempts of a client to resume a session after the connection of the session was
+/// closed.
 const TRIES: usize = 100;
 
-/// A blob is written piece by piece, and each answer says where the session stands.
-pub async fn a_blob_is_written_piece_by_piece(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a client can upload a blob chunk by chunk, and that each result contains the offset
+/// of the session.
+pub async fn uploads_a_blob_in_chunks(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let digest = Digest::sha256(b"0123456789");
-    let upload = repository.start().await;
+    let upload = repository.open_upload().await;
     assert_eq!(upload.offset, 0);
     let upload = repository
-        .write(&upload.id, Some(0), Bytes::from("0123"))
+        .append_upload(&upload.id, Some(0), Bytes::from("0123"))
         .await
-        .expect("the first piece");
+        .expect("the first chunk is accepted");
     assert_eq!(upload.offset, 4);
     let upload = repository
-        .write(&upload.id, None, Bytes::from("456"))
+        .append_upload(&upload.id, None, Bytes::from("456"))
         .await
-        .expect("the second piece");
+        .expect("the second chunk is accepted");
     assert_eq!(upload.offset, 7);
     let upload = repository
-        .status(&upload.id)
+        .upload_status(&upload.id)
         .await
-        .expect("the session lives");
+        .expect("the session exists");
     assert_eq!(upload.offset, 7);
-    refused(repository.read(&digest).await, &Kind::BlobUnknown);
+    expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
     repository
-        .finish(&upload.id, Some(7), Bytes::from("789"), &digest)
+        .finish_upload(&upload.id, Some(7), Bytes::from("789"), &digest)
         .await
-        .expect("the last piece");
+        .expect("the final chunk is accepted");
     assert_eq!(
-        repository.read(&digest).await.expect("the blob is there"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob exists"),
         "0123456789"
     );
-    refused(repository.status(&upload.id).await, &Kind::UploadUnknown);
+    expect_error(
+        repository.upload_status(&upload.id).await,
+        &Kind::UploadUnknown,
+    );
 }
 
-/// The last call may bring everything, or nothing.
-pub async fn the_last_call_may_bring_all_or_nothing(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that the final call may carry the full content or no content.
+pub async fn final_call_carries_everything_or_nothing(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let all = Digest::sha256(&blob("all"));
     repository
-        .finish(&upload.id, None, blob("all"), &all)
+        .finish_upload(&upload.id, None, blob("all"), &all)
         .await
-        .expect("all of it at the end");
+        .expect("the final call carries the full content");
     assert_eq!(
-        repository.read(&all).await.expect("the blob is there"),
+        repository.read_blob(&all).await.expect("the blob exists"),
         blob("all")
     );
 
-    let upload = repository.start().await;
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, None, blob("before"))
+        .append_upload(&upload.id, None, blob("before"))
         .await
-        .expect("all of it before");
+        .expect("the chunk carries the full content");
     let before = Digest::sha256(&blob("before"));
     repository
-        .finish(&upload.id, None, Bytes::new(), &before)
+        .finish_upload(&upload.id, None, Bytes::new(), &before)
         .await
-        .expect("nothing at the end");
+        .expect("the final call carries no content");
     assert_eq!(
-        repository.read(&before).await.expect("the blob is there"),
+        repository
+            .read_blob(&before)
+            .await
+            .expect("the blob exists"),
         blob("before")
     );
 }
 
-/// A session may end without having had a byte.
-pub async fn an_empty_blob_is_uploaded(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that a session may finish without any bytes.
+pub async fn uploads_an_empty_blob(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let digest = Digest::sha256(b"");
     repository
-        .finish(&upload.id, None, Bytes::new(), &digest)
+        .finish_upload(&upload.id, None, Bytes::new(), &digest)
         .await
-        .expect("an empty blob");
+        .expect("the empty blob is accepted");
     assert_eq!(
-        repository.read(&digest).await.expect("the blob is there"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob exists"),
         ""
     );
 }
 
-/// An empty piece moves nothing.
-pub async fn an_empty_piece_is_taken(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that an empty chunk does not change the offset.
+pub async fn accepts_an_empty_chunk(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, None, Bytes::new())
+        .append_upload(&upload.id, None, Bytes::new())
         .await
-        .expect("an empty piece");
+        .expect("the empty chunk is accepted");
     assert_eq!(upload.offset, 0);
     let upload = repository
-        .write(&upload.id, None, Bytes::from("01"))
+        .append_upload(&upload.id, None, Bytes::from("01"))
         .await
-        .expect("a piece");
+        .expect("the chunk is accepted");
     let upload = repository
-        .write(&upload.id, None, Bytes::new())
+        .append_upload(&upload.id, None, Bytes::new())
         .await
-        .expect("an empty piece");
+        .expect("the empty chunk is accepted");
     assert_eq!(upload.offset, 2);
 }
 
-/// A piece that does not begin where the session stands is refused, and the session lives on.
-pub async fn a_piece_out_of_order_is_refused(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that a chunk fails if it does not begin at the offset of the session, and that the
+/// session can continue.
+pub async fn rejects_an_out_of_order_chunk(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let early = repository
-        .write(&upload.id, Some(5), Bytes::from("01234"))
+        .append_upload(&upload.id, Some(5), Bytes::from("01234"))
         .await;
-    refused(early, &Kind::OutOfOrder { offset: 0 });
+    expect_error(early, &Kind::OutOfOrder { offset: 0 });
     let upload = repository
-        .write(&upload.id, Some(0), Bytes::from("01234"))
+        .append_upload(&upload.id, Some(0), Bytes::from("01234"))
         .await
-        .expect("the first piece");
+        .expect("the first chunk is accepted");
     let again = repository
-        .write(&upload.id, Some(0), Bytes::from("01234"))
+        .append_upload(&upload.id, Some(0), Bytes::from("01234"))
         .await;
-    refused(again, &Kind::OutOfOrder { offset: 5 });
+    expect_error(again, &Kind::OutOfOrder { offset: 5 });
     let upload = repository
-        .status(&upload.id)
+        .upload_status(&upload.id)
         .await
-        .expect("the session lives");
+        .expect("the session exists");
     assert_eq!(upload.offset, 5);
     let upload = repository
-        .write(&upload.id, Some(5), Bytes::from("56"))
+        .append_upload(&upload.id, Some(5), Bytes::from("56"))
         .await
-        .expect("the second piece");
+        .expect("the second chunk is accepted");
     let digest = Digest::sha256(b"0123456");
     repository
-        .finish(&upload.id, None, Bytes::new(), &digest)
+        .finish_upload(&upload.id, None, Bytes::new(), &digest)
         .await
-        .expect("the session ends well");
+        .expect("the session finishes");
 }
 
-/// So is the last one.
-pub async fn a_last_piece_out_of_order_is_refused(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a final chunk fails if it does not begin at the offset of the session, and that the
+/// session can continue.
+pub async fn rejects_an_out_of_order_final_chunk(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let digest = Digest::sha256(b"01234");
-    let upload = repository.start().await;
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, Some(0), Bytes::from("012"))
+        .append_upload(&upload.id, Some(0), Bytes::from("012"))
         .await
-        .expect("the first piece");
+        .expect("the first chunk is accepted");
     let wrong = repository
-        .finish(&upload.id, Some(2), Bytes::from("34"), &digest)
+        .finish_upload(&upload.id, Some(2), Bytes::from("34"), &digest)
         .await;
-    refused(wrong, &Kind::OutOfOrder { offset: 3 });
-    refused(repository.read(&digest).await, &Kind::BlobUnknown);
+    expect_error(wrong, &Kind::OutOfOrder { offset: 3 });
+    expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
     repository
-        .finish(&upload.id, Some(3), Bytes::from("34"), &digest)
+        .finish_upload(&upload.id, Some(3), Bytes::from("34"), &digest)
         .await
-        .expect("the session lives");
+        .expect("the session exists");
     assert_eq!(
-        repository.read(&digest).await.expect("the blob is there"),
+        repository
+            .read_blob(&digest)
+            .await
+            .expect("the blob exists"),
         "01234"
     );
 }
 
-/// Content with another digest is refused at the end, and the session is over.
-pub async fn a_wrong_digest_ends_the_session(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a digest that does not match the content fails the final call and ends the session.
+pub async fn wrong_digest_ends_the_session(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     for digest in [
         Digest::sha256(&blob("y")),
         sha512(&blob("y")),
         unverifiable_digest(),
     ] {
-        let upload = repository.start().await;
+        let upload = repository.open_upload().await;
         let finished = repository
-            .finish(&upload.id, None, blob("x"), &digest)
+            .finish_upload(&upload.id, None, blob("x"), &digest)
             .await;
-        refused(finished, &Kind::DigestInvalid);
-        refused(repository.status(&upload.id).await, &Kind::UploadUnknown);
-        refused(repository.read(&digest).await, &Kind::BlobUnknown);
+        expect_error(finished, &Kind::DigestInvalid);
+        expect_error(
+            repository.upload_status(&upload.id).await,
+            &Kind::UploadUnknown,
+        );
+        expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
     }
-    refused(
-        repository.read(&Digest::sha256(&blob("x"))).await,
+    expect_error(
+        repository.read_blob(&Digest::sha256(&blob("x"))).await,
         &Kind::BlobUnknown,
     );
 }
 
-/// A client whose connection broke goes on from where the session stands.
-pub async fn a_piece_that_breaks_off_is_resumed(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that a client can resume at the offset of the session after its connection broke.
+pub async fn resumes_after_an_incomplete_chunk(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, Some(0), Bytes::from("0123"))
+        .append_upload(&upload.id, Some(0), Bytes::from("0123"))
         .await
-        .expect("the first piece");
-    let broken = repository
-        .write(&upload.id, Some(4), broken_off(b"456"))
+        .expect("the first chunk is accepted");
+    let incomplete = repository
+        .append_upload(&upload.id, Some(4), incomplete_body(b"456"))
         .await;
-    refused(broken, &Kind::BodyIncomplete);
+    expect_error(incomplete, &Kind::BodyIncomplete);
     resume(&repository, &upload.id).await;
 }
 
-/// So does one whose connection broke in the last call.
-pub async fn a_last_piece_that_breaks_off_is_resumed(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that a client can resume after its connection broke during the final call.
+pub async fn resumes_after_an_incomplete_final_chunk(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let digest = Digest::sha256(b"0123456789");
-    let upload = repository.start().await;
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, Some(0), Bytes::from("0123"))
+        .append_upload(&upload.id, Some(0), Bytes::from("0123"))
         .await
-        .expect("the first piece");
-    let broken = repository
-        .finish(&upload.id, None, broken_off(b"456789"), &digest)
+        .expect("the first chunk is accepted");
+    let incomplete = repository
+        .finish_upload(&upload.id, None, incomplete_body(b"456789"), &digest)
         .await;
-    refused(broken, &Kind::BodyIncomplete);
-    refused(repository.read(&digest).await, &Kind::BlobUnknown);
+    expect_error(incomplete, &Kind::BodyIncomplete);
+    expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
     resume(&repository, &upload.id).await;
 }
 
-/// Goes on as a client does, who asks again when what it broke off was still being taken in.
-async fn resume(repository: &Repository, id: &UploadId) {
+/// Resumes a session as a client does: repeats the request while the server still processes the
+/// interrupted request.
+async fn resume(repository: &TestRepository, id: &UploadId) {
     let (content, mut id) = (Bytes::from("0123456789"), id.clone());
     for _ in 0..TRIES {
-        let upload = repository.status(&id).await.expect("the session lives");
-        let offset = usize::try_from(upload.offset).expect("a small offset");
+        let upload = repository
+            .upload_status(&id)
+            .await
+            .expect("the session exists");
+        let offset = usize::try_from(upload.offset).expect("the offset fits");
         assert!(
             (4..=content.len()).contains(&offset),
-            "what was acknowledged is kept, and nothing is invented"
+            "the session contains all acknowledged bytes, and no more than were sent"
         );
         id = upload.id;
         let written = repository
-            .write(&id, Some(upload.offset), content.slice(offset..))
+            .append_upload(&id, Some(upload.offset), content.slice(offset..))
             .await;
         match written {
             Ok(upload) => {
                 let digest = Digest::sha256(&content);
                 repository
-                    .finish(&upload.id, None, Bytes::new(), &digest)
+                    .finish_upload(&upload.id, None, Bytes::new(), &digest)
                     .await
-                    .expect("the session ends well");
+                    .expect("the session finishes");
                 return assert_eq!(
-                    repository.read(&digest).await.expect("the blob is there"),
+                    repository
+                        .read_blob(&digest)
+                        .await
+                        .expect("the blob exists"),
                     content
                 );
             }
@@ -250,88 +279,101 @@ async fn resume(repository: &Repository, id: &UploadId) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("the session never comes to rest");
+    panic!("the session still accepts no chunk after {TRIES} attempts");
 }
 
-/// A session that was cancelled is gone, and its bytes with it.
-pub async fn a_session_is_cancelled(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that cancelling a session removes it and its bytes.
+pub async fn cancels_a_session(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, None, blob("x"))
+        .append_upload(&upload.id, None, blob("x"))
         .await
-        .expect("a piece");
+        .expect("the chunk is accepted");
     repository
-        .cancel(&upload.id)
+        .cancel_upload(&upload.id)
         .await
-        .expect("the session ends");
-    refused(repository.cancel(&upload.id).await, &Kind::UploadUnknown);
-    refused(repository.status(&upload.id).await, &Kind::UploadUnknown);
-    refused(
-        repository.read(&Digest::sha256(&blob("x"))).await,
+        .expect("the session can be cancelled");
+    expect_error(
+        repository.cancel_upload(&upload.id).await,
+        &Kind::UploadUnknown,
+    );
+    expect_error(
+        repository.upload_status(&upload.id).await,
+        &Kind::UploadUnknown,
+    );
+    expect_error(
+        repository.read_blob(&Digest::sha256(&blob("x"))).await,
         &Kind::BlobUnknown,
     );
 }
 
-/// A session of another repository, a finished one and one that never was are all unknown.
-pub async fn a_session_belongs_to_its_repository(registry: Arc<dyn Registry>) {
+/// Checks that three sessions are unknown: a session of another repository, a finished session, and
+/// a session that never existed.
+pub async fn session_belongs_to_its_repository(registry: Arc<dyn Registry>) {
     let (one, other) = (
-        Repository::of(&registry, "team/app"),
-        Repository::of(&registry, "team/other"),
+        TestRepository::new(&registry, "team/app"),
+        TestRepository::new(&registry, "team/other"),
     );
     let digest = Digest::sha256(&blob("x"));
-    let theirs = one.start().await.id;
-    let finished = other.start().await.id;
+    let foreign = one.open_upload().await.id;
+    let finished = other.open_upload().await.id;
     other
-        .finish(&finished, None, blob("y"), &Digest::sha256(&blob("y")))
+        .finish_upload(&finished, None, blob("y"), &Digest::sha256(&blob("y")))
         .await
-        .expect("a blob");
+        .expect("the blob is accepted");
     for id in [
-        &theirs,
+        &foreign,
         &finished,
         &UploadId::new("0123456789abcdef"),
         &UploadId::new("../../../etc/passwd"),
     ] {
-        refused(other.status(id).await, &Kind::UploadUnknown);
-        refused(other.write(id, None, blob("x")).await, &Kind::UploadUnknown);
-        refused(
-            other.finish(id, None, blob("x"), &digest).await,
+        expect_error(other.upload_status(id).await, &Kind::UploadUnknown);
+        expect_error(
+            other.append_upload(id, None, blob("x")).await,
             &Kind::UploadUnknown,
         );
-        refused(other.cancel(id).await, &Kind::UploadUnknown);
+        expect_error(
+            other.finish_upload(id, None, blob("x"), &digest).await,
+            &Kind::UploadUnknown,
+        );
+        expect_error(other.cancel_upload(id).await, &Kind::UploadUnknown);
     }
-    one.finish(&theirs, None, blob("x"), &digest)
+    one.finish_upload(&foreign, None, blob("x"), &digest)
         .await
-        .expect("strangers have not touched the session");
+        .expect("other repositories have not affected the session");
 }
 
-/// Sessions of one repository have nothing to do with each other.
+/// Checks that the sessions of one repository do not affect each other.
 pub async fn sessions_are_independent(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let (one, other) = (repository.start().await, repository.start().await);
+    let repository = TestRepository::new(&registry, "team/app");
+    let (one, other) = (
+        repository.open_upload().await,
+        repository.open_upload().await,
+    );
     assert_ne!(one.id, other.id);
     let one = repository
-        .write(&one.id, Some(0), Bytes::from("one"))
+        .append_upload(&one.id, Some(0), Bytes::from("one"))
         .await
-        .expect("a piece of one");
+        .expect("the first session accepts the chunk");
     let other = repository
-        .write(&other.id, Some(0), Bytes::from("the other"))
+        .append_upload(&other.id, Some(0), Bytes::from("the other"))
         .await
-        .expect("a piece of the other");
+        .expect("the second session accepts the chunk");
     repository
-        .finish(&one.id, Some(3), Bytes::from("!"), &Digest::sha256(b"one!"))
+        .finish_upload(&one.id, Some(3), Bytes::from("!"), &Digest::sha256(b"one!"))
         .await
-        .expect("one ends");
+        .expect("the first session finishes");
     let digest = Digest::sha256(b"the other!");
     repository
-        .finish(&other.id, Some(9), Bytes::from("!"), &digest)
+        .finish_upload(&other.id, Some(9), Bytes::from("!"), &digest)
         .await
-        .expect("the other ends");
+        .expect("the second session finishes");
 }
 
-/// The digest at the end may be of either algorithm, announced or not.
-pub async fn the_algorithm_may_be_announced_or_not(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
+/// Checks that the final digest may have another algorithm than the session.
+pub async fn accepts_either_algorithm_at_the_end(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
     let (short, long) = (Digest::sha256(&blob("x")), sha512(&blob("x")));
     for (announced, digest) in [
         (Algorithm::Sha512, &long),
@@ -340,49 +382,49 @@ pub async fn the_algorithm_may_be_announced_or_not(registry: Arc<dyn Registry>) 
         (Algorithm::Sha256, &short),
     ] {
         let upload = repository
-            .start_for(&announced)
+            .try_open_upload(&announced)
             .await
-            .expect("a session opens");
+            .expect("the session can be opened");
         let upload = repository
-            .write(&upload.id, None, blob("x"))
+            .append_upload(&upload.id, None, blob("x"))
             .await
-            .expect("a piece");
+            .expect("the chunk is accepted");
         repository
-            .finish(&upload.id, None, Bytes::new(), digest)
+            .finish_upload(&upload.id, None, Bytes::new(), digest)
             .await
-            .expect("the session ends well");
+            .expect("the session finishes");
         assert_eq!(
-            repository.read(digest).await.expect("the blob is there"),
+            repository.read_blob(digest).await.expect("the blob exists"),
             blob("x")
         );
     }
 }
 
-/// An algorithm that is known by name alone is not offered.
-pub async fn an_algorithm_that_cannot_be_computed_is_unsupported(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    refused(
+/// Checks that a session cannot use an algorithm that the registry does not implement.
+pub async fn rejects_an_unsupported_algorithm(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    expect_error(
         repository
-            .start_for(unverifiable_digest().algorithm())
+            .try_open_upload(unverifiable_digest().algorithm())
             .await,
         &Kind::Unsupported,
     );
 }
 
-/// A repository does not exist for having an upload session.
-pub async fn a_session_makes_no_repository(registry: Arc<dyn Registry>) {
-    let repository = Repository::of(&registry, "team/app");
-    let upload = repository.start().await;
+/// Checks that an upload session does not create its repository.
+pub async fn session_creates_no_repository(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let upload = repository.open_upload().await;
     let upload = repository
-        .write(&upload.id, None, blob("x"))
+        .append_upload(&upload.id, None, blob("x"))
         .await
-        .expect("a piece");
-    refused(repository.tags().await, &Kind::RepositoryUnknown);
+        .expect("the chunk is accepted");
+    expect_error(repository.tags().await, &Kind::RepositoryUnknown);
     let digest = Digest::sha256(&blob("x"));
     repository
-        .finish(&upload.id, None, Bytes::new(), &digest)
+        .finish_upload(&upload.id, None, Bytes::new(), &digest)
         .await
-        .expect("the session ends well");
+        .expect("the session finishes");
     assert_eq!(
         repository.tags().await.expect("the repository exists"),
         Vec::<String>::new()

@@ -1,77 +1,79 @@
-//! What a copy tells while it goes on.
+//! Progress events of a copy.
 
 use portolan_model::{Digest, Finding, MediaType, Tag};
 
 use crate::Error;
 
-/// Something that happened.
+/// Progress event of a copy.
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// A blob is on its way.
+pub enum CopyEvent<'a> {
+    /// The transfer of a blob has started.
     BlobStarted {
-        /// Which.
+        /// Digest of the blob.
         digest: &'a Digest,
-        /// Its size in bytes, where that is known.
+        /// Size of the blob in bytes, if known.
         size: Option<u64>,
     },
-    /// So many more of its bytes have gone to the target.
+    /// The target received more bytes of a blob.
     BlobMoved {
-        /// Which.
+        /// Digest of the blob.
         digest: &'a Digest,
-        /// Number of bytes since the last such event.
+        /// Number of bytes since the last event of this kind for the blob.
         bytes: u64,
     },
-    /// Bytes that had gone are lost, or need not go since a session had them: it stands at `offset`.
+    /// The upload of a blob starts or continues at `offset`. The offset may be lower than the
+    /// number of bytes sent so far if bytes were lost, or higher if the session has bytes from an
+    /// earlier run.
     BlobResumed {
-        /// Which.
+        /// Digest of the blob.
         digest: &'a Digest,
-        /// Number of bytes that the target has.
+        /// Number of bytes of the blob that the target has.
         offset: u64,
     },
-    /// The target has it.
+    /// The transfer of a blob is complete.
     BlobDone {
-        /// Which.
+        /// Digest of the blob.
         digest: &'a Digest,
-        /// Whether no bytes moved for it.
+        /// True if the target mounted the blob, so that no bytes were transferred.
         mounted: bool,
     },
-    /// The target has a manifest.
+    /// The target stored a manifest.
     ManifestDone {
-        /// Which.
+        /// Digest of the manifest.
         digest: &'a Digest,
-        /// Its type, where that was known.
+        /// Media type of the manifest, if known.
         media_type: Option<&'a MediaType>,
     },
-    /// A tag points to it.
+    /// The target set a tag.
     TagSet {
-        /// The tag.
+        /// Tag that was set.
         tag: &'a Tag,
-        /// What it points to.
+        /// Digest that the tag now points to.
         digest: &'a Digest,
     },
-    /// The target has something to say about a manifest that it took.
+    /// The target accepted a manifest with a warning.
     Warned {
-        /// Which.
+        /// Digest of the manifest.
         digest: &'a Digest,
-        /// What it says.
+        /// Finding that caused the warning.
         finding: &'a Finding,
     },
-    /// Moving a blob failed in a way that may pass, and is tried again.
+    /// The transfer of a blob failed in a way that may be temporary. It will be retried.
     Retried {
-        /// Which.
+        /// Digest of the blob.
         digest: &'a Digest,
-        /// Why.
+        /// Reason for the failure.
         error: &'a Error,
     },
 }
 
-/// Is told what happens.
-pub trait Observer: Send + Sync {
-    /// Takes note. It is called often and should be quick.
-    fn notice(&self, event: Event<'_>);
+/// Receives the progress events of a copy.
+pub trait CopyObserver: Send + Sync {
+    /// Handles an event. Called often, so implementations should return quickly.
+    fn on_event(&self, event: CopyEvent<'_>);
 }
 
-/// Takes note of nothing.
-impl Observer for () {
-    fn notice(&self, _: Event<'_>) {}
+/// Observer that ignores all events.
+impl CopyObserver for () {
+    fn on_event(&self, _: CopyEvent<'_>) {}
 }

@@ -1,179 +1,204 @@
-//! What a copy will do, before it does anything.
+//! Plan of a copy: all steps, determined before anything is written.
 
 use bytes::Bytes;
 use portolan_model::convert::Remark;
-use portolan_model::{Descriptor, Digest, MediaType, Platform, RepositoryName};
+use portolan_model::{Descriptor, Digest, Manifest, MediaType, Platform, RepositoryName};
 use serde::Serialize;
 
-use super::Request;
-use crate::{Precondition, TagUpdate};
+use super::CopyRequest;
+use crate::{Error, Kind, Precondition, Result, TagUpdate};
 
-/// All that a copy will do. Its JSON has stable names.
+/// Plan of a copy. The field names of its JSON form are stable.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     #[serde(skip)]
-    pub(super) request: Request,
-    #[serde(skip)]
-    pub(super) sparse: bool,
-    /// What people call the source, for example `quay.io/team/app`.
+    pub(super) request: CopyRequest,
+    /// Display name of the source, for example `quay.io/team/app:v1`.
     pub source: String,
-    /// What people call the target.
+    /// Display name of the target repository.
     pub target: String,
-    /// The digest at the source.
+    /// Digest of the requested manifest at the source.
     pub source_digest: Digest,
-    /// The digest at the target: another one if the document has to be written anew.
+    /// Digest of the requested manifest at the target. It differs from `source_digest` if the
+    /// manifest is rewritten.
     pub digest: Digest,
-    /// The tags that are set at the target.
+    /// Tags to set at the target.
     pub tags: Vec<String>,
-    /// The manifests, in the order in which they are stored.
+    /// Manifests and indexes, in storage order.
     pub manifests: Vec<PlannedDocument>,
-    /// The blobs, each once.
+    /// Blobs, without duplicates.
     pub blobs: Vec<PlannedBlob>,
-    /// Documents that change, and so get another digest; parents before their children.
-    pub rewritten: Vec<Rewritten>,
-    /// What a conversion loses, leaves out or leaves as it is.
+    /// Documents whose digest changes because they are rewritten. Parents come before their
+    /// children.
+    pub rewritten: Vec<RewrittenDocument>,
+    /// Content that the conversion loses, drops or leaves unchanged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Remark>,
-    /// What is worth knowing: what is left out, what cannot follow.
+    /// Remarks for the user, for example about skipped content.
     pub remarks: Vec<String>,
 }
 
-/// What is done about a part.
+/// Planned action for a blob or a manifest.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "action")]
-pub enum Action {
-    /// Its bytes go to the target.
+pub enum PlannedAction {
+    /// Copy the content to the target.
     Copy,
-    /// The target is asked to take it from another of its own repositories.
+    /// Mount the blob from another repository of the target registry.
     Mount {
-        /// That repository.
+        /// Repository to mount from.
         from: RepositoryName,
     },
-    /// The target has it.
-    There,
-    /// It may be absent, and is copied if the source turns out to have it.
-    CopyIfThere,
+    /// Do nothing, because the target already has the content.
+    Present,
+    /// Copy the content if the source has it. Otherwise, skip it.
+    CopyIfPresent,
 }
 
-/// A manifest of a plan.
+/// Manifest in a plan.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedDocument {
-    /// Its digest at the target.
+    /// Digest of the document at the target.
     pub digest: Digest,
-    /// The type that it is stored with; without one, the document says it.
+    /// Media type to declare when the manifest is stored. If `None`, no type is declared, and the
+    /// registry uses the type in the document.
     pub media_type: Option<MediaType>,
-    /// Its size in bytes.
+    /// Size of the manifest in bytes.
     pub size: u64,
-    /// What is done about it.
+    /// Planned action.
     #[serde(flatten)]
-    pub action: Action,
-    /// The tags that are set together with it.
+    pub action: PlannedAction,
+    /// Tags to set together with the manifest.
     pub tags: Vec<String>,
     #[serde(skip)]
     pub(super) updates: Vec<TagUpdate>,
     #[serde(skip)]
     pub(super) bytes: Bytes,
-    /// Documents of a lower rank are stored before it.
+    /// Position in the order of storage. Documents with a lower rank are stored earlier.
     #[serde(skip)]
     pub(super) rank: usize,
-    /// Whether a target that does not take it as a manifest is offered it as a blob.
+    /// True if the document is stored as a blob when the target rejects it as a manifest.
     #[serde(skip)]
-    pub(super) or_blob: bool,
+    pub(super) blob_fallback: bool,
 }
 
-/// A blob of a plan.
+/// Blob in a plan.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedBlob {
-    /// Its digest.
+    /// Digest of the blob.
     pub digest: Digest,
-    /// The type that the first descriptor gives it.
+    /// Media type that the first descriptor of the blob declares.
     pub media_type: Option<MediaType>,
-    /// The size in bytes that the first descriptor gives it.
+    /// Size in bytes that the first descriptor of the blob declares.
     pub size: Option<u64>,
-    /// What is done about it.
+    /// Planned action.
     #[serde(flatten)]
-    pub action: Action,
+    pub action: PlannedAction,
     #[serde(skip)]
     pub(super) descriptor: Descriptor,
-    /// Whether the copy fails without it.
+    /// True if the copy fails without the blob.
     #[serde(skip)]
     pub(super) required: bool,
+    /// True if the size that the target reports differs from the size in the descriptor. In this
+    /// case, the blob is uploaded and not mounted, because a mount would use the same damaged
+    /// content.
+    #[serde(skip)]
+    pub(super) is_damaged: bool,
 }
 
-/// A document that changes.
+/// Document whose digest changes because it is rewritten.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rewritten {
-    /// Its digest at the source.
+pub struct RewrittenDocument {
+    /// Digest of the document at the source.
     pub old: Digest,
-    /// Its digest at the target.
+    /// Digest of the document at the target.
     pub new: Digest,
-    /// Its type at the target.
+    /// Media type of the document at the target.
     pub media_type: Option<MediaType>,
-    /// The platform that an index gives it.
+    /// Platform that an index declares for the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
 }
 
-/// Numbers of parts and of their bytes.
+/// Numbers of blobs and manifests by planned or performed action, with the total sizes of the
+/// blobs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Blobs whose bytes move or moved.
+    /// Number of copied blobs.
     pub copied: usize,
-    /// Their bytes.
+    /// Total size of the copied blobs in bytes.
     pub copied_bytes: u64,
-    /// Blobs that are or were mounted.
+    /// Number of mounted blobs.
     pub mounted: usize,
-    /// Their bytes.
+    /// Total size of the mounted blobs in bytes.
     pub mounted_bytes: u64,
-    /// Blobs that were there.
-    pub there: usize,
-    /// Their bytes.
-    pub there_bytes: u64,
-    /// Manifests that are or were stored.
+    /// Number of blobs that were already present at the target.
+    pub present: usize,
+    /// Total size of the blobs that were already present, in bytes.
+    pub present_bytes: u64,
+    /// Number of manifests that are sent to the target.
     pub manifests: usize,
 }
 
-/// What a copy has done.
+/// Outcome of an executed plan.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// The digest at the source.
+pub struct CopyOutcome {
+    /// Digest of the requested manifest at the source.
     pub source_digest: Digest,
-    /// The digest at the target.
+    /// Digest of the requested manifest at the target.
     pub digest: Digest,
-    /// What moved, and what did not have to.
+    /// Number of blobs and manifests that were copied, mounted or already present.
     #[serde(flatten)]
     pub tally: Tally,
-    /// Blobs that the source turned out not to have, and that could be left out.
+    /// Optional blobs that were skipped because the source does not have them.
     pub absent: Vec<Digest>,
 }
 
 impl Plan {
-    /// What will move, as far as that can be known beforehand.
+    /// Removes the requested manifest from the plan, and returns it. Everything that it references
+    /// is still copied.
+    ///
+    /// # Errors
+    /// Returns an error if the plan does not contain the manifest, because its tags are up to date.
+    pub fn take_root(&mut self) -> Result<Manifest> {
+        let position = self
+            .manifests
+            .iter()
+            .position(|document| document.digest == self.digest)
+            .ok_or_else(|| Error::new(Kind::Internal, "the plan does not contain its manifest"))?;
+        let root = self.manifests.remove(position);
+        Manifest::parse(root.bytes, root.media_type.as_ref())
+            .map_err(|error| Error::manifest_unreadable(root.media_type.as_ref(), &error))
+    }
+
+    /// Counts the planned transfers. The outcome may differ, for example if a blob cannot be
+    /// mounted.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for blob in &self.blobs {
             let size = blob.size.unwrap_or_default();
             match blob.action {
-                Action::Copy | Action::CopyIfThere => tally.copy(size),
-                Action::Mount { .. } => tally.mount(size),
-                Action::There => tally.found(size),
+                PlannedAction::Copy | PlannedAction::CopyIfPresent => tally.add_copied(size),
+                PlannedAction::Mount { .. } => tally.add_mounted(size),
+                PlannedAction::Present => tally.add_present(size),
             }
         }
         tally.manifests = self
             .manifests
             .iter()
-            .filter(|document| document.is_stored())
+            .filter(|document| document.is_sent())
             .count();
         tally
     }
 
-    /// The same plan to be looked at alone, without the bytes that carrying it out needs.
+    /// Drops the content of the manifests to save memory. Afterwards, the plan can be displayed,
+    /// but not executed.
     #[must_use]
     pub fn without_bytes(mut self) -> Self {
         self.manifests
@@ -182,7 +207,8 @@ impl Plan {
         self
     }
 
-    /// The same plan for a target that holds no conditions on tags: they are set wherever they point.
+    /// Drops the preconditions of tags, for a target that does not support them. Executing the plan
+    /// sets the tags regardless of where they point.
     #[must_use]
     pub fn without_conditions(mut self) -> Self {
         let updates = self
@@ -193,33 +219,37 @@ impl Plan {
         self
     }
 
-    /// Whether the target has everything, its tags too.
-    pub fn is_nothing(&self) -> bool {
-        !self.manifests.iter().any(PlannedDocument::is_stored)
-            && self.blobs.iter().all(|blob| blob.action == Action::There)
+    /// Returns whether the target already has everything, including the tags.
+    pub fn is_up_to_date(&self) -> bool {
+        !self.manifests.iter().any(PlannedDocument::is_sent)
+            && self
+                .blobs
+                .iter()
+                .all(|blob| blob.action == PlannedAction::Present)
     }
 }
 
 impl PlannedDocument {
-    /// Whether it is sent: it is not there, or a tag is to be set on it.
-    pub(super) fn is_stored(&self) -> bool {
-        self.action != Action::There || !self.updates.is_empty()
+    /// Returns whether the document must be sent to the target: it is missing there, or tags must
+    /// be set to it.
+    pub(super) fn is_sent(&self) -> bool {
+        self.action != PlannedAction::Present || !self.updates.is_empty()
     }
 }
 
 impl Tally {
-    pub(super) fn copy(&mut self, bytes: u64) {
+    pub(super) fn add_copied(&mut self, bytes: u64) {
         self.copied += 1;
         self.copied_bytes += bytes;
     }
 
-    pub(super) fn mount(&mut self, bytes: u64) {
+    pub(super) fn add_mounted(&mut self, bytes: u64) {
         self.mounted += 1;
         self.mounted_bytes += bytes;
     }
 
-    pub(super) fn found(&mut self, bytes: u64) {
-        self.there += 1;
-        self.there_bytes += bytes;
+    pub(super) fn add_present(&mut self, bytes: u64) {
+        self.present += 1;
+        self.present_bytes += bytes;
     }
 }

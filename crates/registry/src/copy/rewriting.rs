@@ -1,67 +1,75 @@
-//! What a copy does not take byte for byte: an index cut down to some platforms, a tree in another format.
+//! Rewriting of documents during a copy: reduction of an index to some platforms, and conversion to
+//! another format.
 
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use portolan_model::convert::{Conversion, ConvertError, Format, Remark, Written, convert};
-use portolan_model::lint::ImageConfig;
-use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform};
+use portolan_model::convert::{
+    Conversion, ConvertError, ConvertedDocument, ImageFormat, Remark, convert,
+};
+use portolan_model::{Digest, Manifest, MediaType, Platform, child_descriptors};
 
-use super::plan::{PlannedDocument, Rewritten};
+use super::CopyOptions;
+use super::concurrency::in_order;
+use super::plan::{PlannedDocument, RewrittenDocument};
 use super::planner::Planner;
 use super::subset;
-use super::together::in_order;
-use super::visit::found;
-use crate::copy::Place;
+use super::tree::Resolved;
 use crate::{Error, Kind, MAX_MANIFEST_BYTES, Result};
 
 impl Planner<'_> {
-    /// Writes anew what the options ask for; answers the documents that are left out by that though others name them.
+    /// Rewrites the documents as the options require, and returns the digests of the dropped
+    /// documents. Unchanged documents may still reference these.
     pub(super) async fn rewrite(&mut self, root: &Digest) -> Result<HashSet<Digest>> {
-        let dropped = self.cut(root).await?;
+        let dropped = self.reduce_to_platforms(root).await?;
         self.convert(root).await?;
         Ok(dropped)
     }
 
-    /// The digest at the target.
-    pub(super) fn now<'a>(&'a self, digest: &'a Digest) -> &'a Digest {
-        self.became.get(digest).unwrap_or(digest)
+    /// Returns the digest at the target of the document that has `digest` at the source. They
+    /// differ if the document was rewritten.
+    pub(super) fn target_digest<'a>(&'a self, digest: &'a Digest) -> &'a Digest {
+        self.rewritten_digests.get(digest).unwrap_or(digest)
     }
 
-    /// Takes in documents that were written anew, by their digests before.
-    pub(super) fn take_written(&mut self, written: HashMap<Digest, Written>) {
-        for digest in self.became.values_mut() {
+    /// Adds rewritten documents to the tree. `written` maps the digests of the originals to the
+    /// rewritten documents.
+    pub(super) fn add_rewritten(&mut self, written: HashMap<Digest, ConvertedDocument>) {
+        // A document may be rewritten twice. Map its original directly to the final digest.
+        for digest in self.rewritten_digests.values_mut() {
             if let Some(written) = written.get(digest) {
                 *digest = written.digest.clone();
             }
         }
         for (
             digest,
-            Written {
+            ConvertedDocument {
                 digest: new,
                 manifest,
             },
         ) in written
         {
-            self.became.entry(digest).or_insert_with(|| new.clone());
-            self.tree.take_written(new, manifest);
+            self.rewritten_digests
+                .entry(digest)
+                .or_insert_with(|| new.clone());
+            self.tree.add_rewritten(new, manifest);
         }
     }
 
-    /// What became of the documents of the source, as far as the plan has them.
-    pub(super) fn rewritten(&self, manifests: &[PlannedDocument]) -> Vec<Rewritten> {
+    /// Lists the rewritten documents that are in the plan.
+    pub(super) fn list_rewritten(&self, manifests: &[PlannedDocument]) -> Vec<RewrittenDocument> {
         let planned: HashSet<&Digest> = manifests.iter().map(|document| &document.digest).collect();
         let platforms = self.tree.platforms();
         let originals = self.tree.originals().filter_map(|document| {
             let new = self
-                .became
+                .rewritten_digests
                 .get(&document.digest)
                 .filter(|new| planned.contains(new))?;
             let media_type = self.tree.document(new)?.media_type.clone();
             let platform = platforms
                 .get(&document.digest)
                 .map(|platform| (*platform).clone());
-            Some(Rewritten {
+            Some(RewrittenDocument {
                 old: document.digest.clone(),
                 new: new.clone(),
                 media_type,
@@ -71,40 +79,44 @@ impl Planner<'_> {
         originals.collect()
     }
 
-    /// Writes the indexes anew if only some platforms are wanted; answers the documents that are
-    /// then left out.
-    async fn cut(&mut self, root: &Digest) -> Result<HashSet<Digest>> {
+    /// Reduces the indexes to the platforms that the options select, and returns the digests of
+    /// indexes that are dropped because no child remains. Does nothing if all platforms are copied.
+    async fn reduce_to_platforms(&mut self, root: &Digest) -> Result<HashSet<Digest>> {
         if self.options.platforms.is_empty() {
             return Ok(HashSet::new());
         }
-        if !subset::is_cut(self.tree.document(root)) {
+        if !subset::is_reducible(self.tree.document(root)) {
             self.check_platform(root).await?;
             return Ok(HashSet::new());
         }
-        let cut = subset::cut(&self.tree, root, &self.options.platforms)?;
-        if !self.options.sparse && !cut.changed.is_empty() {
+        let cut = subset::reduce(&self.tree, root, &self.options.platforms);
+        let cut = cut.map_err(|error| {
+            let name = self.request.source.full_name(&self.request.reference);
+            error.with_prefix(format!("failed to look up {name}"))
+        })?;
+        if !self.options.sparse && !cut.rewritten.is_empty() {
             self.remarks.push(
-                "the index was written anew with the chosen platforms alone, so its digest changes"
+                "the index was rewritten with only the selected platforms, so its digest changes"
                     .into(),
             );
-            self.take_written(cut.changed);
+            self.add_rewritten(cut.rewritten);
         }
         Ok(cut.empty)
     }
 
-    /// An image that says what it is for has to be for a platform that is wanted.
+    /// Fails if `root` is an image for a platform that is not selected.
     async fn check_platform(&self, root: &Digest) -> Result<()> {
         let Some(manifest) = self.tree.manifest(root) else {
             return Ok(());
         };
-        let Some(platform) = self.platform(manifest).await? else {
+        let Some(platform) = self.request.source.read_platform(manifest).await? else {
             return Ok(());
         };
         if self
             .options
             .platforms
             .iter()
-            .any(|wanted| platform.satisfies(wanted))
+            .any(|wanted| platform.rank(wanted).is_some())
         {
             return Ok(());
         }
@@ -115,71 +127,55 @@ impl Planner<'_> {
             .map(ToString::to_string)
             .collect();
         let message = format!(
-            "{} is one image for {platform}, and not for {}",
-            self.request.source.at(&self.request.reference),
+            "failed to look up {}: it is a single image for {platform}, not for {}",
+            self.request.source.full_name(&self.request.reference),
             wanted.join(", ")
         );
         Err(Error::new(Kind::ManifestUnknown, message))
     }
 
-    /// What the config of an image says; one that is larger than any reader takes says nothing.
-    async fn platform(&self, manifest: &Manifest) -> Result<Option<Platform>> {
-        let config = manifest
-            .children()
-            .iter()
-            .find(|child| child.kind == ChildKind::Config);
-        let config = config
-            .map(|config| &config.descriptor)
-            .filter(|config| says_platform(config));
-        let Some(config) = config else {
-            return Ok(None);
+    /// Reads the platforms of the children of an index from their configs, if the options select
+    /// platforms and the index states none.
+    pub(super) async fn read_config_platforms(
+        &mut self,
+        visit: &Resolved,
+        options: &CopyOptions,
+    ) -> Result<()> {
+        let Resolved::Document(document) = visit else {
+            return Ok(());
         };
-        let bytes = self.small_blob(&config.digest).await.map_err(|error| {
-            error.while_doing(format!(
-                "reading the config {}",
-                self.request.source.at(&config.digest)
-            ))
-        })?;
-        Ok(bytes.and_then(|bytes| ImageConfig::read(&bytes).platform))
-    }
-
-    /// A blob of the source; nothing if it is not there, or is not small.
-    async fn small_blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
-        let Place {
-            registry,
-            context,
-            repository,
-            ..
-        } = &self.request.source;
-        let Some(read) = found(registry.get_blob(context, repository, digest, None).await)? else {
-            return Ok(None);
-        };
-        match read.body.collect(MAX_MANIFEST_BYTES).await {
-            Err(error) if *error.kind() == Kind::TooLarge => Ok(None),
-            bytes => bytes.map(Some),
+        let index = document.manifest.as_ref();
+        if let Some(index) = index.filter(|_| !options.platforms.is_empty()) {
+            let platforms = self.request.source.read_config_platforms(index).await?;
+            self.tree.config_platforms.extend(platforms);
         }
+        Ok(())
     }
 
     async fn convert(&mut self, root: &Digest) -> Result<()> {
         let Some(conversion) = self.options.conversion else {
             return Ok(());
         };
-        let platforms = self.platforms(&conversion).await?;
+        let platforms = self.read_missing_platforms(&conversion).await?;
         let document = |digest: &Digest| self.tree.manifest(digest);
         let converted = convert(
-            self.now(root),
+            self.target_digest(root),
             document,
             |image| platforms.get(image).cloned(),
             &conversion,
         );
-        let converted = converted.map_err(unconvertible)?;
+        let converted = converted.map_err(conversion_error)?;
         converted
             .documents
             .iter()
             .try_for_each(|(digest, written)| check_size(digest, written))?;
-        // An index that was cut is known to nobody under the digest that it had in between.
-        let before: HashMap<&Digest, &Digest> =
-            self.became.iter().map(|(old, new)| (new, old)).collect();
+        // An index that was reduced before the conversion has an intermediate digest that the user
+        // has never seen. Report its original digest.
+        let before: HashMap<&Digest, &Digest> = self
+            .rewritten_digests
+            .iter()
+            .map(|(old, new)| (new, old))
+            .collect();
         let losses = converted.remarks.into_iter().map(|remark| Remark {
             document: before
                 .get(&remark.document)
@@ -187,30 +183,35 @@ impl Planner<'_> {
             ..remark
         });
         self.losses.extend(losses);
-        self.take_written(converted.documents);
+        self.add_rewritten(converted.documents);
         Ok(())
     }
 
-    /// The platforms of the images whose index does not say it, if it is to.
-    async fn platforms(&self, conversion: &Conversion) -> Result<HashMap<Digest, Platform>> {
-        if conversion.to != Some(Format::Docker) {
+    /// Reads missing platforms: for an image whose index declares no platform, the platform in its
+    /// config. Does nothing unless the target format requires platforms.
+    async fn read_missing_platforms(
+        &self,
+        conversion: &Conversion,
+    ) -> Result<HashMap<Digest, Platform>> {
+        if conversion.to != Some(ImageFormat::Docker) {
             return Ok(HashMap::new());
         }
         let manifests = self
             .tree
             .originals()
             .filter_map(|document| document.manifest.as_ref());
-        let children = manifests
-            .flat_map(Manifest::children)
-            .filter(|child| child.kind == ChildKind::Manifest);
-        let wanting = children.filter(|child| child.descriptor.platform.is_none());
-        let wanting: HashSet<&Digest> = wanting.map(|child| &child.descriptor.digest).collect();
-        let reads = wanting
+        let children = manifests.flat_map(child_descriptors);
+        let without_platform = children.filter(|child| child.platform.is_none());
+        let without_platform: HashSet<&Digest> =
+            without_platform.map(|child| &child.digest).collect();
+        let reads = without_platform
             .into_iter()
             .filter_map(|digest| Some((digest, self.tree.manifest(digest)?)));
         let reads = reads.map(|(digest, manifest)| async move {
             Ok(self
-                .platform(manifest)
+                .request
+                .source
+                .read_platform(manifest)
                 .await?
                 .map(|platform| (digest.clone(), platform)))
         });
@@ -222,39 +223,31 @@ impl Planner<'_> {
     }
 }
 
-/// Whether a config is one that names a platform: an artifact's is not.
-fn says_platform(config: &Descriptor) -> bool {
-    config
-        .media_type
-        .as_ref()
-        .is_none_or(MediaType::is_image_config)
-}
-
-/// A document that takes the place of another, under a digest by the same algorithm. Those here that
-/// were read can be computed.
-pub(super) fn in_place_of(
+/// Creates the replacement for a document, with a digest of the same algorithm. Returns `None` if
+/// the algorithm is not supported. This cannot happen for a document whose digest was verified.
+pub(super) fn build_replacement(
     digest: &Digest,
     bytes: Bytes,
     media_type: &MediaType,
-) -> Option<Written> {
-    let new = Digest::of(digest.algorithm(), &bytes)?;
-    Some(Written {
+) -> Option<ConvertedDocument> {
+    let new = Digest::compute(digest.algorithm(), &bytes)?;
+    Some(ConvertedDocument {
         digest: new,
         manifest: Manifest::parse(bytes, Some(media_type)).ok()?,
     })
 }
 
-fn unconvertible(error: ConvertError) -> Error {
+fn conversion_error(error: ConvertError) -> Error {
     Error::new(Kind::Unsupported, error.to_string()).with_source(error)
 }
 
-fn check_size(digest: &Digest, written: &Written) -> Result<()> {
+fn check_size(digest: &Digest, written: &ConvertedDocument) -> Result<()> {
     let size = written.manifest.bytes().len();
     if size <= MAX_MANIFEST_BYTES {
         return Ok(());
     }
     let message = format!(
-        "{digest} would have {size} bytes once it is converted, and a manifest has at most {MAX_MANIFEST_BYTES}"
+        "{digest} would have {size} bytes after the conversion, but the limit for a manifest is {MAX_MANIFEST_BYTES}"
     );
     Err(Error::new(Kind::TooLarge, message))
 }

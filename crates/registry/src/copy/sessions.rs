@@ -1,83 +1,136 @@
-//! Upload sessions that were begun and not finished, perhaps by another process.
+//! Storage of unfinished upload sessions, so that a later process can resume them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use portolan_model::Digest;
 
-use crate::UploadId;
+use crate::{Repository, UploadId};
 
-/// Remembers the upload session of each blob, so that an interrupted copy goes on where it stood.
+/// Store of the upload session of each blob, so that an interrupted copy can resume.
 ///
-/// `target` is the name of the [`Place`](super::Place) that the blob goes to. A memory that fails
-/// has no way to say so: the blob is then uploaded anew, and nothing is lost but time.
-pub trait Sessions: Send + Sync {
-    /// The session that was kept last.
+/// Entries are identified by the digest of the blob and by `target`, the display name of the target
+/// [`Repository`](crate::Repository). The methods cannot report errors: if the store fails, the
+/// blob is uploaded from the beginning, and this only costs time.
+pub trait SessionStore: Send + Sync {
+    /// Returns the most recently stored session of a blob.
     fn find(&self, target: &str, digest: &Digest) -> Option<UploadId>;
 
-    /// Keeps a session in the place of an earlier one.
-    fn keep(&self, target: &str, digest: &Digest, id: &UploadId);
+    /// Stores a session of a blob. Replaces an earlier session.
+    fn save(&self, target: &str, digest: &Digest, id: &UploadId);
 
-    /// The session has ended.
-    fn forget(&self, target: &str, digest: &Digest);
+    /// Removes the session of a blob, because it has ended.
+    fn remove(&self, target: &str, digest: &Digest);
 }
 
-/// What is remembered of one blob: nothing of one that is sent in a single request anyway.
-pub(super) struct Memory<'a> {
-    sessions: &'a dyn Sessions,
+/// Open upload sessions of one copy, by the digest of their blobs.
+#[derive(Default)]
+pub(super) struct OpenSessions(Mutex<HashMap<Digest, UploadId>>);
+
+impl OpenSessions {
+    fn set(&self, digest: &Digest, id: Option<&UploadId>) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match id {
+            Some(id) => open.insert(digest.clone(), id.clone()),
+            None => open.remove(digest),
+        };
+    }
+
+    /// Cancels all sessions, because the copy was given up.
+    pub(super) async fn cancel(self, target: &Repository, stored: &dyn SessionStore) {
+        let open = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (digest, id) in open {
+            stored.remove(&target.display_name, &digest);
+            cancel(target, &id).await;
+        }
+    }
+}
+
+/// Cancels a session. Ignores an error, because the registry expires the session later.
+pub(super) async fn cancel(target: &Repository, id: &UploadId) {
+    let Repository {
+        registry,
+        context,
+        name,
+        ..
+    } = target;
+    let _ = registry.cancel_upload(context, name, id).await;
+}
+
+/// Upload session of one blob: among the open sessions of the copy, and in a [`SessionStore`]. A
+/// small blob has no entry in the store, because it is sent in a single request.
+pub(super) struct BlobSession<'a> {
+    open: &'a OpenSessions,
+    sessions: &'a dyn SessionStore,
     target: &'a str,
     digest: &'a Digest,
-    worthwhile: bool,
-    kept: Option<UploadId>,
+    /// False for a small blob. Its session is not stored, because resuming it would not save time.
+    is_persistent: bool,
+    session: Option<UploadId>,
 }
 
-impl<'a> Memory<'a> {
-    pub(super) fn of(
-        sessions: &'a dyn Sessions,
+impl<'a> BlobSession<'a> {
+    /// Loads the entry of a blob. If the blob is not `worthwhile`, nothing is loaded or stored.
+    pub(super) fn load(
+        open: &'a OpenSessions,
+        sessions: &'a dyn SessionStore,
         target: &'a str,
         digest: &'a Digest,
         worthwhile: bool,
     ) -> Self {
-        let kept = if worthwhile {
+        let stored = if worthwhile {
             sessions.find(target, digest)
         } else {
             None
         };
+        open.set(digest, stored.as_ref());
         Self {
+            open,
             sessions,
             target,
             digest,
-            worthwhile,
-            kept,
+            is_persistent: worthwhile,
+            session: stored,
         }
     }
 
-    /// The session that was kept last, also by an earlier process.
-    pub(super) fn kept(&self) -> Option<&UploadId> {
-        self.kept.as_ref()
+    /// Returns the most recent session of the blob, possibly from an earlier process.
+    pub(super) fn session(&self) -> Option<&UploadId> {
+        self.session.as_ref()
     }
 
-    pub(super) fn keep(&mut self, id: &UploadId) {
-        if self.worthwhile && self.kept.as_ref() != Some(id) {
-            self.sessions.keep(self.target, self.digest, id);
-            self.kept = Some(id.clone());
+    pub(super) fn save(&mut self, id: &UploadId) {
+        if self.session.as_ref() == Some(id) {
+            return;
         }
+        if self.is_persistent {
+            self.sessions.save(self.target, self.digest, id);
+        }
+        self.open.set(self.digest, Some(id));
+        self.session = Some(id.clone());
     }
 
-    pub(super) fn forget(&mut self) {
-        if self.kept.take().is_some() {
-            self.sessions.forget(self.target, self.digest);
+    pub(super) fn remove(&mut self) {
+        if self.session.take().is_none() {
+            return;
         }
+        if self.is_persistent {
+            self.sessions.remove(self.target, self.digest);
+        }
+        self.open.set(self.digest, None);
     }
 }
 
-/// Remembers nothing: each copy begins anew.
+/// [`SessionStore`] that stores nothing, so that each upload starts from the beginning.
 #[derive(Clone, Copy, Debug)]
-pub struct NoSessions;
+pub struct NoSessionStore;
 
-impl Sessions for NoSessions {
+impl SessionStore for NoSessionStore {
     fn find(&self, _: &str, _: &Digest) -> Option<UploadId> {
         None
     }
 
-    fn keep(&self, _: &str, _: &Digest, _: &UploadId) {}
+    fn save(&self, _: &str, _: &Digest, _: &UploadId) {}
 
-    fn forget(&self, _: &str, _: &Digest) {}
+    fn remove(&self, _: &str, _: &Digest) {}
 }

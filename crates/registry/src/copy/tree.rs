@@ -1,65 +1,71 @@
-//! What was found of the tree that is to be copied: documents and blobs, each once.
+//! Tree to copy: the documents and blobs that the planner found, without duplicates.
 
 use std::collections::HashMap;
 
-use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role};
+use portolan_model::{
+    ChildKind, Descriptor, Digest, Manifest, MediaType, MediaTypeRole, Platform, child_descriptors,
+    child_platforms,
+};
 
-use super::Options;
-use super::subset;
+use super::CopyOptions;
+use super::subset::Selection;
 
-/// A document of the tree.
+/// Manifest or index in the tree.
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) size: u64,
-    /// The type that the source serves it with, or its descriptor gives it.
+    /// Media type that the registry serves or that the document itself declares.
     pub(super) media_type: Option<MediaType>,
-    /// What it says; nothing if that was not asked for.
+    /// Content of the document, if it was read.
     pub(super) manifest: Option<Manifest>,
-    /// Whether the target has it.
-    pub(super) there: bool,
-    /// Whether it may be a blob as well: nobody here knows its type.
-    pub(super) or_blob: bool,
-    /// Whether the source does not have it: it is written anew.
-    pub(super) written: bool,
-    /// The children that come along.
+    /// True if the target has the document.
+    pub(super) present: bool,
+    /// True if the document may be stored as a blob when the target rejects it as a manifest,
+    /// because its media type is unknown.
+    pub(super) blob_fallback: bool,
+    /// True if the document is the result of a rewrite. The source does not have such a document.
+    pub(super) is_rewritten: bool,
+    /// Digests of the children to copy.
     pub(super) children: Vec<Digest>,
 }
 
-/// A blob of the tree.
+/// Blob in the tree.
 pub(super) struct Blob {
     pub(super) descriptor: Descriptor,
     pub(super) required: bool,
 }
 
-/// What a visit found under a digest.
-pub(super) enum Visit {
+/// Outcome of a [`ResolveRequest`].
+pub(super) enum Resolved {
     Document(Box<Document>),
     Blob(Blob),
-    /// The source does not hold it, and need not.
+    /// The source does not have the content, and the copy does not require it.
     Absent(Descriptor),
 }
 
-/// Something to visit.
+/// Request to look up the content of a descriptor.
 #[derive(Clone)]
-pub(super) struct Want {
+pub(super) struct ResolveRequest {
     pub(super) descriptor: Descriptor,
-    /// Whether its bytes are needed, though the target may have it.
-    pub(super) load: bool,
-    /// Whether it is a manifest for certain, whatever its type.
-    pub(super) manifest: bool,
+    /// True if the document must be read even if the target already has it.
+    pub(super) needs_content: bool,
+    /// True if the content is known to be a manifest, regardless of its media type.
+    pub(super) is_manifest: bool,
 }
 
-/// Documents and blobs in the order in which they were found.
+/// Documents and blobs, in the order of discovery.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(super) struct CopyTree {
     documents: Vec<Document>,
     positions: HashMap<Digest, usize>,
     pub(super) blobs: Vec<Blob>,
     blob_positions: HashMap<Digest, usize>,
     pub(super) absent: Vec<Descriptor>,
+    /// Platforms from the configs of images, for indexes that state no platform.
+    pub(super) config_platforms: HashMap<Digest, Platform>,
 }
 
-impl Tree {
+impl CopyTree {
     pub(super) fn document(&self, digest: &Digest) -> Option<&Document> {
         self.positions
             .get(digest)
@@ -71,28 +77,22 @@ impl Tree {
             .and_then(|document| document.manifest.as_ref())
     }
 
-    /// The documents that the source has, in the order in which they were found.
+    /// Returns the documents of the source, without rewritten documents, in the order of discovery.
     pub(super) fn originals(&self) -> impl Iterator<Item = &Document> {
-        self.documents.iter().filter(|document| !document.written)
+        self.documents
+            .iter()
+            .filter(|document| !document.is_rewritten)
     }
 
-    /// The platforms that indexes give to their children; of several, the first.
+    /// Returns the platforms that indexes of the source declare for their children.
     pub(super) fn platforms(&self) -> HashMap<&Digest, &Platform> {
-        let manifests = self
-            .originals()
-            .filter_map(|document| document.manifest.as_ref());
-        let mut platforms = HashMap::new();
-        for child in manifests.flat_map(Manifest::children) {
-            if let Some(platform) = &child.descriptor.platform {
-                platforms
-                    .entry(&child.descriptor.digest)
-                    .or_insert(platform);
-            }
-        }
-        platforms
+        child_platforms(
+            self.originals()
+                .filter_map(|document| document.manifest.as_ref()),
+        )
     }
 
-    pub(super) fn knows(&self, digest: &Digest) -> bool {
+    pub(super) fn contains(&self, digest: &Digest) -> bool {
         self.positions.contains_key(digest) || self.has_blob(digest)
     }
 
@@ -100,7 +100,7 @@ impl Tree {
         self.blob_positions.contains_key(digest)
     }
 
-    pub(super) fn blob(&mut self, blob: Blob) {
+    pub(super) fn add_blob(&mut self, blob: Blob) {
         let digest = blob.descriptor.digest.clone();
         let position = *self
             .blob_positions
@@ -112,23 +112,24 @@ impl Tree {
         }
     }
 
-    /// Takes in what was found, and answers what to visit next.
-    pub(super) fn take(&mut self, visit: Visit, options: &Options) -> Vec<Want> {
+    /// Adds the outcome of a request to the tree, and returns the requests for the children of the
+    /// added document.
+    pub(super) fn add(&mut self, visit: Resolved, options: &CopyOptions) -> Vec<ResolveRequest> {
         match visit {
-            Visit::Document(document) => self.take_document(*document, options),
-            Visit::Blob(blob) => {
-                self.blob(blob);
+            Resolved::Document(document) => self.add_document(*document, options),
+            Resolved::Blob(blob) => {
+                self.add_blob(blob);
                 Vec::new()
             }
-            Visit::Absent(descriptor) => {
+            Resolved::Absent(descriptor) => {
                 self.absent.push(descriptor);
                 Vec::new()
             }
         }
     }
 
-    /// Takes in a document that was written anew, unless the source has one just like it.
-    pub(super) fn take_written(&mut self, digest: Digest, manifest: Manifest) {
+    /// Adds a rewritten document to the tree, unless the source has an identical document.
+    pub(super) fn add_rewritten(&mut self, digest: Digest, manifest: Manifest) {
         if self.positions.contains_key(&digest) {
             return;
         }
@@ -145,31 +146,36 @@ impl Tree {
             size: manifest.bytes().len() as u64,
             media_type: Some(manifest.media_type().clone()),
             manifest: Some(manifest),
-            there: false,
-            or_blob: false,
-            written: true,
+            present: false,
+            blob_fallback: false,
+            is_rewritten: true,
             children,
         });
     }
 
-    fn take_document(&mut self, mut document: Document, options: &Options) -> Vec<Want> {
+    fn add_document(
+        &mut self,
+        mut document: Document,
+        options: &CopyOptions,
+    ) -> Vec<ResolveRequest> {
         let mut wants = Vec::new();
         if let Some(manifest) = &document.manifest {
-            // What is written anew in its place names the same parts, and nobody has looked at it for them.
-            if !document.there || options.recheck || options.reshapes() {
+            // Skip the blobs of a document that the target has. However, if the document may be
+            // rewritten, its replacement needs the blobs, so they must be looked up.
+            if !document.present || options.recheck || options.may_rewrite() {
                 for part in manifest
                     .children()
                     .iter()
                     .filter(|child| child.kind != ChildKind::Manifest)
                 {
-                    self.blob(Blob {
+                    self.add_blob(Blob {
                         descriptor: part.descriptor.clone(),
                         required: part.required,
                     });
                 }
             }
-            if !document.there || options.looks_behind_what_is_there() {
-                wants = followed(manifest, options);
+            if !document.present || options.walks_present_documents() {
+                wants = child_requests(manifest, options, &self.config_platforms);
                 document.children = wants
                     .iter()
                     .map(|want| want.descriptor.digest.clone())
@@ -183,39 +189,40 @@ impl Tree {
     }
 }
 
-impl Options {
-    pub(super) fn looks_behind_what_is_there(&self) -> bool {
-        self.recheck || self.referrers || self.reshapes()
+impl CopyOptions {
+    /// Returns whether the planner also walks the children of documents that the target has.
+    pub(super) fn walks_present_documents(&self) -> bool {
+        self.recheck || self.referrers || self.may_rewrite()
     }
 
-    /// Whether documents may be written anew.
-    pub(super) fn reshapes(&self) -> bool {
+    /// Returns whether documents may be rewritten with these options.
+    pub(super) fn may_rewrite(&self) -> bool {
         self.conversion.is_some() || !self.platforms.is_empty()
     }
 
-    /// Whether a document's bytes are needed though the target may have it.
-    fn loads(&self, descriptor: &Descriptor) -> bool {
+    /// Returns whether the document of `descriptor` must be read even if the target has it.
+    fn needs_content(&self, descriptor: &Descriptor) -> bool {
         let index = descriptor
             .media_type
             .as_ref()
-            .is_some_and(|media_type| media_type.role() == Role::Index);
-        self.recheck || self.conversion.is_some() || (index && self.looks_behind_what_is_there())
+            .is_some_and(|media_type| media_type.role() == MediaTypeRole::Index);
+        self.recheck || self.conversion.is_some() || (index && self.walks_present_documents())
     }
 }
 
-/// The children of an index that are copied with it.
-fn followed(manifest: &Manifest, options: &Options) -> Vec<Want> {
-    let children = manifest
-        .children()
-        .iter()
-        .filter(|child| child.kind == ChildKind::Manifest);
-    let descriptors: Vec<&Descriptor> = children.map(|child| &child.descriptor).collect();
-    let chosen = subset::chosen(&descriptors, &options.platforms).into_iter();
-    chosen
-        .map(|descriptor| Want {
+/// Returns the requests for those children of an index that are copied.
+fn child_requests(
+    manifest: &Manifest,
+    options: &CopyOptions,
+    config_platforms: &HashMap<Digest, Platform>,
+) -> Vec<ResolveRequest> {
+    let selection = Selection::new(manifest, &options.platforms, config_platforms);
+    child_descriptors(manifest)
+        .filter(|child| selection.contains(child))
+        .map(|descriptor| ResolveRequest {
             descriptor: descriptor.clone(),
-            load: options.loads(descriptor),
-            manifest: false,
+            needs_content: options.needs_content(descriptor),
+            is_manifest: false,
         })
         .collect()
 }

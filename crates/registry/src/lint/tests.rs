@@ -1,57 +1,57 @@
-//! Trees read out of a registry in memory, and out of one that fails.
+//! Tests of reading trees from a registry in memory, and from a registry that fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use portolan_model::fixtures::{self, Index, blob, image, repository};
+use portolan_model::fixtures::{self, IndexFixture, blob, image, repository};
 use portolan_model::lint::Rule;
 use portolan_model::{Algorithm, ByteRange};
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Repository, refused};
+use crate::contract::{TestRepository, expect_error, test_admission};
 use crate::memory::MemoryRegistry;
-use crate::{BlobInfo, BlobRead, ManifestRead, Registry};
+use crate::{BlobInfo, BlobRead, LocalRegistry, ManifestRead, Registry};
 
-/// A repository, and the registry that it is in.
-struct Harbour {
-    repository: Repository,
-    place: Place,
+/// A repository handle, and the means to fill the repository.
+struct Fixture {
+    repository: TestRepository,
+    handle: Repository,
 }
 
-impl Harbour {
+impl Fixture {
     fn new(name: &str) -> Self {
-        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
-        let repository = Repository::of(&registry, name);
-        let place = Place {
-            registry,
-            context: Context::anonymous(),
-            repository: fixtures::repository(name),
-            name: name.into(),
-        };
-        Self { repository, place }
+        let registry = MemoryRegistry::new().handle(test_admission());
+        let repository = TestRepository::new(&registry, name);
+        let handle = Repository::new(registry, Context::anonymous(), fixtures::repository(name));
+        Self { repository, handle }
     }
 
-    async fn lint(&self, reference: &Digest) -> Result<Tree> {
-        lint(&self.place, &reference.clone().into(), Limits::default()).await
+    async fn lint(&self, reference: &Digest) -> Result<LintTree> {
+        lint(
+            &self.handle,
+            &reference.clone().into(),
+            LintLimits::default(),
+        )
+        .await
     }
 }
 
-fn rules(tree: &Tree) -> Vec<Rule> {
+fn rules(tree: &LintTree) -> Vec<Rule> {
     tree.findings().map(|finding| finding.rule).collect()
 }
 
 #[tokio::test]
-async fn a_tree_is_read_to_its_leaves() {
-    let harbour = Harbour::new("app");
+async fn reads_the_complete_tree() {
+    let fixture = Fixture::new("app");
     let image = image("a").built_for("linux/amd64").layers(["x", "y"]);
-    let inner = Index::oci().image(&image, "linux/amd64");
-    let index = Index::oci().nested(&inner, Some("linux/amd64"));
-    harbour.repository.image(&image, &[]).await;
-    harbour.repository.index(&inner, &[]).await;
-    let digest = harbour.repository.index(&index, &[]).await;
-    let tree = harbour.lint(&digest).await.unwrap();
+    let inner = IndexFixture::oci().image(&image, "linux/amd64");
+    let index = IndexFixture::oci().nested_index(&inner, Some("linux/amd64"));
+    fixture.repository.push_image(&image, &[]).await;
+    fixture.repository.push_index(&inner, &[]).await;
+    let digest = fixture.repository.push_index(&index, &[]).await;
+    let tree = fixture.lint(&digest).await.unwrap();
     let digests: Vec<_> = tree
         .documents()
         .iter()
@@ -64,10 +64,10 @@ async fn a_tree_is_read_to_its_leaves() {
             .and_then(|config| config.platform.clone()),
         "linux/amd64".parse().ok()
     );
-    let layer = tree.held(&Digest::sha256(&blob("y"))).flatten();
+    let layer = tree.stored_content(&Digest::sha256(&blob("y"))).flatten();
     assert_eq!(
         layer,
-        Some(&Held {
+        Some(&Stored {
             size: blob("y").len() as u64,
             media_type: None
         })
@@ -75,34 +75,34 @@ async fn a_tree_is_read_to_its_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_found_and_what_is_held_as_a_blob_is_there() {
-    let harbour = Harbour::new("sparse/app");
+async fn reports_missing_content_and_finds_children_stored_as_blobs() {
+    let fixture = Fixture::new("sparse/app");
     let (gone, as_blob) = (image("gone"), image("blob"));
-    harbour.repository.blob(blob("unknown")).await;
-    let index = Index::oci()
+    fixture.repository.push_blob(blob("unknown")).await;
+    let index = IndexFixture::oci()
         .image(&gone, "linux/amd64")
         .child_of_type("application/vnd.example.unknown", &blob("unknown"), None)
         .field("subject", json!(as_blob.descriptor()));
-    let digest = harbour.repository.index(&index, &[]).await;
-    let tree = harbour.lint(&digest).await.unwrap();
-    assert_eq!(tree.held(&gone.digest()), Some(None));
+    let digest = fixture.repository.push_index(&index, &[]).await;
+    let tree = fixture.lint(&digest).await.unwrap();
+    assert_eq!(tree.stored_content(&gone.digest()), Some(None));
     assert!(rules(&tree).contains(&Rule::MissingChild));
     assert!(
-        tree.held(&Digest::sha256(&blob("unknown")))
+        tree.stored_content(&Digest::sha256(&blob("unknown")))
             .flatten()
             .is_some()
     );
-    harbour.repository.blob(as_blob.bytes()).await;
-    let held = harbour
+    fixture.repository.push_blob(as_blob.bytes()).await;
+    let stored = fixture
         .lint(&digest)
         .await
         .unwrap()
-        .held(&as_blob.digest())
+        .stored_content(&as_blob.digest())
         .flatten()
         .cloned();
     assert_eq!(
-        held,
-        Some(Held {
+        stored,
+        Some(Stored {
             size: as_blob.bytes().len() as u64,
             media_type: None
         }),
@@ -111,16 +111,16 @@ async fn what_is_missing_is_found_and_what_is_held_as_a_blob_is_there() {
 }
 
 #[tokio::test]
-async fn a_child_that_was_pushed_as_a_blob_will_be_a_manifest() {
-    let harbour = Harbour::new("sparse/app");
+async fn reads_a_child_pushed_as_a_blob_as_a_manifest() {
+    let fixture = Fixture::new("sparse/app");
     let image = image("a");
-    harbour.repository.blob(image.bytes()).await;
-    let index = Index::oci().image(&image, "linux/amd64");
+    fixture.repository.push_blob(image.bytes()).await;
+    let index = IndexFixture::oci().image(&image, "linux/amd64");
     let tree = lint_document(
-        &harbour.place,
+        &fixture.handle,
         index.digest(),
         index.manifest(),
-        Limits::default(),
+        LintLimits::default(),
     )
     .await
     .unwrap();
@@ -128,100 +128,105 @@ async fn a_child_that_was_pushed_as_a_blob_will_be_a_manifest() {
 }
 
 #[tokio::test]
-async fn what_the_reference_names_has_to_be_there() {
-    let harbour = Harbour::new("app");
-    harbour.repository.image(&image("a"), &["v1"]).await;
-    refused(
-        harbour.lint(&image("b").digest()).await,
+async fn fails_if_the_root_does_not_exist() {
+    let fixture = Fixture::new("app");
+    fixture.repository.push_image(&image("a"), &["v1"]).await;
+    expect_error(
+        fixture.lint(&image("b").digest()).await,
         &Kind::ManifestUnknown,
     );
 }
 
-/// A registry to read from that fails at one digest, and tells what it was asked.
-struct Reef {
+/// Reader that fails at one digest and records the requests.
+struct FaultyReader {
     inner: Arc<dyn Registry>,
-    at: Digest,
+    faulty_digest: Digest,
     fault: Fault,
-    asked: Mutex<Vec<String>>,
+    requests: Mutex<Vec<String>>,
 }
 
 enum Fault {
     Fails(Kind),
     ServesOtherBytes,
-    /// None: what is served is weighed.
-    Weighs(Arc<Scales>),
+    /// No fault: counts the bodies in memory.
+    CountsBodies(Arc<BodyCounter>),
 }
 
-/// How many bodies are held at the moment, and how many were at most.
+/// Current and maximum number of bodies in memory.
 #[derive(Default)]
-struct Scales {
-    held: AtomicUsize,
-    most: AtomicUsize,
+struct BodyCounter {
+    current: AtomicUsize,
+    max: AtomicUsize,
 }
 
-/// A body on the scales.
-struct Weighed {
+/// A body that is counted while it is in memory.
+struct CountedBody {
     bytes: Bytes,
-    scales: Arc<Scales>,
+    counter: Arc<BodyCounter>,
 }
 
-impl Weighed {
-    fn body(bytes: Bytes, scales: &Arc<Scales>) -> Body {
-        let held = scales.held.fetch_add(1, Ordering::Relaxed) + 1;
-        scales.most.fetch_max(held, Ordering::Relaxed);
+impl CountedBody {
+    fn body(bytes: Bytes, counter: &Arc<BodyCounter>) -> Body {
+        let current = counter.current.fetch_add(1, Ordering::Relaxed) + 1;
+        counter.max.fetch_max(current, Ordering::Relaxed);
         Bytes::from_owner(Self {
             bytes,
-            scales: Arc::clone(scales),
+            counter: Arc::clone(counter),
         })
         .into()
     }
 }
 
-impl AsRef<[u8]> for Weighed {
+impl AsRef<[u8]> for CountedBody {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Weighed {
+impl Drop for CountedBody {
     fn drop(&mut self) {
-        self.scales.held.fetch_sub(1, Ordering::Relaxed);
+        self.counter.current.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Reef {
-    fn new(harbour: &Harbour, at: Digest, fault: Fault) -> Self {
+impl FaultyReader {
+    fn new(fixture: &Fixture, at: Digest, fault: Fault) -> Self {
         Self {
-            inner: Arc::clone(&harbour.place.registry),
-            at,
+            inner: Arc::clone(&fixture.handle.registry),
+            faulty_digest: at,
             fault,
-            asked: Mutex::default(),
+            requests: Mutex::default(),
         }
     }
 
-    fn pass(&self, call: &str, what: &impl ToString) -> Result<()> {
-        let what = what.to_string();
-        self.asked.lock().unwrap().push(format!("{call} {what}"));
+    fn record(&self, call: &str, reference: &impl ToString) -> Result<()> {
+        let reference = reference.to_string();
+        self.requests
+            .lock()
+            .unwrap()
+            .push(format!("{call} {reference}"));
         match &self.fault {
-            Fault::Fails(kind) if what == self.at.as_str() => {
-                Err(Error::new(kind.clone(), "a reef"))
+            Fault::Fails(kind) if reference == self.faulty_digest.as_str() => {
+                Err(Error::new(kind.clone(), "injected failure"))
             }
             _ => Ok(()),
         }
     }
 
-    fn body(&self, what: &impl ToString, body: Body) -> Body {
+    fn body(&self, reference: &impl ToString, body: Body) -> Body {
         match (&self.fault, body) {
-            (Fault::ServesOtherBytes, _) if what.to_string() == self.at.as_str() => {
+            (Fault::ServesOtherBytes, _)
+                if reference.to_string() == self.faulty_digest.as_str() =>
+            {
                 Bytes::from_static(b"{}").into()
             }
-            (Fault::Weighs(scales), Body::Whole(bytes)) => Weighed::body(bytes, scales),
+            (Fault::CountsBodies(counter), Body::Full(bytes)) => CountedBody::body(bytes, counter),
             (_, body) => body,
         }
     }
 
-    /// Looks at what stands under a digest.
-    async fn look(&self, digest: &Digest) -> Result<Tree, (Digest, Error)> {
+    /// Lints the tree whose root has this digest.
+    async fn lint(&self, digest: &Digest) -> Result<LintTree, (Digest, Error)> {
         let (context, repository) = (Context::anonymous(), repository("app"));
         let read = self
             .inner
@@ -230,19 +235,19 @@ impl Reef {
             .unwrap();
         let bytes = read.body.collect(MAX_MANIFEST_BYTES).await.unwrap();
         let manifest = Manifest::parse(bytes, Some(&read.info.media_type)).unwrap();
-        let look = Look {
+        let look = TreeReader {
             reader: self,
             context: &context,
             repository: &repository,
             stage: Stage::Stored,
         };
-        look.through(Lint::new(digest.clone(), manifest, Limits::default()))
+        look.read_tree(Linter::new(digest.clone(), manifest, LintLimits::default()))
             .await
     }
 }
 
 #[async_trait]
-impl Reader for Reef {
+impl Reader for FaultyReader {
     async fn get_blob(
         &self,
         context: &Context,
@@ -250,7 +255,7 @@ impl Reader for Reef {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        self.pass("get_blob", digest)?;
+        self.record("get_blob", digest)?;
         let read = self
             .inner
             .get_blob(context, repository, digest, range)
@@ -267,7 +272,7 @@ impl Reader for Reef {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
-        self.pass("head_blob", digest)?;
+        self.record("head_blob", digest)?;
         self.inner.head_blob(context, repository, digest).await
     }
 
@@ -277,7 +282,7 @@ impl Reader for Reef {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        self.pass("get_manifest", reference)?;
+        self.record("get_manifest", reference)?;
         let read = self
             .inner
             .get_manifest(context, repository, reference)
@@ -294,52 +299,55 @@ impl Reader for Reef {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        self.pass("head_manifest", reference)?;
+        self.record("head_manifest", reference)?;
         self.inner
             .head_manifest(context, repository, reference)
             .await
     }
 }
 
-/// An index of one image, and the digest of the index.
-async fn moored() -> (Harbour, Digest) {
-    let harbour = Harbour::new("app");
-    harbour.repository.image(&image("a"), &[]).await;
-    let digest = harbour
+/// Pushes an index of one image, and returns its digest.
+async fn fixture_with_index() -> (Fixture, Digest) {
+    let fixture = Fixture::new("app");
+    fixture.repository.push_image(&image("a"), &[]).await;
+    let digest = fixture
         .repository
-        .index(&Index::oci().image(&image("a"), "linux/amd64"), &[])
+        .push_index(&IndexFixture::oci().image(&image("a"), "linux/amd64"), &[])
         .await;
-    (harbour, digest)
+    (fixture, digest)
 }
 
 #[tokio::test]
-async fn a_failure_is_none_of_the_tree_s() {
-    let (harbour, digest) = moored().await;
+async fn returns_failures_of_the_registry() {
+    let (fixture, digest) = fixture_with_index().await;
     for kind in [
         Kind::Unauthorized,
         Kind::Denied,
         Kind::Unavailable,
         Kind::Internal,
     ] {
-        let reef = Reef::new(&harbour, image("a").digest(), Fault::Fails(kind.clone()));
-        let (at, error) = reef.look(&digest).await.unwrap_err();
+        let reader = FaultyReader::new(&fixture, image("a").digest(), Fault::Fails(kind.clone()));
+        let (at, error) = reader.lint(&digest).await.unwrap_err();
         assert_eq!((at, error.kind()), (image("a").digest(), &kind));
     }
 }
 
 #[tokio::test]
-async fn a_digest_that_the_registry_does_not_take_names_nothing() {
-    let (harbour, digest) = moored().await;
+async fn treats_a_rejected_digest_as_missing() {
+    let (fixture, digest) = fixture_with_index().await;
     let layer = Digest::sha256(&blob("a"));
-    let reef = Reef::new(&harbour, layer.clone(), Fault::Fails(Kind::DigestInvalid));
-    assert_eq!(reef.look(&digest).await.unwrap().held(&layer), Some(None));
+    let reader = FaultyReader::new(&fixture, layer.clone(), Fault::Fails(Kind::DigestInvalid));
+    assert_eq!(
+        reader.lint(&digest).await.unwrap().stored_content(&layer),
+        Some(None)
+    );
 }
 
 #[tokio::test]
-async fn other_bytes_than_promised_are_a_finding() {
-    let (harbour, digest) = moored().await;
-    let reef = Reef::new(&harbour, image("a").digest(), Fault::ServesOtherBytes);
-    let tree = reef.look(&digest).await.unwrap();
+async fn reports_content_that_does_not_match_its_digest() {
+    let (fixture, digest) = fixture_with_index().await;
+    let reader = FaultyReader::new(&fixture, image("a").digest(), Fault::ServesOtherBytes);
+    let tree = reader.lint(&digest).await.unwrap();
     assert!(
         rules(&tree).contains(&Rule::UnreadableChild),
         "{:?}",
@@ -347,19 +355,19 @@ async fn other_bytes_than_promised_are_a_finding() {
     );
     assert_eq!(tree.documents().len(), 1);
     let config = Digest::sha256(&image("a").blobs()[0]);
-    let reef = Reef::new(&harbour, config.clone(), Fault::ServesOtherBytes);
-    let tree = reef.look(&digest).await.unwrap();
-    assert!(tree.config(&config).is_none() && tree.held(&config).flatten().is_some());
+    let reader = FaultyReader::new(&fixture, config.clone(), Fault::ServesOtherBytes);
+    let tree = reader.lint(&digest).await.unwrap();
+    assert!(tree.config(&config).is_none() && tree.stored_content(&config).flatten().is_some());
 }
 
 #[tokio::test]
-async fn layers_are_not_read_and_nothing_is_asked_twice() {
-    let (harbour, digest) = moored().await;
-    let nothing = Digest::of(&Algorithm::Sha512, b"").unwrap();
-    let reef = Reef::new(&harbour, nothing, Fault::ServesOtherBytes);
-    reef.look(&digest).await.unwrap();
+async fn reads_no_layers_and_asks_only_once() {
+    let (fixture, digest) = fixture_with_index().await;
+    let nothing = Digest::compute(&Algorithm::Sha512, b"").unwrap();
+    let reader = FaultyReader::new(&fixture, nothing, Fault::ServesOtherBytes);
+    reader.lint(&digest).await.unwrap();
     let image = image("a");
-    let mut asked = reef.asked.into_inner().unwrap();
+    let mut asked = reader.requests.into_inner().unwrap();
     asked.sort_unstable();
     let mut expected = [
         format!("get_manifest {}", image.digest()),
@@ -371,28 +379,32 @@ async fn layers_are_not_read_and_nothing_is_asked_twice() {
 }
 
 #[tokio::test]
-async fn no_more_than_a_handful_of_configs_are_held_at_a_time() {
-    let harbour = Harbour::new("app");
-    let mut index = Index::oci();
+async fn keeps_only_a_few_configs_in_memory() {
+    let fixture = Fixture::new("app");
+    let mut index = IndexFixture::oci();
     for number in 0..50 {
         let image = image("a").config_field("number", json!(number));
-        harbour.repository.image(&image, &[]).await;
+        fixture.repository.push_image(&image, &[]).await;
         index = index.image(&image, "linux/amd64");
     }
-    let digest = harbour.repository.index(&index, &[]).await;
-    let scales = Arc::new(Scales::default());
-    let tree = Reef::new(&harbour, digest.clone(), Fault::Weighs(Arc::clone(&scales)))
-        .look(&digest)
-        .await
-        .unwrap();
+    let digest = fixture.repository.push_index(&index, &[]).await;
+    let counter = Arc::new(BodyCounter::default());
+    let tree = FaultyReader::new(
+        &fixture,
+        digest.clone(),
+        Fault::CountsBodies(Arc::clone(&counter)),
+    )
+    .lint(&digest)
+    .await
+    .unwrap();
     let configs = index
         .manifest()
         .children()
         .iter()
         .filter(|child| tree.config_of(&child.descriptor.digest).is_some())
         .count();
-    // The documents are kept, the first of which was read elsewhere.
-    let most = scales.most.load(Ordering::Relaxed);
+    // The documents stay in memory. The first document was not read through the faulty reader.
+    let most = counter.max.load(Ordering::Relaxed);
     assert_eq!((configs, tree.documents().len()), (50, 51));
-    assert!((50..=50 + AT_ONCE).contains(&most), "{most}");
+    assert!((50..=50 + CONCURRENCY).contains(&most), "{most}");
 }

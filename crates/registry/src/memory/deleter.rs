@@ -1,4 +1,4 @@
-//! Deleting tags, manifests and blobs from memory.
+//! Deleting tags, manifests, blobs and repositories from memory.
 
 use async_trait::async_trait;
 use portolan_model::{Digest, Reference, RepositoryName, Tag};
@@ -9,7 +9,7 @@ use crate::{Context, Deleter, Deletion, Error, Result};
 #[async_trait]
 impl Deleter for MemoryRegistry {
     async fn delete_tag(&self, _: &Context, repository: &RepositoryName, tag: &Tag) -> Result<()> {
-        let digest = self.change(repository, |held| held.tags.remove(tag));
+        let digest = self.update(repository, |state| state.tags.remove(tag));
         digest
             .map(drop)
             .ok_or_else(|| Error::manifest_unknown(repository, tag))
@@ -22,14 +22,14 @@ impl Deleter for MemoryRegistry {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.change(repository, |held| {
-            if held.manifest(&Reference::Digest(digest.clone())).is_none() {
+        self.update(repository, |state| {
+            if state.manifest(&Reference::Digest(digest.clone())).is_none() {
                 return Err(Error::manifest_unknown(repository, digest));
             }
-            held.guard(digest, deletion)?;
-            held.manifests.remove(digest);
-            held.deleted.insert(digest.clone());
-            held.tags.retain(|_, target| target != digest);
+            state.guard(digest, deletion)?;
+            state.manifests.remove(digest);
+            state.deleted.insert(digest.clone());
+            state.tags.retain(|_, target| target != digest);
             Ok(())
         })
     }
@@ -41,18 +41,32 @@ impl Deleter for MemoryRegistry {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        self.change(repository, |held| {
-            if !held.blobs.contains_key(digest) {
+        self.update(repository, |state| {
+            if !state.blobs.contains_key(digest) {
                 return Err(Error::blob_unknown(repository, digest));
             }
-            held.guard(digest, deletion)?;
-            held.blobs.remove(digest);
+            state.guard(digest, deletion)?;
+            state.blobs.remove(digest);
+            Ok(())
+        })
+    }
+
+    async fn delete_repository(&self, _: &Context, repository: &RepositoryName) -> Result<()> {
+        self.update(repository, |state| {
+            if !state.exists() {
+                return Err(Error::repository_unknown(repository));
+            }
+            *state = Repository {
+                uploads: std::mem::take(&mut state.uploads),
+                ..Repository::default()
+            };
             Ok(())
         })
     }
 }
 
 impl Repository {
+    /// Fails if the deletion is guarded and a stored manifest references `digest`.
     fn guard(&self, digest: &Digest, deletion: Deletion) -> Result<()> {
         let parents = match deletion {
             Deletion::Guarded => self.parents(digest),
@@ -61,7 +75,7 @@ impl Repository {
         if parents.is_empty() {
             Ok(())
         } else {
-            Err(Error::referenced(digest, &parents))
+            Err(Error::content_referenced(digest, &parents))
         }
     }
 }

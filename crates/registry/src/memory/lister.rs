@@ -14,9 +14,9 @@ impl Lister for MemoryRegistry {
         let repositories = self.lock();
         let existing = repositories
             .iter()
-            .filter(|(_, held)| held.exists())
+            .filter(|(_, state)| state.exists())
             .map(|(name, _)| name);
-        Ok(cut(existing, page, RepositoryName::as_str))
+        Ok(build_page(existing, page, RepositoryName::as_str))
     }
 
     async fn tags(
@@ -25,9 +25,10 @@ impl Lister for MemoryRegistry {
         repository: &RepositoryName,
         page: &PageRequest,
     ) -> Result<Page<Tag>> {
-        let tags = self.find(repository, |held| {
-            held.exists()
-                .then(|| cut(held.tags.keys(), page, Tag::as_str))
+        let tags = self.find(repository, |state| {
+            state
+                .exists()
+                .then(|| build_page(state.tags.keys(), page, Tag::as_str))
         });
         tags.ok_or_else(|| Error::repository_unknown(repository))
     }
@@ -40,9 +41,9 @@ impl Lister for MemoryRegistry {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
-        let found = self.find(repository, |held| {
-            let referrers = held.manifests.iter().filter(|(own, manifest)| {
-                is_behind(own.as_str(), page)
+        let found = self.find(repository, |state| {
+            let referrers = state.manifests.iter().filter(|(own, manifest)| {
+                is_after(own.as_str(), page)
                     && refers_to(manifest, digest)
                     && artifact_type
                         .is_none_or(|wanted| manifest.artifact_type().as_ref() == Some(wanted))
@@ -57,6 +58,26 @@ impl Lister for MemoryRegistry {
             next: None,
         }))
     }
+
+    async fn manifests(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>> {
+        let listed = self.find(repository, |state| {
+            let following = state.manifests.iter();
+            let following = following.filter(|(digest, _)| is_after(digest.as_str(), page));
+            let descriptors = following.map(|(digest, manifest)| {
+                let size = manifest.bytes().len() as u64;
+                Descriptor::new(manifest.media_type().clone(), digest.clone(), size)
+            });
+            state
+                .exists()
+                .then(|| referrers_page(descriptors, page.limit))
+        });
+        listed.ok_or_else(|| Error::repository_unknown(repository))
+    }
 }
 
 fn refers_to(manifest: &Manifest, digest: &Digest) -> bool {
@@ -65,18 +86,18 @@ fn refers_to(manifest: &Manifest, digest: &Digest) -> bool {
         .is_some_and(|subject| subject.digest == *digest)
 }
 
-fn is_behind(item: &str, page: &PageRequest) -> bool {
+fn is_after(item: &str, page: &PageRequest) -> bool {
     page.after.as_deref().is_none_or(|after| item > after)
 }
 
-/// The page of `items`, which are in the order of their texts.
-fn cut<'a, T: Clone + ToString + 'a>(
+/// Returns the requested page of `items`. The items must be in the byte order of their text.
+fn build_page<'a, T: Clone + ToString + 'a>(
     items: impl Iterator<Item = &'a T>,
     page: &PageRequest,
     text: impl Fn(&T) -> &str,
 ) -> Page<T> {
-    let behind = items.filter(|item| is_behind(text(item), page));
-    Page::cut(
+    let behind = items.filter(|item| is_after(text(item), page));
+    Page::from_items(
         behind.take(page.limit.saturating_add(1)).cloned().collect(),
         page.limit,
     )

@@ -6,7 +6,7 @@ use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 
 use super::MemoryRegistry;
 use crate::{
-    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, wanted_bytes,
+    BlobInfo, BlobRead, Context, Error, ManifestInfo, ManifestRead, Reader, Result, resolve_range,
 };
 
 #[async_trait]
@@ -20,7 +20,7 @@ impl Reader for MemoryRegistry {
     ) -> Result<BlobRead> {
         let bytes = self.content(repository, digest)?;
         let size = bytes.len() as u64;
-        let range = wanted_bytes(range, size)?;
+        let range = resolve_range(range, size)?;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "both ends lie within bytes that are in memory"
@@ -67,7 +67,7 @@ impl Reader for MemoryRegistry {
 
 impl MemoryRegistry {
     fn content(&self, repository: &RepositoryName, digest: &Digest) -> Result<Bytes> {
-        let bytes = self.find(repository, |held| held.content(digest).cloned());
+        let bytes = self.find(repository, |state| state.content(digest).cloned());
         bytes.ok_or_else(|| Error::blob_unknown(repository, digest))
     }
 
@@ -76,7 +76,7 @@ impl MemoryRegistry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(ManifestInfo, Bytes)> {
-        let manifest = self.find(repository, |held| held.manifest(reference));
+        let manifest = self.find(repository, |state| state.manifest(reference));
         manifest.ok_or_else(|| Error::manifest_unknown(repository, reference))
     }
 }

@@ -1,14 +1,16 @@
 //! Storing blobs and manifests and setting tags in memory.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use portolan_model::{Algorithm, ChildKind, Digest, Manifest, RepositoryName};
+use portolan_model::{ChildKind, Digest, Manifest, RepositoryName};
 
-use super::{MemoryRegistry, Repository, Session};
+use super::{MemoryRegistry, Repository};
 use crate::{
-    Action, Admitted, Body, Context, Error, Kind, Mount, PutManifest, PutOutcome, Result,
-    TagUpdate, TakenIn, Upload, UploadId, Writer, admit, verified_digest,
+    Action, Admission, AdmittedManifest, Attempt, Body, Context, Error, MountOutcome,
+    ParsedManifest, PushedManifest, PutManifest, PutOutcome, Result, TagUpdate, Writer,
+    verify_digest,
 };
 
 #[async_trait]
@@ -20,13 +22,25 @@ impl Writer for MemoryRegistry {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        let digest = verified_digest(&bytes, options.digest.as_ref())?;
-        let claimed = options.media_type.as_ref();
-        let manifest = Manifest::parse(bytes, claimed)
-            .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
-        self.change(repository, |held| {
-            held.put_manifest(digest, manifest, options)
-        })
+        self.push(repository, bytes, &options, Repository::put_manifest)
+    }
+
+    async fn check_manifest(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.push(
+            repository,
+            bytes,
+            &options,
+            |state, push, options, admission| {
+                let checked = state.check_manifest(push, options, admission)?;
+                checked.and_then(|(outcome, _)| Ok(outcome))
+            },
+        )
     }
 
     async fn put_blob(
@@ -36,96 +50,12 @@ impl Writer for MemoryRegistry {
         digest: &Digest,
         body: Body,
     ) -> Result<()> {
-        let (bytes, end) = collect(body).await;
-        end?;
-        verified_digest(&bytes, Some(digest))?;
-        self.change(repository, |held| {
-            held.blobs.insert(digest.clone(), bytes.into())
+        let bytes = body.collect(usize::MAX).await?;
+        verify_digest(&bytes, Some(digest))?;
+        self.update(repository, |state| {
+            state.blobs.insert(digest.clone(), bytes)
         });
         Ok(())
-    }
-
-    /// The algorithm need not be known before the end, since all of the bytes are still there then.
-    async fn start_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        algorithm: &Algorithm,
-    ) -> Result<Upload> {
-        if algorithm.hasher().is_none() {
-            let message = format!(
-                "no digest can be computed here by the algorithm {algorithm}, use sha256 or sha512"
-            );
-            return Err(Error::new(Kind::Unsupported, message));
-        }
-        self.open_session(repository)
-    }
-
-    async fn upload_status(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<Upload> {
-        let offset = self.change(repository, |held| {
-            Ok(held.session(repository, id, None)?.offset())
-        })?;
-        Ok(Upload {
-            id: id.clone(),
-            offset,
-        })
-    }
-
-    async fn write_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<Upload> {
-        let (piece, end) = self.receive(context, repository, id, offset, body).await?;
-        let offset = self.change(repository, |held| {
-            Ok(held.session(repository, id, offset)?.append(&piece))
-        })?;
-        end?;
-        Ok(Upload {
-            id: id.clone(),
-            offset,
-        })
-    }
-
-    async fn finish_upload(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-        digest: &Digest,
-    ) -> Result<()> {
-        let (piece, end) = self.receive(context, repository, id, offset, body).await?;
-        let session = self.change(repository, |held| {
-            held.session(repository, id, offset)?.append(&piece);
-            end?;
-            held.uploads
-                .remove(id)
-                .ok_or_else(|| Error::upload_unknown(repository, id))
-        })?;
-        self.put_blob(context, repository, digest, Bytes::from(session.0).into())
-            .await
-    }
-
-    async fn cancel_upload(
-        &self,
-        _: &Context,
-        repository: &RepositoryName,
-        id: &UploadId,
-    ) -> Result<()> {
-        let session = self.change(repository, |held| held.uploads.remove(id));
-        session
-            .map(drop)
-            .ok_or_else(|| Error::upload_unknown(repository, id))
     }
 
     async fn mount(
@@ -134,93 +64,113 @@ impl Writer for MemoryRegistry {
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        let found = self.lock().iter().find_map(|(name, held)| {
+    ) -> Result<MountOutcome> {
+        // The lock is released at the end of this statement, because `update` and `open_session`
+        // take it again.
+        let found = self.lock().iter().find_map(|(name, state)| {
             let allowed =
                 || from.is_none_or(|from| from == name) && context.allows(Action::Pull, name);
-            held.blobs.get(digest).filter(|_| allowed()).cloned()
+            state.blobs.get(digest).filter(|_| allowed()).cloned()
         });
         match found {
             Some(bytes) => {
-                self.change(repository, |held| held.blobs.insert(digest.clone(), bytes));
-                Ok(Mount::Mounted)
+                self.update(repository, |state| {
+                    state.blobs.insert(digest.clone(), bytes)
+                });
+                Ok(MountOutcome::Mounted)
             }
-            None => Ok(Mount::Upload(self.open_session(repository)?)),
+            None => Ok(MountOutcome::Upload(
+                self.open_session(context, repository)?,
+            )),
         }
     }
 }
 
 impl MemoryRegistry {
-    /// The body of a piece that begins where the session stands; another writer may still come first.
-    async fn receive(
+    /// Parses a manifest, and calls `attempt` to store or check it. If `attempt` needs parsed
+    /// children, parses these and calls it again. Nothing is parsed while the lock is held.
+    fn push(
         &self,
-        context: &Context,
         repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-        body: Body,
-    ) -> Result<(Vec<u8>, Result<()>)> {
-        let before = self.upload_status(context, repository, id).await?;
-        expect_offset(before.offset, offset)?;
-        Ok(collect(body).await)
-    }
-
-    fn open_session(&self, repository: &RepositoryName) -> Result<Upload> {
-        let id = UploadId::random()?;
-        self.change(repository, |held| {
-            held.uploads.insert(id.clone(), Session::default())
-        });
-        Ok(Upload { id, offset: 0 })
+        bytes: Bytes,
+        options: &PutManifest,
+        attempt: impl Fn(
+            &mut Repository,
+            &PushedManifest,
+            &PutManifest,
+            &dyn Admission,
+        ) -> Result<Attempt<PutOutcome>>,
+    ) -> Result<PutOutcome> {
+        let mut push = PushedManifest::parse(repository, bytes, options)?;
+        loop {
+            let attempt = self.update(repository, |state| {
+                attempt(state, &push, options, &*self.admission)
+            });
+            let children = match attempt? {
+                Attempt::Done(outcome) => return Ok(outcome),
+                Attempt::NeedsChildren(children) => children,
+            };
+            push.reserve(&children)?;
+            for child in children {
+                let blob = self.find(repository, |state| state.blobs.get(&child.digest).cloned());
+                // If the blob was deleted meanwhile, the next attempt reports it as missing.
+                if let Some(bytes) = blob {
+                    push.parse_child(child, bytes)?;
+                }
+            }
+        }
     }
 }
 
 impl Repository {
     fn put_manifest(
         &mut self,
-        digest: Digest,
-        manifest: Manifest,
-        options: PutManifest,
-    ) -> Result<PutOutcome> {
-        let Admitted { taken_in, findings } =
-            admit(&manifest, &options.policy, &options.known, self)?;
-        options
-            .tags
-            .iter()
-            .try_for_each(|update| self.check(update))?;
-
-        let subject = manifest.subject().map(|subject| subject.digest.clone());
-        let outcome = PutOutcome {
-            digest: digest.clone(),
-            subject,
-            findings,
-            normalised: None,
-        };
-        if options.dry_run {
-            return Ok(outcome);
-        }
-        for TakenIn { digest, manifest } in taken_in {
-            self.store(digest, manifest);
-        }
-        self.tags.extend(
-            options
-                .tags
-                .into_iter()
-                .map(|update| (update.tag, digest.clone())),
-        );
-        self.store(digest, manifest);
-        Ok(outcome)
+        push: &PushedManifest,
+        options: &PutManifest,
+        admission: &dyn Admission,
+    ) -> Result<Attempt<PutOutcome>> {
+        let checked = self.check_manifest(push, options, admission)?;
+        // All checks are done. Nothing can fail from here on, so the put is atomic.
+        checked.and_then(|(outcome, promoted)| {
+            for document in promoted.iter().chain([push.document()]) {
+                self.store(document.digest.clone(), Manifest::clone(&document.manifest));
+            }
+            let updates = options.tags.iter();
+            self.tags
+                .extend(updates.map(|update| (update.tag.clone(), outcome.digest.clone())));
+            Ok(outcome)
+        })
     }
 
-    fn check(&self, update: &TagUpdate) -> Result<()> {
+    /// Returns the outcome of storing the manifest, and the children to promote, without storing
+    /// anything.
+    fn check_manifest(
+        &self,
+        push: &PushedManifest,
+        options: &PutManifest,
+        admission: &dyn Admission,
+    ) -> Result<Attempt<(PutOutcome, Vec<Arc<ParsedManifest>>)>> {
+        let admitted = push.admit(admission, self)?;
+        admitted.and_then(|AdmittedManifest { promoted, findings }| {
+            options
+                .tags
+                .iter()
+                .try_for_each(|update| self.check_precondition(update))?;
+            Ok((PutOutcome::new(push, findings), promoted))
+        })
+    }
+
+    fn check_precondition(&self, update: &TagUpdate) -> Result<()> {
         let current = self.tags.get(&update.tag);
-        if update.precondition.holds(current) {
+        if update.precondition.is_met(current) {
             Ok(())
         } else {
             Err(Error::precondition_failed(update, current))
         }
     }
 
-    /// Whoever stores a manifest wants what it names to be served, deleted before or not.
+    /// Stores a manifest. Children that a client deleted as manifests are served as manifests
+    /// again.
     fn store(&mut self, digest: Digest, manifest: Manifest) {
         for child in manifest
             .children()
@@ -231,49 +181,4 @@ impl Repository {
         }
         self.manifests.insert(digest, manifest);
     }
-
-    /// The session, if it stands where a piece is said to begin.
-    fn session(
-        &mut self,
-        repository: &RepositoryName,
-        id: &UploadId,
-        offset: Option<u64>,
-    ) -> Result<&mut Session> {
-        let session = self
-            .uploads
-            .get_mut(id)
-            .ok_or_else(|| Error::upload_unknown(repository, id))?;
-        expect_offset(session.offset(), offset)?;
-        Ok(session)
-    }
-}
-
-impl Session {
-    fn offset(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn append(&mut self, piece: &[u8]) -> u64 {
-        self.0.extend_from_slice(piece);
-        self.offset()
-    }
-}
-
-fn expect_offset(offset: u64, begins_at: Option<u64>) -> Result<()> {
-    match begins_at {
-        Some(begins_at) if begins_at != offset => Err(Error::out_of_order(offset, begins_at)),
-        _ => Ok(()),
-    }
-}
-
-/// All that a body gives, and how it ended.
-async fn collect(mut body: Body) -> (Vec<u8>, Result<()>) {
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await {
-        match piece {
-            Ok(piece) => bytes.extend_from_slice(&piece),
-            Err(error) => return (bytes, Err(error)),
-        }
-    }
-    (bytes, Ok(()))
 }

@@ -1,129 +1,141 @@
-//! Gives each manifest the policy of the repository that it is pushed to, and deletes what that lets go.
+//! Wrapper that applies the policy of the target repository to each push and deletion.
 //!
-//! What the policy has to know beyond the document and what is stored under the digests in it is found out here: the
-//! tree below it is read, and what is remarkable about that is judged together with the rest.
+//! The inner registry checks a push with the policy as its [`Admission`](crate::Admission). Some
+//! policies need more facts than the document and the content that it references. For these, the
+//! wrapper reads the tree below the document before the push, and the inner registry evaluates the
+//! findings about the tree together with the other findings.
 
-mod normalise;
+mod normalize;
+mod push;
 mod rules;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use portolan_model::lint::{Limits, Notes, Reach, Tree};
+use portolan_model::lint::{FindingSink, LintLimits, LintTree, RuleScope};
 use portolan_model::{
-    Algorithm, ByteRange, Descriptor, Digest, Finding, Manifest, MediaType, Reference,
-    RepositoryName, Tag,
+    Algorithm, ByteRange, Descriptor, Digest, Finding, MediaType, Reference, RepositoryName, Tag,
 };
 use tokio::sync::Semaphore;
 
-use crate::copy::Place;
-use crate::take_in::OTHER_DOCUMENTS;
+use crate::promote::OTHER_DOCUMENTS;
 use crate::{
     BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Deletions, Error, Kind, Lister,
-    ManifestInfo, ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader,
-    Registry, Result, Upload, UploadId, Writer, lint_document, verified_digest,
+    LocalRegistry, ManifestInfo, ManifestRead, MountOutcome, Page, PageRequest, PutManifest,
+    PutOutcome, Reader, Registry, Repository, Result, Upload, UploadId, Uploads, Writer,
+    lint_document,
 };
 
-use normalise::Push;
+use push::{ManifestPush, PushAction, PushAdmission};
 
-pub use normalise::{is_mended, normalised};
+pub use normalize::{is_fixed_by_normalization, normalized_digest};
 pub use rules::{PatternError, PolicyRule, PolicyRules};
 
-/// How much of the tree below a document is read when that is pushed.
-const LIMITS: Limits = Limits {
+/// Limits on reading the tree below a pushed document.
+const LIMITS: LintLimits = LintLimits {
     depth: 16,
     documents: 10_000,
 };
 
-/// Most pushes and checks that hold a tree at the same time, each of which may take what [`Limits`] allow; others wait.
-const TREES: usize = 4;
+/// Maximum number of pushes and checks that have a tree in memory at the same time. Each tree may
+/// be as large as [`LIMITS`] allows, so further pushes and checks wait.
+const MAX_TREES: usize = 4;
 
-/// A registry in which the last rule that matches a repository decides what may be pushed there, and deleted.
+/// Registry with policy rules: they decide what callers may push to a repository and delete from
+/// it. The last rule that matches the repository applies.
 pub struct Policies {
+    local: Arc<dyn LocalRegistry>,
+    /// Handle to `local` for all calls except pushes of manifests.
     inner: Arc<dyn Registry>,
     rules: PolicyRules,
-    /// Who may hold a tree.
-    trees: Semaphore,
+    /// Permits to have a tree in memory, at most [`MAX_TREES`].
+    tree_permits: Semaphore,
 }
 
 impl Policies {
-    /// Wraps `inner`. A repository that no rule matches has the policy that the caller names.
-    /// What is done about a push is what the rules say when it begins.
-    pub fn new(inner: Arc<dyn Registry>, rules: impl Into<PolicyRules>) -> Self {
+    /// Wraps `local`. If no rule matches a repository, the default policy applies.
+    ///
+    /// The rules that are in force at the beginning of a push apply to all of it.
+    pub fn new(local: Arc<dyn LocalRegistry>, rules: impl Into<PolicyRules>) -> Self {
+        let rules = rules.into();
         Self {
-            inner,
-            rules: rules.into(),
-            trees: Semaphore::new(TREES),
+            inner: local.handle(Arc::new(rules.clone())),
+            local,
+            rules,
+            tree_permits: Semaphore::new(MAX_TREES),
         }
     }
 
-    /// How something is deleted, if anything may be.
-    fn deletion(&self, repository: &RepositoryName, asked_for: Deletion) -> Result<Deletion> {
+    /// Returns the deletion to perform: `requested`, or [`Deletion::Forced`] if the policy permits
+    /// the deletion of all content. Fails if the policy forbids deletions.
+    fn resolve_deletion(
+        &self,
+        repository: &RepositoryName,
+        requested: Deletion,
+    ) -> Result<Deletion> {
         match self
             .rules
             .policy(repository)
             .unwrap_or_default()
             .deletions()
         {
-            Deletions::Unreferenced => Ok(asked_for),
+            Deletions::Unreferenced => Ok(requested),
             Deletions::Always => Ok(Deletion::Forced),
             Deletions::Never => {
                 let message =
-                    "nothing is deleted from this repository; its policy says deletion = \"never\"";
+                    "the policy of this repository forbids deletion: deletion = \"never\"";
                 Err(Error::new(Kind::Unsupported, message))
             }
         }
     }
 
-    /// Puts a manifest whose policy stands in `options`.
-    async fn put_judged(
+    /// Stores or checks a manifest according to the policy of the repository.
+    async fn push(
         &self,
         context: &Context,
         repository: &RepositoryName,
         bytes: Bytes,
-        mut options: PutManifest,
+        options: PutManifest,
+        action: PushAction,
     ) -> Result<PutOutcome> {
-        let normalises = options
-            .policy
-            .normalises()
-            .filter(|_| !options.tags.is_empty());
-        if normalises.is_none() && !options.policy.asks_for_the_tree() {
-            return self
-                .inner
-                .put_manifest(context, repository, bytes, options)
-                .await;
-        }
-        let turn = self
-            .trees
-            .acquire()
-            .await
-            .map_err(|error| Error::internal("waiting to read a tree", error))?;
-        // What cannot be read is for the registry itself to refuse.
-        let Some((digest, manifest)) = read(&bytes, &options) else {
-            return self
-                .inner
-                .put_manifest(context, repository, bytes, options)
-                .await;
-        };
-        let place = Place {
-            registry: Arc::clone(&self.inner),
-            context: context.clone(),
-            repository: repository.clone(),
-            name: repository.as_str().into(),
-        };
-        let tree = lint_document(&place, digest, manifest, LIMITS).await?;
-        options.known.extend(about_the_tree(&tree));
-        let push = Push {
-            place: &place,
+        // This policy applies to the full push, even if the rules are replaced in the meantime.
+        let policy = self.rules.policy(repository).unwrap_or_default();
+        let format = policy.normalization().filter(|_| !options.tags.is_empty());
+        let needs_tree = format.is_some() || policy.needs_tree();
+        let mut push = ManifestPush {
+            local: &*self.local,
+            context,
+            repository,
             bytes,
             options,
+            action,
+            admission: PushAdmission {
+                policy,
+                findings: Vec::new(),
+            },
         };
-        if let Some(format) = normalises {
-            return push.normalised(&tree, format).await;
+        if !needs_tree {
+            return push.run_unchanged().await;
         }
-        drop((tree, turn));
-        push.unchanged().await
+        let permit =
+            self.tree_permits.acquire().await.map_err(|error| {
+                Error::internal("failed to acquire a permit to read a tree", error)
+            })?;
+        // If the manifest cannot be parsed, the inner registry rejects it.
+        let Some((digest, manifest)) = push.parse() else {
+            return push.run_unchanged().await;
+        };
+        let handle = Repository::new(Arc::clone(&self.inner), context.clone(), repository.clone());
+        let tree = lint_document(&handle, digest, manifest, LIMITS).await?;
+        push.admission.findings = tree_findings(&tree);
+        if let Some(format) = format {
+            return push.run_normalized(&tree, format).await;
+        }
+        // The tree is no longer needed. Free its memory and the permit before the push, because the
+        // push may be slow.
+        drop((tree, permit));
+        push.run_unchanged().await
     }
 }
 
@@ -134,12 +146,21 @@ impl Writer for Policies {
         context: &Context,
         repository: &RepositoryName,
         bytes: Bytes,
-        mut options: PutManifest,
+        options: PutManifest,
     ) -> Result<PutOutcome> {
-        if let Some(policy) = self.rules.policy(repository) {
-            options.policy = policy;
-        }
-        self.put_judged(context, repository, bytes, options).await
+        self.push(context, repository, bytes, options, PushAction::Put)
+            .await
+    }
+
+    async fn check_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.push(context, repository, bytes, options, PushAction::Check)
+            .await
     }
 
     async fn put_blob(
@@ -152,15 +173,26 @@ impl Writer for Policies {
         self.inner.put_blob(context, repository, digest, body).await
     }
 
-    async fn start_upload(
+    async fn mount(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<MountOutcome> {
+        self.inner.mount(context, repository, digest, from).await
+    }
+}
+
+#[async_trait]
+impl Uploads for Policies {
+    async fn open_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.inner
-            .start_upload(context, repository, algorithm)
-            .await
+        self.inner.open_upload(context, repository, algorithm).await
     }
 
     async fn upload_status(
@@ -172,7 +204,7 @@ impl Writer for Policies {
         self.inner.upload_status(context, repository, id).await
     }
 
-    async fn write_upload(
+    async fn append_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
@@ -181,7 +213,7 @@ impl Writer for Policies {
         body: Body,
     ) -> Result<Upload> {
         self.inner
-            .write_upload(context, repository, id, offset, body)
+            .append_upload(context, repository, id, offset, body)
             .await
     }
 
@@ -206,16 +238,6 @@ impl Writer for Policies {
         id: &UploadId,
     ) -> Result<()> {
         self.inner.cancel_upload(context, repository, id).await
-    }
-
-    async fn mount(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        digest: &Digest,
-        from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        self.inner.mount(context, repository, digest, from).await
     }
 }
 
@@ -296,6 +318,15 @@ impl Lister for Policies {
             .referrers(context, repository, digest, artifact_type, page)
             .await
     }
+
+    async fn manifests(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>> {
+        self.inner.manifests(context, repository, page).await
+    }
 }
 
 #[async_trait]
@@ -306,7 +337,7 @@ impl Deleter for Policies {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<()> {
-        self.deletion(repository, Deletion::Guarded)?;
+        self.resolve_deletion(repository, Deletion::Guarded)?;
         self.inner.delete_tag(context, repository, tag).await
     }
 
@@ -317,7 +348,7 @@ impl Deleter for Policies {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let deletion = self.deletion(repository, deletion)?;
+        let deletion = self.resolve_deletion(repository, deletion)?;
         self.inner
             .delete_manifest(context, repository, digest, deletion)
             .await
@@ -330,28 +361,31 @@ impl Deleter for Policies {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let deletion = self.deletion(repository, deletion)?;
+        let deletion = self.resolve_deletion(repository, deletion)?;
         self.inner
             .delete_blob(context, repository, digest, deletion)
             .await
     }
+
+    async fn delete_repository(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+    ) -> Result<()> {
+        self.resolve_deletion(repository, Deletion::Guarded)?;
+        self.inner.delete_repository(context, repository).await
+    }
 }
 
-/// What only the whole tree shows, with a bound.
-fn about_the_tree(tree: &Tree) -> Vec<Finding> {
-    let mut notes = Notes::default();
+/// Returns the findings of the rules that require the complete tree. The number of findings is
+/// bounded.
+fn tree_findings(tree: &LintTree) -> Vec<Finding> {
+    let mut notes = FindingSink::default();
     tree.findings()
-        .filter(|finding| finding.rule.reach() == Reach::Tree)
+        .filter(|finding| finding.rule.scope() == RuleScope::Tree)
         .cloned()
-        .for_each(|finding| notes.take(finding));
-    notes.finish_in(OTHER_DOCUMENTS)
-}
-
-/// What is pushed, if its digest and its document can be read.
-fn read(bytes: &Bytes, options: &PutManifest) -> Option<(Digest, Manifest)> {
-    let digest = verified_digest(bytes, options.digest.as_ref()).ok()?;
-    let manifest = Manifest::parse(bytes.clone(), options.media_type.as_ref()).ok()?;
-    Some((digest, manifest))
+        .for_each(|finding| notes.push(finding));
+    notes.finish_with_scope(OTHER_DOCUMENTS)
 }
 
 #[cfg(test)]

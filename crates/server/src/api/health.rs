@@ -1,11 +1,11 @@
-//! What is said of the process, and of the registry behind it.
+//! Health of the process and of the registry behind it.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How it is.
+/// Health status.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `alive` for a process that answers, `ready` for a registry that can serve.
+    /// `alive` if the process responds, `ready` if the registry can serve.
     pub(crate) status: &'static str,
 }

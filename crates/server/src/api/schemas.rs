@@ -1,94 +1,96 @@
-//! Descriptions of what other crates write as JSON. They are never made; the tests hold answers against them.
-#![expect(dead_code, reason = "their fields are read by the description alone")]
+//! Schemas of JSON that other crates write. These types are never constructed; the tests validate
+//! responses against them.
+#![expect(dead_code, reason = "only the OpenAPI description reads the fields")]
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
-/// Why a request was not done.
+/// Error response.
 #[derive(ToSchema)]
 pub(crate) struct Errors {
-    /// The reasons, one at least.
+    /// List of errors, at least one.
     errors: Vec<ErrorEntry>,
 }
 
-/// One reason.
+/// Single error.
 #[derive(ToSchema)]
 struct ErrorEntry {
-    /// A code of the distribution specification, or another in capitals.
+    /// Code of the distribution specification, or another code in capitals.
     code: String,
-    /// One sentence.
+    /// Message in one sentence.
     message: String,
-    /// Which, where, and what was expected.
+    /// Object concerned, position, and expected value.
     #[schema(value_type = Object)]
     detail: (),
 }
 
-/// A finding, and what the repository's policy does about it.
+/// Finding with the verdict of the repository's policy.
 #[derive(ToSchema)]
-pub(super) struct Judged {
+pub(super) struct JudgedFinding {
     #[serde(flatten)]
     finding: Finding,
     verdict: Verdict,
 }
 
-/// What is done about a finding.
+/// Verdict on a finding.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
-    /// Nothing.
+    /// No effect.
     Accept,
-    /// It is stored, and the answer says so.
+    /// Stored, with a warning in the response.
     Warn,
-    /// It is not stored.
+    /// Not stored.
     Reject,
 }
 
-/// What is remarkable or wrong about a document.
+/// Observation or problem in a document.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Finding {
-    /// The stable id of the rule that found it.
+    /// Stable id of the rule.
     rule: String,
     severity: Severity,
-    /// The document that it is about; the one that was asked about if there is none.
+    /// Digest of the document that the finding is about. Absent for the requested document itself.
     #[schema(nullable = false)]
     document: Option<String>,
-    /// Where in that document, as a JSON pointer (RFC 6901).
+    /// Position in that document, as a JSON pointer (RFC 6901).
     pointer: String,
-    /// What was found, and what was expected: one sentence.
+    /// Found and expected values, in one sentence.
     message: String,
-    /// The digest of the descriptor concerned.
+    /// Digest of the descriptor concerned.
     #[schema(nullable = false)]
     digest: Option<String>,
-    /// The type that the descriptor names.
+    /// Media type in the descriptor.
     #[schema(nullable = false)]
     media_type: Option<String>,
-    /// The size in bytes that the descriptor claims.
+    /// Size in the descriptor, in bytes.
     #[schema(nullable = false)]
     claimed_size: Option<u64>,
-    /// The size in bytes of what is stored.
+    /// Size of the stored content, in bytes.
     #[schema(nullable = false)]
     stored_size: Option<u64>,
-    /// The section of the specification that says so.
+    /// Section of the specification that contains the requirement.
     section: String,
-    /// What mends it: `REF` in a command is the manifest, where it has no name yet, and `DST` where the mended one goes.
-    mend: String,
+    /// Command or advice that fixes the problem. `REF` stands for the manifest if it has no name
+    /// yet, and `DST` for the destination of the fixed manifest.
+    fix: String,
 }
 
-/// How grave a finding is.
+/// Severity of a finding.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Severity {
-    /// Works everywhere, but something is worth knowing.
+    /// Informational: it works everywhere.
     Info,
-    /// Some tools will stumble.
+    /// Some tools will fail.
     Warning,
-    /// Against the specification, or the content cannot be used.
+    /// Violates the specification, or the content is unusable.
     Error,
 }
 
-/// A descriptor (image-spec, descriptor.md); further fields stand there as they were written.
+/// Descriptor (image-spec, descriptor.md). Additional fields are passed through unchanged.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Descriptor {
@@ -105,14 +107,14 @@ pub(super) struct Descriptor {
     annotations: Option<BTreeMap<String, String>>,
     #[schema(nullable = false)]
     urls: Option<Vec<String>>,
-    /// The content itself, in base64.
+    /// Content of the descriptor, in base64.
     #[schema(nullable = false)]
     data: Option<String>,
     #[serde(flatten)]
     other: BTreeMap<String, serde_json::Value>,
 }
 
-/// A platform (image-spec, image-index.md).
+/// Platform (image-spec, image-index.md).
 #[derive(ToSchema)]
 pub(super) struct Platform {
     architecture: String,

@@ -1,196 +1,200 @@
-//! Everything below a manifest: flat, each document once, so that neither depth nor repetition costs.
+//! Content below a manifest as a flat list with each document once, so that neither depth nor
+//! repetition costs.
 
 use std::collections::{BTreeMap, HashSet};
 
 use portolan_model::lint::{self, Finding, Severity};
 use portolan_model::{
-    Child, Descriptor, Digest, Manifest, MediaType, Platform, Reference, Role, Shape,
+    Child, Descriptor, Digest, Manifest, MediaType, MediaTypeRole, Platform, Reference, Shape,
 };
 use portolan_registry::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schemas;
-use crate::mend::{Mended, Mender};
+use crate::fixes::{FixRenderer, RenderedFinding};
 
-/// About how many bytes of findings are shown in all.
-const FINDING_BYTES: usize = 8 << 20;
+/// Approximate maximum size of the listed findings, in bytes.
+const MAX_FINDING_BYTES: usize = 8 << 20;
 
-/// Everything below a manifest or index. A document that is named in several places stands here once.
+/// Everything below a manifest or index. A document that is referenced several times is listed
+/// once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Tree<'a> {
-    /// The tag or digest that was asked for.
+    /// Requested tag or digest.
     reference: String,
-    /// The digest of the first document.
+    /// Digest of the first document.
     #[schema(value_type = String)]
     digest: &'a Digest,
-    /// The documents, parents before their children; the first is the one that was asked for.
+    /// Documents, parents before their children. The first is the requested one.
     documents: Vec<TreeDocument<'a>>,
-    /// Number of findings in all documents, those too that are not shown, by how grave they are.
+    /// Number of findings in all documents by severity, including findings that are not listed.
     findings: FindingCounts,
-    /// What is stored of it, each digest counted once.
+    /// Totals of the stored content, each digest counted once.
     totals: TreeTotals,
 }
 
-/// A manifest or index of a tree.
+/// Manifest or index of a tree.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TreeDocument<'a> {
-    /// The digest that it is named by.
+    /// Digest by which it is referenced.
     #[schema(value_type = String)]
     digest: &'a Digest,
-    /// The type that it is stored with.
+    /// Media type that it is stored with.
     #[schema(value_type = String)]
     media_type: &'a MediaType,
-    /// What it is.
+    /// Kind of document.
     kind: DocumentKind,
-    /// Its own size in bytes.
+    /// Size of the document itself, in bytes.
     size: u64,
-    /// Number of indexes above it, on the shortest way.
+    /// Number of indexes above it, on the shortest path.
     depth: usize,
-    /// Its artifact type, or else the type of its config.
+    /// Artifact type, or else the media type of its config.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     artifact_type: Option<MediaType>,
-    /// The manifest that it says something about.
+    /// Manifest that it refers to as its subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schemas::Descriptor, required = false)]
     subject: Option<&'a Descriptor>,
-    /// Its annotations.
+    /// Annotations of the document.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false, value_type = BTreeMap<String, String>)]
     annotations: BTreeMap<&'a str, &'a str>,
-    /// What an image's config says.
+    /// Excerpt of an image's config.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     config: Option<TreeConfig<'a>>,
-    /// Everything that it names, in its order.
+    /// Descriptors in the document, in its order.
     children: Vec<TreeChild<'a>>,
-    /// What is remarkable about it.
+    /// Findings about this document.
     #[schema(value_type = Vec<schemas::Finding>)]
-    findings: Vec<Mended<'a>>,
-    /// Whether there are more of them: the answer shows about 8 MiB of findings in all.
+    findings: Vec<RenderedFinding<'a>>,
+    /// True if more findings exist: the response lists about 8 MiB of findings in total.
     more_findings: bool,
-    /// What is said about it by other manifests: signatures, attestations, any artifact with it as subject.
+    /// Manifests with this one as subject: signatures, attestations and other artifacts.
     #[schema(value_type = Vec<schemas::Descriptor>)]
     referrers: &'a [Descriptor],
-    /// Whether there are more of them, which `/v2/NAME/referrers/DIGEST` lists.
+    /// True if more referrers exist; `/v2/NAME/referrers/DIGEST` lists all of them.
     more_referrers: bool,
 }
 
-/// What a document is.
+/// Kind of a document.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum DocumentKind {
-    /// Names manifests.
+    /// Lists manifests.
     Index,
-    /// Names a config and layers; of an image or of another artifact.
+    /// References a config and layers, of an image or of another artifact.
     Manifest,
-    /// Of a type that nobody here knows, and not like one that is known.
+    /// Has an unknown type and an unknown structure.
     Other,
 }
 
-/// The part of an image's config that tells images apart.
+/// Excerpt of an image's config that distinguishes images.
 #[derive(Debug, Serialize, ToSchema)]
 struct TreeConfig<'a> {
-    /// The platform that it was built for.
+    /// Platform of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schemas::Platform, required = false)]
     platform: Option<&'a Platform>,
-    /// When it was built, as it is written there (RFC 3339).
+    /// Build time as written in the config (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     created: Option<&'a str>,
 }
 
-/// What a document names.
+/// Descriptor in a document.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TreeChild<'a> {
-    /// Where it is named, as a JSON pointer (RFC 6901).
+    /// Position in the document, as a JSON pointer (RFC 6901).
     pointer: &'a str,
-    /// What it is to the document: `config`, `layer`, `manifest`, `blob`, or `other` in a field of unknown meaning.
+    /// Role in the document: `config`, `layer`, `manifest`, `blob`, or `other` in a field of
+    /// unknown meaning.
     kind: &'static str,
-    /// Its digest.
+    /// Digest of the child.
     #[schema(value_type = String)]
     digest: &'a Digest,
-    /// The type that is said of it.
+    /// Media type in the descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     media_type: Option<&'a MediaType>,
-    /// The size in bytes that is said of it.
+    /// Size in the descriptor, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     size: Option<u64>,
-    /// The artifact type that is said of it.
+    /// Artifact type in the descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     artifact_type: Option<&'a MediaType>,
-    /// The platform that is said of it.
+    /// Platform in the descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schemas::Platform, required = false)]
     platform: Option<&'a Platform>,
-    /// What else is said of it.
+    /// Annotations in the descriptor.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     annotations: &'a BTreeMap<String, String>,
-    /// How it is stored in this repository.
-    stored: Stored,
+    /// Form in which this repository stores it.
+    stored: StoredAs,
 }
 
-/// How something is stored.
+/// Form in which content is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Stored {
-    /// As a manifest: it is another document of this tree, unless a limit was reached.
+enum StoredAs {
+    /// Stored as a manifest: it is another document of this tree, unless a limit was reached.
     Manifest,
-    /// As a blob.
+    /// Stored as a blob.
     Blob,
-    /// Not at all.
+    /// Not stored.
     Absent,
-    /// Nobody looked: it stands in a field of unknown meaning, or beyond a limit.
+    /// Not checked: it is in a field of unknown meaning, or beyond a limit.
     Unknown,
 }
 
-/// Number of findings by how grave they are.
+/// Number of findings by severity.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct FindingCounts {
-    /// Against the specification, or the content cannot be used.
+    /// Violates the specification, or the content is unusable.
     error: usize,
-    /// Some tools will stumble.
+    /// Some tools will fail.
     warning: usize,
-    /// Worth knowing.
+    /// Informational.
     info: usize,
 }
 
-/// What is stored of a tree, each digest counted once.
+/// Totals of a tree's stored content, each digest counted once.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct TreeTotals {
     /// Number of manifests and indexes.
     documents: usize,
     /// Number of blobs.
     blobs: usize,
-    /// Bytes of all of them.
+    /// Total size in bytes.
     bytes: u64,
 }
 
 impl<'a> Tree<'a> {
-    /// What was seen below `reference`, with the first page of the referrers to each document, as far as they were
-    /// asked for; nothing if nothing was. `mender` names what `reference` does.
+    /// Builds the response from the tree below `reference` and the first page of referrers of each
+    /// document, as far as they were loaded. Returns `None` if the tree is empty. `renderer` renders
+    /// the fixes of findings.
     pub(crate) fn new(
         reference: &Reference,
-        tree: &'a lint::Tree,
+        tree: &'a lint::LintTree,
         referrers: &'a [Page<Descriptor>],
-        mender: &'a Mender,
+        renderer: &'a FixRenderer,
     ) -> Option<Self> {
-        let (mut pages, mut room) = (referrers.iter(), FINDING_BYTES);
-        let document = |document: &'a lint::TreeDocument| {
-            let findings = shown(&document.findings, mender, &mut room);
+        let (mut pages, mut room) = (referrers.iter(), MAX_FINDING_BYTES);
+        let document = |document: &'a lint::LintDocument| {
+            let findings = fit_findings(&document.findings, renderer, &mut room);
             TreeDocument::new(tree, document, pages.next(), findings)
         };
         let documents: Vec<_> = tree.documents().iter().map(document).collect();
         let digest = documents.first()?.digest;
-        let (findings, totals) = (FindingCounts::of(tree), TreeTotals::of(tree));
+        let (findings, totals) = (FindingCounts::count(tree), TreeTotals::compute(tree));
         Some(Self {
             reference: reference.to_string(),
             digest,
@@ -203,12 +207,12 @@ impl<'a> Tree<'a> {
 
 impl<'a> TreeDocument<'a> {
     fn new(
-        tree: &'a lint::Tree,
-        document: &'a lint::TreeDocument,
+        tree: &'a lint::LintTree,
+        document: &'a lint::LintDocument,
         page: Option<&'a Page<Descriptor>>,
-        findings: Vec<Mended<'a>>,
+        findings: Vec<RenderedFinding<'a>>,
     ) -> Self {
-        let lint::TreeDocument {
+        let lint::LintDocument {
             digest,
             manifest,
             depth,
@@ -217,7 +221,7 @@ impl<'a> TreeDocument<'a> {
         Self {
             digest,
             media_type: manifest.media_type(),
-            kind: DocumentKind::of(manifest),
+            kind: DocumentKind::from_manifest(manifest),
             size: manifest.bytes().len() as u64,
             depth: *depth,
             artifact_type: manifest.artifact_type(),
@@ -237,22 +241,28 @@ impl<'a> TreeDocument<'a> {
     }
 }
 
-/// The findings that there is still room for.
-fn shown<'a>(findings: &'a [Finding], mender: &'a Mender, room: &mut usize) -> Vec<Mended<'a>> {
-    let mended = findings.iter().map(|finding| Mended { finding, mender });
-    let fits = |finding: &Mended| {
+/// Returns the findings that fit into the remaining `room`.
+fn fit_findings<'a>(
+    findings: &'a [Finding],
+    renderer: &'a FixRenderer,
+    room: &mut usize,
+) -> Vec<RenderedFinding<'a>> {
+    let rendered = findings
+        .iter()
+        .map(|finding| RenderedFinding { finding, renderer });
+    let fits = |finding: &RenderedFinding| {
         let has_room = *room > 0;
         *room = room.saturating_sub(if has_room { finding.size() } else { 0 });
         has_room
     };
-    mended.take_while(fits).collect()
+    rendered.take_while(fits).collect()
 }
 
 impl DocumentKind {
-    fn of(manifest: &Manifest) -> Self {
+    fn from_manifest(manifest: &Manifest) -> Self {
         match (manifest.media_type().role(), manifest.shape()) {
-            (Role::Index, _) | (_, Shape::Index) => Self::Index,
-            (Role::Manifest, _) | (_, Shape::Image) => Self::Manifest,
+            (MediaTypeRole::Index, _) | (_, Shape::Index) => Self::Index,
+            (MediaTypeRole::Manifest, _) | (_, Shape::Image) => Self::Manifest,
             _ => Self::Other,
         }
     }
@@ -268,7 +278,7 @@ impl<'a> TreeConfig<'a> {
 }
 
 impl<'a> TreeChild<'a> {
-    fn new(tree: &lint::Tree, child: &'a Child) -> Self {
+    fn new(tree: &lint::LintTree, child: &'a Child) -> Self {
         let Child {
             pointer,
             kind,
@@ -284,27 +294,27 @@ impl<'a> TreeChild<'a> {
             artifact_type: descriptor.artifact_type.as_ref(),
             platform: descriptor.platform.as_ref(),
             annotations: &descriptor.annotations,
-            stored: Stored::of(tree, &descriptor.digest),
+            stored: StoredAs::find(tree, &descriptor.digest),
         }
     }
 }
 
-impl Stored {
-    fn of(tree: &lint::Tree, digest: &Digest) -> Self {
-        match tree.held(digest) {
+impl StoredAs {
+    fn find(tree: &lint::LintTree, digest: &Digest) -> Self {
+        match tree.stored_content(digest) {
             None => Self::Unknown,
             Some(None) => Self::Absent,
-            Some(Some(held)) if held.media_type.is_some() => Self::Manifest,
+            Some(Some(content)) if content.media_type.is_some() => Self::Manifest,
             Some(Some(_)) => Self::Blob,
         }
     }
 }
 
 impl FindingCounts {
-    fn of(tree: &lint::Tree) -> Self {
+    fn count(tree: &lint::LintTree) -> Self {
         let mut counts = Self::default();
         for finding in tree.findings() {
-            match finding.rule.severity() {
+            match finding.severity {
                 Severity::Error => counts.error += 1,
                 Severity::Warning => counts.warning += 1,
                 Severity::Info => counts.info += 1,
@@ -315,7 +325,7 @@ impl FindingCounts {
 }
 
 impl TreeTotals {
-    fn of(tree: &lint::Tree) -> Self {
+    fn compute(tree: &lint::LintTree) -> Self {
         let children = tree
             .documents()
             .iter()
@@ -323,12 +333,12 @@ impl TreeTotals {
         let own = tree.documents().iter().map(|document| &document.digest);
         let (mut totals, mut counted) = (Self::default(), HashSet::new());
         for digest in own.chain(children.map(|child| &child.descriptor.digest)) {
-            let Some(Some(held)) = tree.held(digest) else {
+            let Some(Some(content)) = tree.stored_content(digest) else {
                 continue;
             };
             if counted.insert(digest) {
-                totals.bytes = totals.bytes.saturating_add(held.size);
-                *if held.media_type.is_some() {
+                totals.bytes = totals.bytes.saturating_add(content.size);
+                *if content.media_type.is_some() {
                     &mut totals.documents
                 } else {
                     &mut totals.blobs

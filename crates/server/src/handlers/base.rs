@@ -1,4 +1,4 @@
-//! `/v2/`: this is a registry ("Determining Support").
+//! `/v2/`: API version check ("Determining Support").
 
 use http::StatusCode;
 use portolan_wire::headers::{
@@ -6,11 +6,11 @@ use portolan_wire::headers::{
 };
 use serde_json::json;
 
-use crate::error::Answer;
-use crate::reply::Reply;
+use crate::error::HandlerResult;
+use crate::response_builder::ResponseBuilder;
 
-pub(crate) fn get() -> Answer {
-    Reply::new(StatusCode::OK)
+pub(crate) fn get() -> HandlerResult {
+    ResponseBuilder::new(StatusCode::OK)
         .header(DOCKER_DISTRIBUTION_API_VERSION, API_VERSION)
         .header(PORTOLAN_FEATURES, PRECONDITIONS)
         .json(&json!({}))

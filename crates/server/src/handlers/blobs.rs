@@ -8,15 +8,19 @@ use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
 use portolan_wire::query;
 use portolan_wire::range::{ContentRange, RangeRequest};
 
-use crate::call::Call;
-use crate::error::Answer;
-use crate::reply::Reply;
+use crate::error::HandlerResult;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-pub(crate) async fn get(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
+pub(crate) async fn get(
+    call: &RequestContext,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> HandlerResult {
     if is_unmodified(&call.headers, digest) {
         return head(call, repository, digest).await;
     }
-    let range = wanted(call, digest);
+    let range = requested_range(call, digest);
     let BlobRead {
         size,
         range: part,
@@ -27,7 +31,7 @@ pub(crate) async fn get(call: &Call, repository: &RepositoryName, digest: &Diges
         .await?;
     let length = part.end - part.start;
     let reply = match range {
-        Some(_) => about(StatusCode::PARTIAL_CONTENT, digest).header(
+        Some(_) => start_response(StatusCode::PARTIAL_CONTENT, digest).header(
             header::CONTENT_RANGE,
             ContentRange {
                 part: Some(part),
@@ -35,12 +39,16 @@ pub(crate) async fn get(call: &Call, repository: &RepositoryName, digest: &Diges
             }
             .to_string(),
         ),
-        None => about(StatusCode::OK, digest),
+        None => start_response(StatusCode::OK, digest),
     };
-    Ok(reply.content(length, body))
+    Ok(reply.stream(call, length, body))
 }
 
-pub(crate) async fn head(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
+pub(crate) async fn head(
+    call: &RequestContext,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> HandlerResult {
     let info = call
         .registry()
         .head_blob(&call.context, repository, digest)
@@ -50,36 +58,41 @@ pub(crate) async fn head(call: &Call, repository: &RepositoryName, digest: &Dige
     } else {
         StatusCode::OK
     };
-    Ok(about(status, digest).head(info.size))
+    Ok(start_response(status, digest).head(info.size))
 }
 
-pub(crate) async fn delete(call: &Call, repository: &RepositoryName, digest: &Digest) -> Answer {
+pub(crate) async fn delete(
+    call: &RequestContext,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> HandlerResult {
     call.registry()
         .delete_blob(&call.context, repository, digest, deletion(call))
         .await?;
-    Ok(Reply::new(StatusCode::ACCEPTED).empty())
+    Ok(ResponseBuilder::new(StatusCode::ACCEPTED).empty())
 }
 
-/// Whether content that a manifest names is to go, too.
-pub(super) fn deletion(call: &Call) -> Deletion {
-    if query::force(call.query()) {
+/// Returns the requested deletion mode: forced deletion also removes content that a manifest
+/// references.
+pub(super) fn deletion(call: &RequestContext) -> Deletion {
+    if query::is_forced(call.query()) {
         Deletion::Forced
     } else {
         Deletion::Guarded
     }
 }
 
-/// The part of the blob that is asked for. Several parts are answered with the whole, which is
-/// always right; the first part alone would be wrong.
-fn wanted(call: &Call, digest: &Digest) -> Option<ByteRange> {
-    match RangeRequest::of(&call.headers) {
+/// Returns the requested range of the blob. A request for several ranges gets the full blob. This
+/// is always correct, while the first range only would be wrong.
+fn requested_range(call: &RequestContext, digest: &Digest) -> Option<ByteRange> {
+    match RangeRequest::from_headers(&call.headers) {
         RangeRequest::Part(range) if range_applies(&call.headers, digest) => Some(range),
         _ => None,
     }
 }
 
-fn about(status: StatusCode, digest: &Digest) -> Reply {
-    Reply::new(status)
+fn start_response(status: StatusCode, digest: &Digest) -> ResponseBuilder {
+    ResponseBuilder::new(status)
         .header(header::CONTENT_TYPE, MediaType::OCTET_STREAM)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
         .header(header::ETAG, entity_tag(digest))

@@ -1,24 +1,24 @@
-//! `/v2/_catalog`: the repositories.
+//! `/v2/_catalog`: list of repositories.
 
 use http::StatusCode;
 use portolan_model::RepositoryName;
 use portolan_wire::Endpoint;
 use serde_json::json;
 
-use crate::call::Call;
-use crate::error::Answer;
+use crate::error::HandlerResult;
 use crate::paging;
-use crate::reply::Reply;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-pub(crate) async fn list(call: &Call) -> Answer {
-    let request = paging::requested(call)?;
+pub(crate) async fn list(call: &RequestContext) -> HandlerResult {
+    let request = paging::page_request(call)?;
     let page = call
         .registry()
         .repositories(&call.context, &request)
         .await?;
     let names: Vec<&str> = page.items.iter().map(RepositoryName::as_str).collect();
-    paging::with_next(
-        Reply::new(StatusCode::OK),
+    paging::with_next_link(
+        ResponseBuilder::new(StatusCode::OK),
         &Endpoint::Catalog,
         "",
         request.limit,

@@ -1,99 +1,115 @@
-//! `/api/v1/repositories/NAME/check`: what would a push get?
+//! `/api/v1/repositories/NAME/-/check`: dry run of a push.
 
 use bytes::Bytes;
 use http::StatusCode;
 use portolan_model::{Digest, ErrorCode, Manifest, Reference, RepositoryName};
-use portolan_registry::PutManifest;
+use portolan_registry::{PutManifest, StoredManifest};
 use portolan_wire::{RequestError, query};
 use serde_json::json;
 
-use super::push;
-use crate::api::{Checked, Errors};
+use super::put_options;
+use crate::api::{CheckResult, Errors};
 use crate::body::RequestBody;
-use crate::call::Call;
-use crate::error::{Answer, Failure};
-use crate::mend::Mender;
-use crate::reply::Reply;
+use crate::error::{HandlerResult, HttpError};
+use crate::fixes::FixRenderer;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-/// Asks what a push of a manifest would get, without storing anything.
+/// Checks how the registry would answer a push of a manifest, without storing anything.
 ///
-/// The body is the manifest, under the same limits and rules as a push: it may be chunked, and without a type or with a
-/// generic one; `reference` may be the digest that it is pushed by. Or the body is empty, and `reference` names a manifest
-/// that is stored. A manifest that would be refused is an answer, not an error.
+/// The body is the manifest, under the same limits and rules as a push: it may be chunked, and may
+/// have no type or a generic one; `reference` may be the digest to push it by. Alternatively the
+/// body is empty, and `reference` names a stored manifest. If the push would be rejected, the
+/// status is still 200, and the error is part of the result.
 #[utoipa::path(
     post,
-    path = "/api/v1/repositories/{name}/check",
+    path = "/api/v1/repositories/{name}/-/check",
     operation_id = "check",
     tag = "repositories",
     params(
-        ("name" = String, Path, description = "The repository. It need not exist, and is not made."),
-        ("reference" = Option<String>, Query, description = "With a body, the digest that it is pushed by. Without one, a tag or digest that is stored, to be checked as if it were pushed there again."),
-        ("tag" = Option<Vec<String>>, Query, description = "A tag that the push would set; it may be repeated."),
-        ("If-Match" = Option<String>, Header, nullable = false, description = "As a push would send it: the tags must point to this digest, between double quotes, or exist for `*`."),
-        ("If-None-Match" = Option<String>, Header, nullable = false, description = "As a push would send it: the tags must not exist, if it is `*`.")
+        ("name" = String, Path, description = "Repository. It need not exist, and is not created."),
+        ("reference" = Option<String>, Query, description = "With a body: the digest to push it by. Without a body: a stored tag or digest, checked as if it were pushed again."),
+        ("tag" = Option<Vec<String>>, Query, description = "Tag that the push would set; may be repeated up to 100 times."),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "As in a push: the tags must point to one of up to 16 digests (in double quotes), or exist for `*`."),
+        ("If-None-Match" = Option<String>, Header, nullable = false, description = "As in a push: the tags must not exist, for `*`.")
     ),
-    request_body(content = Option<String>, content_type = "*/*", description = "The manifest, or nothing."),
+    request_body(content = Option<String>, content_type = "*/*", description = "Manifest, or empty."),
     responses(
-        (status = 200, description = "What a push would get.", body = Checked),
-        (status = 400, description = "A name, tag, digest or condition is malformed, or nothing or too much was given.", body = Errors),
-        (status = 404, description = "`reference` names nothing that is stored.", body = Errors),
-        (status = 405, description = "This registry cannot tell without storing.", body = Errors),
+        (status = 200, description = "Result of the check.", body = CheckResult),
+        (status = 400, description = "A name, tag, digest or condition is malformed, there are too many tags or conditions, or the combination of body and parameters is invalid.", body = Errors),
+        (status = 404, description = "No stored manifest matches `reference`.", body = Errors),
+        (status = 405, description = "This registry does not support checks.", body = Errors),
         (status = 413, description = "The manifest is too large.", body = Errors),
-        (status = 429, description = "Too many pushes and checks at once; `Retry-After` says when to try again.", body = Errors),
+        (status = 429, description = "Too many concurrent pushes and checks; retry after `Retry-After` seconds.", body = Errors),
         (status = "default", description = "Any other error.", body = Errors)
     )
 )]
-pub(crate) async fn check(call: &Call, body: RequestBody, repository: RepositoryName) -> Answer {
+pub(crate) async fn check(
+    call: &RequestContext,
+    body: RequestBody,
+    repository: RepositoryName,
+) -> HandlerResult {
+    let _slot = call.app.uploads.acquire()?;
     let also = query::tags(call.query())?;
     let reference = query::reference(call.query())?;
-    let options = push::options(call, reference.clone(), &also)?;
-    let _slot = call.app.uploads.take()?;
+    let options = put_options::options(&call.headers, reference.clone(), &also)?;
     let sent = body.collect(call.app.limits.manifest_bytes).await?;
-    let (mender, bytes, options) = match reference {
+    let (renderer, bytes, options) = match reference {
         None if sent.is_empty() => {
-            return Err(wrong("send a manifest, or name a stored one with ?reference=").into());
-        }
-        Some(reference) if sent.is_empty() => {
-            let (bytes, options) = stored(call, &repository, &reference, options).await?;
-            (Mender::new(call, &repository, &reference), bytes, options)
-        }
-        Some(Reference::Tag(_)) => {
-            return Err(wrong(
-                "name the tag of a manifest that is sent with ?tag=; with a body, ?reference= is a digest",
+            return Err(invalid_request(
+                "send a manifest in the body, or name a stored one with ?reference=",
             )
             .into());
         }
-        None | Some(Reference::Digest(_)) => (Mender::default(), sent, options),
+        Some(reference) if sent.is_empty() => {
+            let (bytes, options) = load_stored(call, &repository, &reference, options).await?;
+            (
+                FixRenderer::new(call, &repository, &reference),
+                bytes,
+                options,
+            )
+        }
+        Some(Reference::Tag(_)) => {
+            return Err(invalid_request(
+                "with a body, ?reference= must be a digest; name tags with ?tag=",
+            )
+            .into());
+        }
+        None | Some(Reference::Digest(_)) => (FixRenderer::default(), sent, options),
     };
     let claimed = options.media_type.clone();
-    let digest = digest(&bytes, options.digest.as_ref());
-    let options = PutManifest {
-        dry_run: true,
-        ..options
-    };
+    let digest = compute_digest(&bytes, options.digest.as_ref());
     let outcome = call
         .registry()
-        .put_manifest(&call.context, &repository, bytes.clone(), options)
+        .check_manifest(&call.context, &repository, bytes.clone(), options)
         .await;
-    // Not before, so that nothing is held beside the bytes while others have their turn.
+    // Parse only now: a parsed manifest takes more memory than its bytes, so do not hold one while
+    // the registry waits for other requests.
     let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
-    Reply::new(StatusCode::OK).json(&Checked::new(digest, manifest.as_ref(), outcome, &mender)?)
+    ResponseBuilder::new(StatusCode::OK).json(&CheckResult::new(
+        digest,
+        manifest.as_ref(),
+        outcome,
+        &renderer,
+    )?)
 }
 
-/// The digest that `bytes` have, of the algorithm of the one that they are sent by.
-fn digest(bytes: &[u8], sent_by: Option<&Digest>) -> Digest {
-    let other = sent_by.and_then(|digest| Digest::of(digest.algorithm(), bytes));
+/// Returns the digest of `bytes`. Uses the algorithm of `sent_by`, the digest of a push by digest,
+/// or SHA-256 for any other push.
+fn compute_digest(bytes: &[u8], sent_by: Option<&Digest>) -> Digest {
+    let other = sent_by.and_then(|digest| Digest::compute(digest.algorithm(), bytes));
     other.unwrap_or_else(|| Digest::sha256(bytes))
 }
 
-/// What is stored, to be put again as it is.
-async fn stored(
-    call: &Call,
+/// Loads a stored manifest with options that push it again unchanged.
+async fn load_stored(
+    call: &RequestContext,
     repository: &RepositoryName,
     reference: &Reference,
     options: PutManifest,
-) -> Result<(Bytes, PutManifest), Failure> {
-    let (info, bytes) = call.place(repository.clone()).manifest(reference).await?;
+) -> Result<(Bytes, PutManifest), HttpError> {
+    let repository = call.repository(repository.clone());
+    let StoredManifest { info, bytes } = repository.manifest(reference).await?;
     Ok((
         bytes,
         PutManifest {
@@ -104,7 +120,7 @@ async fn stored(
     ))
 }
 
-fn wrong(expected: &str) -> RequestError {
+fn invalid_request(expected: &str) -> RequestError {
     RequestError {
         code: ErrorCode::Unsupported,
         message: expected.into(),

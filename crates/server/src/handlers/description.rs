@@ -1,19 +1,19 @@
-//! `/api/v1/openapi.json`: what the API is.
+//! `/api/v1/openapi.json`: OpenAPI description of the API.
 
 use http::StatusCode;
 
 use crate::api::DESCRIPTION;
-use crate::error::Answer;
-use crate::reply::Reply;
+use crate::error::HandlerResult;
+use crate::response_builder::ResponseBuilder;
 
-/// This document.
+/// Returns this document.
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",
     operation_id = "description",
     tag = "description",
-    responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object))
+    responses((status = 200, description = "OpenAPI 3.1 document.", body = Object))
 )]
-pub(crate) fn get() -> Answer {
-    Reply::new(StatusCode::OK).json(&*DESCRIPTION)
+pub(crate) fn get() -> HandlerResult {
+    ResponseBuilder::new(StatusCode::OK).json(&*DESCRIPTION)
 }

@@ -5,34 +5,46 @@ use http::{HeaderValue, StatusCode, header};
 use portolan_model::{Finding, MediaType, Reference, RepositoryName, Tag};
 use portolan_registry::{ManifestInfo, ManifestRead, PutOutcome};
 use portolan_wire::condition::{entity_tag, is_unmodified};
-use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, PORTOLAN_NORMALISED};
+use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, PORTOLAN_NORMALIZED};
 use portolan_wire::{Endpoint, query, warning};
 
 use super::blobs::deletion;
-use super::push;
+use super::put_options;
 use crate::body::RequestBody;
-use crate::call::Call;
-use crate::detached::detached;
-use crate::error::Answer;
-use crate::mend::Mender;
-use crate::reply::Reply;
+use crate::detached::run_detached;
+use crate::error::HandlerResult;
+use crate::fixes::FixRenderer;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-pub(crate) async fn get(call: &Call, repository: &RepositoryName, reference: &Reference) -> Answer {
+/// Number of bytes in the head of a response that `OCI-Tag` headers leave free for warnings, if
+/// there are warnings.
+const WARNING_BYTES: usize = 1_200;
+
+/// Maximum length of a media type in a response. RFC 6838 allows 127 characters on each side of the
+/// slash.
+const MAX_MEDIA_TYPE: usize = 255;
+
+pub(crate) async fn get(
+    call: &RequestContext,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> HandlerResult {
     let ManifestRead { info, body } = call
         .registry()
         .get_manifest(&call.context, repository, reference)
         .await?;
     if is_unmodified(&call.headers, &info.digest) {
-        return Ok(about(StatusCode::NOT_MODIFIED, &info).head(info.size));
+        return Ok(start_response(StatusCode::NOT_MODIFIED, &info).head(info.size));
     }
-    Ok(about(StatusCode::OK, &info).content(info.size, body))
+    Ok(start_response(StatusCode::OK, &info).stream(call, info.size, body))
 }
 
 pub(crate) async fn head(
-    call: &Call,
+    call: &RequestContext,
     repository: &RepositoryName,
     reference: &Reference,
-) -> Answer {
+) -> HandlerResult {
     let info = call
         .registry()
         .head_manifest(&call.context, repository, reference)
@@ -43,23 +55,24 @@ pub(crate) async fn head(
     } else {
         StatusCode::OK
     };
-    Ok(about(status, &info).head(info.size))
+    Ok(start_response(status, &info).head(info.size))
 }
 
 pub(crate) async fn put(
-    call: &Call,
+    call: &RequestContext,
     body: RequestBody,
     repository: RepositoryName,
     reference: Reference,
-) -> Answer {
+) -> HandlerResult {
+    let slot = call.app.uploads.acquire()?;
     let also = query::tags(call.query())?;
     let by_tag = matches!(reference, Reference::Tag(_));
-    let options = push::options(call, Some(reference), &also)?;
-    let slot = call.app.uploads.take()?;
+    let options = put_options::options(&call.headers, Some(reference), &also)?;
     let bytes = body.collect(call.app.limits.manifest_bytes).await?;
     let (context, name) = (call.context.clone(), repository.clone());
     let tag = options.tags.first().map(|update| update.tag.clone());
-    let outcome = detached(&call.app, |app| async move {
+    let outcome = run_detached(&call.app, |app| async move {
+        // Hold the slot until the work ends, even if the client disconnects earlier.
         let _slot = slot;
         app.registry
             .put_manifest(&context, &name, bytes, options)
@@ -67,25 +80,29 @@ pub(crate) async fn put(
     });
     let outcome = outcome
         .await
-        .map_err(|error| Mender::default().mended(error))?;
-    // A tag that leads to a converted document does not name what the findings are about.
-    let tag = tag.filter(|_| outcome.normalised.is_none());
+        .map_err(|error| FixRenderer::default().render_error(error))?;
+    // If the manifest was converted, the tag points to the converted manifest, but the findings are
+    // about the pushed manifest.
+    let tag = tag.filter(|_| outcome.normalized.is_none());
     let pushed = tag.map_or_else(|| outcome.digest.clone().into(), Reference::Tag);
-    let mender = Mender::new(call, &repository, &pushed);
-    let sentences: Vec<_> = outcome
-        .warnings()
-        .map(|finding| sentence(finding, &mender))
-        .collect();
-    let further = outcome.warnings().map(|finding| finding.further).sum();
-    let warnings = warning::values(sentences.iter().map(String::as_str), further);
-    Ok(created(repository, outcome, by_tag, &also, warnings))
+    let renderer = FixRenderer::new(call, &repository, &pushed);
+    let warnings = Warnings {
+        sentences: outcome
+            .warnings()
+            .map(|finding| warning_text(finding, &renderer))
+            .collect(),
+        further: outcome.warnings().map(|finding| finding.omitted).sum(),
+    };
+    Ok(created_response(
+        repository, outcome, by_tag, &also, &warnings,
+    ))
 }
 
 pub(crate) async fn delete(
-    call: &Call,
+    call: &RequestContext,
     repository: &RepositoryName,
     reference: &Reference,
-) -> Answer {
+) -> HandlerResult {
     let registry = call.registry();
     match reference {
         Reference::Tag(tag) => registry.delete_tag(&call.context, repository, tag).await?,
@@ -95,50 +112,66 @@ pub(crate) async fn delete(
                 .await?;
         }
     }
-    Ok(Reply::new(StatusCode::ACCEPTED).empty())
+    Ok(ResponseBuilder::new(StatusCode::ACCEPTED).empty())
 }
 
-/// The answer to a push. Its digest is that of what was pushed; its entity tag is that of what is served where it was
-/// pushed to, which under a tag is the converted document if the policy wants tags to point to that.
-fn created(
+/// Warnings about a pushed manifest.
+struct Warnings {
+    sentences: Vec<String>,
+    /// Number of warnings that the registry has omitted.
+    further: usize,
+}
+
+/// Builds the response to a push. `Docker-Content-Digest` is the digest of the pushed manifest.
+/// `ETag` is the entity tag of the manifest at the pushed reference. For a tag, this is the
+/// converted manifest if the policy converts manifests.
+///
+/// All tags are set, but `OCI-Tag` lists only those that fit into the head, and warnings that do
+/// not fit are counted.
+fn created_response(
     repository: RepositoryName,
     outcome: PutOutcome,
     by_tag: bool,
     tags: &[Tag],
-    warnings: Vec<HeaderValue>,
+    warnings: &Warnings,
 ) -> Response {
     let PutOutcome {
         digest,
         subject,
-        normalised,
+        normalized,
         ..
     } = outcome;
-    let served = normalised.as_ref().filter(|_| by_tag).unwrap_or(&digest);
-    let mut reply = Reply::new(StatusCode::CREATED)
+    let served = normalized.as_ref().filter(|_| by_tag).unwrap_or(&digest);
+    let mut reply = ResponseBuilder::new(StatusCode::CREATED)
         .header(DOCKER_CONTENT_DIGEST, digest.as_str())
         .header(header::ETAG, entity_tag(served));
-    if let Some(normalised) = &normalised {
-        reply = reply.header(PORTOLAN_NORMALISED, normalised.as_str());
-    }
-    for tag in tags {
-        reply = reply.header(OCI_TAG, tag.as_str());
+    if let Some(normalized) = &normalized {
+        reply = reply.header(PORTOLAN_NORMALIZED, normalized.as_str());
     }
     if let Some(subject) = subject {
         reply = reply.header(OCI_SUBJECT, subject.as_str());
     }
-    for warning in warnings {
+    reply = reply.header(
+        header::LOCATION,
+        Endpoint::Manifest(repository, digest.into()).to_path(),
+    );
+    let reserve = if warnings.sentences.is_empty() {
+        0
+    } else {
+        WARNING_BYTES
+    };
+    for tag in tags {
+        reply = reply.header_if_room(OCI_TAG, tag.as_str(), reserve);
+    }
+    let sentences = warnings.sentences.iter().map(String::as_str);
+    for warning in warning::header_values(sentences, warnings.further, reply.room()) {
         reply = reply.header(header::WARNING, warning);
     }
-    reply
-        .header(
-            header::LOCATION,
-            Endpoint::Manifest(repository, digest.into()).to_path(),
-        )
-        .empty()
+    reply.empty()
 }
 
-/// A finding as a warning says it: which rule, where, what is wrong, and what mends it.
-fn sentence(finding: &Finding, mender: &Mender) -> String {
+/// Returns the text of a warning for a finding: rule, position, problem, and fix.
+fn warning_text(finding: &Finding, renderer: &FixRenderer) -> String {
     let Finding {
         rule,
         document,
@@ -150,17 +183,20 @@ fn sentence(finding: &Finding, mender: &Mender) -> String {
         .as_ref()
         .map_or_else(String::new, |digest| format!(" of {digest}"));
     format!(
-        "{rule} at {pointer:?}{document}: {message}; to mend it: {}",
-        mender.command(finding)
+        "{rule} at {pointer:?}{document}: {message}; help: {}",
+        renderer.fix(finding)
     )
 }
 
-/// The headers of a manifest. Its type is whatever it was pushed with, so browsers are told to run
-/// nothing of it.
-fn about(status: StatusCode, info: &ManifestInfo) -> Reply {
-    let unwritable = |_| HeaderValue::from_static(MediaType::OCTET_STREAM);
-    let media_type = HeaderValue::from_str(info.media_type.as_str()).unwrap_or_else(unwritable);
-    Reply::new(status)
+/// Starts a response with the headers of a manifest. The client of the push chose the media type,
+/// so browsers must not execute the content. A type that is too long or not valid in a header is
+/// replaced with `application/octet-stream`.
+fn start_response(status: StatusCode, info: &ManifestInfo) -> ResponseBuilder {
+    let media_type = Some(info.media_type.as_str())
+        .filter(|text| text.len() <= MAX_MEDIA_TYPE)
+        .and_then(|text| HeaderValue::from_str(text).ok())
+        .unwrap_or(HeaderValue::from_static(MediaType::OCTET_STREAM));
+    ResponseBuilder::new(status)
         .header(header::CONTENT_TYPE, media_type)
         .header(DOCKER_CONTENT_DIGEST, info.digest.as_str())
         .header(header::ETAG, entity_tag(&info.digest))

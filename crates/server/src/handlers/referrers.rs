@@ -1,4 +1,4 @@
-//! `/v2/NAME/referrers/DIGEST`: what says something about a manifest ("Listing Referrers").
+//! `/v2/NAME/referrers/DIGEST`: manifests whose subject is `DIGEST` ("Listing Referrers").
 
 use http::{HeaderValue, StatusCode, header};
 use portolan_model::{Digest, MediaType, RepositoryName};
@@ -6,13 +6,17 @@ use portolan_wire::headers::OCI_FILTERS_APPLIED;
 use portolan_wire::{Endpoint, query};
 use serde_json::json;
 
-use crate::call::Call;
-use crate::error::Answer;
+use crate::error::HandlerResult;
 use crate::paging;
-use crate::reply::Reply;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-pub(crate) async fn list(call: &Call, repository: RepositoryName, digest: Digest) -> Answer {
-    let request = paging::requested(call)?;
+pub(crate) async fn list(
+    call: &RequestContext,
+    repository: RepositoryName,
+    digest: Digest,
+) -> HandlerResult {
+    let request = paging::page_request(call)?;
     let filter = query::artifact_type(call.query());
     let page = call
         .registry()
@@ -26,21 +30,21 @@ pub(crate) async fn list(call: &Call, repository: RepositoryName, digest: Digest
         .await?;
     let document =
         json!({"schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": page.items});
-    let reply = Reply::new(StatusCode::OK).header(
+    let reply = ResponseBuilder::new(StatusCode::OK).header(
         header::CONTENT_TYPE,
         HeaderValue::from_static(MediaType::OCI_INDEX),
     );
-    let (reply, kept) = match &filter {
+    let (reply, filter) = match &filter {
         Some(filter) => (
             reply.header(OCI_FILTERS_APPLIED, "artifactType"),
             query::write_artifact_type(filter),
         ),
         None => (reply, String::new()),
     };
-    paging::with_next(
+    paging::with_next_link(
         reply,
         &Endpoint::Referrers(repository, digest),
-        &kept,
+        &filter,
         request.limit,
         &page,
     )

@@ -1,90 +1,92 @@
-//! `/api/v1/repositories/NAME/tree/REFERENCE`: everything below a manifest.
+//! `/api/v1/repositories/NAME/-/tree/REFERENCE`: everything below a manifest.
 
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
-use portolan_model::lint::{self, Limits};
+use portolan_model::lint::{self, LintLimits};
 use portolan_model::{Descriptor, Reference, RepositoryName};
-use portolan_registry::copy::Place;
-use portolan_registry::{Error, Page, PageRequest, Result};
+use portolan_registry::{Error, Page, PageRequest, Repository, Result};
 
 use crate::api::{Errors, Tree};
-use crate::call::Call;
-use crate::error::Answer;
-use crate::mend::Mender;
-use crate::reply::Reply;
+use crate::error::HandlerResult;
+use crate::fixes::FixRenderer;
+use crate::request_context::RequestContext;
+use crate::response_builder::ResponseBuilder;
 
-/// Most referrers to one document that are shown.
-const REFERRERS: usize = 100;
+/// Maximum number of listed referrers per document.
+const MAX_REFERRERS: usize = 100;
 
-/// About how many bytes of referrers are shown in all.
-const REFERRER_BYTES: usize = 8 << 20;
+/// Approximate maximum size of all listed referrers, in bytes.
+const MAX_REFERRER_BYTES: usize = 8 << 20;
 
-/// Documents whose referrers are asked for at the same time.
-const AT_ONCE: usize = 8;
+/// Number of parallel lookups of referrers.
+const CONCURRENCY: usize = 8;
 
-/// Shows everything below a tag or digest: documents, what they name, platforms, sizes, findings and referrers.
+/// Returns everything below a tag or digest: documents, their descriptors, platforms, sizes,
+/// findings and referrers.
 ///
-/// The list is flat. A document that is named in several places stands in it once, and `children` lead from one to the next by
-/// their digests.
+/// The list is flat. A document that is referenced several times is listed once, and `children`
+/// link documents by their digests.
 #[utoipa::path(
     get,
-    path = "/api/v1/repositories/{name}/tree/{reference}",
+    path = "/api/v1/repositories/{name}/-/tree/{reference}",
     operation_id = "tree",
     tag = "repositories",
     params(
-        ("name" = String, Path, description = "The repository."),
-        ("reference" = String, Path, description = "A tag or digest.")
+        ("name" = String, Path, description = "Repository."),
+        ("reference" = String, Path, description = "Tag or digest.")
     ),
     responses(
-        (status = 200, description = "The tree. If it is larger or deeper than is looked at, findings say so.", body = Tree),
+        (status = 200, description = "The tree. If it exceeds the limits of size or depth, findings report that.", body = Tree),
         (status = 400, description = "The name or digest is malformed.", body = Errors),
-        (status = 404, description = "There is no such manifest.", body = Errors),
-        (status = 429, description = "Too many trees are looked at; `Retry-After` says when to try again.", body = Errors),
+        (status = 404, description = "The manifest does not exist.", body = Errors),
+        (status = 429, description = "Too many concurrent tree requests; retry after `Retry-After` seconds.", body = Errors),
         (status = "default", description = "Any other error.", body = Errors)
     )
 )]
-pub(crate) async fn get(call: &Call, repository: RepositoryName, reference: Reference) -> Answer {
-    let _slot = call.app.trees.take()?;
-    let mender = Mender::new(call, &repository, &reference);
-    let place = call.place(repository);
-    let limits = Limits {
+pub(crate) async fn get(
+    call: &RequestContext,
+    repository: RepositoryName,
+    reference: Reference,
+) -> HandlerResult {
+    let _slot = call.app.trees.acquire()?;
+    let renderer = FixRenderer::new(call, &repository, &reference);
+    let handle = call.repository(repository);
+    let limits = LintLimits {
         documents: call.app.limits.tree_documents,
-        ..Limits::default()
+        ..LintLimits::default()
     };
-    let tree = portolan_registry::lint(&place, &reference, limits).await?;
-    let referrers = referrers(&place, &tree).await?;
-    let unknown = || Error::manifest_unknown(&place.repository, &reference);
-    Reply::new(StatusCode::OK)
-        .json(&Tree::new(&reference, &tree, &referrers, &mender).ok_or_else(unknown)?)
+    let tree = portolan_registry::lint(&handle, &reference, limits).await?;
+    let referrers = load_referrers(&handle, &tree).await?;
+    let unknown = || Error::manifest_unknown(&handle.name, &reference);
+    ResponseBuilder::new(StatusCode::OK)
+        .json(&Tree::new(&reference, &tree, &referrers, &renderer).ok_or_else(unknown)?)
 }
 
-/// The first page of the referrers to each document, in the same order, until they are too many.
-async fn referrers(place: &Place, tree: &lint::Tree) -> Result<Vec<Page<Descriptor>>> {
-    let Place {
-        registry,
-        context,
-        repository,
-        ..
-    } = place;
-    let first = PageRequest::first(REFERRERS);
-    let asked = tree
+/// Loads the first page of the referrers of each document, in document order, until the size limit
+/// is reached.
+async fn load_referrers(
+    repository: &Repository,
+    tree: &lint::LintTree,
+) -> Result<Vec<Page<Descriptor>>> {
+    let first = PageRequest::first(MAX_REFERRERS);
+    let lookups = tree
         .documents()
         .iter()
-        .map(|document| registry.referrers(context, repository, &document.digest, None, &first));
-    let asked: Vec<_> = asked.collect();
-    let mut pages = stream::iter(asked).buffered(AT_ONCE);
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    while bytes < REFERRER_BYTES {
+        .map(|document| repository.referrers_page(&document.digest, None, &first));
+    let lookups: Vec<_> = lookups.collect();
+    let mut pages = stream::iter(lookups).buffered(CONCURRENCY);
+    let (mut loaded, mut bytes) = (Vec::new(), 0);
+    while bytes < MAX_REFERRER_BYTES {
         let Some(page) = pages.next().await.transpose()? else {
             break;
         };
         bytes += page.items.iter().map(size).sum::<usize>();
-        found.push(page);
+        loaded.push(page);
     }
-    Ok(found)
+    Ok(loaded)
 }
 
-/// The bytes of a descriptor in the answer.
+/// Returns the serialized size of a descriptor in bytes.
 fn size(descriptor: &Descriptor) -> usize {
     serde_json::to_vec(descriptor).map_or(0, |text| text.len())
 }

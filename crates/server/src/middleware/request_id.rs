@@ -1,4 +1,4 @@
-//! Gives each request an id, so that what a client saw can be found in the log.
+//! Request ids. An id identifies a request in the response and in the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,17 +9,17 @@ use axum::response::Response;
 use http::HeaderValue;
 use portolan_wire::headers::X_REQUEST_ID;
 
-/// Longest id that is taken from a request.
-const LONGEST: usize = 64;
+/// Maximum length of an id accepted from a request.
+const MAX_LENGTH: usize = 64;
 
-/// Ids that are unique within a process, and very likely among all.
+/// Generator of ids that are unique within the process, and very likely unique globally.
 pub(crate) struct RequestIds {
     process: u64,
     count: AtomicU64,
 }
 
 impl RequestIds {
-    /// Ids of a process that this random number stands for.
+    /// Creates the generator. `process` is a random number that identifies the process.
     pub(crate) fn new(process: u64) -> Self {
         Self {
             process,
@@ -33,8 +33,8 @@ impl RequestIds {
     }
 }
 
-/// Keeps the id that a proxy in front has given, if it is a plain one, or makes one. The handlers
-/// find it among the request's headers, the client among the answer's.
+/// Keeps the id that a proxy has set, if it is well-formed, or generates a new id. Handlers find it
+/// in the request headers, and clients in the response headers.
 pub(crate) async fn request_id(
     State(ids): State<Arc<RequestIds>>,
     mut request: Request,
@@ -55,10 +55,10 @@ pub(crate) async fn request_id(
     response
 }
 
-/// Whether an id can stand in a log without being mistaken for anything else.
+/// Returns whether an id is safe to log.
 fn is_plain(id: &HeaderValue) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(plain)
+    (1..=MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(plain)
 }
 
 #[cfg(test)]
@@ -66,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_ids_are_taken_over() {
+    fn accepts_only_plain_ids() {
         let plain = |id: &str| is_plain(&HeaderValue::from_str(id).unwrap());
         assert!(plain("a1B2-c_d.e") && plain(&"x".repeat(64)));
         assert!(!plain("") && !plain("a b") && !plain("a\"b") && !plain(&"x".repeat(65)));
     }
 
     #[test]
-    fn no_id_comes_twice() {
+    fn ids_are_unique() {
         let ids = RequestIds::new(0xabc);
         assert_eq!(
             (ids.next(), ids.next()),

@@ -1,17 +1,17 @@
-//! Pulling and deleting blobs.
+//! Tests for pulling and deleting blobs.
 
 use portolan_model::fixtures::image;
 use portolan_model::{Algorithm, Digest};
 
-use crate::harness::Running;
+use crate::harness::TestServer;
 
 fn content() -> Vec<u8> {
     (0..=255_u8).cycle().take(2048).collect()
 }
 
 #[tokio::test]
-async fn a_blob_comes_whole() {
-    let server = Running::start().await;
+async fn pulls_a_full_blob() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("a", &content()).await;
     for answer in [
         server.get(&format!("/v2/a/blobs/{digest}")).await,
@@ -31,14 +31,14 @@ async fn a_blob_comes_whole() {
     );
     let unknown = server.get(&format!("/v2/b/blobs/{digest}")).await;
     assert_eq!(
-        (unknown.status, unknown.code().as_str()),
+        (unknown.status, unknown.error_code().as_str()),
         (404, "BLOB_UNKNOWN")
     );
 }
 
 #[tokio::test]
-async fn a_part_of_a_blob() {
-    let server = Running::start().await;
+async fn pulls_a_range_of_a_blob() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("a", &content()).await;
     let target = format!("/v2/a/blobs/{digest}");
     for (range, first, last) in [
@@ -47,7 +47,9 @@ async fn a_part_of_a_blob() {
         ("bytes=-500", 1548, 2047),
         ("bytes=2000-5000", 2000, 2047),
     ] {
-        let answer = server.call("GET", &target, &[("range", range)], b"").await;
+        let answer = server
+            .request("GET", &target, &[("range", range)], b"")
+            .await;
         assert_eq!(answer.status, 206, "{range}");
         assert_eq!(
             answer.header("content-range"),
@@ -58,23 +60,27 @@ async fn a_part_of_a_blob() {
         assert_eq!(answer.body, content()[first..=last]);
     }
     for range in ["bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0"] {
-        let answer = server.call("GET", &target, &[("range", range)], b"").await;
+        let answer = server
+            .request("GET", &target, &[("range", range)], b"")
+            .await;
         assert_eq!(
             (answer.status, answer.header("content-range")),
             (416, "bytes */2048"),
             "{range}"
         );
-        answer.code();
+        answer.error_code();
     }
 }
 
 #[tokio::test]
-async fn ranges_that_do_not_apply_give_the_whole() {
-    let server = Running::start().await;
+async fn inapplicable_ranges_return_the_full_blob() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("a", &content()).await;
     let target = format!("/v2/a/blobs/{digest}");
     for range in ["bytes=0-1,5-6", "bytes=oops", "items=0-1"] {
-        let answer = server.call("GET", &target, &[("range", range)], b"").await;
+        let answer = server
+            .request("GET", &target, &[("range", range)], b"")
+            .await;
         assert_eq!(
             (
                 answer.status,
@@ -86,14 +92,14 @@ async fn ranges_that_do_not_apply_give_the_whole() {
         );
     }
     let headed = server
-        .call("HEAD", &target, &[("range", "bytes=0-1")], b"")
+        .request("HEAD", &target, &[("range", "bytes=0-1")], b"")
         .await;
     assert_eq!(
         (headed.status, headed.header("content-length")),
         (200, "2048")
     );
     let stale = server
-        .call(
+        .request(
             "GET",
             &target,
             &[("range", "bytes=0-1"), ("if-range", "\"other\"")],
@@ -102,7 +108,7 @@ async fn ranges_that_do_not_apply_give_the_whole() {
         .await;
     assert_eq!((stale.status, stale.body.len()), (200, 2048));
     let fresh = server
-        .call(
+        .request(
             "GET",
             &target,
             &[
@@ -116,13 +122,13 @@ async fn ranges_that_do_not_apply_give_the_whole() {
 }
 
 #[tokio::test]
-async fn what_a_client_has_is_not_sent_again() {
-    let server = Running::start().await;
+async fn an_unmodified_blob_is_304() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("a", &content()).await;
     let tag = format!("\"{digest}\"");
     for method in ["GET", "HEAD"] {
         let answer = server
-            .call(
+            .request(
                 method,
                 &format!("/v2/a/blobs/{digest}"),
                 &[("if-none-match", &tag)],
@@ -132,7 +138,7 @@ async fn what_a_client_has_is_not_sent_again() {
         assert_eq!((answer.status, answer.header("etag")), (304, tag.as_str()));
     }
     let unknown = server
-        .call(
+        .request(
             "GET",
             &format!("/v2/b/blobs/{digest}"),
             &[("if-none-match", &tag)],
@@ -143,11 +149,11 @@ async fn what_a_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn sha512_asked_is_sha512_answered() {
-    let server = Running::start().await;
-    let digest = Digest::of(&Algorithm::Sha512, &content()).unwrap();
+async fn pushes_and_pulls_by_sha512() {
+    let server = TestServer::start().await;
+    let digest = Digest::compute(&Algorithm::Sha512, &content()).unwrap();
     let target = format!("/v2/a/blobs/uploads/?digest={digest}");
-    let pushed = server.call("POST", &target, &[], &content()).await;
+    let pushed = server.request("POST", &target, &[], &content()).await;
     assert_eq!(
         (pushed.status, pushed.header("docker-content-digest")),
         (201, digest.as_str())
@@ -160,33 +166,39 @@ async fn sha512_asked_is_sha512_answered() {
 }
 
 #[tokio::test]
-async fn a_deleted_blob_is_gone() {
-    let server = Running::start().await;
+async fn a_deleted_blob_is_unknown() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("a", b"").await;
     let target = format!("/v2/a/blobs/{digest}");
-    assert_eq!(server.call("DELETE", &target, &[], b"").await.status, 202);
+    assert_eq!(
+        server.request("DELETE", &target, &[], b"").await.status,
+        202
+    );
     assert_eq!(server.head(&target).await.status, 404);
-    assert_eq!(server.call("DELETE", &target, &[], b"").await.status, 404);
+    assert_eq!(
+        server.request("DELETE", &target, &[], b"").await.status,
+        404
+    );
 }
 
 #[tokio::test]
-async fn a_blob_that_a_manifest_names_is_kept_unless_forced() {
-    let server = Running::start().await;
+async fn a_referenced_blob_is_deleted_only_with_force() {
+    let server = TestServer::start().await;
     let image = image("a");
     server.push_image("a", "v1", &image).await;
     let target = format!("/v2/a/blobs/{}", Digest::sha256(&image.blobs()[1]));
-    let refused = server.call("DELETE", &target, &[], b"").await;
+    let response = server.request("DELETE", &target, &[], b"").await;
     assert_eq!(
         (
-            refused.status,
-            refused.header("allow"),
-            refused.code().as_str()
+            response.status,
+            response.header("allow"),
+            response.error_code().as_str()
         ),
         (405, "GET, HEAD", "DENIED")
     );
     assert_eq!(
         server
-            .call("DELETE", &format!("{target}?force=true"), &[], b"")
+            .request("DELETE", &format!("{target}?force=true"), &[], b"")
             .await
             .status,
         202

@@ -1,12 +1,12 @@
-//! Bodies that come slowly, halfway, or not at all.
+//! Tests for request bodies that arrive slowly, partially, or not at all.
 
 use std::time::Duration;
 
 use portolan_model::Digest;
-use portolan_model::fixtures::Index;
+use portolan_model::fixtures::IndexFixture;
 
 use crate::gate::Gate;
-use crate::harness::{Running, head};
+use crate::harness::{TestServer, head};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -15,8 +15,8 @@ fn digest_target(content: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_body_that_stands_still_is_408() {
-    let server = Running::with(|settings| settings.timeouts.body = SHORT).await;
+async fn an_idle_body_is_408() {
+    let server = TestServer::with_settings(|settings| settings.timeouts.body = SHORT).await;
     for (method, target) in [
         ("PUT", "/v2/a/manifests/v1".to_owned()),
         ("POST", digest_target(b"abc")),
@@ -26,18 +26,18 @@ async fn a_body_that_stands_still_is_408() {
             .send(head(method, &target, &[("content-length", "1000")]))
             .await;
         connection.send("abc").await;
-        let answer = connection.answer(method).await;
+        let answer = connection.read_response(method).await;
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (answer.status, answer.error_code().as_str()),
             (408, "BLOB_UPLOAD_INVALID")
         );
-        connection.closed().await;
+        connection.wait_closed().await;
     }
 }
 
 #[tokio::test]
-async fn a_slow_body_is_no_idle_one() {
-    let server = Running::with(|settings| settings.timeouts.body = SHORT).await;
+async fn a_slow_body_is_not_idle() {
+    let server = TestServer::with_settings(|settings| settings.timeouts.body = SHORT).await;
     let content = b"slow but steady";
     let mut connection = server.connect().await;
     connection
@@ -51,13 +51,15 @@ async fn a_slow_body_is_no_idle_one() {
         tokio::time::sleep(SHORT / 6).await;
         connection.send([*byte]).await;
     }
-    assert_eq!(connection.answer("POST").await.status, 201);
+    assert_eq!(connection.read_response("POST").await.status, 201);
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_in_a_piece_leaves_what_came() {
-    let server = Running::start().await;
-    let started = server.call("POST", "/v2/a/blobs/uploads/", &[], b"").await;
+async fn received_bytes_stay_if_the_client_disconnects_within_a_chunk() {
+    let server = TestServer::start().await;
+    let started = server
+        .request("POST", "/v2/a/blobs/uploads/", &[], b"")
+        .await;
     let location = started.header("location");
     for framing in [("content-length", "1000"), ("transfer-encoding", "chunked")] {
         let mut connection = server.connect().await;
@@ -77,13 +79,13 @@ async fn a_client_that_hangs_up_in_a_piece_leaves_what_came() {
         assert!(["0-0", "0-2", "0-5"].contains(&range.as_str()), "{range}");
     }
     let target = format!("{location}?digest={}", Digest::sha256(b"abcabc"));
-    assert_eq!(server.call("PUT", &target, &[], b"").await.status, 201);
+    assert_eq!(server.request("PUT", &target, &[], b"").await.status, 201);
 }
 
 #[tokio::test]
-async fn half_a_manifest_is_no_manifest() {
-    let server = Running::start().await;
-    let bytes = Index::oci().bytes();
+async fn a_partial_manifest_is_not_stored() {
+    let server = TestServer::start().await;
+    let bytes = IndexFixture::oci().bytes();
     for framing in [("content-length", "1000"), ("transfer-encoding", "chunked")] {
         let mut connection = server.connect().await;
         connection
@@ -101,10 +103,10 @@ async fn half_a_manifest_is_no_manifest() {
 }
 
 #[tokio::test]
-async fn a_push_ends_although_its_client_hung_up() {
+async fn a_push_completes_after_its_client_disconnects() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |_| ()).await;
-    let bytes = Index::oci().bytes();
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
+    let bytes = IndexFixture::oci().bytes();
     let length = bytes.len().to_string();
     let mut connection = server.connect().await;
     connection
@@ -115,7 +117,7 @@ async fn a_push_ends_although_its_client_hung_up() {
         ))
         .await;
     connection.send(&bytes).await;
-    gate.arrival().await;
+    gate.wait_for_arrival().await;
     drop(connection);
     assert_eq!(server.get("/v2/a/manifests/v1").await.status, 404);
     gate.release();
@@ -123,8 +125,8 @@ async fn a_push_ends_although_its_client_hung_up() {
 }
 
 #[tokio::test]
-async fn a_refused_body_is_read_so_that_the_refusal_is_seen() {
-    let server = Running::start().await;
+async fn a_rejected_body_is_drained_so_that_the_client_sees_the_response() {
+    let server = TestServer::start().await;
     let body = vec![0; 16 << 20];
     let mut connection = server.connect().await;
     let length = body.len().to_string();
@@ -136,19 +138,22 @@ async fn a_refused_body_is_read_so_that_the_refusal_is_seen() {
         ))
         .await;
     connection.send(&body).await;
-    let answer = connection.answer("PUT").await;
+    let answer = connection.read_response("PUT").await;
     assert_eq!(
-        (answer.status, answer.code().as_str()),
+        (answer.status, answer.error_code().as_str()),
         (413, "SIZE_INVALID")
     );
-    assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
+    assert_eq!(
+        connection.request("GET", "/v2/", &[], b"").await.status,
+        200
+    );
 }
 
 #[tokio::test]
-async fn a_refused_body_is_not_read_for_ever() {
-    let server = Running::with(|settings| {
+async fn draining_a_rejected_body_is_bounded() {
+    let server = TestServer::with_settings(|settings| {
         settings.limits.drained_bytes = 1 << 20;
-        settings.timeouts.refused_body = SHORT;
+        settings.timeouts.rejected_body = SHORT;
     })
     .await;
     let mut connection = server.connect().await;
@@ -159,14 +164,16 @@ async fn a_refused_body_is_not_read_for_ever() {
             &[("content-length", "1000000000000")],
         ))
         .await;
-    assert_eq!(connection.answer("PUT").await.status, 413);
-    connection.closed().await;
+    assert_eq!(connection.read_response("PUT").await.status, 413);
+    connection.wait_closed().await;
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_refused_before_it_sends() {
-    let server =
-        Running::with(|settings| settings.timeouts.refused_body = Duration::from_hours(1)).await;
+async fn expect_continue_is_rejected_before_the_body() {
+    let server = TestServer::with_settings(|settings| {
+        settings.timeouts.rejected_body = Duration::from_hours(1);
+    })
+    .await;
     let expecting = [("content-length", "1000000000"), ("expect", "100-continue")];
     for (method, target) in [
         ("PUT", "/v2/a/manifests/v1"),
@@ -174,35 +181,36 @@ async fn a_client_that_asks_first_is_refused_before_it_sends() {
     ] {
         let mut connection = server.connect().await;
         connection.send(head(method, target, &expecting)).await;
-        let answer = connection.answer(method).await;
+        let answer = connection.read_response(method).await;
         assert!(
             answer.status == 413 || answer.status == 400,
             "{}",
             answer.status
         );
         assert_eq!(answer.header("connection"), "close");
-        connection.closed().await;
+        connection.wait_closed().await;
     }
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
-    let server = Running::start().await;
+async fn expect_continue_is_answered_with_100() {
+    let server = TestServer::start().await;
     let content = b"content";
     let mut connection = server.connect().await;
     let headers = [("content-length", "7"), ("expect", "100-continue")];
     connection
         .send(head("POST", &digest_target(content), &headers))
         .await;
-    assert_eq!(connection.answer("POST").await.status, 100);
+    assert_eq!(connection.read_response("POST").await.status, 100);
     connection.send(content).await;
-    assert_eq!(connection.answer("POST").await.status, 201);
+    assert_eq!(connection.read_response("POST").await.status, 201);
 }
 
 #[tokio::test]
 async fn too_many_pushes_are_429() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |settings| settings.limits.uploads = 1).await;
+    let server =
+        TestServer::with_registry(gate.clone(), |settings| settings.limits.uploads = 1).await;
     let mut first = server.connect().await;
     first
         .send(head(
@@ -212,22 +220,32 @@ async fn too_many_pushes_are_429() {
         ))
         .await;
     first.send("abc").await;
-    gate.arrival().await;
-    let refused = server
-        .call("PUT", "/v2/a/manifests/v1", &[], &Index::oci().bytes())
+    gate.wait_for_arrival().await;
+    let response = server
+        .request(
+            "PUT",
+            "/v2/a/manifests/v1",
+            &[],
+            &IndexFixture::oci().bytes(),
+        )
         .await;
     assert_eq!(
-        (refused.status, refused.code().as_str()),
+        (response.status, response.error_code().as_str()),
         (429, "TOOMANYREQUESTS")
     );
-    assert!(refused.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
     assert_eq!(server.get("/v2/").await.status, 200);
     gate.release();
-    assert_eq!(first.answer("POST").await.status, 201);
+    assert_eq!(first.read_response("POST").await.status, 201);
     gate.release();
     assert_eq!(
         server
-            .call("PUT", "/v2/a/manifests/v1", &[], &Index::oci().bytes())
+            .request(
+                "PUT",
+                "/v2/a/manifests/v1",
+                &[],
+                &IndexFixture::oci().bytes()
+            )
             .await
             .status,
         201

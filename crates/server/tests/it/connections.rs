@@ -1,39 +1,44 @@
-//! Connections: how long they may be silent, how many there are, and how they end.
+//! Tests for connections: idle times, their number, and shutdown.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::Digest;
-use portolan_model::fixtures::Index;
+use portolan_model::fixtures::IndexFixture;
+use portolan_registry::{Caller, RequestId};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::gate::Gate;
-use crate::harness::{Running, head};
+use crate::harness::{TestServer, head};
 
 const SHORT: Duration = Duration::from_millis(200);
 
 #[tokio::test]
-async fn a_head_that_does_not_come_ends_the_connection() {
-    let server = Running::with(|settings| settings.timeouts.header = SHORT).await;
+async fn a_missing_request_head_closes_the_connection() {
+    let server = TestServer::with_settings(|settings| settings.timeouts.header = SHORT).await;
     for sent in ["", "GET /v2/ HTT", "GET /v2/ HTTP/1.1\r\nhost: x\r\n"] {
         let mut connection = server.connect().await;
         connection.send(sent).await;
-        connection.closed().await;
+        connection.wait_closed().await;
     }
 }
 
 #[tokio::test]
-async fn a_connection_without_a_next_request_ends() {
-    let server = Running::with(|settings| settings.timeouts.header = SHORT).await;
+async fn an_idle_connection_is_closed() {
+    let server = TestServer::with_settings(|settings| settings.timeouts.header = SHORT).await;
     let mut connection = server.connect().await;
-    assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
-    connection.closed().await;
+    assert_eq!(
+        connection.request("GET", "/v2/", &[], b"").await.status,
+        200
+    );
+    connection.wait_closed().await;
 }
 
 #[tokio::test]
-async fn heads_are_bounded() {
-    let server = Running::with(|settings| {
+async fn request_heads_are_limited() {
+    let server = TestServer::with_settings(|settings| {
         settings.limits.header_bytes = 4000;
         settings.limits.header_lines = 20;
     })
@@ -41,14 +46,14 @@ async fn heads_are_bounded() {
     let long = "x".repeat(4000);
     assert_eq!(
         server
-            .call("GET", "/v2/", &[("x-long", &long)], b"")
+            .request("GET", "/v2/", &[("x-long", &long)], b"")
             .await
             .status,
         431
     );
     assert_eq!(
         server
-            .call("GET", "/v2/", &[("x-many", "x"); 30], b"")
+            .request("GET", "/v2/", &[("x-many", "x"); 30], b"")
             .await
             .status,
         431
@@ -56,7 +61,7 @@ async fn heads_are_bounded() {
     assert_eq!(server.get(&format!("/v2/{long}")).await.status, 431);
     assert_eq!(
         server
-            .call("GET", "/v2/", &[("x-long", &long[..3000])], b"")
+            .request("GET", "/v2/", &[("x-long", &long[..3000])], b"")
             .await
             .status,
         200
@@ -65,28 +70,28 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn no_http_2_without_tls() {
-    let server = Running::start().await;
+    let server = TestServer::start().await;
     let mut connection = server.connect().await;
     connection.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    connection.closed().await;
+    connection.wait_closed().await;
 }
 
 #[tokio::test]
-async fn further_connections_wait() {
-    let server = Running::with(|settings| settings.limits.connections = 1).await;
+async fn connections_over_the_limit_wait() {
+    let server = TestServer::with_settings(|settings| settings.limits.connections = 1).await;
     let mut first = server.connect().await;
-    assert_eq!(first.call("GET", "/v2/", &[], b"").await.status, 200);
+    assert_eq!(first.request("GET", "/v2/", &[], b"").await.status, 200);
     let mut second = server.connect().await;
     second.send(head("GET", "/v2/", &[])).await;
     let early = tokio::time::timeout(SHORT, second.stream.peek(&mut [0])).await;
-    assert!(early.is_err(), "it is not served yet");
+    assert!(early.is_err(), "the second connection waits");
     drop(first);
-    assert_eq!(second.answer("GET").await.status, 200);
+    assert_eq!(second.read_response("GET").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_reader_that_stands_still_is_cut_off() {
-    let server = Running::with(|settings| settings.timeouts.write = SHORT).await;
+async fn a_client_that_stops_reading_is_disconnected() {
+    let server = TestServer::with_settings(|settings| settings.timeouts.write = SHORT).await;
     let content = vec![0; 64 << 20];
     let digest = server.push_blob("a", &content).await;
     let mut connection = server.connect().await;
@@ -101,14 +106,40 @@ async fn a_reader_that_stands_still_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_finishes_what_is_under_way() {
+async fn the_context_has_the_address_and_the_id_of_a_request() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |_| ()).await;
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
+    gate.release();
+    let headers = [("x-request-id", "id-of-a-proxy")];
+    let bytes = IndexFixture::oci().bytes();
+    let pushed = server
+        .request("PUT", "/v2/a/manifests/v1", &headers, &bytes)
+        .await;
+    assert_eq!(pushed.status, 201);
+    let context = gate.context.lock().unwrap().take().unwrap();
+    assert_eq!(
+        context.client_address(),
+        Some(IpAddr::from(Ipv4Addr::LOCALHOST))
+    );
+    assert_eq!(
+        context.request_id().map(RequestId::as_str),
+        Some("id-of-a-proxy")
+    );
+    assert_eq!(
+        (context.caller(), context.deadline()),
+        (&Caller::Anonymous, None)
+    );
+}
+
+#[tokio::test]
+async fn shutdown_finishes_requests_in_progress() {
+    let gate = Gate::new();
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
     let address = server.address;
     let mut idle = server.connect().await;
-    assert_eq!(idle.call("GET", "/v2/", &[], b"").await.status, 200);
+    assert_eq!(idle.request("GET", "/v2/", &[], b"").await.status, 200);
     let mut busy = server.connect().await;
-    let bytes = Index::oci().bytes();
+    let bytes = IndexFixture::oci().bytes();
     busy.send(head(
         "PUT",
         "/v2/a/manifests/v1",
@@ -116,29 +147,29 @@ async fn a_stopping_server_finishes_what_is_under_way() {
     ))
     .await;
     busy.send(&bytes).await;
-    gate.arrival().await;
+    gate.wait_for_arrival().await;
     let stopped = server.stop();
-    idle.closed().await;
+    idle.wait_closed().await;
     while TcpStream::connect(address).await.is_ok() {}
     assert!(!stopped.is_finished());
     gate.release();
-    let answer = busy.answer("PUT").await;
+    let answer = busy.read_response("PUT").await;
     assert_eq!((answer.status, answer.header("connection")), (201, "close"));
-    busy.closed().await;
+    busy.wait_closed().await;
     stopped.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_stopping_server_finishes_what_nobody_waits_for() {
+async fn shutdown_finishes_detached_work() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |_| ()).await;
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
     let mut connection = server.connect().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
     connection
         .send(head("POST", &target, &[("content-length", "3")]))
         .await;
     connection.send("abc").await;
-    gate.arrival().await;
+    gate.wait_for_arrival().await;
     drop(connection);
     let mut stopped = server.stop();
     assert!(tokio::time::timeout(SHORT, &mut stopped).await.is_err());
@@ -147,9 +178,10 @@ async fn a_stopping_server_finishes_what_nobody_waits_for() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_does_not_wait_for_ever() {
+async fn shutdown_is_bounded_in_time() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
+    let server =
+        TestServer::with_registry(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
     let mut slow = server.connect().await;
     slow.send(head(
         "PUT",
@@ -164,16 +196,17 @@ async fn a_stopping_server_does_not_wait_for_ever() {
         .send(head("POST", &target, &[("content-length", "3")]))
         .await;
     stuck.send("abc").await;
-    gate.arrival().await;
+    gate.wait_for_arrival().await;
     server.stop().await.unwrap();
-    slow.closed().await;
-    stuck.closed().await;
+    slow.wait_closed().await;
+    stuck.wait_closed().await;
 }
 
 #[tokio::test]
-async fn a_body_that_the_stopping_server_cut_off_is_not_taken_for_a_whole_one() {
+async fn a_body_cut_off_by_shutdown_is_incomplete() {
     let gate = Gate::new();
-    let server = Running::of(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
+    let server =
+        TestServer::with_registry(gate.clone(), |settings| settings.timeouts.drain = SHORT).await;
     let mut connection = server.connect().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
     connection
@@ -181,7 +214,7 @@ async fn a_body_that_the_stopping_server_cut_off_is_not_taken_for_a_whole_one() 
         .await;
     connection.send("3\r\nabc\r\n").await;
     server.stop().await.unwrap();
-    connection.closed().await;
+    connection.wait_closed().await;
     while Arc::strong_count(&gate) > 1 {
         tokio::task::yield_now().await;
     }

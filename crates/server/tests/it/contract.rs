@@ -1,14 +1,14 @@
-//! The contract, through a server and HTTP, over the reference implementation.
+//! Contract tests over HTTP, against a server with the reference implementation.
 
 use std::sync::Arc;
 
-use portolan_registry::contract::Subject;
-use portolan_testkit::{HttpRegistry, Served};
+use portolan_registry::contract::TestedRegistry;
+use portolan_testkit::{HttpRegistry, InMemoryServer};
 
-/// A server of its own for each behaviour.
-async fn fresh() -> Subject {
-    let served = Served::in_memory().await.unwrap();
-    Subject::new(Arc::new(HttpRegistry::new(served.address())), served)
+/// Starts a new server for each contract test.
+async fn fresh() -> TestedRegistry {
+    let served = InMemoryServer::start().await.unwrap();
+    TestedRegistry::new(Arc::new(HttpRegistry::new(served.address())), served)
 }
 
 portolan_registry::contract_tests!(fresh);

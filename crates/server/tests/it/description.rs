@@ -1,8 +1,8 @@
-//! The OpenAPI document, held against the routes and against what they answer.
+//! Tests that compare the OpenAPI document with the routes and their responses.
 
 use std::collections::BTreeSet;
 
-use portolan_model::fixtures::{Index, image};
+use portolan_model::fixtures::{IndexFixture, image};
 use portolan_model::{Digest, MediaType, Reference, RepositoryName};
 use portolan_registry::Error;
 use portolan_server::ReadyCheck;
@@ -10,14 +10,16 @@ use portolan_wire::ApiEndpoint;
 use serde_json::{Value, json};
 
 use crate::gate::Gate;
-use crate::harness::{Answer, Running};
+use crate::harness::{TestResponse, TestServer};
 use crate::schema;
 
-const CHECK: &str = "/api/v1/repositories/{name}/check";
-const TREE: &str = "/api/v1/repositories/{name}/tree/{reference}";
+const REPOSITORY: &str = "/api/v1/repositories/{name}";
+const MANIFESTS: &str = "/api/v1/repositories/{name}/-/manifests";
+const CHECK: &str = "/api/v1/repositories/{name}/-/check";
+const TREE: &str = "/api/v1/repositories/{name}/-/tree/{reference}";
 const DESCRIPTION: &str = "/api/v1/openapi.json";
 
-async fn description(server: &Running) -> Value {
+async fn description(server: &TestServer) -> Value {
     let answer = server.get(DESCRIPTION).await;
     assert_eq!(
         (answer.status, answer.header("content-type")),
@@ -26,7 +28,7 @@ async fn description(server: &Running) -> Value {
     answer.json()
 }
 
-/// Every path and method that is described, and the description.
+/// Returns every path and method in the document, with the operation.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     paths
@@ -40,23 +42,25 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
         .collect()
 }
 
-fn filled(path: &str) -> String {
+fn fill_parameters(path: &str) -> String {
     path.replace("{name}", "team%2Fapp")
         .replace("{reference}", "v1")
 }
 
-/// Where an endpoint is described. A new one has to be added here, and described.
-fn path_of(endpoint: &ApiEndpoint) -> &'static str {
+/// Returns the path of an endpoint. A new endpoint must be added here, and to the document.
+fn endpoint_path(endpoint: &ApiEndpoint) -> &'static str {
     match endpoint {
         ApiEndpoint::Description => DESCRIPTION,
+        ApiEndpoint::Repository(_) => REPOSITORY,
+        ApiEndpoint::Manifests(_) => MANIFESTS,
         ApiEndpoint::Check(_) => CHECK,
         ApiEndpoint::Tree(..) => TREE,
     }
 }
 
 #[tokio::test]
-async fn it_is_of_this_version_and_hangs_together() {
-    let document = description(&Running::start().await).await;
+async fn document_has_this_version_and_is_consistent() {
+    let document = description(&TestServer::start().await).await;
     assert_eq!(
         (&document["openapi"], &document["info"]["version"]),
         (&json!("3.1.0"), &json!(env!("CARGO_PKG_VERSION")))
@@ -91,7 +95,7 @@ async fn it_is_of_this_version_and_hangs_together() {
 
 fn references_resolve(document: &Value, value: &Value) {
     if value["$ref"].is_string() {
-        schema::resolved(document, value);
+        schema::resolve(document, value);
     }
     let members = value
         .as_object()
@@ -103,25 +107,19 @@ fn references_resolve(document: &Value, value: &Value) {
 }
 
 #[tokio::test]
-async fn it_has_every_route_and_no_other() {
-    let server = Running::start().await;
-    server
-        .call(
-            "PUT",
-            "/v2/team/app/manifests/v1",
-            &[],
-            &Index::oci().bytes(),
-        )
-        .await;
+async fn document_contains_exactly_the_routes() {
+    let server = TestServer::start().await;
     let document = description(&server).await;
     let (name, reference): (RepositoryName, Reference) =
         ("team/app".parse().unwrap(), "v1".parse().unwrap());
     let endpoints = [
         ApiEndpoint::Description,
+        ApiEndpoint::Repository(name.clone()),
+        ApiEndpoint::Manifests(name.clone()),
         ApiEndpoint::Check(name.clone()),
         ApiEndpoint::Tree(name, reference),
     ];
-    let mut expected: BTreeSet<_> = endpoints.iter().map(path_of).collect();
+    let mut expected: BTreeSet<_> = endpoints.iter().map(endpoint_path).collect();
     expected.extend(["/healthz", "/readyz"]);
     let described: BTreeSet<_> = operations(&document)
         .iter()
@@ -129,11 +127,22 @@ async fn it_has_every_route_and_no_other() {
         .collect();
     assert_eq!(described, expected);
     for path in described {
+        // One of the paths deletes it.
+        server
+            .request(
+                "PUT",
+                "/v2/team/app/manifests/v1",
+                &[],
+                &IndexFixture::oci().bytes(),
+            )
+            .await;
         let methods = document["paths"][path].as_object().unwrap();
         for method in [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
         ] {
-            let answer = server.call(method, &filled(path), &[], b"").await;
+            let answer = server
+                .request(method, &fill_parameters(path), &[], b"")
+                .await;
             let described = if method == "HEAD" {
                 "get".into()
             } else {
@@ -149,87 +158,150 @@ async fn it_has_every_route_and_no_other() {
     }
 }
 
-/// Servers of which each answers some requests as the others do not.
+/// Server, method, path in the document, target, body, and expected status.
+type Case<'a> = (
+    &'a TestServer,
+    &'static str,
+    &'static str,
+    String,
+    &'a [u8],
+    u16,
+);
+
+/// Returns the path of an endpoint below that of the repositories.
+fn at(rest: &str) -> String {
+    format!("/api/v1/repositories/{rest}")
+}
+
+/// Returns the requests for lists of manifests and for deletions.
+fn repository_cases(servers: &Servers) -> [Case<'_>; 8] {
+    let Servers {
+        default, failing, ..
+    } = servers;
+    [
+        (
+            default,
+            "GET",
+            MANIFESTS,
+            at("team/app/-/manifests?n=2"),
+            b"",
+            200,
+        ),
+        (default, "GET", MANIFESTS, at("A/-/manifests"), b"", 400),
+        (
+            default,
+            "GET",
+            MANIFESTS,
+            at("team/app/-/manifests?n=x"),
+            b"",
+            400,
+        ),
+        (default, "GET", MANIFESTS, at("none/-/manifests"), b"", 404),
+        (default, "DELETE", REPOSITORY, at("A"), b"", 400),
+        (default, "DELETE", REPOSITORY, at("none"), b"", 404),
+        (failing, "DELETE", REPOSITORY, at("kept"), b"", 405),
+        (default, "DELETE", REPOSITORY, at("team/app"), b"", 202),
+    ]
+}
+
+/// Servers that together produce every documented response.
 struct Servers {
-    usual: Running,
-    full: Running,
-    failing: Running,
+    default: TestServer,
+    full: TestServer,
+    failing: TestServer,
 }
 
 impl Servers {
     async fn start() -> Self {
-        let usual = Running::with(|settings| settings.limits.manifest_bytes = 10_000).await;
-        let full =
-            Running::with(|settings| (settings.limits.trees, settings.limits.uploads) = (0, 0))
-                .await;
+        let default =
+            TestServer::with_settings(|settings| settings.limits.manifest_bytes = 10_000).await;
+        let full = TestServer::with_settings(|settings| {
+            (settings.limits.trees, settings.limits.uploads) = (0, 0);
+        })
+        .await;
         let not_ready = ReadyCheck::new(|| async {
-            Err(Error::internal("reaching the database", "it is gone"))
+            Err(Error::internal(
+                "failed to reach the database",
+                "it is down",
+            ))
         });
         Self {
-            usual,
+            default,
             full,
-            failing: Running::checked(Gate::new(), not_ready, |_| ()).await,
+            failing: TestServer::with_ready_check(Gate::new(), not_ready, |_| ()).await,
         }
     }
 }
 
 #[tokio::test]
-async fn answers_are_as_it_says() {
+async fn responses_match_the_document() {
+    let servers = Servers::start().await;
     let Servers {
-        usual,
+        default,
         full,
         failing,
-    } = Servers::start().await;
-    let document = description(&usual).await;
-    fill(&usual).await;
-    let absent = image("not there").layers(["x"]).bytes();
+    } = &servers;
+    let document = description(default).await;
+    push_tree(default).await;
+    let absent = image("absent").layers(["x"]).bytes();
     let large = vec![b' '; 10_001];
-    let by_digest = format!("/api/v1/repositories/team/app/tree/{}", Digest::sha256(b""));
-    let at = |rest: &str| format!("/api/v1/repositories/{rest}");
-    let cases: [(_, _, _, String, &[u8], _); 18] = [
-        (&usual, "GET", DESCRIPTION, DESCRIPTION.into(), b"", 200),
-        (&usual, "GET", "/healthz", "/healthz".into(), b"", 200),
-        (&usual, "GET", "/readyz", "/readyz".into(), b"", 200),
-        (&failing, "GET", "/readyz", "/readyz".into(), b"", 503),
-        (&usual, "POST", CHECK, at("team/app/check"), &absent, 200),
-        (&usual, "POST", CHECK, at("team/app/check"), b"{", 200),
+    let by_digest = format!(
+        "/api/v1/repositories/team/app/-/tree/{}",
+        Digest::sha256(b"")
+    );
+    let cases: [Case<'_>; 18] = [
+        (default, "GET", DESCRIPTION, DESCRIPTION.into(), b"", 200),
+        (default, "GET", "/healthz", "/healthz".into(), b"", 200),
+        (default, "GET", "/readyz", "/readyz".into(), b"", 200),
+        (failing, "GET", "/readyz", "/readyz".into(), b"", 503),
+        (default, "POST", CHECK, at("team/app/-/check"), &absent, 200),
+        (default, "POST", CHECK, at("team/app/-/check"), b"{", 200),
         (
-            &usual,
+            default,
             "POST",
             CHECK,
-            at("team/app/check?reference=v1&tag=v2"),
+            at("team/app/-/check?reference=v1&tag=v2"),
             b"",
             200,
         ),
         (
-            &usual,
+            default,
             "POST",
             CHECK,
-            at("team/app/check?reference=signature"),
+            at("team/app/-/check?reference=signature"),
             b"",
             200,
         ),
-        (&usual, "POST", CHECK, at("team/app/check"), b"", 400),
+        (default, "POST", CHECK, at("team/app/-/check"), b"", 400),
         (
-            &usual,
+            default,
             "POST",
             CHECK,
-            at("team/app/check?reference=v9"),
+            at("team/app/-/check?reference=v9"),
             b"",
             404,
         ),
-        (&failing, "POST", CHECK, at("no-dry-run/check"), b"{}", 405),
-        (&usual, "POST", CHECK, at("team/app/check"), &large, 413),
-        (&full, "POST", CHECK, at("team/app/check"), b"{}", 429),
-        (&usual, "GET", TREE, at("team/app/tree/v1"), b"", 200),
-        (&usual, "GET", TREE, at("team/app/tree/signature"), b"", 200),
-        (&usual, "GET", TREE, at("UPPER/tree/v1"), b"", 400),
-        (&usual, "GET", TREE, by_digest, b"", 404),
-        (&full, "GET", TREE, at("team/app/tree/v1"), b"", 429),
+        (failing, "POST", CHECK, at("no-dry-run/-/check"), b"{}", 405),
+        (default, "POST", CHECK, at("team/app/-/check"), &large, 413),
+        (full, "POST", CHECK, at("team/app/-/check"), b"{}", 429),
+        (default, "GET", TREE, at("team/app/-/tree/v1"), b"", 200),
+        (
+            default,
+            "GET",
+            TREE,
+            at("team/app/-/tree/signature"),
+            b"",
+            200,
+        ),
+        (default, "GET", TREE, at("UPPER/-/tree/v1"), b"", 400),
+        (default, "GET", TREE, by_digest, b"", 404),
+        (full, "GET", TREE, at("team/app/-/tree/v1"), b"", 429),
     ];
     let mut seen = BTreeSet::new();
-    for (server, method, path, target, body, status) in cases {
-        let answer = server.call(method, &target, &[], body).await;
+    for (server, method, path, target, body, status) in
+        cases.into_iter().chain(repository_cases(&servers))
+    {
+        let answer = server.request(method, &target, &[], body).await;
         assert_eq!(answer.status, status, "{method} {target}");
         assert_fits(&document, path, &method.to_lowercase(), &answer);
         seen.insert((path.to_owned(), method.to_lowercase(), status.to_string()));
@@ -249,8 +321,8 @@ async fn answers_are_as_it_says() {
     }
 }
 
-/// A tree that has all that the document describes.
-async fn fill(server: &Running) {
+/// Pushes a tree that covers every documented field.
+async fn push_tree(server: &TestServer) {
     let (oci, docker) = (
         image("a").built_at("2026-11-01T00:00:00Z"),
         image("b").docker(),
@@ -264,13 +336,13 @@ async fn fill(server: &Running) {
     child["platform"] = json!({"os": "windows", "architecture": "amd64", "os.version": "10.0", "os.features": ["win32k"]});
     child["annotations"] = json!({"a": "b"});
     child["artifactType"] = "application/vnd.example".into();
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&oci, "linux/arm/v7")
         .child(child)
         .field("annotations", json!({"a": "b"}));
     let headers = [("content-type", MediaType::OCI_INDEX)];
     server
-        .call("PUT", "/v2/team/app/manifests/v1", &headers, &index.bytes())
+        .request("PUT", "/v2/team/app/manifests/v1", &headers, &index.bytes())
         .await;
     let signature = image("signature")
         .subject(&index.descriptor())
@@ -284,15 +356,19 @@ async fn fill(server: &Running) {
     );
 }
 
-fn assert_fits(document: &Value, path: &str, method: &str, answer: &Answer) {
+fn assert_fits(document: &Value, path: &str, method: &str, answer: &TestResponse) {
     let responses = &document["paths"][path][method]["responses"];
     let status = answer.status.to_string();
     let response = responses
         .get(&status)
         .or(responses.get("default"))
         .unwrap_or_else(|| panic!("{path} {status}"));
+    if answer.body.is_empty() {
+        assert!(response["content"].is_null(), "{method} {path} {status}");
+        return;
+    }
     let media_type = answer.header("content-type");
-    let faults = schema::faults(
+    let faults = schema::find_errors(
         document,
         &response["content"][media_type]["schema"],
         &answer.json(),

@@ -1,6 +1,6 @@
-//! A registry whose pushes wait until a test lets them go on, and whose reads can fail.
+//! Registry whose pushes wait until a test releases them, and whose reads can fail.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,18 +11,20 @@ use portolan_model::{
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::{
     BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo,
-    ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Result, Upload,
-    UploadId, Writer,
+    ManifestRead, MountOutcome, Page, PageRequest, PutManifest, PutOutcome, Reader, Result, Upload,
+    UploadId, Uploads, Writer,
 };
 use tokio::sync::Semaphore;
 
-/// In front of a registry in memory.
+/// Wrapper around an in-memory registry.
 pub(crate) struct Gate {
     inner: MemoryRegistry,
-    /// One permit for each push that has arrived.
+    /// Permits for pushes that have arrived.
     pub(crate) arrived: Semaphore,
-    /// One permit for each push that may go on.
+    /// Permits for pushes that may continue.
     pub(crate) released: Semaphore,
+    /// Context of the last push of a manifest.
+    pub(crate) context: Mutex<Option<Context>>,
 }
 
 impl Gate {
@@ -32,15 +34,16 @@ impl Gate {
             inner,
             arrived: Semaphore::new(0),
             released: Semaphore::new(0),
+            context: Mutex::new(None),
         })
     }
 
-    /// Waits for a push to come.
-    pub(crate) async fn arrival(&self) {
+    /// Waits until a push arrives.
+    pub(crate) async fn wait_for_arrival(&self) {
         self.arrived.acquire().await.unwrap().forget();
     }
 
-    /// Lets one push go on.
+    /// Releases one push.
     pub(crate) fn release(&self) {
         self.released.add_permits(1);
     }
@@ -53,7 +56,8 @@ impl Gate {
 
 #[async_trait]
 impl Reader for Gate {
-    /// A stream that is as long as it says in `whole`, too short in `short`, and fails in `broken`.
+    /// Returns a stream of the announced length in `whole`, a short one in `short`, and a failing
+    /// one otherwise.
     async fn get_blob(
         &self,
         _: &Context,
@@ -61,23 +65,23 @@ impl Reader for Gate {
         _: &Digest,
         _: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let piece = || Ok(Bytes::from_static(&[7; 1000]));
+        let chunk = || Ok(Bytes::from_static(&[7; 1000]));
         if repository.as_str() == "short-piece" {
             return Ok(BlobRead {
                 size: 2000,
                 range: 0..2000,
-                body: Body::Whole(Bytes::from_static(&[7; 1000])),
+                body: Body::Full(Bytes::from_static(&[7; 1000])),
             });
         }
         let end = match repository.as_str() {
-            "whole" => piece(),
+            "whole" => chunk(),
             "short" => Ok(Bytes::new()),
-            _ => Err(Error::internal("reading a blob", "the disk is gone")),
+            _ => Err(Error::internal("failed to read a blob", "the disk is gone")),
         };
         Ok(BlobRead {
             size: 2000,
             range: 0..2000,
-            body: Body::stream(stream::iter([piece(), end])),
+            body: Body::from_stream(stream::iter([chunk(), end])),
         })
     }
 
@@ -115,7 +119,7 @@ impl Reader for Gate {
 
 #[async_trait]
 impl Writer for Gate {
-    /// Waits at the gate, but in `no-dry-run`, where nothing can be put without being stored.
+    /// Waits at the gate.
     async fn put_manifest(
         &self,
         context: &Context,
@@ -123,16 +127,31 @@ impl Writer for Gate {
         bytes: Bytes,
         options: PutManifest,
     ) -> Result<PutOutcome> {
-        if options.dry_run && repository.as_str() == "no-dry-run" {
-            return Err(Error::new(Kind::Unsupported, "nothing can be tried here"));
-        }
         self.pass().await;
+        *self.context.lock().unwrap() = Some(context.clone());
         self.inner
             .put_manifest(context, repository, bytes, options)
             .await
     }
 
-    /// Reads everything, then waits at the gate.
+    /// Waits at the gate. In `no-dry-run`, checks are not supported.
+    async fn check_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        if repository.as_str() == "no-dry-run" {
+            return Err(Error::new(Kind::Unsupported, "dry runs are not supported"));
+        }
+        self.pass().await;
+        self.inner
+            .check_manifest(context, repository, bytes, options)
+            .await
+    }
+
+    /// Reads the full body, then waits at the gate.
     async fn put_blob(
         &self,
         context: &Context,
@@ -147,15 +166,26 @@ impl Writer for Gate {
             .await
     }
 
-    async fn start_upload(
+    async fn mount(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<MountOutcome> {
+        self.inner.mount(context, repository, digest, from).await
+    }
+}
+
+#[async_trait]
+impl Uploads for Gate {
+    async fn open_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.inner
-            .start_upload(context, repository, algorithm)
-            .await
+        self.inner.open_upload(context, repository, algorithm).await
     }
 
     async fn upload_status(
@@ -167,8 +197,8 @@ impl Writer for Gate {
         self.inner.upload_status(context, repository, id).await
     }
 
-    /// Waits at the gate after the first piece of the body, panics in `panics`.
-    async fn write_upload(
+    /// Waits at the gate after the first chunk of the body. Panics in `panics`.
+    async fn append_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
@@ -176,12 +206,12 @@ impl Writer for Gate {
         offset: Option<u64>,
         mut body: Body,
     ) -> Result<Upload> {
-        assert_ne!(repository.as_str(), "panics", "as the test wants it");
+        assert_ne!(repository.as_str(), "panics", "panic requested by the test");
         let first = body.next().await;
         self.pass().await;
-        let body = Body::stream(stream::iter(first).chain(body));
+        let body = Body::from_stream(stream::iter(first).chain(body));
         self.inner
-            .write_upload(context, repository, id, offset, body)
+            .append_upload(context, repository, id, offset, body)
             .await
     }
 
@@ -202,16 +232,6 @@ impl Writer for Gate {
     async fn cancel_upload(&self, _: &Context, _: &RepositoryName, _: &UploadId) -> Result<()> {
         Err(Error::new(Kind::StorageFull, "/var/lib/secret is full"))
     }
-
-    async fn mount(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        digest: &Digest,
-        from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        self.inner.mount(context, repository, digest, from).await
-    }
 }
 
 #[async_trait]
@@ -226,7 +246,7 @@ impl Lister for Gate {
 
     async fn tags(&self, _: &Context, _: &RepositoryName, _: &PageRequest) -> Result<Page<Tag>> {
         Err(Error::internal(
-            "reading tags from /var/lib/secret",
+            "failed to read tags from /var/lib/secret",
             "the disk is gone",
         ))
     }
@@ -242,6 +262,15 @@ impl Lister for Gate {
         self.inner
             .referrers(context, repository, digest, artifact_type, page)
             .await
+    }
+
+    async fn manifests(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>> {
+        self.inner.manifests(context, repository, page).await
     }
 }
 
@@ -278,5 +307,17 @@ impl Deleter for Gate {
         self.inner
             .delete_blob(context, repository, digest, deletion)
             .await
+    }
+
+    /// Deletes any repository but `kept`.
+    async fn delete_repository(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+    ) -> Result<()> {
+        if repository.as_str() == "kept" {
+            return Err(Error::new(Kind::Unsupported, "deletion is forbidden"));
+        }
+        self.inner.delete_repository(context, repository).await
     }
 }

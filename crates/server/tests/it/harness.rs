@@ -1,11 +1,11 @@
-//! A server on a free port, and a client that hides nothing.
+//! Test server on a free port, and a raw HTTP client.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::Digest;
-use portolan_model::fixtures::Image;
+use portolan_model::fixtures::ImageFixture;
 use portolan_registry::Registry;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_server::{ReadyCheck, Server, Settings};
@@ -16,42 +16,51 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Far longer than anything here takes, so that what hangs fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout for everything, far longer than needed, so that a hanging test fails.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running server, stopped when told to or dropped.
-pub(crate) struct Running {
+/// Maximum size of the head of every response, in bytes. Proxies reject larger ones.
+const MAX_HEAD_BYTES: usize = 3_500;
+
+/// Maximum number of lines in the head of every response. Clients reject more.
+const MAX_HEAD_LINES: usize = 100;
+
+/// Running server. It stops on request or on drop.
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-impl Running {
-    /// With a registry in memory and the default settings.
+impl TestServer {
+    /// Starts a server with an in-memory registry and default settings.
     pub(crate) async fn start() -> Self {
-        Self::with(|_| ()).await
+        Self::with_settings(|_| ()).await
     }
 
-    /// With some settings changed.
-    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::of(Arc::new(MemoryRegistry::new()), change).await
+    /// Starts a server with changed settings.
+    pub(crate) async fn with_settings(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_registry(Arc::new(MemoryRegistry::new()), change).await
     }
 
-    /// In front of a registry.
-    pub(crate) async fn of(
+    /// Starts a server for a registry.
+    pub(crate) async fn with_registry(
         registry: Arc<dyn Registry>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        Self::checked(registry, ReadyCheck::always(), change).await
+        Self::with_ready_check(registry, ReadyCheck::always(), change).await
     }
 
-    /// With a readiness check.
-    pub(crate) async fn checked(
+    /// Starts a server with a readiness check.
+    pub(crate) async fn with_ready_check(
         registry: Arc<dyn Registry>,
         ready: ReadyCheck,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut settings = Settings::default();
+        let mut settings = Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..Settings::default()
+        };
         change(&mut settings);
         let server = Server::bind(settings, registry, ready).await.unwrap();
         let address = server.local_addr();
@@ -66,7 +75,7 @@ impl Running {
         }
     }
 
-    /// Tells it to stop; the value ends when it has.
+    /// Begins the shutdown. The returned handle completes with it.
     pub(crate) fn stop(mut self) -> JoinHandle<()> {
         drop(self.stop.take());
         self.task
@@ -76,49 +85,52 @@ impl Running {
         Connection::new(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// One request on a connection of its own.
-    pub(crate) async fn call(
+    /// Sends one request on a separate connection.
+    pub(crate) async fn request(
         &self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
+    ) -> TestResponse {
         self.connect()
             .await
-            .call(method, target, headers, body)
+            .request(method, target, headers, body)
             .await
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Answer {
-        self.call("GET", target, &[], b"").await
+    pub(crate) async fn get(&self, target: &str) -> TestResponse {
+        self.request("GET", target, &[], b"").await
     }
 
-    pub(crate) async fn head(&self, target: &str) -> Answer {
-        self.call("HEAD", target, &[], b"").await
+    pub(crate) async fn head(&self, target: &str) -> TestResponse {
+        self.request("HEAD", target, &[], b"").await
     }
 
     /// Pushes a blob in one request.
     pub(crate) async fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
         let digest = Digest::sha256(content);
         let target = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-        assert_eq!(self.call("POST", &target, &[], content).await.status, 201);
+        assert_eq!(
+            self.request("POST", &target, &[], content).await.status,
+            201
+        );
         digest
     }
 
-    /// Pushes an image with all that it names; `reference` is a tag or its digest.
+    /// Pushes an image with all of its blobs; `reference` is a tag or its digest.
     pub(crate) async fn push_image(
         &self,
         repository: &str,
         reference: &str,
-        image: &Image,
-    ) -> Answer {
+        image: &ImageFixture,
+    ) -> TestResponse {
         for blob in image.blobs() {
             self.push_blob(repository, &blob).await;
         }
         let media_type = image.media_type();
         let headers = [("content-type", media_type.as_str())];
-        self.call(
+        self.request(
             "PUT",
             &format!("/v2/{repository}/manifests/{reference}"),
             &headers,
@@ -128,17 +140,17 @@ impl Running {
     }
 }
 
-/// What a server said.
+/// Response of the server.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// All values of a header.
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+impl TestResponse {
+    /// Returns all values of a header.
+    pub(crate) fn header_values(&self, name: &str) -> Vec<&str> {
         self.headers
             .iter()
             .filter(|(key, _)| key == name)
@@ -146,13 +158,10 @@ impl Answer {
             .collect()
     }
 
-    /// The only value of a header; empty where there is none.
+    /// Returns the only value of a header, or an empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
-        let values = self.all(name);
-        assert!(
-            values.len() < 2,
-            "{name} stands there several times: {values:?}"
-        );
+        let values = self.header_values(name);
+        assert!(values.len() < 2, "{name} occurs several times: {values:?}");
         values.first().copied().unwrap_or_default()
     }
 
@@ -160,9 +169,9 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The code of the only error in the body, which has to have a message and detail.
+    /// Returns the code of the only error in the body, which must have a message and details.
     #[track_caller]
-    pub(crate) fn code(&self) -> String {
+    pub(crate) fn error_code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/json");
         let body = self.json();
         let error = &body["errors"][0];
@@ -182,7 +191,7 @@ impl Answer {
     }
 }
 
-/// A connection on which bytes are sent as a test likes.
+/// Connection for raw bytes.
 pub(crate) struct Connection<S = TcpStream> {
     pub(crate) stream: S,
     unread: Vec<u8>,
@@ -200,14 +209,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends a whole request with its length and reads the answer.
-    pub(crate) async fn call(
+    /// Sends a complete request with its length, and reads the response.
+    pub(crate) async fn request(
         &mut self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
+    ) -> TestResponse {
         let length = body.len().to_string();
         let mut all = headers.to_vec();
         if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
@@ -215,16 +224,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         self.send(head(method, target, &all)).await;
         self.send(body).await;
-        self.answer(method).await
+        self.read_response(method).await
     }
 
-    /// Reads one answer; panics when the connection ends before it is complete.
-    pub(crate) async fn answer(&mut self, method: &str) -> Answer {
-        self.try_answer(method).await.expect("an answer")
+    /// Reads one response. Panics if the connection ends before it is complete.
+    pub(crate) async fn read_response(&mut self, method: &str) -> TestResponse {
+        self.try_read_response(method).await.expect("an answer")
     }
 
-    /// Reads one answer, or nothing when the connection ends.
-    pub(crate) async fn try_answer(&mut self, method: &str) -> Option<Answer> {
+    /// Reads one response, or returns `None` if the connection ends.
+    pub(crate) async fn try_read_response(&mut self, method: &str) -> Option<TestResponse> {
         let end = loop {
             if let Some(end) = self
                 .unread
@@ -236,6 +245,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.fill().await?;
         };
         let text = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
+        assert!(
+            text.len() <= MAX_HEAD_BYTES && text.lines().count() <= MAX_HEAD_LINES,
+            "{} bytes: {text}",
+            text.len()
+        );
         let mut lines = text.trim_end().split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().unwrap();
         let split = |line: &str| {
@@ -244,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 .unwrap()
         };
         let headers: Vec<_> = lines.map(split).collect();
-        let answer = Answer {
+        let answer = TestResponse {
             status,
             headers,
             body: Vec::new(),
@@ -252,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         assert_eq!(
             answer.header("transfer-encoding"),
             "",
-            "no answer is chunked"
+            "responses are never chunked"
         );
         if method == "HEAD" || matches!(status, 100..=199 | 204 | 304) {
             return Some(answer);
@@ -261,29 +275,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while self.unread.len() < length {
             self.fill().await?;
         }
-        Some(Answer {
+        Some(TestResponse {
             body: self.unread.drain(..length).collect(),
             ..answer
         })
     }
 
-    /// Waits until the server ends the connection, in whichever way; what it still sends is dropped.
-    pub(crate) async fn closed(&mut self) {
+    /// Waits until the server closes the connection, and discards what it still sends.
+    pub(crate) async fn wait_closed(&mut self) {
         while self.fill().await.is_some() {}
     }
 
     async fn fill(&mut self) -> Option<()> {
         let mut buffer = vec![0; 64 << 10];
-        let read = timeout(PATIENCE, self.stream.read(&mut buffer))
+        let read = timeout(TIMEOUT, self.stream.read(&mut buffer))
             .await
-            .expect("the server says something");
+            .expect("the server responds in time");
         let count = read.ok().filter(|count| *count > 0)?;
         self.unread.extend_from_slice(&buffer[..count]);
         Some(())
     }
 }
 
-/// The line and headers of a request.
+/// Formats the request line and headers.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
     let lines: Vec<_> = headers
         .iter()

@@ -1,12 +1,12 @@
-//! Every answer says how long it is, and none is chunked.
+//! Tests that every response has a length, and none is chunked.
 
 use portolan_model::fixtures::image;
 
-use crate::harness::Running;
+use crate::harness::TestServer;
 
 #[tokio::test]
 async fn every_route_has_a_content_length() {
-    let server = Running::start().await;
+    let server = TestServer::start().await;
     let image = image("a");
     server.push_image("team/app", "v1", &image).await;
     let blob = server.push_blob("team/app", b"").await;
@@ -21,8 +21,8 @@ async fn every_route_has_a_content_length() {
         format!("/v2/team/app/blobs/{blob}"),
         format!("/v2/team/app/referrers/{digest}"),
         "/api/v1/openapi.json".into(),
-        "/api/v1/repositories/team/app/tree/v1".into(),
-        "/api/v1/repositories/team/app/tree/v2".into(),
+        "/api/v1/repositories/team/app/-/tree/v1".into(),
+        "/api/v1/repositories/team/app/-/tree/v2".into(),
         "/healthz".into(),
         "/readyz".into(),
         "/nowhere".into(),
@@ -51,16 +51,18 @@ async fn every_route_has_a_content_length() {
 }
 
 #[tokio::test]
-async fn answers_without_content_say_so() {
-    let server = Running::start().await;
+async fn empty_responses_have_length_zero() {
+    let server = TestServer::start().await;
     let blob = server.push_blob("a", b"blob").await;
-    let started = server.call("POST", "/v2/a/blobs/uploads/", &[], b"").await;
+    let started = server
+        .request("POST", "/v2/a/blobs/uploads/", &[], b"")
+        .await;
     assert_eq!(
         (started.status, started.header("content-length")),
         (202, "0")
     );
     let location = started.header("location");
-    let written = server.call("PATCH", location, &[], b"abc").await;
+    let written = server.request("PATCH", location, &[], b"abc").await;
     assert_eq!(
         (written.status, written.header("content-length")),
         (202, "0")
@@ -68,7 +70,7 @@ async fn answers_without_content_say_so() {
     let status = server.get(location).await;
     assert_eq!((status.status, status.header("content-length")), (204, ""));
     let deleted = server
-        .call("DELETE", &format!("/v2/a/blobs/{blob}"), &[], b"")
+        .request("DELETE", &format!("/v2/a/blobs/{blob}"), &[], b"")
         .await;
     assert_eq!(
         (deleted.status, deleted.header("content-length")),
@@ -77,35 +79,38 @@ async fn answers_without_content_say_so() {
 }
 
 #[tokio::test]
-async fn a_connection_serves_many_requests() {
-    let server = Running::start().await;
+async fn a_connection_serves_several_requests() {
+    let server = TestServer::start().await;
     let mut connection = server.connect().await;
     for _ in 0..3 {
-        assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
+        assert_eq!(
+            connection.request("GET", "/v2/", &[], b"").await.status,
+            200
+        );
         assert_eq!(
             connection
-                .call("HEAD", "/v2/_catalog", &[], b"")
+                .request("HEAD", "/v2/_catalog", &[], b"")
                 .await
                 .status,
             200
         );
         assert_eq!(
             connection
-                .call("POST", "/v2/a/blobs/uploads/", &[], b"")
+                .request("POST", "/v2/a/blobs/uploads/", &[], b"")
                 .await
                 .status,
             202
         );
         assert_eq!(
             connection
-                .call("PUT", "/v2/a/manifests/v1", &[], b"no manifest")
+                .request("PUT", "/v2/a/manifests/v1", &[], b"no manifest")
                 .await
                 .status,
             400
         );
         assert_eq!(
             connection
-                .call("GET", "/v2/a/manifests/v1", &[], b"")
+                .request("GET", "/v2/a/manifests/v1", &[], b"")
                 .await
                 .status,
             404

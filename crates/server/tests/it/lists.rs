@@ -1,12 +1,12 @@
-//! Repositories, tags and referrers, page by page.
+//! Tests for lists of repositories, tags and referrers, with pagination.
 
-use portolan_model::fixtures::{Index, image};
+use portolan_model::fixtures::{IndexFixture, image};
 use serde_json::json;
 
-use crate::harness::{Answer, Running};
+use crate::harness::{TestResponse, TestServer};
 
-/// Follows the links from `target` on, and gives what each page has under `key`.
-async fn pages(server: &Running, target: &str, key: &str) -> Vec<serde_json::Value> {
+/// Follows the links from `target` on, and returns the value of `key` on each page.
+async fn pages(server: &TestServer, target: &str, key: &str) -> Vec<serde_json::Value> {
     let (mut next, mut pages) = (target.to_owned(), Vec::new());
     loop {
         let answer = server.get(&next).await;
@@ -19,15 +19,15 @@ async fn pages(server: &Running, target: &str, key: &str) -> Vec<serde_json::Val
     }
 }
 
-async fn with_tags() -> Running {
-    let server = Running::start().await;
+async fn start_with_tags() -> TestServer {
+    let server = TestServer::start().await;
     for tag in ["b", "a", "B", "v1", "_"] {
         let answer = server
-            .call(
+            .request(
                 "PUT",
                 &format!("/v2/team/app/manifests/{tag}"),
                 &[],
-                &Index::oci().bytes(),
+                &IndexFixture::oci().bytes(),
             )
             .await;
         assert_eq!(answer.status, 201);
@@ -36,8 +36,8 @@ async fn with_tags() -> Running {
 }
 
 #[tokio::test]
-async fn tags_in_byte_order() {
-    let server = with_tags().await;
+async fn tags_are_in_byte_order() {
+    let server = start_with_tags().await;
     let answer = server.get("/v2/team/app/tags/list").await;
     assert_eq!(
         answer.json(),
@@ -49,14 +49,14 @@ async fn tags_in_byte_order() {
     );
     let unknown = server.get("/v2/nobody/tags/list").await;
     assert_eq!(
-        (unknown.status, unknown.code().as_str()),
+        (unknown.status, unknown.error_code().as_str()),
         (404, "NAME_UNKNOWN")
     );
 }
 
 #[tokio::test]
-async fn tags_page_by_page() {
-    let server = with_tags().await;
+async fn tags_are_paginated() {
+    let server = start_with_tags().await;
     let expected = [json!(["B", "_"]), json!(["a", "b"]), json!(["v1"])];
     assert_eq!(
         pages(&server, "/v2/team/app/tags/list?n=2", "tags").await,
@@ -75,8 +75,8 @@ async fn tags_page_by_page() {
 }
 
 #[tokio::test]
-async fn no_items_when_none_are_wanted() {
-    let server = with_tags().await;
+async fn n_zero_returns_no_items() {
+    let server = start_with_tags().await;
     for (target, key) in [
         ("/v2/team/app/tags/list?n=0", "tags"),
         ("/v2/_catalog?n=0", "repositories"),
@@ -92,11 +92,11 @@ async fn no_items_when_none_are_wanted() {
         );
     }
     server
-        .call("DELETE", "/v2/team/app/manifests/a", &[], b"")
+        .request("DELETE", "/v2/team/app/manifests/a", &[], b"")
         .await;
     for tag in ["b", "B", "v1", "_"] {
         server
-            .call("DELETE", &format!("/v2/team/app/manifests/{tag}"), &[], b"")
+            .request("DELETE", &format!("/v2/team/app/manifests/{tag}"), &[], b"")
             .await;
     }
     assert_eq!(
@@ -106,8 +106,8 @@ async fn no_items_when_none_are_wanted() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_none_is_400() {
-    let server = with_tags().await;
+async fn an_invalid_number_is_400() {
+    let server = start_with_tags().await;
     for target in [
         "/v2/team/app/tags/list?n=x",
         "/v2/_catalog?n=-1",
@@ -115,7 +115,7 @@ async fn a_number_that_is_none_is_400() {
     ] {
         let answer = server.get(target).await;
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (answer.status, answer.error_code().as_str()),
             (400, "UNSUPPORTED"),
             "{target}"
         );
@@ -123,8 +123,8 @@ async fn a_number_that_is_none_is_400() {
 }
 
 #[tokio::test]
-async fn the_server_bounds_the_page() {
-    let server = Running::with(|settings| settings.limits.page = 2).await;
+async fn the_server_limits_the_page() {
+    let server = TestServer::with_settings(|settings| settings.limits.page = 2).await;
     for name in ["a", "b/c", "b"] {
         server.push_blob(name, b"x").await;
     }
@@ -144,7 +144,7 @@ async fn the_server_bounds_the_page() {
     );
 }
 
-fn check_index(answer: &Answer) -> usize {
+fn check_index(answer: &TestResponse) -> usize {
     assert_eq!(
         (answer.status, answer.header("content-type")),
         (200, "application/vnd.oci.image.index.v1+json")
@@ -158,8 +158,8 @@ fn check_index(answer: &Answer) -> usize {
 }
 
 #[tokio::test]
-async fn referrers_of_anything() {
-    let server = Running::start().await;
+async fn lists_and_filters_referrers() {
+    let server = TestServer::start().await;
     let subject = image("subject").descriptor();
     let target = format!("/v2/a/referrers/{}", subject.digest);
     assert_eq!(check_index(&server.get(&target).await), 0);
@@ -200,14 +200,14 @@ async fn referrers_of_anything() {
     );
     let malformed = server.get("/v2/a/referrers/sha256:abc").await;
     assert_eq!(
-        (malformed.status, malformed.code().as_str()),
+        (malformed.status, malformed.error_code().as_str()),
         (400, "DIGEST_INVALID")
     );
 }
 
 #[tokio::test]
-async fn filtered_referrers_page_by_page() {
-    let server = Running::start().await;
+async fn filtered_referrers_are_paginated() {
+    let server = TestServer::start().await;
     let subject = image("subject").descriptor();
     for name in ["v", "w", "x", "y", "z"] {
         let kind = if name == "w" {
@@ -230,4 +230,29 @@ async fn filtered_referrers_page_by_page() {
         .map(|page| page.as_array().unwrap().len())
         .collect();
     assert_eq!(sizes, [3, 1]);
+}
+
+#[tokio::test]
+async fn manifests_are_listed_without_their_tags_and_paginated() {
+    let server = TestServer::start().await;
+    for name in ["a", "b", "c"] {
+        server.push_image("team/app", name, &image(name)).await;
+    }
+    let deleted = server.request("DELETE", "/v2/team/app/manifests/a", &[], b"");
+    assert_eq!(deleted.await.status, 202);
+    let pages = pages(
+        &server,
+        "/api/v1/repositories/team%2Fapp/-/manifests?n=2",
+        "manifests",
+    )
+    .await;
+    let mut listed: Vec<_> = pages
+        .iter()
+        .flat_map(|page| page.as_array().unwrap())
+        .collect();
+    listed.sort_by_key(|descriptor| descriptor["digest"].to_string());
+    let mut expected = ["a", "b", "c"].map(|name| json!(image(name).descriptor()));
+    expected.sort_by_key(|descriptor| descriptor["digest"].to_string());
+    assert_eq!(pages.len(), 2);
+    assert_eq!(listed, expected.iter().collect::<Vec<_>>());
 }

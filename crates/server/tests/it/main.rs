@@ -1,8 +1,5 @@
-//! The server over loopback, spoken to byte by byte, and held against the contract of a registry.
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail a test as the tests themselves do"
-)]
+//! Integration tests of the server: raw HTTP over loopback, and the contract of a registry.
+#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
 mod blobs;
 mod bodies;
@@ -13,6 +10,7 @@ mod description;
 mod failures;
 mod gate;
 mod harness;
+mod heads;
 mod lengths;
 mod lists;
 mod manifests;

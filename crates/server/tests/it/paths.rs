@@ -1,12 +1,12 @@
-//! Paths that name nothing, paths that try tricks, and methods that do nothing.
+//! Tests for unknown paths, malicious paths, and unsupported methods.
 
 use portolan_model::Digest;
 
-use crate::harness::Running;
+use crate::harness::TestServer;
 
 #[tokio::test]
-async fn the_base_says_what_this_is() {
-    let server = Running::start().await;
+async fn base_returns_version_and_features() {
+    let server = TestServer::start().await;
     let answer = server.get("/v2/").await;
     assert_eq!(
         (
@@ -20,8 +20,8 @@ async fn the_base_says_what_this_is() {
 }
 
 #[tokio::test]
-async fn tricks_are_refused() {
-    let server = Running::start().await;
+async fn malicious_paths_are_rejected() {
+    let server = TestServer::start().await;
     for target in [
         "/v2//manifests/latest",
         "/v2/a//b/manifests/latest",
@@ -35,13 +35,13 @@ async fn tricks_are_refused() {
     ] {
         let answer = server.get(target).await;
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (answer.status, answer.error_code().as_str()),
             (400, "NAME_INVALID"),
             "{target}"
         );
-        let answer = server.call("PUT", target, &[], b"{}").await;
+        let answer = server.request("PUT", target, &[], b"{}").await;
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (answer.status, answer.error_code().as_str()),
             (400, "NAME_INVALID"),
             "{target}"
         );
@@ -50,14 +50,14 @@ async fn tricks_are_refused() {
         .get("/v2/a/blobs/sha256:..%2F..%2Fetc%2Fpasswd")
         .await;
     assert_eq!(
-        (digest.status, digest.code().as_str()),
+        (digest.status, digest.error_code().as_str()),
         (400, "DIGEST_INVALID")
     );
 }
 
 #[tokio::test]
 async fn an_encoded_slash_is_part_of_the_name() {
-    let server = Running::start().await;
+    let server = TestServer::start().await;
     let digest = server.push_blob("team/app", b"blob").await;
     assert_eq!(
         server
@@ -76,8 +76,8 @@ async fn an_encoded_slash_is_part_of_the_name() {
 }
 
 #[tokio::test]
-async fn names_may_hold_the_words_of_the_paths() {
-    let server = Running::start().await;
+async fn names_may_contain_path_keywords() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("blobs/uploads/manifests", b"blob").await;
     assert_eq!(
         server
@@ -89,18 +89,18 @@ async fn names_may_hold_the_words_of_the_paths() {
 }
 
 #[tokio::test]
-async fn a_raw_nul_is_no_request() {
-    let server = Running::start().await;
+async fn a_raw_nul_is_400() {
+    let server = TestServer::start().await;
     let mut connection = server.connect().await;
     connection
         .send(b"GET /v2/a\0/manifests/latest HTTP/1.1\r\nhost: x\r\n\r\n")
         .await;
-    assert_eq!(connection.answer("GET").await.status, 400);
+    assert_eq!(connection.read_response("GET").await.status, 400);
 }
 
 #[tokio::test]
-async fn unknown_paths_are_404_in_the_form_of_the_specification() {
-    let server = Running::start().await;
+async fn unknown_paths_are_404_with_an_error_body() {
+    let server = TestServer::start().await;
     for target in [
         "/",
         "/v2",
@@ -112,12 +112,13 @@ async fn unknown_paths_are_404_in_the_form_of_the_specification() {
         "/favicon.ico",
         "/api",
         "/api/v1/",
-        "/api/v1/repositories/a",
+        "/api/v1/repositories",
+        "/api/v1/repositories/a/-/unknown",
     ] {
         for method in ["GET", "PUT", "OPTIONS"] {
-            let answer = server.call(method, target, &[], b"").await;
+            let answer = server.request(method, target, &[], b"").await;
             assert_eq!(
-                (answer.status, answer.code().as_str()),
+                (answer.status, answer.error_code().as_str()),
                 (404, "UNSUPPORTED"),
                 "{method} {target}"
             );
@@ -126,25 +127,25 @@ async fn unknown_paths_are_404_in_the_form_of_the_specification() {
 }
 
 #[tokio::test]
-async fn a_tag_that_cannot_be_is_unknown_to_readers_and_malformed_to_writers() {
-    let server = Running::start().await;
+async fn an_invalid_tag_is_404_for_reads_and_400_for_writes() {
+    let server = TestServer::start().await;
     let read = server.get("/v2/a/manifests/.hidden").await;
     assert_eq!(
-        (read.status, read.code().as_str()),
+        (read.status, read.error_code().as_str()),
         (404, "MANIFEST_UNKNOWN")
     );
     let written = server
-        .call("PUT", "/v2/a/manifests/.hidden", &[], b"{}")
+        .request("PUT", "/v2/a/manifests/.hidden", &[], b"{}")
         .await;
     assert_eq!(
-        (written.status, written.code().as_str()),
+        (written.status, written.error_code().as_str()),
         (400, "MANIFEST_INVALID")
     );
 }
 
 #[tokio::test]
-async fn other_methods_are_405_and_say_which_are_not() {
-    let server = Running::start().await;
+async fn unsupported_methods_are_405_with_allow() {
+    let server = TestServer::start().await;
     let digest = Digest::sha256(b"");
     for (target, allowed) in [
         ("/v2/".to_owned(), "GET, HEAD"),
@@ -156,24 +157,24 @@ async fn other_methods_are_405_and_say_which_are_not() {
         ("/v2/a/blobs/uploads/aWQ".into(), "GET, PATCH, PUT, DELETE"),
         (format!("/v2/a/referrers/{digest}"), "GET, HEAD"),
         ("/api/v1/openapi.json".into(), "GET, HEAD"),
-        ("/api/v1/repositories/a/tree/v1".into(), "GET, HEAD"),
-        ("/api/v1/repositories/a/check".into(), "POST"),
+        ("/api/v1/repositories/a/-/tree/v1".into(), "GET, HEAD"),
+        ("/api/v1/repositories/a/-/check".into(), "POST"),
         ("/healthz".into(), "GET, HEAD"),
         ("/readyz".into(), "GET, HEAD"),
     ] {
         for method in [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
         ] {
-            let answer = server.call(method, &target, &[], b"").await;
-            let refused = answer.status == 405;
+            let answer = server.request(method, &target, &[], b"").await;
+            let is_rejected = answer.status == 405;
             assert_eq!(
-                refused,
+                is_rejected,
                 !allowed.split(", ").any(|one| one == method),
                 "{method} {target}"
             );
-            if refused && method != "HEAD" {
+            if is_rejected && method != "HEAD" {
                 assert_eq!(
-                    (answer.header("allow"), answer.code().as_str()),
+                    (answer.header("allow"), answer.error_code().as_str()),
                     (allowed, "UNSUPPORTED")
                 );
             }

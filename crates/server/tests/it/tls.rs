@@ -1,4 +1,4 @@
-//! TLS, and HTTP/2 where ALPN chose it.
+//! Tests for TLS, and for HTTP/2 selected by ALPN.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::harness::{Connection, Running};
+use crate::harness::{Connection, TestServer};
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// A server with a certificate of its own.
+/// Server with its own certificate.
 struct Secure {
-    running: Running,
+    running: TestServer,
     certificate: CertificateDer<'static>,
     _files: TempDir,
 }
@@ -40,7 +40,7 @@ impl Secure {
         };
         std::fs::write(&tls.certificate, key.cert.pem()).unwrap();
         std::fs::write(&tls.key, key.signing_key.serialize_pem()).unwrap();
-        let running = Running::with(|settings| {
+        let running = TestServer::with_settings(|settings| {
             settings.tls = Some(tls);
             change(settings);
         })
@@ -93,14 +93,17 @@ fn request(method: &str, target: &str, body: &[u8]) -> hyper::Request<Full<Bytes
 }
 
 #[tokio::test]
-async fn http_1_over_tls() {
+async fn serves_http_1_over_tls() {
     let server = Secure::start(|_| ()).await;
     for protocols in [&["http/1.1"][..], &[]] {
         let mut connection = Connection::new(server.connect(protocols).await);
-        assert_eq!(connection.call("GET", "/v2/", &[], b"").await.status, 200);
+        assert_eq!(
+            connection.request("GET", "/v2/", &[], b"").await.status,
+            200
+        );
         assert_eq!(
             connection
-                .call("GET", "/v2/_catalog", &[], b"")
+                .request("GET", "/v2/_catalog", &[], b"")
                 .await
                 .status,
             200
@@ -109,7 +112,7 @@ async fn http_1_over_tls() {
 }
 
 #[tokio::test]
-async fn http_2_when_alpn_chose_it() {
+async fn serves_http_2_if_alpn_selects_it() {
     let server = Secure::start(|_| ()).await;
     let mut client = server.http2().await;
     let content = vec![7; 5 << 20];
@@ -148,11 +151,11 @@ async fn http_2_when_alpn_chose_it() {
         .await
         .unwrap();
     assert_eq!(unmodified.status(), 304);
-    let refused = client
+    let response = client
         .send_request(request("PUT", "/v2/a/manifests/v1", &content))
         .await
         .unwrap();
-    assert_eq!(refused.status(), 413);
+    assert_eq!(response.status(), 413);
     let unknown = client
         .send_request(request("GET", "/v2/UPPER/manifests/v1", b""))
         .await
@@ -161,14 +164,14 @@ async fn http_2_when_alpn_chose_it() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_does_not_come_ends_the_connection() {
+async fn a_missing_handshake_closes_the_connection() {
     let server = Secure::start(|settings| settings.timeouts.handshake = SHORT).await;
     let mut stream = TcpStream::connect(server.running.address).await.unwrap();
     assert_eq!(stream.read(&mut [0]).await.unwrap_or_default(), 0);
 }
 
 #[tokio::test]
-async fn silence_after_the_handshake_ends_the_connection() {
+async fn an_idle_tls_connection_is_closed() {
     let server = Secure::start(|settings| settings.timeouts.header = SHORT).await;
     for protocols in [["h2"], ["http/1.1"]] {
         let mut stream = server.connect(&protocols).await;
@@ -180,17 +183,17 @@ async fn silence_after_the_handshake_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn plain_http_to_a_tls_port_ends() {
+async fn plain_http_to_a_tls_port_is_closed() {
     let server = Secure::start(|_| ()).await;
     let mut connection = server.running.connect().await;
     connection
         .send("GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n")
         .await;
-    connection.closed().await;
+    connection.wait_closed().await;
 }
 
 #[tokio::test]
-async fn a_stopping_server_ends_http_2_connections() {
+async fn shutdown_closes_http_2_connections() {
     let server = Secure::start(|_| ()).await;
     let mut client = server.http2().await;
     assert_eq!(
@@ -211,7 +214,7 @@ async fn a_stopping_server_ends_http_2_connections() {
 }
 
 #[tokio::test]
-async fn files_that_are_of_no_use_are_named() {
+async fn errors_name_the_unusable_file() {
     let files = TempDir::new().unwrap();
     let tls = TlsFiles {
         certificate: files.path().join("cert.pem"),
@@ -234,5 +237,5 @@ async fn files_that_are_of_no_use_are_named() {
     };
     assert!(bind().await.contains("cert.pem"));
     std::fs::write(&tls.certificate, "not PEM").unwrap();
-    assert!(bind().await.contains("holds no certificate"));
+    assert!(bind().await.contains("contains no certificate"));
 }

@@ -1,28 +1,28 @@
-//! `GET /api/v1/repositories/NAME/tree/REFERENCE`: everything below a manifest.
+//! Tests for `GET /api/v1/repositories/NAME/-/tree/REFERENCE`: everything below a manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use portolan_model::fixtures::{Image, Index, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, image};
 use portolan_model::{Digest, MediaType};
 use portolan_registry::Preset;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::wrap::{Policies, PolicyRule};
 use serde_json::{Value, json};
 
-use crate::harness::Running;
+use crate::harness::TestServer;
 
 const CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
 
-async fn push_index(server: &Running, reference: &str, index: &Index) {
+async fn push_index(server: &TestServer, reference: &str, index: &IndexFixture) {
     let headers = [("content-type", index.media_type().as_str().to_owned())];
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let pushed = server
-        .call(
+        .request(
             "PUT",
             &format!("/v2/team/app/manifests/{reference}"),
             &headers,
@@ -37,7 +37,7 @@ async fn push_index(server: &Running, reference: &str, index: &Index) {
     );
 }
 
-async fn push_children(server: &Running, images: &[&Image]) {
+async fn push_children(server: &TestServer, images: &[&ImageFixture]) {
     for image in images {
         server
             .push_image("team/app", image.digest().as_str(), image)
@@ -45,9 +45,9 @@ async fn push_children(server: &Running, images: &[&Image]) {
     }
 }
 
-async fn tree(server: &Running, reference: &str) -> Value {
+async fn tree(server: &TestServer, reference: &str) -> Value {
     let answer = server
-        .get(&format!("/api/v1/repositories/team/app/tree/{reference}"))
+        .get(&format!("/api/v1/repositories/team/app/-/tree/{reference}"))
         .await;
     assert_eq!(
         (answer.status, answer.header("content-type")),
@@ -66,21 +66,21 @@ fn column<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// A registry with a tree that has everything: mixed, nested, an image named twice, an attestation, a blob as a child
-/// and a child that was deleted.
-struct Everything {
-    server: Running,
-    root: Index,
-    nested: Index,
-    oci: Image,
-    docker: Image,
-    attestation: Image,
-    lost: Image,
+/// Registry with a tree that has everything: mixed, nested, an image that is referenced twice, an
+/// attestation, a blob as a child and a deleted child.
+struct FullTree {
+    server: TestServer,
+    root: IndexFixture,
+    nested: IndexFixture,
+    oci: ImageFixture,
+    docker: ImageFixture,
+    attestation: ImageFixture,
+    lost: ImageFixture,
 }
 
-impl Everything {
+impl FullTree {
     async fn start() -> Self {
-        let server = Running::start().await;
+        let server = TestServer::start().await;
         let oci = image("oci")
             .layers(["shared", "x"])
             .built_at("2026-11-01T00:00:00Z");
@@ -93,19 +93,22 @@ impl Everything {
         let lost = image("lost").built_for("linux/s390x");
         push_children(&server, &[&oci, &docker, &attestation, &lost]).await;
         server.push_blob("team/app", b"cache").await;
-        let nested = Index::docker().image(&docker, "linux/arm64");
+        let nested = IndexFixture::docker().image(&docker, "linux/arm64");
         push_index(&server, nested.digest().as_str(), &nested).await;
-        let root = Index::oci()
+        let root = IndexFixture::oci()
             .image(&oci, "linux/amd64")
             .image(&docker, "linux/arm64")
-            .nested(&nested, None)
+            .nested_index(&nested, None)
             .image(&attestation, "unknown/unknown")
             .child_of_type(CACHE, b"cache", None)
             .image(&lost, "linux/s390x")
             .field("annotations", json!({"com.example.key": "value"}));
         push_index(&server, "v1", &root).await;
         let target = format!("/v2/team/app/manifests/{}?force=true", lost.digest());
-        assert_eq!(server.call("DELETE", &target, &[], b"").await.status, 202);
+        assert_eq!(
+            server.request("DELETE", &target, &[], b"").await.status,
+            202
+        );
         Self {
             server,
             root,
@@ -119,8 +122,8 @@ impl Everything {
 }
 
 #[tokio::test]
-async fn each_document_stands_there_once() {
-    let all = Everything::start().await;
+async fn each_document_is_listed_once() {
+    let all = FullTree::start().await;
     let tree = tree(&all.server, "v1").await;
     let documents = &tree["documents"];
     let expected = [
@@ -156,8 +159,8 @@ async fn each_document_stands_there_once() {
 }
 
 #[tokio::test]
-async fn children_say_where_they_stand_and_how_they_are_stored() {
-    let all = Everything::start().await;
+async fn children_have_position_and_storage_form() {
+    let all = FullTree::start().await;
     let tree = tree(&all.server, all.root.digest().as_str()).await;
     let children = &tree["documents"][0]["children"];
     let pointers: Vec<_> = (0..6)
@@ -191,8 +194,8 @@ async fn children_say_where_they_stand_and_how_they_are_stored() {
 }
 
 #[tokio::test]
-async fn findings_stand_with_their_documents_and_are_counted() {
-    let all = Everything::start().await;
+async fn findings_are_listed_by_document_and_counted() {
+    let all = FullTree::start().await;
     let tree = tree(&all.server, "v1").await;
     let mut counts = BTreeMap::from([("error", 0), ("warning", 0), ("info", 0)]);
     for document in tree["documents"].as_array().unwrap() {
@@ -214,7 +217,7 @@ async fn findings_stand_with_their_documents_and_are_counted() {
 
 #[tokio::test]
 async fn totals_count_each_digest_once() {
-    let all = Everything::start().await;
+    let all = FullTree::start().await;
     let tree = tree(&all.server, "v1").await;
     let documents = [
         all.root.bytes(),
@@ -245,8 +248,8 @@ async fn totals_count_each_digest_once() {
 }
 
 #[tokio::test]
-async fn referrers_stand_with_what_they_refer_to() {
-    let all = Everything::start().await;
+async fn referrers_are_listed_with_their_subject() {
+    let all = FullTree::start().await;
     let signature =
         image("signature").field("artifactType", json!("application/vnd.example.signature"));
     let signature = signature.subject(&all.docker.descriptor());
@@ -271,12 +274,12 @@ async fn referrers_stand_with_what_they_refer_to() {
 }
 
 #[tokio::test]
-async fn many_referrers_are_left_to_their_list() {
-    let server = Running::start().await;
-    let subject = Index::oci();
+async fn the_number_of_referrers_is_limited() {
+    let server = TestServer::start().await;
+    let subject = IndexFixture::oci();
     push_index(&server, "v1", &subject).await;
     for number in 0..101 {
-        let referrer = Index::oci()
+        let referrer = IndexFixture::oci()
             .field("subject", json!(subject.descriptor()))
             .field("annotations", json!({"n": number.to_string()}));
         push_index(&server, referrer.digest().as_str(), &referrer).await;
@@ -292,40 +295,40 @@ async fn many_referrers_are_left_to_their_list() {
 }
 
 #[tokio::test]
-async fn large_referrers_are_left_to_their_list() {
+async fn the_size_of_referrers_is_limited() {
     const LARGE: usize = 1 << 20;
-    let server = Running::start().await;
+    let server = TestServer::start().await;
     let names: Vec<_> = (0..12).map(|number: u8| number.to_string()).collect();
     let images: Vec<_> = names.iter().map(|name| image(name)).collect();
     push_children(&server, &images.iter().collect::<Vec<_>>()).await;
-    let index = images.iter().fold(Index::oci(), |index, image| {
+    let index = images.iter().fold(IndexFixture::oci(), |index, image| {
         index.image(image, "linux/amd64")
     });
     push_index(&server, "v1", &index).await;
     for image in &images {
         let artifact_type = json!(format!("application/{}", "x".repeat(LARGE)));
-        let referrer = Index::oci()
+        let referrer = IndexFixture::oci()
             .field("subject", json!(image.descriptor()))
             .field("artifactType", artifact_type);
         push_index(&server, referrer.digest().as_str(), &referrer).await;
     }
     let tree = tree(&server, "v1").await;
-    let shown = tree["documents"]
+    let listed = tree["documents"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|document| document["moreReferrers"] == false);
     assert_eq!(
-        shown.count(),
+        listed.count(),
         1 + 8,
-        "the index, and as many images as 8 MiB hold referrers of"
+        "the index, and as many images as have their referrers in 8 MiB"
     );
 }
 
 #[tokio::test]
-async fn many_findings_are_counted_and_shown_in_part() {
+async fn many_findings_are_counted_but_only_partly_listed() {
     let rule = PolicyRule::new("**", Preset::Sparse.into()).unwrap();
-    let server = Running::of(
+    let server = TestServer::with_registry(
         Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), vec![rule])),
         |_| (),
     )
@@ -333,18 +336,18 @@ async fn many_findings_are_counted_and_shown_in_part() {
     let absent: Vec<_> = (0..500_u32)
         .map(|number| json!({"digest": Digest::sha256(&number.to_be_bytes())}))
         .collect();
-    let mut root = Index::oci();
+    let mut root = IndexFixture::oci();
     for number in 0..50 {
-        let index = Index::oci()
+        let index = IndexFixture::oci()
             .field("manifests", json!(absent))
             .field("number", json!(number));
         push_index(&server, index.digest().as_str(), &index).await;
-        root = root.nested(&index, None);
+        root = root.nested_index(&index, None);
     }
     push_index(&server, "v1", &root).await;
     let tree = tree(&server, "v1").await;
     let documents = tree["documents"].as_array().unwrap();
-    let shown: usize = documents
+    let listed: usize = documents
         .iter()
         .map(|document| document["findings"].as_array().unwrap().len())
         .sum();
@@ -355,8 +358,8 @@ async fn many_findings_are_counted_and_shown_in_part() {
         .map(|count| count.as_u64().unwrap())
         .sum();
     assert!(
-        shown > 10_000 && counted > 2 * shown as u64,
-        "{shown} of {counted}"
+        listed > 10_000 && counted > 2 * listed as u64,
+        "{listed} of {counted}"
     );
     assert_eq!(
         (
@@ -368,8 +371,8 @@ async fn many_findings_are_counted_and_shown_in_part() {
 }
 
 #[tokio::test]
-async fn what_mends_it_can_be_typed() {
-    let all = Everything::start().await;
+async fn fixes_contain_the_name_of_the_manifest() {
+    let all = FullTree::start().await;
     let tree = tree(&all.server, "v1").await;
     let findings = tree["documents"][0]["findings"].as_array().unwrap();
     let missing = findings
@@ -381,18 +384,18 @@ async fn what_mends_it_can_be_typed() {
         .find(|finding| finding["rule"] == "index-mixed-families")
         .unwrap();
     assert_eq!(
-        index["mend"],
+        index["fix"],
         "portolan convert registry.test/team/app:v1 DST --to oci"
     );
     assert_eq!(missing["digest"], json!(all.lost.digest()));
 }
 
 #[tokio::test]
-async fn a_tree_that_is_too_large_is_shown_in_part() {
-    let server = Running::with(|settings| settings.limits.tree_documents = 3).await;
+async fn a_large_tree_is_truncated() {
+    let server = TestServer::with_settings(|settings| settings.limits.tree_documents = 3).await;
     let images: Vec<_> = ["a", "b", "c"].into_iter().map(image).collect();
     push_children(&server, &images.iter().collect::<Vec<_>>()).await;
-    let index = images.iter().fold(Index::oci(), |index, image| {
+    let index = images.iter().fold(IndexFixture::oci(), |index, image| {
         index.image(image, "linux/amd64")
     });
     push_index(&server, "v1", &index).await;
@@ -406,12 +409,12 @@ async fn a_tree_that_is_too_large_is_shown_in_part() {
 }
 
 #[tokio::test]
-async fn a_tree_that_is_too_deep_is_shown_in_part() {
-    let server = Running::start().await;
-    let mut index = Index::oci();
+async fn a_deep_tree_is_truncated() {
+    let server = TestServer::start().await;
+    let mut index = IndexFixture::oci();
     push_index(&server, index.digest().as_str(), &index).await;
     for _ in 0..30 {
-        index = Index::oci().nested(&index, None);
+        index = IndexFixture::oci().nested_index(&index, None);
         push_index(&server, index.digest().as_str(), &index).await;
     }
     let tree = tree(&server, index.digest().as_str()).await;
@@ -428,19 +431,19 @@ async fn a_tree_that_is_too_deep_is_shown_in_part() {
 }
 
 #[tokio::test]
-async fn trees_are_looked_at_by_few_at_a_time() {
-    let server = Running::with(|settings| settings.limits.trees = 1).await;
-    push_index(&server, "v1", &Index::oci()).await;
+async fn concurrent_tree_requests_are_limited() {
+    let server = TestServer::with_settings(|settings| settings.limits.trees = 1).await;
+    push_index(&server, "v1", &IndexFixture::oci()).await;
     for _ in 0..3 {
         tree(&server, "v1").await;
     }
-    let server = Running::with(|settings| settings.limits.trees = 0).await;
-    let refused = server.get("/api/v1/repositories/team/app/tree/v1").await;
+    let server = TestServer::with_settings(|settings| settings.limits.trees = 0).await;
+    let response = server.get("/api/v1/repositories/team/app/-/tree/v1").await;
     assert_eq!(
         (
-            refused.status,
-            refused.code().as_str(),
-            refused.header("retry-after")
+            response.status,
+            response.error_code().as_str(),
+            response.header("retry-after")
         ),
         (429, "TOOMANYREQUESTS", "5")
     );
@@ -448,22 +451,22 @@ async fn trees_are_looked_at_by_few_at_a_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_unknown() {
-    let server = Running::start().await;
+async fn unknown_references_are_404() {
+    let server = TestServer::start().await;
     for (target, expected) in [
-        ("team/app/tree/v1".to_owned(), (404, "MANIFEST_UNKNOWN")),
+        ("team/app/-/tree/v1".to_owned(), (404, "MANIFEST_UNKNOWN")),
         (
-            format!("team/app/tree/{}", Digest::sha256(b"")),
+            format!("team/app/-/tree/{}", Digest::sha256(b"")),
             (404, "MANIFEST_UNKNOWN"),
         ),
-        ("team/app/tree/.hidden".into(), (404, "MANIFEST_UNKNOWN")),
-        ("team/app/tree/sha256:abc".into(), (400, "DIGEST_INVALID")),
-        ("UPPER/tree/v1".into(), (400, "NAME_INVALID")),
-        ("team/app/tree".into(), (404, "UNSUPPORTED")),
+        ("team/app/-/tree/.hidden".into(), (404, "MANIFEST_UNKNOWN")),
+        ("team/app/-/tree/sha256:abc".into(), (400, "DIGEST_INVALID")),
+        ("UPPER/-/tree/v1".into(), (400, "NAME_INVALID")),
+        ("team/app/-/tree".into(), (404, "UNSUPPORTED")),
     ] {
         let answer = server.get(&format!("/api/v1/repositories/{target}")).await;
         assert_eq!(
-            (answer.status, answer.code().as_str()),
+            (answer.status, answer.error_code().as_str()),
             expected,
             "{target}"
         );
@@ -471,13 +474,13 @@ async fn what_is_not_there_is_unknown() {
 }
 
 #[tokio::test]
-async fn names_may_be_written_with_encoded_slashes_and_hold_the_words_of_the_paths() {
-    let server = Running::start().await;
-    let index = Index::oci();
+async fn names_may_contain_encoded_slashes_and_path_keywords() {
+    let server = TestServer::start().await;
+    let index = IndexFixture::oci();
     server
-        .call("PUT", "/v2/a/tree/manifests/check", &[], &index.bytes())
+        .request("PUT", "/v2/a/tree/manifests/check", &[], &index.bytes())
         .await;
-    for target in ["a/tree/tree/check", "a%2Ftree/tree/check"] {
+    for target in ["a/tree/-/tree/check", "a%2Ftree/-/tree/check"] {
         let answer = server.get(&format!("/api/v1/repositories/{target}")).await;
         assert_eq!(
             (answer.status, &answer.json()["digest"]),

@@ -1,33 +1,38 @@
-//! Upload sessions, uploads in one request, and mounts.
+//! Tests for upload sessions, monolithic uploads, and mounts.
 
 use portolan_model::{Algorithm, Digest};
 
-use crate::harness::{Answer, Running};
+use crate::harness::{TestResponse, TestServer};
 
 const START: &str = "/v2/a/blobs/uploads/";
 
-async fn start(server: &Running) -> String {
-    let answer = server.call("POST", START, &[], b"").await;
+async fn start(server: &TestServer) -> String {
+    let answer = server.request("POST", START, &[], b"").await;
     assert_eq!(answer.status, 202);
     answer.header("location").to_owned()
 }
 
-async fn patch(server: &Running, location: &str, range: Option<&str>, body: &[u8]) -> Answer {
+async fn patch(
+    server: &TestServer,
+    location: &str,
+    range: Option<&str>,
+    body: &[u8],
+) -> TestResponse {
     let headers: Vec<_> = range
         .map(|range| ("content-range", range))
         .into_iter()
         .collect();
-    server.call("PATCH", location, &headers, body).await
+    server.request("PATCH", location, &headers, body).await
 }
 
-fn closing(location: &str, content: &[u8]) -> String {
+fn closing_target(location: &str, content: &[u8]) -> String {
     format!("{location}?digest={}", Digest::sha256(content))
 }
 
 #[tokio::test]
-async fn an_empty_session_reads_as_one_byte() {
-    let server = Running::start().await;
-    let started = server.call("POST", START, &[], b"").await;
+async fn an_empty_session_has_range_0_0() {
+    let server = TestServer::start().await;
+    let started = server.request("POST", START, &[], b"").await;
     assert_eq!((started.status, started.header("range")), (202, "0-0"));
     assert!(
         started
@@ -42,17 +47,17 @@ async fn an_empty_session_reads_as_one_byte() {
 }
 
 #[tokio::test]
-async fn a_blob_in_one_stream() {
-    let server = Running::start().await;
+async fn uploads_a_blob_in_one_stream() {
+    let server = TestServer::start().await;
     let location = start(&server).await;
     let written = patch(&server, &location, None, b"hello ").await;
     assert_eq!((written.status, written.header("range")), (202, "0-5"));
     let written = patch(&server, written.header("location"), None, b"world").await;
     assert_eq!((written.status, written.header("range")), (202, "0-10"));
     let closed = server
-        .call(
+        .request(
             "PUT",
-            &closing(written.header("location"), b"hello world"),
+            &closing_target(written.header("location"), b"hello world"),
             &[],
             b"",
         )
@@ -66,23 +71,26 @@ async fn a_blob_in_one_stream() {
         server.get(closed.header("location")).await.body,
         b"hello world"
     );
-    assert_eq!(server.get(&location).await.code(), "BLOB_UPLOAD_UNKNOWN");
+    assert_eq!(
+        server.get(&location).await.error_code(),
+        "BLOB_UPLOAD_UNKNOWN"
+    );
 }
 
 #[tokio::test]
-async fn a_blob_in_pieces_with_the_last_in_the_closing_put() {
-    let server = Running::start().await;
+async fn uploads_a_blob_in_chunks_with_the_last_in_the_closing_put() {
+    let server = TestServer::start().await;
     let location = start(&server).await;
-    for (range, piece) in [("0-2", b"abc"), ("bytes 3-5/*", b"def")] {
+    for (range, chunk) in [("0-2", b"abc"), ("bytes 3-5/*", b"def")] {
         assert_eq!(
-            patch(&server, &location, Some(range), piece).await.status,
+            patch(&server, &location, Some(range), chunk).await.status,
             202
         );
     }
     let closed = server
-        .call(
+        .request(
             "PUT",
-            &closing(&location, b"abcdefghi"),
+            &closing_target(&location, b"abcdefghi"),
             &[("content-range", "6-8")],
             b"ghi",
         )
@@ -95,12 +103,16 @@ async fn a_blob_in_pieces_with_the_last_in_the_closing_put() {
 }
 
 #[tokio::test]
-async fn pieces_out_of_order_leave_the_session_alive() {
-    let server = Running::start().await;
+async fn chunks_out_of_order_keep_the_session_open() {
+    let server = TestServer::start().await;
     let location = start(&server).await;
     let early = patch(&server, &location, Some("3-5"), b"def").await;
     assert_eq!(
-        (early.status, early.code().as_str(), early.header("range")),
+        (
+            early.status,
+            early.error_code().as_str(),
+            early.header("range")
+        ),
         (416, "BLOB_UPLOAD_INVALID", "0-0")
     );
     assert_eq!(
@@ -108,25 +120,25 @@ async fn pieces_out_of_order_leave_the_session_alive() {
         202
     );
     for (range, body) in [("4-6", b"xyz"), ("0-2", b"abc")] {
-        let refused = patch(&server, &location, Some(range), body).await;
+        let response = patch(&server, &location, Some(range), body).await;
         assert_eq!(
-            (refused.status, refused.header("range")),
+            (response.status, response.header("range")),
             (416, "0-2"),
             "{range}"
         );
-        assert_eq!(refused.header("location"), location);
+        assert_eq!(response.header("location"), location);
     }
-    let target = closing(&location, b"abcdef");
-    let refused = server
-        .call("PUT", &target, &[("content-range", "7-9")], b"def")
+    let target = closing_target(&location, b"abcdef");
+    let response = server
+        .request("PUT", &target, &[("content-range", "7-9")], b"def")
         .await;
-    assert_eq!((refused.status, refused.header("range")), (416, "0-2"));
+    assert_eq!((response.status, response.header("range")), (416, "0-2"));
     let status = server.get(&target).await;
     assert_eq!((status.status, status.header("range")), (204, "0-2"));
     assert_eq!(status.header("location"), location);
     assert_eq!(
         server
-            .call("PUT", &target, &[("content-range", "3-5")], b"def")
+            .request("PUT", &target, &[("content-range", "3-5")], b"def")
             .await
             .status,
         201
@@ -134,20 +146,20 @@ async fn pieces_out_of_order_leave_the_session_alive() {
 }
 
 #[tokio::test]
-async fn a_content_range_that_cannot_be_is_400() {
-    let server = Running::start().await;
+async fn an_invalid_content_range_is_400() {
+    let server = TestServer::start().await;
     let location = start(&server).await;
     for range in ["oops", "2-0", "-3", "3-"] {
-        let refused = patch(&server, &location, Some(range), b"abc").await;
+        let response = patch(&server, &location, Some(range), b"abc").await;
         assert_eq!(
-            (refused.status, refused.code().as_str()),
+            (response.status, response.error_code().as_str()),
             (400, "BLOB_UPLOAD_INVALID"),
             "{range}"
         );
     }
-    let refused = patch(&server, &location, Some("0-9"), b"abc").await;
+    let response = patch(&server, &location, Some("0-9"), b"abc").await;
     assert_eq!(
-        (refused.status, refused.code().as_str()),
+        (response.status, response.error_code().as_str()),
         (400, "SIZE_INVALID")
     );
     assert_eq!(server.get(&location).await.header("range"), "0-0");
@@ -155,41 +167,41 @@ async fn a_content_range_that_cannot_be_is_400() {
 
 #[tokio::test]
 async fn wrong_and_missing_digests_are_400() {
-    let server = Running::start().await;
+    let server = TestServer::start().await;
     let location = start(&server).await;
     patch(&server, &location, None, b"abc").await;
     for query in ["", "?digest=", "?digest=sha256:abc"] {
-        let refused = server
-            .call("PUT", &format!("{location}{query}"), &[], b"")
+        let response = server
+            .request("PUT", &format!("{location}{query}"), &[], b"")
             .await;
         assert_eq!(
-            (refused.status, refused.code().as_str()),
+            (response.status, response.error_code().as_str()),
             (400, "DIGEST_INVALID"),
             "{query}"
         );
     }
-    let refused = server
-        .call("PUT", &closing(&location, b"other"), &[], b"")
+    let response = server
+        .request("PUT", &closing_target(&location, b"other"), &[], b"")
         .await;
     assert_eq!(
-        (refused.status, refused.code().as_str()),
+        (response.status, response.error_code().as_str()),
         (400, "DIGEST_INVALID")
     );
-    let refused = server
-        .call("POST", &closing(START, b"other"), &[], b"abc")
+    let response = server
+        .request("POST", &closing_target(START, b"other"), &[], b"abc")
         .await;
     assert_eq!(
-        (refused.status, refused.code().as_str()),
+        (response.status, response.error_code().as_str()),
         (400, "DIGEST_INVALID")
     );
 }
 
 #[tokio::test]
-async fn uploads_in_one_request_also_of_nothing() {
-    let server = Running::start().await;
+async fn uploads_in_one_request() {
+    let server = TestServer::start().await;
     for content in [b"hello".as_slice(), b""] {
         let pushed = server
-            .call("POST", &closing(START, content), &[], content)
+            .request("POST", &closing_target(START, content), &[], content)
             .await;
         assert_eq!(
             (pushed.status, pushed.header("docker-content-digest")),
@@ -200,19 +212,19 @@ async fn uploads_in_one_request_also_of_nothing() {
 }
 
 #[tokio::test]
-async fn algorithms_are_asked_for() {
-    let server = Running::start().await;
+async fn sessions_use_the_requested_algorithm() {
+    let server = TestServer::start().await;
     let answer = server
-        .call(
+        .request(
             "POST",
             &format!("{START}?digest-algorithm=sha512"),
             &[],
             b"",
         )
         .await;
-    let digest = Digest::of(&Algorithm::Sha512, b"abc").unwrap();
+    let digest = Digest::compute(&Algorithm::Sha512, b"abc").unwrap();
     let closed = server
-        .call(
+        .request(
             "PUT",
             &format!("{}?digest={digest}", answer.header("location")),
             &[],
@@ -224,8 +236,8 @@ async fn algorithms_are_asked_for() {
         (201, digest.as_str())
     );
     for algorithm in ["md5", "SHA256", ""] {
-        let refused = server
-            .call(
+        let response = server
+            .request(
                 "POST",
                 &format!("{START}?digest-algorithm={algorithm}"),
                 &[],
@@ -233,7 +245,7 @@ async fn algorithms_are_asked_for() {
             )
             .await;
         assert_eq!(
-            (refused.status, refused.code().as_str()),
+            (response.status, response.error_code().as_str()),
             (400, "DIGEST_INVALID"),
             "{algorithm}"
         );
@@ -241,15 +253,15 @@ async fn algorithms_are_asked_for() {
 }
 
 #[tokio::test]
-async fn mounts_or_a_session() {
-    let server = Running::start().await;
+async fn mounts_or_opens_a_session() {
+    let server = TestServer::start().await;
     let digest = server.push_blob("source", b"blob").await;
     for query in [
         format!("mount={digest}&from=source"),
         format!("mount={digest}"),
     ] {
         let mounted = server
-            .call("POST", &format!("{START}?{query}"), &[], b"")
+            .request("POST", &format!("{START}?{query}"), &[], b"")
             .await;
         assert_eq!(
             (mounted.status, mounted.header("docker-content-digest")),
@@ -259,37 +271,45 @@ async fn mounts_or_a_session() {
     }
     for query in [
         format!("mount={digest}&from=elsewhere"),
-        format!("mount={}", Digest::sha256(b"nobody has this")),
+        format!("mount={}", Digest::sha256(b"absent")),
         format!("mount={digest}&from=NOT-A-NAME"),
         "mount=sha256:abc".into(),
     ] {
         let session = server
-            .call("POST", &format!("{START}?{query}"), &[], b"")
+            .request("POST", &format!("{START}?{query}"), &[], b"")
             .await;
         assert_eq!(session.status, 202, "{query}");
         let closed = server
-            .call("PUT", &closing(session.header("location"), b"x"), &[], b"x")
+            .request(
+                "PUT",
+                &closing_target(session.header("location"), b"x"),
+                &[],
+                b"x",
+            )
             .await;
         assert_eq!(closed.status, 201);
     }
 }
 
 #[tokio::test]
-async fn a_cancelled_session_is_gone() {
-    let server = Running::start().await;
+async fn a_cancelled_session_is_unknown() {
+    let server = TestServer::start().await;
     let location = start(&server).await;
-    assert_eq!(server.call("DELETE", &location, &[], b"").await.status, 204);
+    assert_eq!(
+        server.request("DELETE", &location, &[], b"").await.status,
+        204
+    );
     for (method, body) in [
         ("GET", b"".as_slice()),
         ("PATCH", b"abc"),
         ("PUT", b"abc"),
         ("DELETE", b""),
     ] {
-        let refused = server
-            .call(method, &closing(&location, b"abc"), &[], body)
+        let response = server
+            .request(method, &closing_target(&location, b"abc"), &[], body)
             .await;
         assert_eq!(
-            (refused.status, refused.code().as_str()),
+            (response.status, response.error_code().as_str()),
             (404, "BLOB_UPLOAD_UNKNOWN"),
             "{method}"
         );

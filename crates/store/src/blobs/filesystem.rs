@@ -1,94 +1,80 @@
 //! Objects as files, spread over 256 folders.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use portolan_registry::{Body, Error, Result};
+use portolan_files::durable::{Durability, remove};
+use portolan_files::run_blocking;
+use portolan_registry::{Body, Result};
 
 use super::stream::read_file;
 use super::{ObjectKey, Objects, Staged};
-use crate::fatal::fatal;
-use crate::files::{blocking, make_folder, storage_error, sync_above};
 
-/// Objects as files below one folder.
+/// Mode of the folders: only the user of the process can read blobs.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Storage of objects as files below one folder.
 pub(crate) struct Filesystem {
     folders: Arc<Folders>,
 }
 
-/// The folders that objects lie in, each made when the first one comes.
+/// Folders that contain objects. A folder is created for its first object.
 struct Folders {
-    above: PathBuf,
-    /// Those that survive a power cut for certain. That a folder is there does not say so: another
-    /// object may have made it just now, or a process that was killed.
+    root: PathBuf,
+    durability: Arc<Durability>,
+    /// Folders that are known to survive a power cut. A folder that only exists may not survive it:
+    /// a call in progress or a killed process may have created the folder without a sync.
     synced: Mutex<HashSet<PathBuf>>,
 }
 
 impl Filesystem {
-    /// Uses `folder`, which is made if it is not there.
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let made = make_folder(folder).and_then(|()| sync_above(folder));
-        made.map_err(|error| storage_error(error, "making the folder for blobs"))?;
-        Ok(Self {
+    /// Creates the storage below `folder`. The folder must exist and survive a power cut.
+    pub(crate) fn new(folder: &Path, durability: Arc<Durability>) -> Self {
+        Self {
             folders: Arc::new(Folders {
-                above: folder.into(),
+                root: folder.into(),
+                durability,
                 synced: Mutex::default(),
             }),
-        })
+        }
     }
 
     fn path(&self, key: &ObjectKey) -> PathBuf {
-        self.folders.path(key).join(key.as_str())
+        self.folders.path(key).join(key.to_string())
     }
 }
 
 impl Folders {
     fn path(&self, key: &ObjectKey) -> PathBuf {
-        self.above.join(&key.as_str()[..2])
+        self.root.join(key.folder())
     }
 
-    /// The folder for an object, which is there and stays.
-    fn open(&self, key: &ObjectKey) -> io::Result<File> {
+    /// Creates the folder for an object, if it does not exist. The folder survives a power cut when
+    /// this returns.
+    fn create(&self, key: &ObjectKey) -> Result<()> {
         let path = self.path(key);
-        // A panic elsewhere leaves the set as it was. It is held, so that nobody goes on before the sync.
+        // Hold the lock during the sync, so that no other call uses the folder before it survives a
+        // power cut. Ignore poisoning, because a panic leaves the set intact.
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if !synced.contains(&path) {
-            fs::create_dir_all(&path)?;
-            let above = File::open(&self.above)?;
-            above
-                .sync_all()
-                .unwrap_or_else(|error| fatal("syncing the folder of all blobs", &error));
-            synced.insert(path.clone());
+            self.durability.make_folder(&path, FOLDER_MODE)?;
+            synced.insert(path);
         }
-        drop(synced);
-        File::open(path)
+        Ok(())
     }
 }
 
 #[async_trait]
 impl Objects for Filesystem {
-    async fn install(&self, staged: &Staged, key: &ObjectKey) -> Result<()> {
-        let (from, to) = (staged.path.clone(), self.path(key));
-        let (folders, key) = (Arc::clone(&self.folders), key.clone());
-        blocking(move || {
-            let file =
-                File::open(&from).map_err(|error| storage_error(error, "opening an upload"))?;
-            // Opened before there is anything to sync: a process without descriptors left is no failed sync.
-            let folder = folders
-                .open(&key)
-                .map_err(|error| storage_error(error, "opening a folder for blobs"))?;
-            file.sync_all()
-                .unwrap_or_else(|error| fatal("syncing a blob", &error));
-            fs::rename(from, to)
-                .map_err(|error| storage_error(error, "moving an upload into place"))?;
-            folder
-                .sync_all()
-                .unwrap_or_else(|error| fatal("syncing the folder of a blob", &error));
-            Ok(())
+    async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()> {
+        let Staged::File(file) = staged;
+        let (to, folders, key) = (self.path(key), Arc::clone(&self.folders), *key);
+        run_blocking(move || {
+            folders.create(&key)?;
+            file.place(&folders.durability, &to)
         })
         .await
     }
@@ -99,12 +85,6 @@ impl Objects for Filesystem {
 
     async fn delete(&self, key: &ObjectKey) -> Result<()> {
         let path = self.path(key);
-        blocking(move || match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::internal("removing a blob's file", error))
-            }
-            _ => Ok(()),
-        })
-        .await
+        run_blocking(move || remove(&path)).await
     }
 }

@@ -1,4 +1,5 @@
-//! Files as streams: pieces of 256 KiB, from the page cache without a change of thread.
+//! Files as streams of pieces of 256 KiB. The current thread reads pieces that are in the page
+//! cache, and a blocking thread reads the other pieces.
 
 use std::fs::File;
 use std::io;
@@ -13,12 +14,12 @@ use portolan_registry::{Body, Error, Result};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use crate::files::blocking;
+use portolan_files::run_blocking;
 
-/// Most bytes that one read takes: enough to make the system call cheap beside the copy.
+/// Maximum size of one read: large enough to make the system call cheap compared to the copy.
 const PIECE: u64 = 256 * 1024;
 
-/// The bytes of a file within `range`.
+/// Returns the bytes of a file within `range`.
 pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> {
     let file = open(path).await?;
     let mut reader = Reader {
@@ -28,17 +29,17 @@ pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> 
     };
     let first = reader.next().await?.unwrap_or_default();
     if reader.range.is_empty() {
-        return Ok(Body::Whole(first));
+        return Ok(Body::Full(first));
     }
     let rest = stream::try_unfold(reader, |mut reader| async move {
         Ok(reader.next().await?.map(|piece| (piece, reader)))
     });
-    Ok(Body::stream(
+    Ok(Body::from_stream(
         stream::once(std::future::ready(Ok(first))).chain(rest),
     ))
 }
 
-/// Opens without a change of thread where the path is in the kernel's cache.
+/// Opens a file, on the current thread if the kernel has the path in its cache.
 async fn open(path: PathBuf) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     match rustix::fs::openat2(
@@ -50,22 +51,25 @@ async fn open(path: PathBuf) -> Result<File> {
     ) {
         Ok(file) => Ok(file.into()),
         Err(_) => {
-            blocking(move || {
-                File::open(path).map_err(|error| Error::internal("opening a blob's file", error))
+            run_blocking(move || {
+                File::open(path)
+                    .map_err(|error| Error::internal("failed to open a blob's file", error))
             })
             .await
         }
     }
 }
 
+/// Open file, and the range of it that has not been read yet.
 struct Reader {
     file: Arc<File>,
     range: Range<u64>,
-    /// Whether reading what is cached alone is something that this filesystem can do.
+    /// True until a read shows that the filesystem does not support reads from the page cache only.
     cached: bool,
 }
 
 impl Reader {
+    /// Reads the next piece, or returns `None` at the end of the range.
     async fn next(&mut self) -> Result<Option<Bytes>> {
         if self.range.is_empty() {
             return Ok(None);
@@ -80,8 +84,9 @@ impl Reader {
         Ok(Some(piece.into()))
     }
 
-    /// Reads on this thread what needs no wait for the disk, which may be less than `length`;
-    /// nothing if there is no such part.
+    /// Reads up to `length` bytes on the current thread, without waiting for the disk, or returns
+    /// `None` if the next byte is not in the page cache, or if the filesystem does not support such
+    /// reads.
     fn read_cached(&mut self, length: usize) -> Result<Option<Vec<u8>>> {
         if !self.cached {
             return Ok(None);
@@ -89,7 +94,7 @@ impl Reader {
         let mut buffer = vec![0; length];
         let into = &mut [io::IoSliceMut::new(&mut buffer)];
         match rustix::io::preadv2(&self.file, into, self.range.start, ReadWriteFlags::NOWAIT) {
-            Ok(0) => Err(truncated()),
+            Ok(0) => Err(truncation_error()),
             Ok(count) => {
                 buffer.truncate(count);
                 Ok(Some(buffer))
@@ -100,7 +105,7 @@ impl Reader {
                 Ok(None)
             }
             Err(error) => Err(Error::internal(
-                "reading a blob's file",
+                "failed to read a blob's file",
                 io::Error::from(error),
             )),
         }
@@ -108,19 +113,19 @@ impl Reader {
 
     async fn read_blocking(&self, length: usize) -> Result<Vec<u8>> {
         let (file, offset) = (Arc::clone(&self.file), self.range.start);
-        blocking(move || {
+        run_blocking(move || {
             let mut buffer = vec![0; length];
             file.read_exact_at(&mut buffer, offset)
-                .map_err(|error| Error::internal("reading a blob's file", error))?;
+                .map_err(|error| Error::internal("failed to read a blob's file", error))?;
             Ok(buffer)
         })
         .await
     }
 }
 
-fn truncated() -> Error {
+fn truncation_error() -> Error {
     Error::internal(
-        "reading a blob's file",
+        "failed to read a blob's file",
         io::Error::from(io::ErrorKind::UnexpectedEof),
     )
 }
@@ -131,10 +136,10 @@ mod tests {
 
     use super::*;
 
-    /// A file of which the kernel has only the beginning in its cache, so that a read of what is
-    /// cached alone ends there.
+    /// The kernel has only the beginning of the file in its page cache, so the first read ends
+    /// there.
     #[tokio::test]
-    async fn what_is_not_cached_is_read_too() {
+    async fn reads_beyond_the_cached_part() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blob");
         for size in [100_000, 1_000_000] {

@@ -1,29 +1,56 @@
-//! Blobs, and the links by which a repository serves them.
+//! Rows of blobs, and of the links from repositories to blobs. A repository serves the blobs that
+//! it has a link to.
 
 use portolan_model::{Digest, RepositoryName};
 use portolan_registry::Result;
 
-use super::objects::forget_doomed;
-use super::references::attach_blob;
-use super::repositories::{find, repository_id};
-use super::{Row, Timestamp, Transaction};
+use super::objects::{claim_own, require_open_epoch};
+use super::references::{attach_blob, is_referenced};
+use super::repositories::{ensure_repository, unlist};
+use super::{Lookup, Removal, Row, Statement, Transaction, require_changes};
 use crate::blobs::ObjectKey;
 
-const FIND: &str = "SELECT b.size, b.object_key FROM repositories r \
-     JOIN repository_blobs l ON l.repository_id = r.id \
-     JOIN blobs b ON b.digest = l.digest \
-     WHERE r.name = ?1 AND l.digest = ?2 AND l.deleted_at IS NULL";
-const FIND_CONTENT: &str = "SELECT size, object_key FROM blobs WHERE digest = ?1";
-const INSERT: &str = "INSERT INTO blobs (digest, size, object_key, created_at) VALUES (?1, ?2, ?3, ?4) \
+const FIND: &str = "SELECT b.size, k.epoch, b.id FROM repositories r \
+     JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
+     JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
+     WHERE r.name = ?1 AND l.deleted_at IS NULL";
+const FIND_SIZE: &str = "SELECT b.size FROM repositories r \
+     JOIN blobs b ON b.digest = ?2 \
+     JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
+     WHERE r.name = ?1 AND l.deleted_at IS NULL \
+     UNION ALL SELECT c.size FROM repositories r \
+     JOIN manifest_contents c ON c.digest = ?2 \
+     JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
+     WHERE r.name = ?1 AND m.deleted_at IS NULL LIMIT 1";
+const FIND_CONTENT: &str = "SELECT b.size, k.epoch, b.id FROM blobs b \
+     JOIN key_epochs k ON k.id = b.epoch_id WHERE b.digest = ?1";
+// Inserts nothing if the epoch of the key is closed: a process whose epoch was closed must not
+// create a blob.
+const INSERT: &str = "INSERT INTO blobs (digest, size, epoch_id, id) \
+     SELECT ?1, ?2, id, ?4 FROM key_epochs WHERE epoch = ?3 AND closed_at IS NULL \
      ON CONFLICT (digest) DO NOTHING";
-const LINK: &str = "INSERT INTO repository_blobs (repository_id, digest, linked_at) VALUES (?1, ?2, ?3) \
-     ON CONFLICT (repository_id, digest) DO UPDATE SET linked_at = excluded.linked_at, deleted_at = NULL";
-const SOURCES: &str = "SELECT r.name FROM repository_blobs l JOIN repositories r ON r.id = l.repository_id \
-     WHERE l.digest = ?1 AND l.deleted_at IS NULL ORDER BY r.name";
+const LINK: &str = "INSERT INTO repository_blobs (repository_id, blob_id, linked_at) \
+     SELECT r.id, b.id, ?3 FROM repositories r JOIN blobs b ON b.digest = ?2 \
+     WHERE r.name = ?1 AND r.has_content = 1 \
+     ON CONFLICT (blob_id, repository_id) DO UPDATE SET linked_at = excluded.linked_at, deleted_at = NULL";
+const SOURCES: &str = "SELECT l.repository_id, r.name, l.deleted_at FROM blobs b \
+     JOIN repository_blobs l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id \
+     WHERE b.digest = ?1 AND l.repository_id > ?2 \
+     ORDER BY l.repository_id LIMIT ?3";
+const FIND_LINK: &str = "SELECT l.repository_id, l.blob_id FROM repositories r \
+     JOIN blobs b ON b.digest = ?2 \
+     JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
+     WHERE r.name = ?1 AND l.deleted_at IS NULL";
 const REMOVE: &str = "UPDATE repository_blobs SET deleted_at = ?3 \
-     WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
+     WHERE repository_id = ?1 AND blob_id = ?2 AND deleted_at IS NULL";
+const REMOVE_PAGE: &str = "UPDATE repository_blobs SET deleted_at = ?2 \
+     WHERE repository_id = ?1 AND blob_id IN (SELECT blob_id FROM repository_blobs \
+     WHERE repository_id = ?1 AND deleted_at IS NULL AND blob_id > 0 ORDER BY blob_id LIMIT ?3)";
 
-/// Where a blob's content lies.
+/// Maximum number of blobs that one transaction removes together with their repository.
+const PAGE: usize = 1000;
+
+/// Size of a blob, and the key of its object.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BlobRow {
     pub(crate) size: u64,
@@ -31,116 +58,172 @@ pub(crate) struct BlobRow {
 }
 
 impl BlobRow {
-    fn read(mut row: Row) -> Result<Self> {
+    pub(super) fn read(mut row: Row) -> Result<Self> {
         Ok(Self {
             size: row.size()?,
-            key: row.parsed()?,
+            key: row.key()?,
         })
     }
 }
 
-/// Content that was uploaded and lies under a key of its own.
-#[derive(Clone, Debug)]
-pub(crate) struct NewBlob {
-    pub(crate) digest: Digest,
+/// Stored object that is to become a blob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewObject {
     pub(crate) size: u64,
-    /// Where it lies, or `None` if the content was known already and nothing new was put anywhere.
-    pub(crate) key: Option<ObjectKey>,
+    pub(crate) key: ObjectKey,
 }
 
-/// What linking found.
+/// Outcome of [`link_blob`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Linked {
-    /// The blob lies where the caller put it.
+    /// The blob has the key of the caller's object.
     New,
-    /// The content was there already; an object of the caller's is doomed.
+    /// A blob with this content already existed. If the caller has an object, the transaction has
+    /// recorded it as unreferenced and claimed it, and the caller must delete it.
     Known,
-    /// The content is gone, and the caller brought none.
+    /// No blob with this content exists, and the caller has no object to create it from.
     Gone,
 }
 
-/// The blob as this repository serves it.
-pub(crate) fn find_blob(
-    transaction: &mut dyn Transaction,
-    repository: &RepositoryName,
-    digest: &Digest,
-) -> Result<Option<BlobRow>> {
-    let rows = transaction.query(FIND, &[repository.as_str().into(), digest.as_str().into()])?;
-    rows.into_iter().next().map(BlobRow::read).transpose()
+/// Returns a lookup of a blob that a repository serves.
+pub(crate) fn find_blob(repository: &RepositoryName, digest: &Digest) -> Lookup<Option<BlobRow>> {
+    let parameters = [repository.to_string().into(), digest.into()];
+    Lookup::first(Statement::new(FIND, parameters), BlobRow::read)
 }
 
-/// The blob's content, whichever repository it belongs to.
-pub(crate) fn find_blob_content(
-    transaction: &mut dyn Transaction,
-    digest: &Digest,
-) -> Result<Option<BlobRow>> {
-    let rows = transaction.query(FIND_CONTENT, &[digest.as_str().into()])?;
-    rows.into_iter().next().map(BlobRow::read).transpose()
+/// Returns a lookup of the size of a blob or, if there is no such blob, of a manifest, because a
+/// repository also serves manifests as blobs.
+pub(crate) fn find_blob_size(repository: &RepositoryName, digest: &Digest) -> Lookup<Option<u64>> {
+    let parameters = [repository.to_string().into(), digest.into()];
+    Lookup::first(Statement::new(FIND_SIZE, parameters), |mut row| row.size())
 }
 
-/// Makes a blob one of this repository's.
+/// Returns a lookup of a blob, even if no repository serves it.
+pub(crate) fn find_blob_content(digest: &Digest) -> Lookup<Option<BlobRow>> {
+    Lookup::first(Statement::new(FIND_CONTENT, [digest.into()]), BlobRow::read)
+}
+
+/// Links a blob to a repository, so that the repository serves it. Creates the blob from `object`
+/// if it does not exist.
+///
+/// # Errors
+/// Returns an error with source [`EpochClosed`](super::EpochClosed) if the key of `object` belongs
+/// to an epoch that was closed. In this case, nothing is committed.
 pub(crate) fn link_blob(
     transaction: &mut dyn Transaction,
     repository: &RepositoryName,
-    blob: &NewBlob,
-    now: Timestamp,
+    digest: &Digest,
+    object: Option<NewObject>,
 ) -> Result<Linked> {
-    let linked = match &blob.key {
-        Some(key) if insert(transaction, blob, key, now)? => Linked::New,
-        None if find_blob_content(transaction, &blob.digest)?.is_none() => return Ok(Linked::Gone),
-        _ => Linked::Known,
+    let now = transaction.now();
+    let insert = object.map(|NewObject { size, key }| {
+        let [epoch, counter] = key.parameters();
+        Statement::new(INSERT, [digest.into(), size.into(), epoch, counter])
+    });
+    let link = || {
+        let parameters = [repository.as_str().into(), digest.into(), now.into()];
+        [
+            Statement::new(LINK, parameters),
+            attach_blob(repository, digest),
+        ]
     };
-    let repository_id = repository_id(transaction, repository, now)?;
-    transaction.execute(
-        LINK,
-        &[
-            repository_id.into(),
-            blob.digest.as_str().into(),
-            now.into(),
-        ],
-    )?;
-    attach_blob(transaction, repository_id, &blob.digest)?;
+    let statements: Vec<_> = insert.into_iter().chain(link()).collect();
+    let mut outcomes = transaction.batch(&statements)?.into_iter();
+    let linked = match object {
+        Some(object) if outcomes.next().is_some_and(|outcome| outcome.changed == 0) => {
+            require_open_epoch(transaction, object.key.epoch())?;
+            // The caller may delete its object only if this transaction records that no blob has
+            // its key.
+            if claim_own(transaction, &object.key)? {
+                Linked::Known
+            } else {
+                Linked::New
+            }
+        }
+        Some(_) => Linked::New,
+        None => Linked::Known,
+    };
+    let is_linked = outcomes.next().is_some_and(|outcome| outcome.changed == 1);
+    if !is_linked {
+        // Either the blob does not exist, or the repository has no row or no content yet.
+        if find_blob_content(digest).run(transaction)?.is_none() {
+            return Ok(Linked::Gone);
+        }
+        ensure_repository(transaction, repository)?;
+        let [link, attach] = link();
+        let statements = [link.changing_one(), attach];
+        require_changes(&statements, &transaction.batch(&statements)?)?;
+    }
     Ok(linked)
 }
 
-fn insert(
-    transaction: &mut dyn Transaction,
-    blob: &NewBlob,
-    key: &ObjectKey,
-    now: Timestamp,
-) -> Result<bool> {
-    let parameters = [
-        blob.digest.as_str().into(),
-        blob.size.into(),
-        key.as_str().into(),
-        now.into(),
-    ];
-    let inserted = transaction.execute(INSERT, &parameters)? == 1;
-    if inserted {
-        forget_doomed(transaction, key)?;
-    }
-    Ok(inserted)
+/// Repository that has a link to a blob.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Id of the repository. The next page of sources begins after it.
+    pub(crate) id: i64,
+    pub(crate) name: RepositoryName,
+    /// `false` if the link is a tombstone.
+    pub(crate) is_live: bool,
 }
 
-/// The repositories that serve a blob.
-pub(crate) fn source_repositories(
+/// Returns a lookup of up to `limit` repositories that have a link to a blob, in the order of their
+/// ids and after the id `after`. Links that are tombstones are included, so that a lookup reads no
+/// more than `limit` rows.
+pub(crate) fn blob_sources(digest: &Digest, after: i64, limit: usize) -> Lookup<Vec<Source>> {
+    let statement = Statement::new(SOURCES, [digest.into(), after.into(), limit.into()]);
+    Lookup::rows(statement, |mut row| {
+        Ok(Source {
+            id: row.integer()?,
+            name: row.parse()?,
+            is_live: row.optional_integer()?.is_none(),
+        })
+    })
+}
+
+/// Links a blob to `target` if `source` still serves it, and returns whether it does.
+pub(crate) fn mount_blob(
     transaction: &mut dyn Transaction,
+    source: &RepositoryName,
+    target: &RepositoryName,
     digest: &Digest,
-) -> Result<Vec<RepositoryName>> {
-    let rows = transaction.query(SOURCES, &[digest.as_str().into()])?;
-    rows.into_iter().map(|mut row| row.parsed()).collect()
+) -> Result<bool> {
+    Ok(find_blob(source, digest).run(transaction)?.is_some()
+        && link_blob(transaction, target, digest, None)? == Linked::Known)
 }
 
-/// Takes a blob from a repository; answers whether it was there.
+/// Removes a blob from a repository. With `is_guarded`, does not remove a blob that a manifest
+/// references.
 pub(crate) fn remove_blob(
     transaction: &mut dyn Transaction,
     repository: &RepositoryName,
     digest: &Digest,
-    now: Timestamp,
-) -> Result<bool> {
-    let Some(repository_id) = find(transaction, repository)? else {
-        return Ok(false);
+    is_guarded: bool,
+) -> Result<Removal> {
+    let parameters = [repository.as_str().into(), digest.into()];
+    let found = transaction.query(&Statement::new(FIND_LINK, parameters))?;
+    let Some(mut row) = found.into_iter().next() else {
+        return Ok(Removal::Unknown);
     };
-    let parameters = [repository_id.into(), digest.as_str().into(), now.into()];
-    Ok(transaction.execute(REMOVE, &parameters)? == 1)
+    let (repository_id, blob_id) = (row.integer()?, row.integer()?);
+    if is_guarded && is_referenced(transaction, repository_id, digest)? {
+        return Ok(Removal::Referenced);
+    }
+    let parameters = [
+        repository_id.into(),
+        blob_id.into(),
+        transaction.now().into(),
+    ];
+    transaction.batch(&[Statement::new(REMOVE, parameters), unlist(repository_id)])?;
+    Ok(Removal::Removed)
+}
+
+/// Removes up to [`PAGE`] blobs of a repository, and returns whether more may be left. No live
+/// manifest of the repository may reference them.
+pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64) -> Result<bool> {
+    let parameters = [repository_id.into(), transaction.now().into(), PAGE.into()];
+    let outcomes = transaction.batch(&[Statement::new(REMOVE_PAGE, parameters)])?;
+    Ok(outcomes
+        .iter()
+        .any(|outcome| outcome.changed >= PAGE as u64))
 }

@@ -1,196 +1,324 @@
-//! Manifests: the bytes once, and a row in each repository that holds them.
+//! Rows of manifests. The bytes of a manifest are stored once, and each repository with this
+//! manifest has its own row that refers to them.
 
-use portolan_model::{Digest, Manifest, MediaType, RepositoryName, Tag};
-use portolan_registry::{Held, Result, TakenIn};
-use serde_json::{Map, Value};
+use portolan_model::{Digest, MediaType, RepositoryName, Tag};
+use portolan_registry::Result;
 
-use super::{BlobRow, Row, Timestamp, Transaction, references};
+use super::references::{self, hide, is_referenced, parent_deleted};
+use super::repositories::unlist;
+use super::tags::remove_tags_of;
+use super::view::Children;
+use super::{BlobRow, Document, Lookup, Removal, Row, Statement, Transaction, referrers};
 
-const FIND: &str = "SELECT m.digest, m.media_type, m.size, c.bytes FROM repositories r \
-     JOIN manifests m ON m.repository_id = r.id \
-     JOIN manifest_contents c ON c.digest = m.digest \
-     WHERE r.name = ?1 AND m.digest = ?2 AND m.deleted_at IS NULL";
-const FIND_BY_TAG: &str = "SELECT m.digest, m.media_type, m.size, c.bytes FROM repositories r \
-     JOIN tags t ON t.repository_id = r.id \
-     JOIN manifests m ON m.repository_id = r.id AND m.digest = t.digest \
-     JOIN manifest_contents c ON c.digest = m.digest \
-     WHERE r.name = ?1 AND t.name = ?2 AND m.deleted_at IS NULL";
-const FIND_CHILD_BLOB: &str = "SELECT e.media_type, b.size, b.object_key FROM repositories r \
-     JOIN manifest_references e ON e.repository_id = r.id \
-     JOIN manifests p ON p.repository_id = r.id AND p.digest = e.parent \
-     JOIN repository_blobs l ON l.repository_id = r.id AND l.digest = e.child \
-     JOIN blobs b ON b.digest = l.digest \
-     WHERE r.name = ?1 AND e.child = ?2 AND e.kind = 'manifest' \
-     AND e.withdrawn_at IS NULL AND p.deleted_at IS NULL AND l.deleted_at IS NULL ORDER BY e.parent, e.position";
-const HOLDS_MANIFEST: &str =
-    "SELECT 1 FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
-const HELD: &str = "SELECT size, media_type FROM manifests WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL \
-     UNION ALL SELECT b.size, NULL FROM repository_blobs l JOIN blobs b ON b.digest = l.digest \
-     WHERE l.repository_id = ?1 AND l.digest = ?2 AND l.deleted_at IS NULL";
-const STORE_CONTENT: &str =
-    "INSERT INTO manifest_contents (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING";
-const STORE: &str = "INSERT INTO manifests \
-     (repository_id, digest, media_type, size, artifact_type, subject, annotations, pushed_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-     ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type, \
-     artifact_type = excluded.artifact_type, subject = excluded.subject, annotations = excluded.annotations, \
-     pushed_at = excluded.pushed_at, deleted_at = NULL";
-const REMOVE: &str = "UPDATE manifests SET deleted_at = ?3 \
-     WHERE repository_id = ?1 AND digest = ?2 AND deleted_at IS NULL";
+const FIND: &str = "SELECT c.digest, t.name, c.size, c.bytes FROM repositories r \
+     JOIN manifest_contents c ON c.digest = ?2 \
+     JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
+     JOIN media_types t ON t.id = m.media_type_id \
+     WHERE r.name = ?1 AND m.deleted_at IS NULL";
+const FIND_BY_TAG: &str = "SELECT c.digest, t.name, c.size, c.bytes FROM repositories r \
+     JOIN tags g ON g.repository_id = r.id JOIN manifests m ON m.id = g.manifest_id \
+     JOIN manifest_contents c ON c.id = m.content_id JOIN media_types t ON t.id = m.media_type_id \
+     WHERE r.name = ?1 AND g.name = ?2 AND m.deleted_at IS NULL";
+const HEAD_BY_TAG: &str = "SELECT c.digest, t.name, c.size FROM repositories r \
+     JOIN tags g ON g.repository_id = r.id JOIN manifests m ON m.id = g.manifest_id \
+     JOIN manifest_contents c ON c.id = m.content_id JOIN media_types t ON t.id = m.media_type_id \
+     WHERE r.name = ?1 AND g.name = ?2 AND m.deleted_at IS NULL";
+const HEAD: &str = "SELECT c.digest, t.name, c.size FROM repositories r \
+     JOIN manifest_contents c ON c.digest = ?2 \
+     JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
+     JOIN media_types t ON t.id = m.media_type_id WHERE r.name = ?1 AND m.deleted_at IS NULL \
+     UNION ALL SELECT b.digest, t.name, b.size FROM repositories r JOIN blobs b ON b.digest = ?2 \
+     JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
+     JOIN manifest_references e ON e.child_blob_id = b.id AND e.repository_id = r.id \
+     JOIN media_types t ON t.id = e.media_type_id WHERE r.name = ?1 AND l.deleted_at IS NULL \
+     AND l.manifest_deleted_at IS NULL AND e.parent_deleted = 0 AND e.media_type_id IS NOT NULL \
+     LIMIT 1";
+const FIND_CHILD_BLOB: &str = "SELECT l.repository_id, l.blob_id, t.name, b.size, k.epoch, b.id \
+     FROM repositories r JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
+     JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
+     JOIN manifest_references e ON e.child_blob_id = b.id AND e.repository_id = r.id \
+     JOIN media_types t ON t.id = e.media_type_id WHERE r.name = ?1 AND l.deleted_at IS NULL \
+     AND l.manifest_deleted_at IS NULL AND e.parent_deleted = 0 AND e.media_type_id IS NOT NULL LIMIT 1";
+const STORE_MEDIA_TYPE: &str =
+    "INSERT INTO media_types (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+const STORE_CONTENT: &str = "INSERT INTO manifest_contents (digest, size, bytes) \
+     VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING";
+const STORE: &str = "INSERT INTO manifests (repository_id, content_id, media_type_id, pushed_at) \
+     SELECT ?1, c.id, t.id, ?4 FROM manifest_contents c JOIN media_types t ON t.name = ?3 \
+     WHERE c.digest = ?2 ON CONFLICT (content_id, repository_id) DO UPDATE SET \
+     media_type_id = excluded.media_type_id, pushed_at = excluded.pushed_at, deleted_at = NULL";
+const FIND_ROW: &str = "SELECT m.repository_id, m.id FROM repositories r \
+     JOIN manifest_contents c ON c.digest = ?2 \
+     JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
+     WHERE r.name = ?1 AND m.deleted_at IS NULL";
+const REMOVE: &str = "UPDATE manifests SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL";
+const LIST: &str = "SELECT c.digest, t.name, c.size FROM repositories r \
+     LEFT JOIN manifests m ON m.repository_id = r.id AND m.deleted_at IS NULL \
+     AND m.id > COALESCE((SELECT k.id FROM manifest_contents d \
+     JOIN manifests k ON k.content_id = d.id AND k.repository_id = r.id WHERE d.digest = ?2), 0) \
+     LEFT JOIN manifest_contents c ON c.id = m.content_id \
+     LEFT JOIN media_types t ON t.id = m.media_type_id \
+     WHERE r.name = ?1 AND r.has_content = 1 ORDER BY m.id LIMIT ?3";
+const LIVE: &str = "SELECT id FROM manifests \
+     WHERE repository_id = ?1 AND deleted_at IS NULL AND id > 0 ORDER BY id LIMIT ?2";
 
-/// A manifest as a repository serves it.
+/// Maximum number of manifests that one transaction removes together with their repository.
+const PAGE: usize = 100;
+
+/// Digest, media type and size of a manifest.
 #[derive(Clone, Debug)]
-pub(crate) struct ManifestRow {
+pub(crate) struct ManifestHead {
     pub(crate) digest: Digest,
     pub(crate) media_type: MediaType,
     pub(crate) size: u64,
+}
+
+impl ManifestHead {
+    fn read(row: &mut Row) -> Result<Self> {
+        Ok(Self {
+            digest: row.digest()?,
+            media_type: row.media_type()?,
+            size: row.size()?,
+        })
+    }
+}
+
+/// Manifest that a repository serves, with its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct ManifestRow {
+    pub(crate) head: ManifestHead,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl ManifestRow {
     fn read(mut row: Row) -> Result<Self> {
         Ok(Self {
-            digest: row.parsed()?,
-            media_type: MediaType::new(&row.text()?),
-            size: row.size()?,
+            head: ManifestHead::read(&mut row)?,
             bytes: row.bytes()?,
         })
     }
 }
 
+/// Returns a lookup of a manifest by digest.
 pub(crate) fn find_manifest(
-    transaction: &mut dyn Transaction,
     repository: &RepositoryName,
     digest: &Digest,
-) -> Result<Option<ManifestRow>> {
-    let rows = transaction.query(FIND, &[repository.as_str().into(), digest.as_str().into()])?;
-    rows.into_iter().next().map(ManifestRow::read).transpose()
+) -> Lookup<Option<ManifestRow>> {
+    let parameters = [repository.to_string().into(), digest.into()];
+    Lookup::first(Statement::new(FIND, parameters), ManifestRow::read)
 }
 
+/// Returns a lookup of a manifest by tag.
 pub(crate) fn find_manifest_by_tag(
-    transaction: &mut dyn Transaction,
     repository: &RepositoryName,
     tag: &Tag,
-) -> Result<Option<ManifestRow>> {
-    let rows = transaction.query(
-        FIND_BY_TAG,
-        &[repository.as_str().into(), tag.as_str().into()],
-    )?;
-    rows.into_iter().next().map(ManifestRow::read).transpose()
+) -> Lookup<Option<ManifestRow>> {
+    let parameters = [repository.to_string().into(), tag.to_string().into()];
+    Lookup::first(Statement::new(FIND_BY_TAG, parameters), ManifestRow::read)
 }
 
-/// A blob that a stored index names among its manifests, and the type that it gives it. One that
-/// is said to be a manifest of a known kind is not served like this: it was never checked as one.
+/// Returns a lookup of the head of a manifest by tag. The lookup does not read the bytes.
+pub(crate) fn head_manifest_by_tag(
+    repository: &RepositoryName,
+    tag: &Tag,
+) -> Lookup<Option<ManifestHead>> {
+    let parameters = [repository.to_string().into(), tag.to_string().into()];
+    Lookup::first(Statement::new(HEAD_BY_TAG, parameters), |mut row| {
+        ManifestHead::read(&mut row)
+    })
+}
+
+/// Returns a lookup of the head of a manifest by digest. Finds blobs that the repository serves as
+/// manifests too. The lookup does not read the bytes.
+pub(crate) fn head_manifest(
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Lookup<Option<ManifestHead>> {
+    let parameters = [repository.to_string().into(), digest.into()];
+    Lookup::first(Statement::new(HEAD, parameters), |mut row| {
+        ManifestHead::read(&mut row)
+    })
+}
+
+/// Blob that an index references in `manifests`, with the media type that the index states for it.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildBlobRow {
+    repository_id: i64,
+    blob_id: i64,
+    pub(crate) media_type: MediaType,
+    pub(crate) blob: BlobRow,
+}
+
+/// Returns a lookup of a blob that a repository serves as a manifest.
 pub(crate) fn find_child_blob(
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Lookup<Option<ChildBlobRow>> {
+    let parameters = [repository.to_string().into(), digest.into()];
+    Lookup::first(Statement::new(FIND_CHILD_BLOB, parameters), |mut row| {
+        Ok(ChildBlobRow {
+            repository_id: row.integer()?,
+            blob_id: row.integer()?,
+            media_type: row.media_type()?,
+            blob: BlobRow::read(row)?,
+        })
+    })
+}
+
+/// Returns the statement that stores a media type. Rows of media types are never removed.
+pub(crate) fn store_media_type(media_type: &MediaType) -> Statement<'_> {
+    Statement::new(STORE_MEDIA_TYPE, [media_type.into()])
+}
+
+/// Returns the media types that the rows of a document refer to.
+pub(crate) fn media_types<'a>(
+    document: &'a Document,
+    children: &'a Children,
+) -> impl Iterator<Item = &'a MediaType> {
+    let edges = document.edges.iter();
+    let referrer = document.referrer.as_ref();
+    [document.manifest.media_type()]
+        .into_iter()
+        .chain(referrer.and_then(|referrer| referrer.artifact_type.as_ref()))
+        .chain(edges.filter_map(|edge| edge.served_type(children)))
+}
+
+/// Returns the statements that store an admitted document. The media types of the document must be
+/// stored first.
+///
+/// `has_row` may be `false` only if the repository has no row for the document, not even a
+/// tombstone. In this case, there are no edges to replace. `is_live` may be `true` only if that row
+/// is live. In this case, no edges wait for the document. [`Edge`](super::references::Edge)
+/// describes edges.
+pub(crate) fn store_manifest<'a>(
+    transaction: &dyn Transaction,
+    repository_id: i64,
+    document: &'a Document,
+    children: &'a Children,
+    (has_row, is_live): (bool, bool),
+) -> Vec<Statement<'a>> {
+    let (digest, manifest) = (&document.digest, &document.manifest);
+    let bytes = manifest.bytes();
+    let content = [digest.into(), bytes.len().into(), bytes.as_ref().into()];
+    let row = [
+        repository_id.into(),
+        digest.into(),
+        manifest.media_type().into(),
+        transaction.now().into(),
+    ];
+    let mut statements = vec![
+        Statement::new(STORE_CONTENT, content),
+        Statement::new(STORE, row).changing_one(),
+    ];
+    if has_row {
+        statements.push(references::clear(repository_id, digest));
+    }
+    let edges = references::insert(repository_id, digest, &document.edges, children);
+    statements.extend(edges);
+    if let Some(referrer) = &document.referrer {
+        statements.push(referrers::store(repository_id, digest, referrer));
+    }
+    if !is_live {
+        let is_blob = children.blob(digest).is_some();
+        statements.extend(references::attach_manifest(repository_id, digest, is_blob));
+    }
+    statements
+}
+
+/// Removes a manifest with its tags. One transaction removes at most a page of tags: after
+/// [`Removal::Partial`], call this again in another transaction. With `is_guarded`, does not remove
+/// a manifest that another manifest references. `who` is the caller's name for the tag history.
+pub(crate) fn remove_manifest(
     transaction: &mut dyn Transaction,
     repository: &RepositoryName,
     digest: &Digest,
-) -> Result<Option<(Option<MediaType>, BlobRow)>> {
-    let rows = transaction.query(
-        FIND_CHILD_BLOB,
-        &[repository.as_str().into(), digest.as_str().into()],
-    )?;
+    is_guarded: bool,
+    who: Option<&str>,
+) -> Result<Removal> {
+    let parameters = [repository.as_str().into(), digest.into()];
+    let found = transaction.query(&Statement::new(FIND_ROW, parameters))?;
+    let Some(mut row) = found.into_iter().next() else {
+        return remove_child_blob(transaction, repository, digest, is_guarded);
+    };
+    let (repository_id, manifest_id) = (row.integer()?, row.integer()?);
+    if is_guarded && is_referenced(transaction, repository_id, digest)? {
+        return Ok(Removal::Referenced);
+    }
+    if remove_tags_of(transaction, repository_id, manifest_id, digest, who)? {
+        return Ok(Removal::Partial);
+    }
+    let mut statements = Vec::from(bury(transaction, manifest_id));
+    statements.push(unlist(repository_id));
+    transaction.batch(&statements)?;
+    Ok(Removal::Removed)
+}
+
+/// Removes up to [`PAGE`] manifests of a repository, and returns whether more may be left. Their
+/// tags must be removed first.
+pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64) -> Result<bool> {
+    let live = Statement::new(LIVE, [repository_id.into(), PAGE.into()]);
+    let mut statements = Vec::new();
+    let rows = transaction.query(&live)?;
+    let is_full = rows.len() == PAGE;
     for mut row in rows {
-        let media_type = row.optional_text()?.as_deref().map(MediaType::new);
-        if !media_type
-            .as_ref()
-            .is_some_and(MediaType::is_known_manifest)
-        {
-            return Ok(Some((
-                media_type,
-                BlobRow {
+        statements.extend(bury(transaction, row.integer()?));
+    }
+    transaction.batch(&statements)?;
+    Ok(is_full)
+}
+
+/// Returns the statements that turn the row of a manifest into a tombstone.
+fn bury(transaction: &dyn Transaction, manifest_id: i64) -> [Statement<'static>; 3] {
+    let now = transaction.now();
+    [
+        Statement::new(REMOVE, [manifest_id.into(), now.into()]),
+        parent_deleted(manifest_id),
+        referrers::delete(manifest_id),
+    ]
+}
+
+/// Returns a lookup of up to `limit` manifests of a repository in the order of their rows, starting
+/// after the manifest `after`. The result is `None` if the repository does not exist.
+pub(crate) fn list_manifests(
+    repository: &RepositoryName,
+    after: Option<&Digest>,
+    limit: usize,
+) -> Lookup<Option<Vec<ManifestHead>>> {
+    let parameters = [repository.to_string().into(), after.into(), limit.into()];
+    Lookup::new(Statement::new(LIST, parameters), |rows| {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // A repository without such manifests yields one row of NULLs. This distinguishes it from a
+        // repository that does not exist.
+        let mut heads = Vec::new();
+        for mut row in rows {
+            if let Some(digest) = row.optional_digest()? {
+                heads.push(ManifestHead {
+                    digest,
+                    media_type: row.media_type()?,
                     size: row.size()?,
-                    key: row.parsed()?,
-                },
-            )));
+                });
+            }
         }
+        Ok(Some(heads))
+    })
+}
+
+/// Stops serving a blob as a manifest. The blob itself is not removed.
+fn remove_child_blob(
+    transaction: &mut dyn Transaction,
+    repository: &RepositoryName,
+    digest: &Digest,
+    is_guarded: bool,
+) -> Result<Removal> {
+    let Some(child) = find_child_blob(repository, digest).run(transaction)? else {
+        return Ok(Removal::Unknown);
+    };
+    if is_guarded {
+        return Ok(Removal::Referenced);
     }
-    Ok(None)
-}
-
-/// Whether the repository holds a digest as a manifest.
-pub(crate) fn holds_manifest(
-    transaction: &mut dyn Transaction,
-    repository_id: i64,
-    digest: &Digest,
-) -> Result<bool> {
-    let rows = transaction.query(
-        HOLDS_MANIFEST,
-        &[repository_id.into(), digest.as_str().into()],
-    )?;
-    Ok(!rows.is_empty())
-}
-
-/// What the repository holds under a digest, as manifest or else as blob.
-pub(crate) fn held(
-    transaction: &mut dyn Transaction,
-    repository_id: i64,
-    digest: &Digest,
-) -> Result<Option<Held>> {
-    let mut found: Option<Held> = None;
-    for mut row in transaction.query(HELD, &[repository_id.into(), digest.as_str().into()])? {
-        let held = Held {
-            size: row.size()?,
-            media_type: row.optional_text()?.as_deref().map(MediaType::new),
-        };
-        if found.is_none() || held.media_type.is_some() {
-            found = Some(held);
-        }
-    }
-    Ok(found)
-}
-
-/// Stores a manifest that was admitted, with its edges.
-pub(crate) fn store_manifest(
-    transaction: &mut dyn Transaction,
-    repository_id: i64,
-    new: &TakenIn,
-    now: Timestamp,
-) -> Result<()> {
-    let TakenIn { digest, manifest } = new;
-    transaction.execute(
-        STORE_CONTENT,
-        &[digest.as_str().into(), manifest.bytes().as_ref().into()],
-    )?;
-    let artifact_type = manifest.artifact_type();
-    let annotations = annotations(manifest);
-    let parameters = [
-        repository_id.into(),
-        digest.as_str().into(),
-        manifest.media_type().as_str().into(),
-        manifest.bytes().len().into(),
-        artifact_type.as_ref().map(MediaType::as_str).into(),
-        manifest
-            .subject()
-            .map(|subject| subject.digest.as_str())
-            .into(),
-        annotations.as_deref().into(),
-        now.into(),
-    ];
-    transaction.execute(STORE, &parameters)?;
-    references::set(transaction, repository_id, digest, manifest.children())?;
-    references::attach_manifest(transaction, repository_id, digest)
-}
-
-/// Annotations are kept apart only where a list of referrers will need them.
-fn annotations(manifest: &Manifest) -> Option<String> {
-    manifest.subject()?;
-    let members: Map<String, Value> = manifest
-        .annotations()
-        .map(|(key, value)| (key.into(), value.into()))
-        .collect();
-    (!members.is_empty()).then(|| Value::Object(members).to_string())
-}
-
-/// Takes a manifest from a repository; answers whether it was there.
-pub(crate) fn remove_manifest(
-    transaction: &mut dyn Transaction,
-    repository_id: i64,
-    digest: &Digest,
-    now: Timestamp,
-) -> Result<bool> {
-    Ok(transaction.execute(
-        REMOVE,
-        &[repository_id.into(), digest.as_str().into(), now.into()],
-    )? == 1)
+    let hide = hide(child.repository_id, child.blob_id, transaction);
+    transaction.execute(&hide)?;
+    Ok(Removal::Removed)
 }

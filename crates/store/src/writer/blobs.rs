@@ -1,111 +1,180 @@
-//! Content that was received becomes a repository's blob.
+//! Storage of received content as a blob of a repository, and mounts of existing blobs.
 
 use portolan_model::{Digest, RepositoryName};
 use portolan_registry::{Action, Context, Result};
 
 use crate::blobs::ObjectKey;
 use crate::metadata::{
-    Database, Linked, NewBlob, find_blob, find_blob_content, link_blob, source_repositories,
+    Linked, NewObject, blob_sources, claim_own, find_blob_content, link_blob, mount_blob,
 };
-use crate::store::{Inner, now};
+use crate::object_keys::end_if_closed;
+use crate::store::Store;
 use crate::uploads::Finished;
 
-impl<D: Database> Inner<D> {
-    /// Makes what was received durable, and a blob of the repository.
-    pub(super) async fn keep(
+/// Number of repositories that a single lookup returns when a mount searches for a source.
+const SOURCES_PAGE: usize = 100;
+/// Maximum number of lookups of a source for one mount. If the caller may not pull from any of the
+/// repositories found so far, the mount fails, and the caller uploads the blob instead.
+const SOURCES_PAGES: usize = 10;
+
+impl Store {
+    /// Stores received content durably as a blob of the repository.
+    pub(crate) async fn commit_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         received: Finished,
     ) -> Result<()> {
-        let key = match self.place(repository, digest, &received).await {
-            Ok(Some(key)) => key,
-            // It goes also where that failed, or a full disk would stay full of what nobody will ask for.
-            unplaced => {
-                let discarded = self.uploads.discard(received.staged).await;
-                return unplaced.and(discarded);
+        let linked = self.link_known(repository, digest).await;
+        // Either the content is stored already, or the database failed. The received copy is not
+        // needed.
+        if !matches!(linked, Ok(false)) {
+            let discarded = self.parts.uploads.discard(received.staged).await;
+            return linked.map(drop).and(discarded);
+        }
+        let key = match self.parts.keys.next(&self.parts.database).await {
+            Ok(key) => key,
+            Err(error) => {
+                self.parts.uploads.discard(received.staged).await?;
+                return Err(error);
             }
         };
-        let blob = NewBlob {
-            digest: digest.clone(),
-            size: received.size,
-            key: Some(key.clone()),
-        };
-        // If this fails, the key is still noted as doomed and the object goes at the next start.
-        match self.link(repository, blob).await? {
-            Linked::New => Ok(()),
-            // Somebody finished the same content meanwhile: theirs serves, ours is not needed.
-            Linked::Known | Linked::Gone => self.objects.delete(&key).await,
+        if let Err(error) = self.parts.objects.install(received.staged, &key).await {
+            self.abandon(&key).await;
+            return Err(error);
         }
+        let object = NewObject {
+            size: received.size,
+            key,
+        };
+        self.link_object(repository, digest, object).await
     }
 
-    /// Puts what was received under a key of its own; nowhere if the content was known, and is linked now.
-    async fn place(
+    /// Links the blob to the repository if its content is stored already, and returns whether it
+    /// is.
+    async fn link_known(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let known = self.parts.database.lookup(find_blob_content(digest));
+        if known.await?.is_none() {
+            return Ok(false);
+        }
+        Ok(self.link(repository, digest, None).await? != Linked::Gone)
+    }
+
+    /// Creates the blob with the content of `object`, and links it to the repository.
+    async fn link_object(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        received: &Finished,
-    ) -> Result<Option<ObjectKey>> {
-        let known = NewBlob {
-            digest: digest.clone(),
-            size: received.size,
-            key: None,
-        };
-        if self.is_known(digest).await? && self.link(repository, known).await? != Linked::Gone {
-            return Ok(None);
+        object: NewObject,
+    ) -> Result<()> {
+        match self.link(repository, digest, Some(object)).await {
+            Ok(Linked::New) => {
+                self.parts.keys.resolve(&object.key);
+                Ok(())
+            }
+            // Another push has stored the same content in the meantime, and the blob uses the
+            // object of that push. The transaction has claimed the object of this push, so delete
+            // it.
+            Ok(Linked::Known | Linked::Gone) => {
+                self.parts.keys.resolve(&object.key);
+                self.delete_claimed(vec![object.key]).await
+            }
+            Err(error) => {
+                self.abandon(&object.key).await;
+                Err(error)
+            }
         }
-        let key = self.keys.take(&self.database, now()).await?;
-        self.objects.install(&received.staged, &key).await?;
-        Ok(Some(key))
     }
 
-    /// Whether the blob is the repository's now, by way of another one that the caller may pull from.
-    pub(super) async fn mounted(
+    /// Deletes the object `key` after an error, if it exists. If this fails too, the range of the
+    /// key is not released, and the sweep after the next start deletes the object.
+    async fn abandon(&self, key: &ObjectKey) {
+        let abandoned = *key;
+        let claimed = self
+            .parts
+            .database
+            .write(move |transaction| claim_own(transaction, &abandoned));
+        let deleted = match claimed.await {
+            Ok(true) => {
+                self.parts.keys.resolve(key);
+                self.delete_claimed(vec![*key]).await
+            }
+            // A blob has the key: its transaction reported an error, but was committed.
+            Ok(false) => {
+                self.parts.keys.resolve(key);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(%error, %key, "failed to delete an object that belongs to no blob");
+        }
+    }
+
+    /// Runs [`link_blob`] in a transaction.
+    async fn link(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        object: Option<NewObject>,
+    ) -> Result<Linked> {
+        let (repository, digest) = (repository.clone(), digest.clone());
+        let write = self
+            .parts
+            .database
+            .write(move |transaction| link_blob(transaction, &repository, &digest, object));
+        end_if_closed(write.await)
+    }
+
+    /// Links a blob of the repository `from` to `repository`, and returns whether a blob was
+    /// linked. If `from` is `None`, searches all repositories. The caller must be allowed to pull
+    /// from the source repository.
+    pub(super) async fn try_mount(
         &self,
         context: &Context,
         repository: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<bool> {
-        let (context, target, wanted, from) = (
-            context.clone(),
-            repository.clone(),
-            digest.clone(),
-            from.cloned(),
-        );
-        let now = now();
-        let mounted = self.database.write(move |transaction| {
-            let sources = match &from {
-                Some(from) => find_blob(transaction, from, &wanted)?
-                    .map(|_| from.clone())
-                    .into_iter()
-                    .collect(),
-                None => source_repositories(transaction, &wanted)?,
-            };
-            let allowed = sources
-                .iter()
-                .any(|source| context.allows(Action::Pull, source));
-            let blob = NewBlob {
-                digest: wanted.clone(),
-                size: 0,
-                key: None,
-            };
-            Ok(allowed && link_blob(transaction, &target, &blob, now)? == Linked::Known)
-        });
-        mounted.await
-    }
-
-    async fn is_known(&self, digest: &Digest) -> Result<bool> {
-        let digest = digest.clone();
-        self.database
-            .read(move |transaction| Ok(find_blob_content(transaction, &digest)?.is_some()))
+        let source = match from {
+            Some(from) => Some(from.clone()).filter(|from| context.allows(Action::Pull, from)),
+            None => self.find_source(context, digest).await?,
+        };
+        let Some(source) = source else {
+            return Ok(false);
+        };
+        let (target, digest) = (repository.clone(), digest.clone());
+        self.parts
+            .database
+            .write(move |transaction| mount_blob(transaction, &source, &target, &digest))
             .await
     }
 
-    async fn link(&self, repository: &RepositoryName, blob: NewBlob) -> Result<Linked> {
-        let (repository, now) = (repository.clone(), now());
-        self.database
-            .write(move |transaction| link_blob(transaction, &repository, &blob, now))
-            .await
+    /// Returns the first repository that serves the blob and that the caller may pull from.
+    async fn find_source(
+        &self,
+        context: &Context,
+        digest: &Digest,
+    ) -> Result<Option<RepositoryName>> {
+        let mut after = 0;
+        for _ in 0..SOURCES_PAGES {
+            let page = self
+                .parts
+                .database
+                .lookup(blob_sources(digest, after, SOURCES_PAGE))
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(None);
+            };
+            let (last, is_full) = (last.id, page.len() == SOURCES_PAGE);
+            let live = page.into_iter().filter(|source| source.is_live);
+            let mut names = live.map(|source| source.name);
+            let allowed = names.find(|name| context.allows(Action::Pull, name));
+            if allowed.is_some() || !is_full {
+                return Ok(allowed);
+            }
+            after = last;
+        }
+        Ok(None)
     }
 }

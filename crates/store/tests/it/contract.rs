@@ -1,18 +1,20 @@
-//! The contract of every registry, held by the store.
+//! Contract tests for the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use portolan_registry::contract::Subject;
-use portolan_store::{Settings, Store};
+use portolan_registry::contract::TestedRegistry;
+use portolan_store::{Settings, Store, SystemRuntime};
 
-async fn fresh() -> Subject {
+async fn fresh() -> TestedRegistry {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
         folder: folder.path().to_owned(),
-        upload_expiry: Duration::from_hours(1),
+        ..Settings::default()
     };
-    Subject::new(Arc::new(Store::open(&settings).await.unwrap()), folder)
+    let store = Store::open(&settings, Arc::new(SystemRuntime))
+        .await
+        .unwrap();
+    TestedRegistry::local(Arc::new(store), folder)
 }
 
 portolan_registry::contract_tests!(fresh);

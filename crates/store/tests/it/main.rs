@@ -1,6 +1,7 @@
-//! The store as its users meet it: the contract of every registry, and what survives a restart.
+//! Tests of the store through its public API: the contract of every registry, and restarts.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod contract;
+mod reserve;
 mod restart;

@@ -1,26 +1,35 @@
-//! What is there after the process has ended in whatever way and another one opens the folder.
+//! State of a store after a process has ended, in any way, and another one has opened its folder.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use portolan_model::fixtures::{blob, image, repository, sha512, tag};
 use portolan_model::{Algorithm, Digest};
-use portolan_registry::{Context, Error, Kind, PutManifest, Reader, TagUpdate, Writer};
-use portolan_store::{Settings, Sqlite, Store};
+use portolan_registry::{
+    AllowAll, Caller, Context, Error, Kind, PutManifest, Reader, TagUpdate, UploadId, Uploads,
+    Writer,
+};
+use portolan_store::{Settings, Store, SystemRuntime, UploadSettings};
 
-async fn open(folder: &Path) -> Store<Sqlite> {
+async fn open(folder: &Path) -> Store {
     try_open(folder).await.unwrap()
 }
 
-async fn try_open(folder: &Path) -> Result<Store<Sqlite>, Error> {
-    Store::open(&Settings {
+async fn try_open(folder: &Path) -> Result<Store, Error> {
+    let settings = Settings {
         folder: folder.to_owned(),
-        upload_expiry: Duration::ZERO,
-    })
-    .await
+        uploads: UploadSettings {
+            expire: Duration::ZERO,
+            ..UploadSettings::default()
+        },
+        ..Settings::default()
+    };
+    Store::open(&settings, Arc::new(SystemRuntime)).await
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -28,15 +37,27 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(files(&path))
+            found.extend(files(&path));
         } else {
-            found.push(path)
+            found.push(path);
         }
     }
     found
 }
 
-async fn read(store: &Store<Sqlite>, digest: &Digest) -> Result<Bytes, Error> {
+/// Opens a session in the repository `a` and appends some bytes.
+async fn started(store: &Store, content: &'static str) -> UploadId {
+    let (context, name) = (Context::anonymous(), repository("a"));
+    let upload = store
+        .open_upload(&context, &name, &Algorithm::Sha256)
+        .await
+        .unwrap();
+    let body = Bytes::from(content).into();
+    let written = store.append_upload(&context, &name, &upload.id, Some(0), body);
+    written.await.unwrap().id
+}
+
+async fn read(store: &Store, digest: &Digest) -> Result<Bytes, Error> {
     let read = store
         .get_blob(&Context::anonymous(), &repository("a"), digest, None)
         .await?;
@@ -55,7 +76,7 @@ async fn content_tags_and_sessions_survive() {
             .unwrap();
     }
     let options = PutManifest {
-        tags: vec![TagUpdate::always(tag("v1"))],
+        tags: vec![TagUpdate::unconditional(tag("v1"))],
         ..PutManifest::default()
     };
     store
@@ -63,11 +84,11 @@ async fn content_tags_and_sessions_survive() {
         .await
         .unwrap();
     let started = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
+        .open_upload(&context, &name, &Algorithm::Sha256)
         .await
         .unwrap();
     let half = store
-        .write_upload(
+        .append_upload(
             &context,
             &name,
             &started.id,
@@ -111,11 +132,11 @@ async fn a_session_of_another_algorithm_is_hashed_again() {
     let (context, name, content) = (Context::anonymous(), repository("a"), blob("x"));
     let store = open(folder.path()).await;
     let started = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
+        .open_upload(&context, &name, &Algorithm::Sha256)
         .await
         .unwrap();
     store
-        .write_upload(&context, &name, &started.id, None, content.clone().into())
+        .append_upload(&context, &name, &started.id, None, content.clone().into())
         .await
         .unwrap();
     drop(store);
@@ -136,38 +157,100 @@ async fn a_session_of_another_algorithm_is_hashed_again() {
 }
 
 #[tokio::test]
-async fn what_no_session_owns_is_removed_at_the_start() {
+async fn a_session_answers_only_under_its_repository_and_to_its_caller() {
     let folder = tempfile::tempdir().unwrap();
     let (context, name) = (Context::anonymous(), repository("a"));
-    let store = open(folder.path()).await;
-    let kept = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
-        .await
-        .unwrap();
-    drop(store);
-    let uploads = folder.path().join("uploads");
-    fs::write(
-        uploads.join("0123456789abcdef0123456789abcdef"),
-        "no sidecar",
-    )
-    .unwrap();
-    fs::write(
-        uploads.join("00000000000000000000000000000000"),
-        "torn sidecar",
-    )
-    .unwrap();
-    fs::write(
-        uploads.join("00000000000000000000000000000000.json"),
-        "{\"reposi",
-    )
-    .unwrap();
-    let store = open(folder.path()).await;
-    assert_eq!(files(&uploads).len(), 2);
-    assert!(store.upload_status(&context, &name, &kept.id).await.is_ok());
+    let somebody = Caller::Named("somebody".into());
+    let somebody = Context::new(somebody, Arc::new(AllowAll));
+    let mut store = open(folder.path()).await;
+    let session = started(&store, "half").await;
+    for _ in 0..2 {
+        for (context, name) in [(&context, repository("b")), (&somebody, name.clone())] {
+            let error = store.upload_status(context, &name, &session).await;
+            assert_eq!(*error.unwrap_err().kind(), Kind::UploadUnknown);
+        }
+        let upload = store.upload_status(&context, &name, &session).await;
+        assert_eq!(upload.unwrap().offset, 4);
+        drop(store);
+        store = open(folder.path()).await;
+    }
 }
 
 #[tokio::test]
-async fn objects_without_a_blob_are_removed_at_the_start() {
+async fn strays_do_not_prevent_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (context, name) = (Context::anonymous(), repository("a"));
+    let store = open(folder.path()).await;
+    let session = started(&store, "half").await;
+    drop(store);
+    let uploads = folder.path().join("uploads");
+    fs::create_dir(uploads.join("a folder")).unwrap();
+    fs::write(uploads.join("a file"), "stray").unwrap();
+    fs::write(uploads.join("a folder/a file"), "stray").unwrap();
+    // A file that is left if a process is killed while it receives content in one call.
+    let shard = uploads.join("0");
+    fs::create_dir_all(&shard).unwrap();
+    fs::write(shard.join("part-0123456789abcdef-0"), "cut off").unwrap();
+
+    let store = open(folder.path()).await;
+    let upload = store.upload_status(&context, &name, &session).await;
+    assert_eq!(upload.unwrap().offset, 4);
+    assert_eq!(store.expire_uploads().await.unwrap(), 1);
+    let mut left = files(&uploads);
+    left.sort_unstable();
+    assert_eq!(
+        left,
+        [uploads.join("a file"), uploads.join("a folder/a file")]
+    );
+}
+
+#[tokio::test]
+async fn files_and_folders_are_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let store = open(&data).await;
+    started(&store, "half").await;
+    let digest = Digest::sha256(b"x");
+    let (context, name) = (Context::anonymous(), repository("a"));
+    store
+        .put_blob(&context, &name, &digest, Bytes::from("x").into())
+        .await
+        .unwrap();
+    store.announce(([127, 0, 0, 1], 5000).into()).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in [&data, &data.join("uploads"), &data.join("blobs")] {
+        assert_eq!(mode(path), 0o700, "{}", path.display());
+    }
+    let files = files(&data);
+    let own = [
+        "uploads.key",
+        "address",
+        "portolan.db",
+        "portolan.db-wal",
+        "portolan.db-shm",
+    ];
+    for name in own {
+        assert!(files.contains(&data.join(name)), "{name}");
+    }
+    for path in &files {
+        assert_eq!(mode(path), 0o600, "{}", path.display());
+    }
+}
+
+/// Waits until a folder has only `count` files, because background jobs delete the others.
+async fn settle(folder: &Path, count: usize) {
+    let settled = async {
+        while files(folder).len() != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), settled)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn objects_without_a_blob_are_removed_after_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let content = blob("x");
@@ -183,20 +266,19 @@ async fn objects_without_a_blob_are_removed_at_the_start() {
         .unwrap();
     drop(store);
     let blobs = folder.path().join("blobs");
-    // A crash between the rename and the commit leaves an object under a reserved key.
-    let reserved: String = rusqlite::Connection::open(folder.path().join("portolan.db"))
-        .unwrap()
-        .query_row("SELECT object_key FROM doomed_objects LIMIT 1", [], |row| {
-            row.get(0)
-        })
-        .unwrap();
-    let shard = blobs.join(&reserved[..2]);
-    fs::create_dir_all(&shard).unwrap();
-    fs::write(shard.join(&reserved), "orphan").unwrap();
+    // A crash between the rename and the commit leaves an object under the next key of the range.
+    let stored = files(&blobs).pop().unwrap();
+    let name = stored.file_name().unwrap().to_str().unwrap();
+    let next = format!("{:032x}", u128::from_str_radix(name, 16).unwrap() + 1);
+    let folder_of_next = blobs.join(&next[30..]);
+    fs::create_dir_all(&folder_of_next).unwrap();
+    fs::write(folder_of_next.join(&next), "orphan").unwrap();
     assert_eq!(files(&blobs).len(), 2);
     let store = open(folder.path()).await;
-    assert_eq!(files(&blobs).len(), 1);
+    let jobs = store.start_jobs();
+    settle(&blobs, 1).await;
     assert_eq!(read(&store, &digest).await.unwrap(), content);
+    jobs.stop().await;
 }
 
 #[tokio::test]
@@ -234,13 +316,11 @@ async fn a_session_is_cancelled_even_if_nobody_waits() {
     let folder = tempfile::tempdir().unwrap();
     let (context, name) = (Context::anonymous(), repository("a"));
     let store = open(folder.path()).await;
-    let started = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
-        .await
-        .unwrap();
+    let session = started(&store, "half").await;
+    assert_eq!(files(&folder.path().join("uploads")).len(), 1);
     assert!(
         store
-            .cancel_upload(&context, &name, &started.id)
+            .cancel_upload(&context, &name, &session)
             .now_or_never()
             .is_none()
     );
@@ -259,18 +339,12 @@ async fn idle_sessions_expire() {
     let folder = tempfile::tempdir().unwrap();
     let (context, name) = (Context::anonymous(), repository("a"));
     let store = open(folder.path()).await;
-    let known = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
-        .await
-        .unwrap();
+    let known = started(&store, "half").await;
     drop(store);
     let store = open(folder.path()).await;
-    let fresh = store
-        .start_upload(&context, &name, &Algorithm::Sha256)
-        .await
-        .unwrap();
+    let fresh = started(&store, "half").await;
     assert_eq!(store.expire_uploads().await.unwrap(), 2);
-    for id in [known.id, fresh.id] {
+    for id in [known, fresh] {
         let error = store.upload_status(&context, &name, &id).await.unwrap_err();
         assert_eq!(*error.kind(), Kind::UploadUnknown);
     }
@@ -289,6 +363,15 @@ async fn a_folder_belongs_to_one_process() {
             .contains("in use by another portolan at http://127.0.0.1:5000"),
         "{error}"
     );
+    // Users remove files that look like a left-over lock. This must not unlock the folder.
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().contains("portolan.db") && path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let error = try_open(folder.path()).await.err().unwrap();
+    assert!(error.message().ends_with("in use by another portolan"));
     drop(store);
     assert!(try_open(folder.path()).await.is_ok());
 }

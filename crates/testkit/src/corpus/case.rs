@@ -1,58 +1,61 @@
-//! A case: a document, and what is stored under the digests that it and those below it name.
+//! Case of the corpus: a manifest, and the stored content that it references.
 
 use bytes::Bytes;
-use portolan_model::lint::{Limits, Lint, Tree};
+use portolan_model::lint::{LintLimits, LintTree, Linter};
 use portolan_model::{Digest, Manifest, MediaType};
 
-use super::contents::{Contents, Stored};
+use super::contents::{Contents, StoredContent};
 use super::document::Document;
 
-/// One case of the corpus.
+/// Case of the corpus: a pushed manifest (the document, or root), and the content that the
+/// repository has stored under the digests in its tree.
 #[derive(Clone, Debug)]
 pub struct Case {
     name: &'static str,
     root: Digest,
-    claimed: Option<MediaType>,
+    content_type: Option<MediaType>,
     document: Bytes,
-    limits: Limits,
+    limits: LintLimits,
     contents: Contents,
+    /// Symbolic names of digests, such as `layer 0 of the root`, for readable snapshots.
     names: Vec<(Digest, String)>,
 }
 
 impl Case {
-    /// A case about a document, which is there with all blobs that it names.
+    /// Creates a case about a document. Stores the document and the blobs that it references.
     pub(super) fn new(name: &'static str, document: &impl Document) -> Self {
         let root = Digest::sha256(&document.bytes());
         let case = Self {
             name,
             root,
-            claimed: Some(document.media_type()),
+            content_type: Some(document.media_type()),
             document: document.bytes(),
-            limits: Limits::default(),
+            limits: LintLimits::default(),
             contents: Contents::default(),
             names: Vec::new(),
         };
-        case.holds("the root", document)
+        case.with_document("the root", document)
     }
 
-    /// Sent with this Content-Type instead, or with none.
+    /// Sets the `Content-Type` with which the document is pushed. `None` stands for a push without
+    /// one.
     #[must_use]
-    pub(super) fn claimed(mut self, media_type: Option<&str>) -> Self {
-        self.claimed = media_type.map(MediaType::new);
+    pub(super) fn with_content_type(mut self, media_type: Option<&str>) -> Self {
+        self.content_type = media_type.map(MediaType::new);
         self
     }
 
-    /// Looked at within these limits.
+    /// Sets the limits of the lint run: depth of the tree, and number of documents.
     #[must_use]
-    pub(super) fn within(mut self, depth: usize, documents: usize) -> Self {
-        self.limits = Limits { depth, documents };
+    pub(super) fn with_limits(mut self, depth: usize, documents: usize) -> Self {
+        self.limits = LintLimits { depth, documents };
         self
     }
 
-    /// A manifest is there, with all blobs that it names.
+    /// Stores another document and the blobs that it references. `name` is its symbolic name.
     #[must_use]
-    pub(super) fn holds(self, name: &str, document: &impl Document) -> Self {
-        let held = self.manifest(
+    pub(super) fn with_document(self, name: &str, document: &impl Document) -> Self {
+        let stored = self.with_manifest(
             name,
             Digest::sha256(&document.bytes()),
             &document.media_type(),
@@ -66,133 +69,143 @@ impl Case {
         blobs
             .into_iter()
             .enumerate()
-            .fold(held, |case, (position, blob)| {
-                case.blob(&part(position), blob)
+            .fold(stored, |case, (position, blob)| {
+                case.with_blob(&part(position), blob)
             })
     }
 
-    /// A manifest is there under a digest, of a type that need not be its own.
+    /// Stores a manifest under `digest`. The stored media type may differ from the one in the
+    /// manifest.
     #[must_use]
-    pub(super) fn manifest(
+    pub(super) fn with_manifest(
         self,
         name: &str,
         digest: Digest,
         media_type: &MediaType,
         bytes: Bytes,
     ) -> Self {
-        self.store(name, digest, Some(media_type.clone()), bytes)
+        self.with_content(name, digest, Some(media_type.clone()), bytes)
     }
 
-    /// A blob is there.
+    /// Stores a blob.
     #[must_use]
-    pub(super) fn blob(self, name: &str, bytes: impl Into<Bytes>) -> Self {
+    pub(super) fn with_blob(self, name: &str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        self.store(name, Digest::sha256(&bytes), None, bytes)
+        self.with_content(name, Digest::sha256(&bytes), None, bytes)
     }
 
-    /// A blob is there under a digest of another algorithm.
+    /// Stores a blob under `digest`, for digests of other algorithms than sha256.
     #[must_use]
-    pub(super) fn blob_under(self, name: &str, digest: Digest, bytes: impl Into<Bytes>) -> Self {
-        self.store(name, digest, None, bytes.into())
+    pub(super) fn with_blob_under(
+        self,
+        name: &str,
+        digest: Digest,
+        bytes: impl Into<Bytes>,
+    ) -> Self {
+        self.with_content(name, digest, None, bytes.into())
     }
 
-    /// Nothing is there under this digest.
+    /// Removes the stored content for a digest, as if the repository did not have it.
     #[must_use]
-    pub(super) fn lacks(mut self, name: &str, digest: &Digest) -> Self {
+    pub(super) fn without(mut self, name: &str, digest: &Digest) -> Self {
         self.contents.remove(digest);
-        self.call(name, digest);
+        self.set_name(name, digest);
         self
     }
 
-    /// Nobody looks whether anything is there under this digest.
+    /// Removes the stored content for a digest, and makes the repository respond
+    /// [`Unknown`](portolan_model::lint::ContentResponse::Unknown) to requests for it.
     #[must_use]
-    pub(super) fn unasked(mut self, name: &str, digest: &Digest) -> Self {
+    pub(super) fn with_unknown(mut self, name: &str, digest: &Digest) -> Self {
         self.contents.hide(digest.clone());
-        self.lacks(name, digest)
+        self.without(name, digest)
     }
 
-    fn store(
+    fn with_content(
         mut self,
         name: &str,
         digest: Digest,
         media_type: Option<MediaType>,
         bytes: Bytes,
     ) -> Self {
-        self.call(name, &digest);
+        self.set_name(name, &digest);
         self.contents.put(digest, media_type, bytes);
         self
     }
 
-    /// A later name is one that was chosen for the case, and replaces a general one.
-    fn call(&mut self, name: &str, digest: &Digest) {
+    /// Sets the symbolic name of a digest. Replaces an earlier name, such as a generated
+    /// `layer 0 of the root`, by a name that was chosen for the case.
+    fn set_name(&mut self, name: &str, digest: &Digest) {
         match self.names.iter_mut().find(|(known, _)| known == digest) {
             Some((_, known)) => name.clone_into(known),
             None => self.names.push((digest.clone(), name.to_owned())),
         }
     }
 
-    /// The name, which is stable: `RULE/fires…`, `RULE/just-not…` or `kind/…`.
+    /// Returns the name of the case: `RULE/fires…`, `RULE/near-miss…` or `kind/…`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The digest of the document.
+    /// Returns the digest of the document.
     pub fn root(&self) -> &Digest {
         &self.root
     }
 
-    /// The type that the document is sent with.
+    /// Returns the `Content-Type` with which the document is pushed.
     pub fn media_type(&self) -> Option<&MediaType> {
-        self.claimed.as_ref()
+        self.content_type.as_ref()
     }
 
-    /// The document's bytes.
+    /// Returns the bytes of the document.
     pub fn document(&self) -> &Bytes {
         &self.document
     }
 
-    /// How much of the tree is looked at.
-    pub fn limits(&self) -> Limits {
+    /// Returns the limits of the lint run.
+    pub fn limits(&self) -> LintLimits {
         self.limits
     }
 
-    /// What is stored.
+    /// Returns the content that the repository has stored.
     pub fn contents(&self) -> &Contents {
         &self.contents
     }
 
-    /// Everything that is stored, the document first.
-    pub fn stored(&self) -> impl Iterator<Item = (&Digest, &Stored)> {
+    /// Returns all stored content by digest, the document first.
+    pub fn stored(&self) -> impl Iterator<Item = (&Digest, &StoredContent)> {
         self.names
             .iter()
             .filter_map(|(digest, _)| Some((digest, self.contents.get(digest)?)))
     }
 
-    /// The document, parsed.
+    /// Parses the document.
     ///
     /// # Panics
-    /// When it cannot be read, which no case is about: see [`super::refused`].
+    /// Panics if the document cannot be parsed. No case has such a document: they are in
+    /// [`invalid_documents`](crate::corpus::invalid_documents).
     pub fn manifest_of_root(&self) -> Manifest {
-        Manifest::parse(self.document.clone(), self.claimed.as_ref()).expect("a readable document")
+        Manifest::parse(self.document.clone(), self.content_type.as_ref())
+            .expect("the document of a case can be parsed")
     }
 
-    /// A look at the whole tree, before anything was asked.
+    /// Starts a lint run over the full tree of the document.
     ///
     /// # Panics
-    /// When the document cannot be read, which no case is about.
-    pub fn lint(&self) -> Lint {
-        Lint::new(self.root.clone(), self.manifest_of_root(), self.limits)
+    /// Panics if the document cannot be parsed. No case has such a document.
+    pub fn lint(&self) -> Linter {
+        Linter::new(self.root.clone(), self.manifest_of_root(), self.limits)
     }
 
-    /// The whole tree, with its findings.
+    /// Lints the full tree of the document, and returns it with its findings.
     ///
     /// # Panics
-    /// When the document cannot be read, which no case is about.
-    pub fn tree(&self) -> Tree {
+    /// Panics if the document cannot be parsed. No case has such a document.
+    pub fn tree(&self) -> LintTree {
         self.contents.tree(self.lint())
     }
 
-    /// A text in which symbolic names stand for digests.
+    /// Replaces the digests in `text` with their symbolic names.
     pub fn with_names(&self, text: &str) -> String {
         let named = |text: String, (digest, name): &(Digest, String)| {
             text.replace(digest.as_str(), &format!("<{name}>"))

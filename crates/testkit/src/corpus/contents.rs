@@ -1,76 +1,80 @@
-//! What is stored, by digest, and how a look at a tree finds it.
+//! Stored content by digest, and its responses to the requests of a lint run.
 
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use portolan_model::lint::{Answer, Held, Lint, Seek, Tree, Want};
+use portolan_model::lint::{
+    ContentKind, ContentRequest, ContentResponse, LintTree, Linter, Stored,
+};
 use portolan_model::{Digest, Manifest, MediaType};
 
-/// Content by digest, as a repository holds it.
+/// Content of a repository, by digest.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    stored: HashMap<Digest, Stored>,
-    unasked: HashSet<Digest>,
+    stored: HashMap<Digest, StoredContent>,
+    /// Digests to which the repository responds [`ContentResponse::Unknown`].
+    unknown: HashSet<Digest>,
 }
 
-/// Content that is there.
+/// Stored manifest or blob.
 #[derive(Clone, Debug)]
-pub struct Stored {
-    /// The type that it is stored with, if it is held as a manifest.
+pub struct StoredContent {
+    /// Media type, or `None` for a blob.
     pub media_type: Option<MediaType>,
-    /// The content.
+    /// Bytes of the manifest or blob.
     pub bytes: Bytes,
 }
 
 impl Contents {
-    /// Stores content under a digest, which is believed.
+    /// Stores content under `digest`. Does not verify the digest.
     pub fn put(&mut self, digest: Digest, media_type: Option<MediaType>, bytes: Bytes) {
-        self.stored.insert(digest, Stored { media_type, bytes });
+        self.stored
+            .insert(digest, StoredContent { media_type, bytes });
     }
 
     pub(super) fn remove(&mut self, digest: &Digest) {
         self.stored.remove(digest);
     }
 
-    /// From now on nobody knows whether anything is there.
+    /// Makes the response to requests for `digest` [`ContentResponse::Unknown`].
     pub(super) fn hide(&mut self, digest: Digest) {
-        self.unasked.insert(digest);
+        self.unknown.insert(digest);
     }
 
-    /// What is stored under a digest.
-    pub fn get(&self, digest: &Digest) -> Option<&Stored> {
+    /// Returns the content that is stored under `digest`.
+    pub fn get(&self, digest: &Digest) -> Option<&StoredContent> {
         self.stored.get(digest)
     }
 
-    /// Answers whatever a look at a tree wants, until it wants no more.
-    pub fn tree(&self, mut lint: Lint) -> Tree {
-        while let Some(want) = lint.next_want() {
+    /// Supplies the responses to all requests of a lint run, and returns the resulting tree.
+    pub fn tree(&self, mut lint: Linter) -> LintTree {
+        while let Some(want) = lint.next_request() {
             lint.supply(&want, self.answer(&want));
         }
         lint.finish()
     }
 
-    /// What a repository that holds this finds for something that is wanted.
-    pub fn answer(&self, want: &Want) -> Answer {
-        if self.unasked.contains(&want.digest) {
-            return Answer::Unknown;
+    /// Returns the response to a request of a lint run, from a repository with this content.
+    pub fn answer(&self, want: &ContentRequest) -> ContentResponse {
+        if self.unknown.contains(&want.digest) {
+            return ContentResponse::Unknown;
         }
-        let Some(Stored { media_type, bytes }) = self.stored.get(&want.digest) else {
-            return Answer::Absent;
+        let Some(StoredContent { media_type, bytes }) = self.stored.get(&want.digest) else {
+            return ContentResponse::Absent;
         };
-        let held = Held {
+        let stored = Stored {
             size: bytes.len() as u64,
             media_type: media_type.clone(),
         };
-        match want.seek {
-            Seek::Presence => Answer::Content(held, None),
-            Seek::Config => Answer::Content(held, Some(bytes.clone())),
-            Seek::Manifest => match Manifest::parse(
+        match want.kind {
+            ContentKind::Presence => ContentResponse::Content(stored, None),
+            ContentKind::Config => ContentResponse::Content(stored, Some(bytes.clone())),
+            ContentKind::Manifest => match Manifest::parse(
                 bytes.clone(),
                 media_type.as_ref().or(want.media_type.as_ref()),
             ) {
-                Ok(manifest) => Answer::Manifest(manifest),
-                Err(error) => Answer::Unreadable(held, error.to_string()),
+                Ok(manifest) => ContentResponse::Manifest(manifest),
+                Err(error) => ContentResponse::Unreadable(stored, error.to_string()),
             },
         }
     }

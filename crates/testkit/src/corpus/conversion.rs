@@ -1,29 +1,30 @@
-//! Converting a tree that was looked at.
+//! Conversion of the tree of a lint run.
 
 use portolan_model::convert::{self, Conversion, ConvertError, Converted};
-use portolan_model::lint::Tree;
+use portolan_model::lint::LintTree;
 use portolan_model::{ChildKind, Digest, Manifest, Platform};
 
-/// Converts a tree, or what it became by a conversion before.
+/// Converts a tree. If `before` is set, converts that result of an earlier conversion of the tree.
 ///
 /// # Errors
-/// [`ConvertError`] when the root cannot be converted.
+/// Returns [`ConvertError`] if the root cannot be converted.
 ///
 /// # Panics
-/// When the tree has no documents, which no look at one ends with.
+/// Panics if the tree has no documents, which cannot be the result of a lint run.
 pub fn convert(
-    tree: &Tree,
+    tree: &LintTree,
     before: Option<&Converted>,
     conversion: &Conversion,
 ) -> Result<Converted, ConvertError> {
     let root = before.map_or(&tree.documents()[0].digest, |before| &before.root);
-    let document = |digest: &Digest| find(tree, before, digest);
-    let platform = |digest: &Digest| document(digest).and_then(|image| platform(tree, image));
+    let document = |digest: &Digest| find_manifest(tree, before, digest);
+    let platform =
+        |digest: &Digest| document(digest).and_then(|image| config_platform(tree, image));
     convert::convert(root, document, platform, conversion)
 }
 
-fn find<'a>(
-    tree: &'a Tree,
+fn find_manifest<'a>(
+    tree: &'a LintTree,
     before: Option<&'a Converted>,
     digest: &Digest,
 ) -> Option<&'a Manifest> {
@@ -36,7 +37,7 @@ fn find<'a>(
     new.or_else(|| tree.document(digest).map(|document| &document.manifest))
 }
 
-fn platform(tree: &Tree, image: &Manifest) -> Option<Platform> {
+fn config_platform(tree: &LintTree, image: &Manifest) -> Option<Platform> {
     let config = image
         .children()
         .iter()

@@ -1,41 +1,41 @@
-//! What a case is made of: images and indexes by their symbolic names, and documents that no tool would write.
+//! Documents for cases: images and indexes from fixtures, and text that no tool would write.
 
 use bytes::Bytes;
-use portolan_model::fixtures::{Image, Index};
+use portolan_model::fixtures::{ImageFixture, IndexFixture};
 use portolan_model::{Digest, MediaType};
 use serde_json::{Value, json};
 
-/// A document with the type that it is sent or described with.
+/// Manifest or index for a case, together with the blobs that it references.
 pub(super) trait Document {
-    /// The type.
+    /// Returns the media type of the document.
     fn media_type(&self) -> MediaType;
 
-    /// The document's bytes.
+    /// Returns the bytes of the document.
     fn bytes(&self) -> Bytes;
 
-    /// The blobs that it names, the config first.
+    /// Returns the blobs that the document references, the config first.
     fn blobs(&self) -> Vec<Bytes> {
         Vec::new()
     }
 
-    /// A descriptor of it, as JSON.
+    /// Returns a descriptor of the document, as JSON.
     fn describe(&self) -> Value {
-        portolan_model::fixtures::describe(self.media_type().as_str(), &self.bytes())
+        portolan_model::fixtures::descriptor_json(self.media_type().as_str(), &self.bytes())
     }
 
-    /// The digest that it is named by.
+    /// Returns the SHA-256 digest of the document.
     fn sha256(&self) -> Digest {
         Digest::sha256(&self.bytes())
     }
 
-    /// The same document with one piece of its text replaced, and the blobs that the first one names.
+    /// Returns the document with `from` replaced by `to` in its text, and with the same blobs.
     ///
     /// # Panics
-    /// When the piece does not stand there exactly once.
-    fn edited(&self, from: &str, to: &str) -> Text {
-        let text = String::from_utf8(self.bytes().to_vec()).expect("a document is text");
+    /// Panics unless the text contains `from` exactly once.
+    fn replace_text(&self, from: &str, to: &str) -> TextDocument {
+        let text = String::from_utf8(self.bytes().to_vec()).expect("a document is valid UTF-8");
         assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
-        Text {
+        TextDocument {
             media_type: self.media_type(),
             content: text.replace(from, to),
             blobs: self.blobs(),
@@ -43,7 +43,7 @@ pub(super) trait Document {
     }
 }
 
-impl Document for Image {
+impl Document for ImageFixture {
     fn media_type(&self) -> MediaType {
         self.media_type()
     }
@@ -57,7 +57,7 @@ impl Document for Image {
     }
 }
 
-impl Document for Index {
+impl Document for IndexFixture {
     fn media_type(&self) -> MediaType {
         self.media_type()
     }
@@ -67,15 +67,15 @@ impl Document for Index {
     }
 }
 
-/// A document that is given as its text.
-pub(super) struct Text {
+/// Document with a given text, which need not be valid.
+pub(super) struct TextDocument {
     media_type: MediaType,
     content: String,
     blobs: Vec<Bytes>,
 }
 
-impl Text {
-    /// A document of any type.
+impl TextDocument {
+    /// Creates a document of any media type.
     pub(super) fn new(media_type: &str, content: impl Into<String>) -> Self {
         Self {
             media_type: media_type.into(),
@@ -85,7 +85,7 @@ impl Text {
     }
 }
 
-impl Document for Text {
+impl Document for TextDocument {
     fn media_type(&self) -> MediaType {
         self.media_type.clone()
     }
@@ -99,16 +99,16 @@ impl Document for Text {
     }
 }
 
-/// A JSON value with one more member.
-pub(super) fn with(mut value: Value, key: &str, member: Value) -> Value {
+/// Returns a JSON object with an additional or replaced member.
+pub(super) fn with_member(mut value: Value, key: &str, member: Value) -> Value {
     value[key] = member;
     value
 }
 
-/// A descriptor with a platform.
-pub(super) fn on(descriptor: Value, platform: &str) -> Value {
+/// Returns a descriptor with a platform, given as `OS/ARCHITECTURE`.
+pub(super) fn with_platform(descriptor: Value, platform: &str) -> Value {
     let (os, architecture) = platform.split_once('/').unwrap_or((platform, ""));
-    with(
+    with_member(
         descriptor,
         "platform",
         json!({"os": os, "architecture": architecture}),

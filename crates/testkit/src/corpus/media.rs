@@ -1,27 +1,29 @@
-//! Types that cases are made of and that mean nothing to the model, or nothing more than others.
+//! Media types that occur in cases and are not constants of `MediaType`.
 
-/// A type that nobody knows.
+/// Unknown media type.
 pub(super) const UNKNOWN: &str = "application/vnd.example.chart.v1+json";
-/// What in-toto's statements are.
+/// In-toto statement.
 pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
-/// The config of a BuildKit cache.
+/// Config of a BuildKit cache.
 pub(super) const BUILDKIT_CONFIG: &str = "application/vnd.buildkit.cacheconfig.v0";
-/// The config of a Helm chart.
+/// Config of a Helm chart.
 pub(super) const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
-/// What an artifact says that it is.
+/// Artifact type of an example artifact.
 pub(super) const ARTIFACT: &str = "application/vnd.example.log.v1";
-/// OCI's uncompressed layer.
+/// Uncompressed OCI layer.
 pub(super) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// OCI's layer compressed by zstd, which Docker has no type for.
+/// OCI layer compressed with zstd, for which Docker has no media type.
 pub(super) const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-/// OCI's layer that need not be in a registry.
+/// OCI layer whose content need not be in a registry.
 pub(super) const OCI_NON_DISTRIBUTABLE: &str =
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
-/// Docker's layer that need not be in a registry.
+/// Docker layer whose content need not be in a registry.
 pub(super) const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
-/// The config of a Docker plugin.
+/// Config of a Docker plugin.
 pub(super) const DOCKER_PLUGIN: &str = "application/vnd.docker.plugin.v1+json";
+/// Config of a Docker AI model.
 pub(super) const DOCKER_MODEL_CONFIG: &str = "application/vnd.docker.ai.model.config.v0.1+json";
+/// Layer of a Docker AI model with its weights.
 pub(super) const DOCKER_MODEL_WEIGHTS: &str = "application/vnd.docker.ai.gguf.v3";
-/// Docker's first schema.
+/// Docker manifest of schema 1.
 pub(super) const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";

@@ -1,14 +1,15 @@
-//! Converting a tree: how, then its documents, each after those that it names.
+//! Fuzz target for conversions.
 //!
-//! The first byte says how. Each piece is the letter of a type, and a document in which `"@N"` stands for the sha256
-//! digest of the Nth piece and `"%N"` for its sha512 digest, so that a changed document still has the right digest. The
-//! last piece is the root.
+//! The first byte of an input selects the conversion. The rest consists of pieces. Each piece is
+//! the letter of a media type, followed by a document. Children come before parents, and the last
+//! piece is the root. In a document, `"@N"` stands for the sha256 digest of piece N, and `"%N"` for
+//! its sha512 digest, so that references stay valid when the fuzzer mutates a document.
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use portolan_model::convert::{Conversion, Converted, Format};
-use portolan_model::lint::{Limits, Lint, Tree};
+use portolan_model::convert::{Conversion, Converted, ImageFormat};
+use portolan_model::lint::{LintLimits, LintTree, Linter};
 use portolan_model::{Algorithm, ChildKind, Digest, Manifest};
 
 use super::{pieces, types};
@@ -17,15 +18,18 @@ use crate::corpus::{self, Case, Contents};
 const FLATTEN: u8 = 4;
 const DROP_UNKNOWN: u8 = 8;
 
-/// Converts any tree in any way.
+/// Decodes an input to a tree and a conversion, and converts the tree.
 ///
 /// # Panics
-/// When a document cannot be read, has another digest than it is named by, names content that was not there before, or
-/// when converting twice changes something more.
+/// Panics if a converted document cannot be parsed, does not match the digest that references it,
+/// has other configs or layers than the original, or references content that neither tree contains,
+/// or if a second conversion changes the result.
 pub fn convert(data: &[u8]) {
-    let (how, documents) = pieces::first(data);
+    let (how, documents) = pieces::split_first_byte(data);
     let conversion = conversion(how);
-    let Some(tree) = tree(documents) else { return };
+    let Some(tree) = decode_tree(documents) else {
+        return;
+    };
     let Ok(converted) = corpus::convert(&tree, None, &conversion) else {
         return;
     };
@@ -34,35 +38,35 @@ pub fn convert(data: &[u8]) {
         assert_eq!(
             digest.as_ref(),
             Some(&written.digest),
-            "the digest is that of the content"
+            "the digest has to match the content"
         );
         let again = Manifest::parse(
             written.manifest.bytes().clone(),
             Some(written.manifest.media_type()),
         );
-        assert!(again.is_ok(), "what is written can be read");
+        assert!(again.is_ok(), "a converted document has to be readable");
         let before = tree
             .document(old)
-            .expect("only documents of the tree change");
+            .expect("only documents of the tree are converted");
         assert_eq!(
-            parts(&written.manifest),
-            parts(&before.manifest),
-            "configs and layers stay"
+            blob_digests(&written.manifest),
+            blob_digests(&before.manifest),
+            "a conversion retains configs and layers"
         );
     }
-    names_what_is_there(&tree, &converted);
+    assert_references_exist(&tree, &converted);
     let twice = corpus::convert(&tree, Some(&converted), &conversion)
-        .expect("what was converted can be converted");
+        .expect("a converted tree can be converted again");
     assert_eq!(
         twice.root, converted.root,
-        "converting twice changes nothing more"
+        "a second conversion has to change nothing"
     );
 }
 
 fn conversion(how: u8) -> Conversion {
     let to = match how & 3 {
-        1 => Some(Format::Oci),
-        2 => Some(Format::Docker),
+        1 => Some(ImageFormat::Oci),
+        2 => Some(ImageFormat::Docker),
         _ => None,
     };
     Conversion {
@@ -72,7 +76,7 @@ fn conversion(how: u8) -> Conversion {
     }
 }
 
-fn parts(manifest: &Manifest) -> Vec<&Digest> {
+fn blob_digests(manifest: &Manifest) -> Vec<&Digest> {
     let parts = manifest
         .children()
         .iter()
@@ -80,45 +84,49 @@ fn parts(manifest: &Manifest) -> Vec<&Digest> {
     parts.map(|child| &child.descriptor.digest).collect()
 }
 
-/// Whatever the new tree names is a new document, or was named before.
-fn names_what_is_there(tree: &Tree, converted: &Converted) {
-    let named = |manifest: &Manifest| -> Vec<Digest> {
+/// Checks that each converted document references only converted documents, and content that the
+/// original tree references.
+fn assert_references_exist(tree: &LintTree, converted: &Converted) {
+    let referenced = |manifest: &Manifest| -> Vec<Digest> {
         manifest
             .children()
             .iter()
             .map(|child| child.descriptor.digest.clone())
             .collect()
     };
-    let mut there: HashSet<Digest> = tree
+    let mut known: HashSet<Digest> = tree
         .documents()
         .iter()
-        .flat_map(|document| named(&document.manifest))
+        .flat_map(|document| referenced(&document.manifest))
         .collect();
-    there.extend(
+    known.extend(
         converted
             .documents
             .values()
             .map(|written| written.digest.clone()),
     );
     for written in converted.documents.values() {
-        let missing = named(&written.manifest)
+        let missing = referenced(&written.manifest)
             .into_iter()
-            .find(|digest| !there.contains(digest));
-        assert_eq!(missing, None, "a new document names what nobody has");
+            .find(|digest| !known.contains(digest));
+        assert_eq!(
+            missing, None,
+            "a converted document references missing content"
+        );
     }
 }
 
-fn tree(data: &[u8]) -> Option<Tree> {
+fn decode_tree(data: &[u8]) -> Option<LintTree> {
     let mut contents = Contents::default();
     let mut digests = Vec::new();
     let mut root = None;
     for piece in pieces::split(data) {
-        let (letter, text) = pieces::first(piece);
-        let media_type = types::of_letter(letter);
-        let bytes = Bytes::from(resolve(text, &digests));
+        let (letter, text) = pieces::split_first_byte(piece);
+        let media_type = types::from_letter(letter);
+        let bytes = Bytes::from(resolve_references(text, &digests));
         let both = [
             Digest::sha256(&bytes),
-            Digest::of(&Algorithm::Sha512, &bytes)?,
+            Digest::compute(&Algorithm::Sha512, &bytes)?,
         ];
         for digest in &both {
             contents.put(digest.clone(), media_type.clone(), bytes.clone());
@@ -128,24 +136,24 @@ fn tree(data: &[u8]) -> Option<Tree> {
     }
     let (digest, media_type, bytes) = root?;
     let manifest = Manifest::parse(bytes, media_type.as_ref()).ok()?;
-    Some(contents.tree(Lint::new(digest, manifest, Limits::default())))
+    Some(contents.tree(Linter::new(digest, manifest, LintLimits::default())))
 }
 
-/// The text with digests in the place of numbers.
-fn resolve(text: &[u8], digests: &[[Digest; 2]]) -> Vec<u8> {
+/// Replaces the references `"@N"` and `"%N"` in a text with digests of earlier pieces.
+fn resolve_references(text: &[u8], digests: &[[Digest; 2]]) -> Vec<u8> {
     let mut resolved = Vec::with_capacity(text.len());
     for (position, string) in text.split(|byte| *byte == b'"').enumerate() {
         if position > 0 {
             resolved.push(b'"');
         }
-        let digest = reference(string)
+        let digest = parse_reference(string)
             .and_then(|(algorithm, number)| Some(digests.get(number)?[algorithm].as_str()));
         resolved.extend_from_slice(digest.map_or(string, str::as_bytes));
     }
     resolved
 }
 
-fn reference(string: &[u8]) -> Option<(usize, usize)> {
+fn parse_reference(string: &[u8]) -> Option<(usize, usize)> {
     let (sign, number) = string.split_first()?;
     let algorithm = match sign {
         b'@' => 0,
@@ -160,11 +168,11 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let cases = corpus::all();
     cases
         .iter()
-        .flat_map(|case| WAYS.map(|how| seed(how, case)))
+        .flat_map(|case| WAYS.map(|how| encode_case(how, case)))
         .collect()
 }
 
-fn seed(how: u8, case: &Case) -> Vec<u8> {
+fn encode_case(how: u8, case: &Case) -> Vec<u8> {
     let mut waiting: Vec<_> = case.stored().collect();
     let root = waiting
         .iter()
@@ -172,6 +180,8 @@ fn seed(how: u8, case: &Case) -> Vec<u8> {
     let root = root.map(|position| waiting.remove(position).1.bytes.clone());
     let mut pieces: Vec<Vec<u8>> = Vec::new();
     let mut written: Vec<(Digest, String)> = Vec::new();
+    // A document is written after the documents that it references, because a reference is the
+    // number of an earlier piece.
     while !waiting.is_empty() {
         let digests: Vec<_> = waiting
             .iter()
@@ -184,7 +194,7 @@ fn seed(how: u8, case: &Case) -> Vec<u8> {
         let next = waiting
             .iter()
             .position(|(_, stored)| is_ready(&stored.bytes))
-            .expect("nothing names itself");
+            .expect("the references of a tree have no cycle");
         let (digest, stored) = waiting.remove(next);
         let sign = if *digest.algorithm() == Algorithm::Sha512 {
             '%'
@@ -192,18 +202,20 @@ fn seed(how: u8, case: &Case) -> Vec<u8> {
             '@'
         };
         let reference = format!("\"{sign}{}\"", pieces.len());
-        pieces.push(piece(
-            types::letter(stored.media_type.as_ref()),
+        pieces.push(encode_piece(
+            types::to_letter(stored.media_type.as_ref()),
             &stored.bytes,
             &written,
         ));
         written.push((digest.clone(), reference));
     }
-    pieces.extend(root.map(|bytes| piece(types::letter(case.media_type()), &bytes, &written)));
+    pieces.extend(
+        root.map(|bytes| encode_piece(types::to_letter(case.media_type()), &bytes, &written)),
+    );
     [vec![how], pieces::join(&pieces)].concat()
 }
 
-fn piece(letter: u8, bytes: &Bytes, written: &[(Digest, String)]) -> Vec<u8> {
+fn encode_piece(letter: u8, bytes: &Bytes, written: &[(Digest, String)]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let named = |text: String, (digest, reference): &(Digest, String)| {
         text.replace(&format!("\"{digest}\""), reference)
@@ -217,10 +229,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_the_same_tree_as_its_case() {
+    fn seed_has_the_tree_of_its_case() {
         for case in corpus::all() {
-            let seed = seed(1, &case);
-            let again = tree(&seed[1..]).unwrap();
+            let seed = encode_case(1, &case);
+            let again = decode_tree(&seed[1..]).unwrap();
             assert_eq!(&again.documents()[0].digest, case.root(), "{}", case.name());
             assert!(
                 again.documents().len() >= case.tree().documents().len(),

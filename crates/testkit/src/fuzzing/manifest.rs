@@ -1,35 +1,45 @@
-//! Reading one document: a letter for the type that it is sent with, then the document.
+//! Fuzz target for single documents.
+//!
+//! An input is the letter of the media type with which the document is pushed, followed by the
+//! document.
 
 use bytes::Bytes;
-use portolan_model::{Algorithm, Draft, Fate, Manifest, lint};
+use portolan_model::{Algorithm, ChildEdit, Manifest, ManifestDraft, ManifestError, lint};
 
 use super::{assert_pointer, pieces, types};
 use crate::corpus;
 
-/// Most findings about one document: as many of one rule as are kept, and one of each other rule.
+/// Maximum number of findings about one document: 1000, and after that one for each rule, which
+/// counts its further findings.
 const MAX_FINDINGS: usize = 1000 + lint::Rule::ALL.len();
 
-/// Reads any bytes as a manifest of any type.
+/// Decodes an input to a document and its media type, and parses it as a manifest.
 ///
 /// # Panics
-/// When the bytes are not kept, or a view or a draft of the document is not what it has to be.
+/// Panics if the manifest has other bytes than the document, or if its children, its findings or a
+/// draft of it violate an invariant.
 pub fn manifest(data: &[u8]) {
-    let (letter, document) = pieces::first(data);
+    let (letter, document) = pieces::split_first_byte(data);
     let document = Bytes::copy_from_slice(document);
-    let Ok(manifest) = Manifest::parse(document.clone(), types::of_letter(letter).as_ref()) else {
+    let Ok(manifest) = Manifest::parse(document.clone(), types::from_letter(letter).as_ref())
+    else {
         return;
     };
-    assert_eq!(manifest.bytes(), &document, "the bytes are kept");
+    assert_eq!(
+        manifest.bytes(),
+        &document,
+        "the bytes have to stay unchanged"
+    );
     assert!(
         manifest.digest(&Algorithm::Sha512).is_some(),
-        "digests can be computed"
+        "a digest has to be computable"
     );
-    view(&manifest);
-    drafts(&manifest);
+    check_view(&manifest);
+    check_drafts(&manifest);
 }
 
-fn view(manifest: &Manifest) {
-    let findings = lint::document(manifest);
+fn check_view(manifest: &Manifest) {
+    let findings = lint::check_document(manifest);
     assert!(
         findings.len() <= MAX_FINDINGS,
         "{} findings",
@@ -42,7 +52,7 @@ fn view(manifest: &Manifest) {
     let again = Manifest::parse(manifest.bytes().clone(), Some(manifest.media_type()));
     assert!(
         again.is_ok_and(|again| again.children() == manifest.children()),
-        "the decided type reads the same"
+        "parsing with the detected type has to return the same children"
     );
     let _ = (
         manifest.artifact_type(),
@@ -52,55 +62,63 @@ fn view(manifest: &Manifest) {
     );
 }
 
-/// A document written anew says the same; one that was written so before does not change.
-fn drafts(manifest: &Manifest) {
+/// Checks that a rewritten document has the same content, and that rewriting it again changes
+/// nothing.
+fn check_drafts(manifest: &Manifest) {
     if manifest.document().as_object().is_none() {
         return;
     }
-    let mut draft = Draft::of(manifest);
-    let written = reread(manifest, &draft);
+    let mut draft = ManifestDraft::from_manifest(manifest);
+    let Some(written) = parse_draft(manifest, &draft) else {
+        return;
+    };
     assert_eq!(
         written.children(),
         manifest.children(),
-        "an untouched draft names the same"
+        "an unchanged draft has to have the same children"
     );
     assert_eq!(
-        Draft::of(&written).to_bytes(),
+        ManifestDraft::from_manifest(&written).to_bytes(),
         written.bytes(),
-        "writing twice changes nothing more"
+        "writing a draft again has to change nothing"
     );
-    draft.children(|_| Fate::Drop);
+    draft.edit_children(|_| ChildEdit::Drop);
     let digest = manifest
         .digest(&Algorithm::Sha256)
-        .unwrap_or_else(|| unreachable!("SHA-256 is computed"));
+        .unwrap_or_else(|| unreachable!("SHA-256 is always available"));
     draft.replace_subject(manifest.media_type(), &digest, 7);
-    draft.annotate("fuzzed", Some("yes"));
-    let edited = reread(manifest, &draft);
-    assert!(
-        edited.annotations().any(|(key, _)| key == "fuzzed"),
-        "an annotation is set"
-    );
+    draft.set_annotation("fuzzed", Some("yes"));
+    if let Some(edited) = parse_draft(manifest, &draft) {
+        assert!(
+            edited.annotations().any(|(key, _)| key == "fuzzed"),
+            "the annotation has to be set"
+        );
+    }
 }
 
-fn reread(manifest: &Manifest, draft: &Draft) -> Manifest {
-    Manifest::parse(draft.to_bytes(), Some(manifest.media_type()))
-        .expect("what is written can be read")
+/// Parses a draft. Returns `None` if it has more references than its size allows, which happens if
+/// the original document has more white space.
+fn parse_draft(manifest: &Manifest, draft: &ManifestDraft) -> Option<Manifest> {
+    match Manifest::parse(draft.to_bytes(), Some(manifest.media_type())) {
+        Err(ManifestError::TooManyReferences { .. }) => None,
+        parsed => Some(parsed.expect("a written draft can be parsed")),
+    }
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let cases = corpus::all();
     let documents = cases.iter().flat_map(|case| {
         let root = (case.media_type().cloned(), case.document().clone());
-        let held = case
+        let stored = case
             .stored()
-            .filter(|(_, stored)| stored.media_type.is_some());
+            .filter(|(_, content)| content.media_type.is_some());
         std::iter::once(root)
-            .chain(held.map(|(_, stored)| (stored.media_type.clone(), stored.bytes.clone())))
+            .chain(stored.map(|(_, content)| (content.media_type.clone(), content.bytes.clone())))
     });
-    let refused = corpus::refused()
+    let invalid = corpus::invalid_documents()
         .into_iter()
-        .map(|refused| (refused.claimed, refused.bytes));
-    let all = documents.chain(refused);
-    all.map(|(media_type, bytes)| [&[types::letter(media_type.as_ref())], &bytes[..]].concat())
+        .map(|document| (document.claimed, document.bytes));
+    let all = documents.chain(invalid);
+    all.map(|(media_type, bytes)| [&[types::to_letter(media_type.as_ref())], &bytes[..]].concat())
         .collect()
 }

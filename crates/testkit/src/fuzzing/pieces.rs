@@ -1,19 +1,20 @@
-//! Inputs of several pieces: a byte that no UTF-8 text has stands between them.
+//! Encoding of inputs that consist of several pieces, separated by a byte that never occurs in
+//! UTF-8 text.
 
-const BETWEEN: u8 = 0xff;
+const SEPARATOR: u8 = 0xff;
 
-/// The pieces of an input.
+/// Splits an input into its pieces.
 pub(super) fn split(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    data.split(|byte| *byte == BETWEEN)
+    data.split(|byte| *byte == SEPARATOR)
 }
 
-/// One input of all pieces.
+/// Joins pieces into an input.
 pub(super) fn join(pieces: &[Vec<u8>]) -> Vec<u8> {
-    pieces.join(&BETWEEN)
+    pieces.join(&SEPARATOR)
 }
 
-/// The first byte of a piece, and the rest; a zero where there is none.
-pub(super) fn first(piece: &[u8]) -> (u8, &[u8]) {
+/// Splits a piece into its first byte and the rest. An empty piece has the first byte 0.
+pub(super) fn split_first_byte(piece: &[u8]) -> (u8, &[u8]) {
     piece
         .split_first()
         .map_or((0, piece), |(first, rest)| (*first, rest))

@@ -1,8 +1,9 @@
-//! The types of documents in an input, one letter each.
+//! Encoding of media types in inputs, as one letter each.
 
 use portolan_model::MediaType;
 
-/// A small alphabet, in which a changed letter is another type.
+/// Media types of the letters from `A`. Other bytes wrap around, so that a mutated letter is
+/// usually another media type of the list.
 const TYPES: [&str; 14] = [
     MediaType::OCI_MANIFEST,
     MediaType::OCI_INDEX,
@@ -20,17 +21,18 @@ const TYPES: [&str; 14] = [
     "application/vnd.example.chart",
 ];
 
-/// The letter for no type at all.
+/// Letter that stands for no media type.
 const NONE: u8 = b'-';
 
-/// The type that a letter stands for.
-pub(super) fn of_letter(letter: u8) -> Option<MediaType> {
+/// Returns the media type for which a letter stands.
+pub(super) fn from_letter(letter: u8) -> Option<MediaType> {
     let position = usize::from(letter.wrapping_sub(b'A')) % TYPES.len();
     (letter != NONE).then(|| TYPES[position].into())
 }
 
-/// The letter for a type; one that has none is written as a type that nobody knows.
-pub(super) fn letter(media_type: Option<&MediaType>) -> u8 {
+/// Returns the letter of a media type. A media type that is not in the list becomes `M`, an unknown
+/// media type.
+pub(super) fn to_letter(media_type: Option<&MediaType>) -> u8 {
     let Some(media_type) = media_type else {
         return NONE;
     };

@@ -1,4 +1,4 @@
-//! Bodies on their way out and in.
+//! Bodies of requests and responses.
 
 use std::io;
 use std::pin::Pin;
@@ -12,26 +12,31 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use portolan_registry::{Body, Error, Kind};
 
-/// The error that a body ended with, which hyper would bury under its own.
-pub(super) type Broken = Arc<Mutex<Option<Error>>>;
+/// Error with which the stream of a request body has ended. It is recorded here because hyper
+/// returns a different error instead.
+pub(super) type BodyError = Arc<Mutex<Option<Error>>>;
 
-pub(super) fn take(broken: &Broken) -> Option<Error> {
+pub(super) fn take_error(broken: &BodyError) -> Option<Error> {
     broken.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The body of a request: with its length if that is known, else in chunks.
-pub(super) struct Outgoing {
+/// Body of a request. It is sent with `Content-Length` if the length is known, and otherwise with
+/// chunked encoding.
+pub(super) struct OutgoingBody {
     body: Body,
-    broken: Broken,
+    error: BodyError,
 }
 
-impl Outgoing {
-    pub(super) fn new(body: Body, broken: Broken) -> Self {
-        Self { body, broken }
+impl OutgoingBody {
+    pub(super) fn new(body: Body, broken: BodyError) -> Self {
+        Self {
+            body,
+            error: broken,
+        }
     }
 }
 
-impl http_body::Body for Outgoing {
+impl http_body::Body for OutgoingBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -39,16 +44,16 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = ready!(Pin::new(&mut self.body).poll_next(context)).transpose();
-        let frame = piece.map(|piece| piece.map(Frame::data)).map_err(|error| {
-            *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            io::Error::other("the body broke off")
+        let chunk = ready!(Pin::new(&mut self.body).poll_next(context)).transpose();
+        let frame = chunk.map(|chunk| chunk.map(Frame::data)).map_err(|error| {
+            *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            io::Error::other("the request body failed")
         });
         Poll::Ready(frame.transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.body, Body::Whole(bytes) if bytes.is_empty())
+        matches!(&self.body, Body::Full(bytes) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -58,12 +63,13 @@ impl http_body::Body for Outgoing {
     }
 }
 
-/// The body of an answer, piece by piece.
-pub(super) fn incoming(body: Incoming) -> Body {
-    let failed =
-        |error| Error::new(Kind::BodyIncomplete, "the answer broke off").with_source(error);
-    Body::stream(
+/// Converts the body of a response into a stream.
+pub(super) fn incoming_body(body: Incoming) -> Body {
+    let failed = |error| {
+        Error::new(Kind::BodyIncomplete, "the response body ended early").with_source(error)
+    };
+    Body::from_stream(
         body.into_data_stream()
-            .map(move |piece| piece.map_err(|error: hyper::Error| failed(error))),
+            .map(move |chunk| chunk.map_err(|error: hyper::Error| failed(error))),
     )
 }

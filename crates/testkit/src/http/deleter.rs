@@ -1,10 +1,10 @@
-//! Deleting over HTTP.
+//! Deletions over HTTP.
 
 use async_trait::async_trait;
 use http::Method;
 use portolan_model::{Digest, Reference, RepositoryName, Tag};
 use portolan_registry::{Body, Context, Deleter, Deletion, Result};
-use portolan_wire::Endpoint;
+use portolan_wire::{ApiEndpoint, Endpoint};
 
 use super::HttpRegistry;
 
@@ -44,6 +44,13 @@ impl Deleter for HttpRegistry {
         )
         .await
     }
+
+    async fn delete_repository(&self, _: &Context, repository: &RepositoryName) -> Result<()> {
+        let target = ApiEndpoint::Repository(repository.clone()).to_path();
+        self.call(self.request_to(Method::DELETE, &target), Body::empty())
+            .await
+            .map(drop)
+    }
 }
 
 impl HttpRegistry {
@@ -52,7 +59,7 @@ impl HttpRegistry {
             Deletion::Guarded => "",
             Deletion::Forced => "force=true",
         };
-        self.ask(self.request(Method::DELETE, endpoint, query), Body::empty())
+        self.call(self.request(Method::DELETE, endpoint, query), Body::empty())
             .await
             .map(drop)
     }

@@ -1,6 +1,7 @@
-//! Listing over HTTP.
+//! Lists over HTTP.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
@@ -8,13 +9,13 @@ use portolan_model::{Descriptor, Digest, MediaType, RepositoryName, Tag};
 use portolan_registry::{Body, Context, Lister, Page, PageRequest, Result};
 use portolan_wire::headers::OCI_FILTERS_APPLIED;
 use portolan_wire::query::{PageQuery, join, write_artifact_type};
-use portolan_wire::{Endpoint, link};
+use portolan_wire::{ApiEndpoint, Endpoint, link};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::HttpRegistry;
-use super::answer::{document, optional, wrong};
+use super::response::{optional_header, protocol_error, read_json};
 
 #[async_trait]
 impl Lister for HttpRegistry {
@@ -25,8 +26,8 @@ impl Lister for HttpRegistry {
         }
         let (headers, catalog): (_, Catalog) = self.page(&Endpoint::Catalog, "", page).await?;
         Ok(Page {
-            items: parsed(&catalog.repositories)?,
-            next: next(&headers)?,
+            items: parse_all(&catalog.repositories)?,
+            next: next_position(&headers)?,
         })
     }
 
@@ -45,14 +46,14 @@ impl Lister for HttpRegistry {
             .page(&Endpoint::Tags(repository.clone()), "", page)
             .await?;
         if tags.name != repository.as_str() {
-            return Err(wrong(format!(
-                "the tags of {repository} were asked for, these are of {}",
+            return Err(protocol_error(format!(
+                "requested the tags of {repository}, received those of {}",
                 tags.name
             )));
         }
         Ok(Page {
-            items: parsed(&tags.tags)?,
-            next: next(&headers)?,
+            items: parse_all(&tags.tags)?,
+            next: next_position(&headers)?,
         })
     }
 
@@ -75,18 +76,36 @@ impl Lister for HttpRegistry {
         let endpoint = Endpoint::Referrers(repository.clone(), digest.clone());
         let filter = artifact_type.map(write_artifact_type).unwrap_or_default();
         let (headers, index): (_, Index) = self.page(&endpoint, &filter, page).await?;
-        let applied: Option<String> = optional(&headers, &OCI_FILTERS_APPLIED)?;
+        let applied: Option<String> = optional_header(&headers, &OCI_FILTERS_APPLIED)?;
         if index.media_type != MediaType::OCI_INDEX
             || applied.as_deref() != artifact_type.map(|_| "artifactType")
         {
-            return Err(wrong(format!(
-                "no list of referrers: type {}, filter {applied:?}",
+            return Err(protocol_error(format!(
+                "invalid list of referrers: media type {}, filter {applied:?}",
                 index.media_type
             )));
         }
         Ok(Page {
             items: index.manifests,
-            next: next(&headers)?,
+            next: next_position(&headers)?,
+        })
+    }
+
+    async fn manifests(
+        &self,
+        _: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>> {
+        #[derive(Deserialize)]
+        struct Manifests {
+            manifests: Vec<Descriptor>,
+        }
+        let endpoint = ApiEndpoint::Manifests(repository.clone());
+        let (headers, list): (_, Manifests) = self.page(&endpoint, "", page).await?;
+        Ok(Page {
+            items: list.manifests,
+            next: next_position(&headers)?,
         })
     }
 }
@@ -94,7 +113,7 @@ impl Lister for HttpRegistry {
 impl HttpRegistry {
     async fn page<T: DeserializeOwned>(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &impl Display,
         filter: &str,
         page: &PageRequest,
     ) -> Result<(HeaderMap, T)> {
@@ -103,30 +122,31 @@ impl HttpRegistry {
             last: page.after.clone(),
         }
         .to_string();
-        let request = self.request(Method::GET, endpoint, &join(&[filter, &position]));
-        let response = self.ask(request, Body::empty()).await?;
-        Ok((response.headers().clone(), document(response).await?))
+        let target = format!("{endpoint}?{}", join(&[filter, &position]));
+        let request = self.request_to(Method::GET, &target);
+        let response = self.call(request, Body::empty()).await?;
+        Ok((response.headers().clone(), read_json(response).await?))
     }
 }
 
-fn parsed<T: std::str::FromStr>(texts: &[String]) -> Result<Vec<T>> {
+fn parse_all<T: std::str::FromStr>(texts: &[String]) -> Result<Vec<T>> {
     let parse = |text: &String| {
         text.parse()
-            .map_err(|_| wrong(format!("the list holds {text:?}")))
+            .map_err(|_| protocol_error(format!("invalid item {text:?} in the list")))
     };
     texts.iter().map(parse).collect()
 }
 
-/// The item that the next page begins behind, which the link to it gives as `last`.
-fn next(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(target) = link::next(headers) else {
+/// Returns the item after which the next page begins: the parameter `last` in the `Link` header.
+fn next_position(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(target) = link::parse_next_link(headers) else {
         return Ok(None);
     };
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let last = PageQuery::parse(query).ok().and_then(|page| page.last);
     last.map(Some).ok_or_else(|| {
-        wrong(format!(
-            "the link to the next page does not say where it begins: {target}"
+        protocol_error(format!(
+            "the link to the next page has no last parameter: {target}"
         ))
     })
 }

@@ -1,4 +1,4 @@
-//! Reading over HTTP.
+//! Reads over HTTP.
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, header};
@@ -11,8 +11,8 @@ use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
 use portolan_wire::range::{ContentRange, write_range};
 
 use super::HttpRegistry;
-use super::answer::{value, wrong};
-use super::body::incoming;
+use super::body::incoming_body;
+use super::response::{protocol_error, required_header};
 
 #[async_trait]
 impl Reader for HttpRegistry {
@@ -31,21 +31,21 @@ impl Reader for HttpRegistry {
         if let Some(range) = range {
             request = request.header(header::RANGE, write_range(range));
         }
-        let (head, body) = self.ask(request, Body::empty()).await?.into_parts();
-        let length = value(&head.headers, &header::CONTENT_LENGTH)?;
+        let (head, body) = self.call(request, Body::empty()).await?.into_parts();
+        let length = required_header(&head.headers, &header::CONTENT_LENGTH)?;
         let (size, range) = match range {
             None => (length, 0..length),
-            Some(_) => part(&head.headers)?,
+            Some(_) => content_range(&head.headers)?,
         };
         if range.end - range.start != length {
-            return Err(wrong(format!(
-                "Content-Length is {length}, the answer has the bytes {range:?}"
+            return Err(protocol_error(format!(
+                "Content-Length is {length}, but the response contains the bytes {range:?}"
             )));
         }
         Ok(BlobRead {
             size,
             range,
-            body: incoming(body),
+            body: incoming_body(body),
         })
     }
 
@@ -61,11 +61,11 @@ impl Reader for HttpRegistry {
             "",
         );
         let response = self
-            .ask_head(request)
+            .call_head(request)
             .await?
             .ok_or_else(|| Error::blob_unknown(repository, digest))?;
         Ok(BlobInfo {
-            size: value(response.headers(), &header::CONTENT_LENGTH)?,
+            size: required_header(response.headers(), &header::CONTENT_LENGTH)?,
         })
     }
 
@@ -80,10 +80,10 @@ impl Reader for HttpRegistry {
             &Endpoint::Manifest(repository.clone(), reference.clone()),
             "",
         );
-        let (head, body) = self.ask(request, Body::empty()).await?.into_parts();
+        let (head, body) = self.call(request, Body::empty()).await?.into_parts();
         Ok(ManifestRead {
             info: manifest_info(&head.headers)?,
-            body: incoming(body),
+            body: incoming_body(body),
         })
     }
 
@@ -99,31 +99,31 @@ impl Reader for HttpRegistry {
             "",
         );
         let response = self
-            .ask_head(request)
+            .call_head(request)
             .await?
             .ok_or_else(|| Error::manifest_unknown(repository, reference))?;
         manifest_info(response.headers())
     }
 }
 
-fn part(headers: &HeaderMap) -> Result<(u64, std::ops::Range<u64>)> {
-    let text: String = value(headers, &header::CONTENT_RANGE)?;
+fn content_range(headers: &HeaderMap) -> Result<(u64, std::ops::Range<u64>)> {
+    let text: String = required_header(headers, &header::CONTENT_RANGE)?;
     match ContentRange::parse(&text) {
         Some(ContentRange {
             part: Some(part),
             size: Some(size),
         }) => Ok((size, part)),
-        _ => Err(wrong(format!(
-            "Content-Range of the answer says too little: {text}"
+        _ => Err(protocol_error(format!(
+            "incomplete Content-Range header in the response: {text}"
         ))),
     }
 }
 
 fn manifest_info(headers: &HeaderMap) -> Result<ManifestInfo> {
-    let media_type: String = value(headers, &header::CONTENT_TYPE)?;
+    let media_type: String = required_header(headers, &header::CONTENT_TYPE)?;
     Ok(ManifestInfo {
-        digest: value(headers, &DOCKER_CONTENT_DIGEST)?,
+        digest: required_header(headers, &DOCKER_CONTENT_DIGEST)?,
         media_type: MediaType::new(&media_type),
-        size: value(headers, &header::CONTENT_LENGTH)?,
+        size: required_header(headers, &header::CONTENT_LENGTH)?,
     })
 }

@@ -1,4 +1,4 @@
-//! A body on its way through the proxy, with harm done to it at one position.
+//! Body that the proxy forwards, with an optional fault at one position.
 
 use std::io;
 use std::pin::Pin;
@@ -14,42 +14,43 @@ use tokio::task::JoinHandle;
 use super::BodyFault;
 use super::record::Record;
 
-type Step = Poll<Option<io::Result<Frame<Bytes>>>>;
+type FramePoll = Poll<Option<io::Result<Frame<Bytes>>>>;
 
-/// What is passed on of a body.
-pub(super) struct Passing {
+/// Forwarded body of a request or a response.
+pub(super) struct FaultyBody {
     body: Incoming,
     fault: Option<BodyFault>,
-    /// Bytes passed on.
+    /// Number of forwarded bytes.
     passed: Arc<AtomicU64>,
-    /// Whether the body has come to where it is to break or stop, and what is before that was sent.
+    /// True once the body was polled at the position of its fault. At the next poll, hyper has sent
+    /// the bytes before the fault.
     flushed: bool,
     record: Arc<Record>,
-    /// The connection that the body comes from, ended together with it.
-    _upstream: Option<Upstream>,
+    /// Connection from which a response body is read. It ends together with the body.
+    _upstream: Option<UpstreamConnection>,
 }
 
-/// A connection to the registry; dropped, it breaks.
-pub(super) struct Upstream(pub(super) JoinHandle<()>);
+/// Task that drives a connection to the registry. Dropping it breaks the connection.
+pub(super) struct UpstreamConnection(pub(super) JoinHandle<()>);
 
-impl Drop for Upstream {
+impl Drop for UpstreamConnection {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-impl Passing {
+impl FaultyBody {
     pub(super) fn new(
         body: Incoming,
         fault: Option<BodyFault>,
         passed: Arc<AtomicU64>,
         record: &Arc<Record>,
-        upstream: Option<Upstream>,
+        upstream: Option<UpstreamConnection>,
     ) -> Self {
         let length = body.size_hint().exact();
         let fault = fault
             .filter(|_| length != Some(0))
-            .map(|fault| fault.within(length));
+            .map(|fault| fault.wrap_position(length));
         Self {
             body,
             fault,
@@ -60,7 +61,7 @@ impl Passing {
         }
     }
 
-    /// The length that a body has which is cut short as though that were all.
+    /// Returns the length of the body after truncation if its fault is [`BodyFault::Truncate`].
     pub(super) fn truncated_length(&self) -> Option<u64> {
         match self.fault {
             Some(BodyFault::Truncate(position)) => Some(position),
@@ -68,26 +69,28 @@ impl Passing {
         }
     }
 
-    /// At the position where the body goes no further.
-    fn end(&mut self, fault: BodyFault, context: &mut Context<'_>) -> Step {
+    /// Applies the fault when the body has reached its position.
+    fn reach_fault(&mut self, fault: BodyFault, context: &mut Context<'_>) -> FramePoll {
         if !self.flushed {
-            // Whoever writes this body sends what it has before it asks again.
+            // Hyper sends the buffered bytes before it polls the body again, so the fault is
+            // applied at the next poll.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         match fault {
             BodyFault::Cut(_) => {
-                Poll::Ready(Some(Err(io::Error::other("the proxy cuts the connection"))))
+                Poll::Ready(Some(Err(io::Error::other("connection cut by the proxy"))))
             }
             BodyFault::Truncate(_) => Poll::Ready(None),
             BodyFault::Stall(_) | BodyFault::Flip(_) => self.stall(context),
         }
     }
 
-    /// Reads on, so that the end of whoever sends is noticed, and passes nothing on.
-    fn stall(&mut self, context: &mut Context<'_>) -> Step {
-        self.record.stall();
+    /// Reads the rest of the body without forwarding it, so that a disconnect of the sender is
+    /// detected. Never ends the body.
+    fn stall(&mut self, context: &mut Context<'_>) -> FramePoll {
+        self.record.report_stall();
         while let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) {
             if let Err(error) = frame {
                 return Poll::Ready(Some(Err(io::Error::other(error))));
@@ -96,46 +99,50 @@ impl Passing {
         Poll::Pending
     }
 
-    /// What of a piece that begins at `begin` is passed on.
-    fn piece(&self, begin: u64, piece: Bytes) -> Bytes {
+    /// Returns the bytes to forward for a chunk that begins at offset `begin`: truncated at the
+    /// position of the fault, or with a flipped bit.
+    fn forwarded_part(&self, begin: u64, chunk: Bytes) -> Bytes {
         let place =
             |position: u64| usize::try_from(position.saturating_sub(begin)).unwrap_or(usize::MAX);
         match self.fault {
-            None => piece,
+            None => chunk,
             Some(BodyFault::Flip(position))
-                if position < begin || place(position) >= piece.len() =>
+                if position < begin || place(position) >= chunk.len() =>
             {
-                piece
+                chunk
             }
             Some(BodyFault::Flip(position)) => {
-                let mut bytes = piece.to_vec();
+                let mut bytes = chunk.to_vec();
                 bytes[place(position)] ^= 1;
                 bytes.into()
             }
             Some(BodyFault::Cut(end) | BodyFault::Truncate(end) | BodyFault::Stall(end)) => {
-                piece.slice(..piece.len().min(place(end)))
+                chunk.slice(..chunk.len().min(place(end)))
             }
         }
     }
 }
 
-impl Body for Passing {
+impl Body for FaultyBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Step {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> FramePoll {
         let passed = self.passed.load(Ordering::Relaxed);
-        if let Some(fault) = self.fault.filter(|fault| fault.end() == Some(passed)) {
-            return self.end(fault, context);
+        if let Some(fault) = self
+            .fault
+            .filter(|fault| fault.end_position() == Some(passed))
+        {
+            return self.reach_fault(fault, context);
         }
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
             return Poll::Ready(None);
         };
         let frame = frame.map_err(io::Error::other)?;
-        Poll::Ready(Some(Ok(frame.map_data(|piece| {
-            let piece = self.piece(passed, piece);
-            self.passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
-            piece
+        Poll::Ready(Some(Ok(frame.map_data(|chunk| {
+            let chunk = self.forwarded_part(passed, chunk);
+            self.passed.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            chunk
         }))))
     }
 
@@ -152,8 +159,8 @@ impl Body for Passing {
 }
 
 impl BodyFault {
-    /// The same within a body of that length.
-    fn within(self, length: Option<u64>) -> Self {
+    /// Reduces the position modulo the length of the body, if the length is known.
+    fn wrap_position(self, length: Option<u64>) -> Self {
         let place = |position: u64| length.map_or(position, |length| position % length);
         match self {
             Self::Cut(position) => Self::Cut(place(position)),
@@ -163,8 +170,8 @@ impl BodyFault {
         }
     }
 
-    /// Where nothing more is passed on.
-    fn end(self) -> Option<u64> {
+    /// Returns the position after which no bytes are forwarded, if there is one.
+    fn end_position(self) -> Option<u64> {
         match self {
             Self::Cut(position) | Self::Truncate(position) | Self::Stall(position) => {
                 Some(position)

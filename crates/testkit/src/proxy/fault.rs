@@ -1,64 +1,65 @@
-//! What harm there is, and to what it is done.
+//! Faults, and the requests that they apply to.
 
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-/// Harm done to one request or its answer.
+/// Fault to inject into a request or its response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// The request is read and answered so, and never passed on.
-    Refuse {
-        /// The status of the answer.
+    /// Reads the request and rejects it without forwarding it.
+    Reject {
+        /// Status of the response.
         status: StatusCode,
-        /// Its `Retry-After`, in seconds.
+        /// `Retry-After` header of the response, in seconds.
         retry_after: Option<u32>,
     },
-    /// The request is passed on this much later.
+    /// Delays the request by a duration before forwarding it.
     Delay(Duration),
-    /// The registry does what it is asked, and the connection breaks instead of its answer.
-    LoseAnswer,
-    /// Harm to the body of the request. Requests without one do not count as such that it could be done to.
+    /// Forwards the request, and breaks the connection instead of forwarding the response.
+    DropResponse,
+    /// Applies a fault to the body of the request. A rule with this fault does not count requests
+    /// without a body.
     Request(BodyFault),
-    /// Harm to the body of the answer, if it has one.
+    /// Applies a fault to the body of the response, if it has one.
     Response(BodyFault),
 }
 
-/// Harm done to a body at a position, counted in bytes from 0.
+/// Fault in a body at a position, counted in bytes from 0.
 ///
-/// A position behind the end of a body of known length is taken modulo that length, so that harm is
-/// done to every body that is not empty.
+/// If the length of the body is known, the position is reduced modulo that length, so that every
+/// body that is not empty is affected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BodyFault {
-    /// The connections on both sides break there.
+    /// Breaks the connections on both sides.
     Cut(u64),
-    /// It ends there, as though that were all; its length says so too.
+    /// Ends the body as if it were complete, with a matching Content-Length.
     Truncate(u64),
-    /// Nothing more comes, and nothing breaks.
+    /// Stops forwarding, and leaves the connections open.
     Stall(u64),
-    /// The byte there differs in one bit.
+    /// Flips one bit of the byte at the position.
     Flip(u64),
 }
 
-/// When a rule applies.
+/// Selection among the requests that match a rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum When {
-    /// To the n-th of the requests, counted from 1.
+pub enum Trigger {
+    /// Only the n-th request, starting at 1.
     Nth(u32),
-    /// To each of them.
+    /// Every request.
     Always,
-    /// To one in so many of them, as dice that begin with `seed` will have it.
+    /// Pseudorandomly selected requests.
     OneIn {
-        /// How many there are to one that is spoilt, in the mean.
+        /// Mean number of requests per fault.
         times: u32,
-        /// Where the dice begin.
+        /// Seed of the pseudorandom generator.
         seed: u64,
     },
 }
 
-/// What a request is about, going by its path.
+/// Class of a request, determined by its path.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Class {
+pub enum RequestClass {
     /// `/v2/`
     Base,
     /// `/v2/_catalog`
@@ -71,17 +72,17 @@ pub enum Class {
     Blob,
     /// `/v2/NAME/blobs/uploads/`
     Uploads,
-    /// An upload session.
+    /// `/v2/NAME/blobs/uploads/SESSION`
     Upload,
     /// `/v2/NAME/referrers/DIGEST`
     Referrers,
-    /// Anything else, such as a token service.
+    /// Any other path, such as the path of a token service.
     Other,
 }
 
-impl Class {
-    /// What a path is about, whatever the registry behind it would say of its parts.
-    pub fn of(path: &str) -> Self {
+impl RequestClass {
+    /// Returns the class of a path. Names, digests and references in it are not validated.
+    pub fn from_path(path: &str) -> Self {
         let Some(rest) = path.strip_prefix("/v2/") else {
             return Self::Other;
         };
@@ -100,22 +101,22 @@ impl Class {
     }
 }
 
-/// Some of the requests.
+/// Filter for requests, by method, class and path.
 #[derive(Clone, Debug, Default)]
-pub struct Requests {
+pub struct RequestFilter {
     method: Option<Method>,
-    class: Option<Class>,
+    class: Option<RequestClass>,
     part: String,
 }
 
-impl Requests {
-    /// All of them.
+impl RequestFilter {
+    /// Returns a filter that matches all requests.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Those of one method about one class of things.
-    pub fn of(method: Method, class: Class) -> Self {
+    /// Returns a filter that matches requests of one method and one class.
+    pub fn for_class(method: Method, class: RequestClass) -> Self {
         Self {
             method: Some(method),
             class: Some(class),
@@ -123,19 +124,21 @@ impl Requests {
         }
     }
 
-    /// Those among them whose path holds this text.
+    /// Adds the condition that the path contains a text.
     #[must_use]
-    pub fn with(self, part: &str) -> Self {
+    pub fn with_path_part(self, part: &str) -> Self {
         Self {
             part: part.into(),
             ..self
         }
     }
 
-    /// Whether a request is one of them.
-    pub(super) fn include(&self, method: &Method, path: &str) -> bool {
+    /// Returns whether the filter matches a request.
+    pub(super) fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|wanted| wanted == method)
-            && self.class.is_none_or(|wanted| wanted == Class::of(path))
+            && self
+                .class
+                .is_none_or(|wanted| wanted == RequestClass::from_path(path))
             && path.contains(&self.part)
     }
 }

@@ -1,4 +1,4 @@
-//! What was asked, and what was done to it.
+//! Record of the requests that the proxy received, and of the faults that it injected.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,46 +9,46 @@ use http::Method;
 
 use super::Fault;
 
-/// A request that the proxy has seen.
+/// Request that the proxy received.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    /// Its method.
+pub struct RecordedRequest {
+    /// Method of the request.
     pub method: Method,
-    /// Its path, without the query.
+    /// Path of the request, without the query.
     pub path: String,
-    /// What was done to it.
+    /// Fault that was injected, if any.
     pub fault: Option<Fault>,
-    /// Bytes of its body that were passed on so far.
+    /// Number of bytes of the request body that were forwarded so far.
     pub sent: u64,
 }
 
-/// Every request so far.
+/// Record of all requests since the start of the proxy or the last [`Record::clear`].
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    entries: Mutex<Vec<(Seen, Arc<AtomicU64>)>>,
+    entries: Mutex<Vec<(RecordedRequest, Arc<AtomicU64>)>>,
     stalled: Mutex<bool>,
     stall: Condvar,
 }
 
 impl Record {
-    /// Takes a request down, and answers where to count the bytes of its body.
-    pub(super) fn take(&self, method: Method, path: &str, fault: Option<Fault>) -> Arc<AtomicU64> {
+    /// Records a request, and returns the counter of its forwarded body bytes.
+    pub(super) fn add(&self, method: Method, path: &str, fault: Option<Fault>) -> Arc<AtomicU64> {
         let sent = Arc::new(AtomicU64::new(0));
-        let seen = Seen {
+        let seen = RecordedRequest {
             method,
             path: path.into(),
             fault,
             sent: 0,
         };
-        self.entries().push((seen, Arc::clone(&sent)));
+        self.lock_entries().push((seen, Arc::clone(&sent)));
         sent
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        let entries = self.entries();
+    pub(super) fn requests(&self) -> Vec<RecordedRequest> {
+        let entries = self.lock_entries();
         entries
             .iter()
-            .map(|(seen, sent)| Seen {
+            .map(|(seen, sent)| RecordedRequest {
                 sent: sent.load(Ordering::Relaxed),
                 ..seen.clone()
             })
@@ -56,36 +56,37 @@ impl Record {
     }
 
     pub(super) fn clear(&self) {
-        self.entries().clear();
-        *self.stalled() = false;
+        self.lock_entries().clear();
+        *self.lock_stalled() = false;
     }
 
-    /// A body has come to where it is stopped.
-    pub(super) fn stall(&self) {
-        *self.stalled() = true;
+    /// Records that a body has reached the position of a
+    /// [`BodyFault::Stall`](super::BodyFault::Stall).
+    pub(super) fn report_stall(&self) {
+        *self.lock_stalled() = true;
         self.stall.notify_all();
     }
 
     pub(super) fn wait_for_stall(&self, patience: Duration) -> io::Result<()> {
         let waited = self
             .stall
-            .wait_timeout_while(self.stalled(), patience, |stalled| !*stalled);
+            .wait_timeout_while(self.lock_stalled(), patience, |stalled| !*stalled);
         let (stalled, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *stalled {
             Ok(())
         } else {
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "no body has come so far",
+                "no body reached the position of its stall in time",
             ))
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<(Seen, Arc<AtomicU64>)>> {
+    fn lock_entries(&self) -> MutexGuard<'_, Vec<(RecordedRequest, Arc<AtomicU64>)>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stalled(&self) -> MutexGuard<'_, bool> {
+    fn lock_stalled(&self) -> MutexGuard<'_, bool> {
         self.stalled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

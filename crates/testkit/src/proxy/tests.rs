@@ -1,4 +1,4 @@
-//! The proxy in front of a server that says what it was sent.
+//! Tests of the proxy in front of a server that records the requests.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// A server that answers the body it was sent, of which it keeps the record `received`.
+/// Server that responds with the body of the request, and sends it to `received`.
 struct Echo {
     address: SocketAddr,
     received: tokio::sync::mpsc::UnboundedReceiver<Option<Bytes>>,
@@ -47,13 +47,14 @@ impl Echo {
         Self { address, received }
     }
 
-    /// What the server got of the next request; nothing if that broke off.
-    async fn received(&mut self) -> Option<Bytes> {
+    /// Returns the body of the next request, or `None` if it was incomplete.
+    async fn next_body(&mut self) -> Option<Bytes> {
         self.received.recv().await.unwrap()
     }
 }
 
-/// Puts `body` and answers the status and what came back, or nothing if that broke off.
+/// Sends `body` with PUT. Returns the status, headers and body of the response, or `None` if the
+/// connection broke.
 async fn put(
     proxy: &Proxy,
     path: &str,
@@ -76,97 +77,112 @@ async fn put(
     Some((head.status, headers, body.collect().await.ok()?.to_bytes()))
 }
 
-async fn body_of(proxy: &Proxy) -> Option<Bytes> {
+async fn put_and_read_body(proxy: &Proxy) -> Option<Bytes> {
     put(proxy, "/v2/a/blobs/x", "0123456789")
         .await
         .map(|(_, _, body)| body)
 }
 
-async fn spoilt(when: When, fault: Fault) -> (Proxy, Echo) {
+async fn start_with_fault(when: Trigger, fault: Fault) -> (Proxy, Echo) {
     let echo = Echo::start().await;
     let proxy = Proxy::start(echo.address).unwrap();
-    proxy.spoil(Requests::of(Method::PUT, Class::Blob), when, fault);
+    proxy.inject(
+        RequestFilter::for_class(Method::PUT, RequestClass::Blob),
+        when,
+        fault,
+    );
     (proxy, echo)
 }
 
 #[tokio::test]
-async fn without_rules_everything_passes_and_is_recorded() {
+async fn forwards_and_records_everything_without_rules() {
     let mut echo = Echo::start().await;
     let proxy = Proxy::start(echo.address).unwrap();
     let (status, _, body) = put(&proxy, "/v2/a/manifests/v1?x=y", "abc").await.unwrap();
     assert_eq!((status, body.as_ref()), (StatusCode::OK, b"abc".as_ref()));
-    assert_eq!(echo.received().await.unwrap(), "abc");
-    let manifests = Requests::of(Method::PUT, Class::Manifest);
+    assert_eq!(echo.next_body().await.unwrap(), "abc");
+    let manifests = RequestFilter::for_class(Method::PUT, RequestClass::Manifest);
     assert_eq!(
         (
-            proxy.count(&manifests),
-            proxy.sent(&manifests),
-            proxy.spoilt()
+            proxy.request_count(&manifests),
+            proxy.sent_bytes(&manifests),
+            proxy.fault_count()
         ),
         (1, 3, 0)
     );
-    assert_eq!(proxy.count(&manifests.with("/b/")), 0);
-    proxy.mend();
-    assert!(proxy.seen().is_empty());
+    assert_eq!(proxy.request_count(&manifests.with_path_part("/b/")), 0);
+    proxy.reset();
+    assert!(proxy.requests().is_empty());
 }
 
 #[tokio::test]
-async fn the_body_of_an_answer_is_spoilt_where_it_was_said() {
-    let (proxy, _echo) = spoilt(When::Nth(1), Fault::Response(BodyFault::Flip(1))).await;
-    assert_eq!(body_of(&proxy).await.unwrap(), "0023456789");
+async fn injects_faults_into_response_bodies() {
+    let (proxy, _echo) =
+        start_with_fault(Trigger::Nth(1), Fault::Response(BodyFault::Flip(1))).await;
+    assert_eq!(put_and_read_body(&proxy).await.unwrap(), "0023456789");
     assert_eq!(
-        body_of(&proxy).await.unwrap(),
+        put_and_read_body(&proxy).await.unwrap(),
         "0123456789",
-        "the second is left alone"
+        "the second response is not affected"
     );
-    let (proxy, _echo) = spoilt(When::Always, Fault::Response(BodyFault::Truncate(4))).await;
-    assert_eq!(body_of(&proxy).await.unwrap(), "0123");
-    let (proxy, _echo) = spoilt(When::Always, Fault::Response(BodyFault::Cut(13))).await;
-    assert_eq!(body_of(&proxy).await, None);
-    assert_eq!(proxy.spoilt(), 1);
+    let (proxy, _echo) =
+        start_with_fault(Trigger::Always, Fault::Response(BodyFault::Truncate(4))).await;
+    assert_eq!(put_and_read_body(&proxy).await.unwrap(), "0123");
+    let (proxy, _echo) =
+        start_with_fault(Trigger::Always, Fault::Response(BodyFault::Cut(13))).await;
+    assert_eq!(put_and_read_body(&proxy).await, None);
+    assert_eq!(proxy.fault_count(), 1);
 }
 
 #[tokio::test]
-async fn the_body_of_a_request_is_spoilt_where_it_was_said() {
-    let (proxy, mut echo) = spoilt(When::Always, Fault::Request(BodyFault::Flip(9))).await;
-    body_of(&proxy).await.unwrap();
-    assert_eq!(echo.received().await.unwrap(), "0123456788");
-    let (proxy, mut echo) = spoilt(When::Always, Fault::Request(BodyFault::Truncate(4))).await;
-    body_of(&proxy).await.unwrap();
-    assert_eq!(echo.received().await.unwrap(), "0123");
-    let (proxy, mut echo) = spoilt(When::Always, Fault::Request(BodyFault::Cut(4))).await;
-    assert_eq!(body_of(&proxy).await, None);
-    assert_eq!(echo.received().await, None);
-    assert_eq!(proxy.sent(&Requests::all()), 4);
+async fn injects_faults_into_request_bodies() {
+    let (proxy, mut echo) =
+        start_with_fault(Trigger::Always, Fault::Request(BodyFault::Flip(9))).await;
+    put_and_read_body(&proxy).await.unwrap();
+    assert_eq!(echo.next_body().await.unwrap(), "0123456788");
+    let (proxy, mut echo) =
+        start_with_fault(Trigger::Always, Fault::Request(BodyFault::Truncate(4))).await;
+    put_and_read_body(&proxy).await.unwrap();
+    assert_eq!(echo.next_body().await.unwrap(), "0123");
+    let (proxy, mut echo) =
+        start_with_fault(Trigger::Always, Fault::Request(BodyFault::Cut(4))).await;
+    assert_eq!(put_and_read_body(&proxy).await, None);
+    assert_eq!(echo.next_body().await, None);
+    assert_eq!(proxy.sent_bytes(&RequestFilter::all()), 4);
 }
 
 #[tokio::test]
-async fn answers_are_refused_late_or_lost() {
-    let refusal = Fault::Refuse {
+async fn rejects_delays_and_drops_responses() {
+    let rejection = Fault::Reject {
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after: Some(3),
     };
-    let (proxy, mut echo) = spoilt(When::Nth(1), refusal).await;
+    let (proxy, mut echo) = start_with_fault(Trigger::Nth(1), rejection).await;
     let (status, headers, _) = put(&proxy, "/v2/a/blobs/x", "abc").await.unwrap();
     assert_eq!(
         (status, headers["retry-after"].as_str()),
         (StatusCode::TOO_MANY_REQUESTS, "3")
     );
-    assert!(echo.received.try_recv().is_err(), "it was not passed on");
+    assert!(
+        echo.received.try_recv().is_err(),
+        "the request was not forwarded"
+    );
 
-    let (proxy, mut echo) = spoilt(When::Always, Fault::LoseAnswer).await;
-    assert_eq!(body_of(&proxy).await, None);
-    assert_eq!(echo.received().await.unwrap(), "0123456789");
+    let (proxy, mut echo) = start_with_fault(Trigger::Always, Fault::DropResponse).await;
+    assert_eq!(put_and_read_body(&proxy).await, None);
+    assert_eq!(echo.next_body().await.unwrap(), "0123456789");
 
-    let (proxy, _echo) = spoilt(When::Always, Fault::Delay(Duration::from_millis(50))).await;
+    let (proxy, _echo) =
+        start_with_fault(Trigger::Always, Fault::Delay(Duration::from_millis(50))).await;
     let began = Instant::now();
-    assert_eq!(body_of(&proxy).await.unwrap(), "0123456789");
+    assert_eq!(put_and_read_body(&proxy).await.unwrap(), "0123456789");
     assert!(began.elapsed() >= Duration::from_millis(50));
 }
 
 #[tokio::test]
-async fn a_stalled_request_ends_with_its_client() {
-    let (proxy, mut echo) = spoilt(When::Always, Fault::Request(BodyFault::Stall(4))).await;
+async fn stalled_request_ends_with_its_client() {
+    let (proxy, mut echo) =
+        start_with_fault(Trigger::Always, Fault::Request(BodyFault::Stall(4))).await;
     let address = proxy.address();
     let client = tokio::spawn(async move {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -182,26 +198,26 @@ async fn a_stalled_request_ends_with_its_client() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(proxy.sent(&Requests::all()), 4);
+    assert_eq!(proxy.sent_bytes(&RequestFilter::all()), 4);
     client.abort();
-    assert_eq!(echo.received().await, None);
+    assert_eq!(echo.next_body().await, None);
 }
 
 #[tokio::test]
-async fn dice_fall_alike_for_the_same_seed() {
+async fn equal_seeds_select_the_same_requests() {
     let mut runs = Vec::new();
     for seed in [1, 1, 2] {
-        let refusal = Fault::Refuse {
+        let rejection = Fault::Reject {
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: None,
         };
-        let (proxy, _echo) = spoilt(When::OneIn { times: 3, seed }, refusal).await;
+        let (proxy, _echo) = start_with_fault(Trigger::OneIn { times: 3, seed }, rejection).await;
         for _ in 0..30 {
             put(&proxy, "/v2/a/blobs/x", "").await.unwrap();
         }
         runs.push(
             proxy
-                .seen()
+                .requests()
                 .iter()
                 .map(|seen| seen.fault.is_some())
                 .collect::<Vec<_>>(),
@@ -210,26 +226,26 @@ async fn dice_fall_alike_for_the_same_seed() {
     assert_eq!(runs[0], runs[1]);
     assert_ne!(runs[0], runs[2]);
     assert!(
-        (3..20).contains(&runs[0].iter().filter(|spoilt| **spoilt).count()),
+        (3..20).contains(&runs[0].iter().filter(|faulty| **faulty).count()),
         "{:?}",
         runs[0]
     );
 }
 
 #[test]
-fn paths_are_told_apart() {
+fn classifies_paths() {
     for (path, class) in [
-        ("/v2/", Class::Base),
-        ("/v2/_catalog", Class::Catalog),
-        ("/v2/a/b/tags/list", Class::Tags),
-        ("/v2/a/manifests/v1", Class::Manifest),
-        ("/v2/a/blobs/sha256:00", Class::Blob),
-        ("/v2/a/blobs/uploads/", Class::Uploads),
-        ("/v2/a/blobs/uploads/1-2", Class::Upload),
-        ("/v2/a/referrers/sha256:00", Class::Referrers),
-        ("/token", Class::Other),
-        ("/v2/what", Class::Other),
+        ("/v2/", RequestClass::Base),
+        ("/v2/_catalog", RequestClass::Catalog),
+        ("/v2/a/b/tags/list", RequestClass::Tags),
+        ("/v2/a/manifests/v1", RequestClass::Manifest),
+        ("/v2/a/blobs/sha256:00", RequestClass::Blob),
+        ("/v2/a/blobs/uploads/", RequestClass::Uploads),
+        ("/v2/a/blobs/uploads/1-2", RequestClass::Upload),
+        ("/v2/a/referrers/sha256:00", RequestClass::Referrers),
+        ("/token", RequestClass::Other),
+        ("/v2/unknown", RequestClass::Other),
     ] {
-        assert_eq!(Class::of(path), class, "{path}");
+        assert_eq!(RequestClass::from_path(path), class, "{path}");
     }
 }

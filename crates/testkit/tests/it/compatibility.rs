@@ -1,20 +1,20 @@
-//! What other registries and clients make of each case.
+//! Predicted compatibility of each case with other registries and clients.
 
 use std::fmt::Write;
 
-use portolan_model::compat::{Observed, Target, Verdict};
+use portolan_model::compat::{DetectedFeatures, Target, TargetVerdict};
 use portolan_testkit::corpus;
 
 use crate::snapshot;
 
 #[test]
-fn judgements_are_as_reviewed() {
-    let mut text = String::from("F it fails, r it works with a remark, - it works\n\n");
+fn judgements_match_the_snapshot() {
+    let mut text = String::from("F: fails, r: works with a remark, -: works\n\n");
     for (position, target) in Target::all().iter().enumerate() {
         writeln!(text, "{}{}", "| ".repeat(position), target.id).unwrap();
     }
     for case in corpus::all() {
-        let observed = Observed::of(&case.tree());
+        let observed = DetectedFeatures::detect(&case.tree());
         let signs: Vec<_> = Target::all()
             .iter()
             .map(|target| sign(observed.judge(target).verdict))
@@ -24,10 +24,10 @@ fn judgements_are_as_reviewed() {
     snapshot::assert_same("judgements", "matrix", &text);
 }
 
-fn sign(verdict: Verdict) -> &'static str {
+fn sign(verdict: TargetVerdict) -> &'static str {
     match verdict {
-        Verdict::Works => "-",
-        Verdict::Remark => "r",
-        Verdict::Fails => "F",
+        TargetVerdict::Works => "-",
+        TargetVerdict::Remark => "r",
+        TargetVerdict::Fails => "F",
     }
 }

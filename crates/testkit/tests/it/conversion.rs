@@ -1,25 +1,25 @@
-//! What each case becomes in each format: which documents change, what is lost.
+//! Result of converting each case into each format: the changed documents, and the losses.
 
 use std::fmt::Write;
 
-use portolan_model::convert::{Conversion, Converted, Format};
-use portolan_model::lint::Tree;
+use portolan_model::convert::{Conversion, Converted, ImageFormat};
+use portolan_model::lint::LintTree;
 use portolan_testkit::corpus::{self, Case};
 
 use crate::snapshot;
 
 #[test]
-fn conversions_are_as_reviewed() {
+fn conversions_match_the_snapshots() {
     for (topic, cases) in snapshot::by_topic() {
-        let text: String = cases.iter().map(told).collect();
+        let text: String = cases.iter().map(render_case).collect();
         snapshot::assert_same("conversions", topic, &text);
     }
 }
 
-fn told(case: &Case) -> String {
+fn render_case(case: &Case) -> String {
     let tree = case.tree();
     let mut text = format!("{}\n", case.name());
-    for (name, to) in [("oci", Format::Oci), ("docker", Format::Docker)] {
+    for (name, to) in [("oci", ImageFormat::Oci), ("docker", ImageFormat::Docker)] {
         let conversion = Conversion {
             to: Some(to),
             ..Conversion::default()
@@ -29,17 +29,22 @@ fn told(case: &Case) -> String {
                 writeln!(text, "  to {name}: nothing changes").unwrap();
             }
             Ok(converted) => {
-                write!(text, "  to {name}:\n{}", changes(case, &tree, &converted)).unwrap()
+                write!(
+                    text,
+                    "  to {name}:\n{}",
+                    render_changes(case, &tree, &converted)
+                )
+                .unwrap();
             }
             Err(error) => {
-                writeln!(text, "  to {name}: {}", case.with_names(&error.to_string())).unwrap()
+                writeln!(text, "  to {name}: {}", case.with_names(&error.to_string())).unwrap();
             }
         }
     }
     text
 }
 
-fn changes(case: &Case, tree: &Tree, converted: &Converted) -> String {
+fn render_changes(case: &Case, tree: &LintTree, converted: &Converted) -> String {
     let mut text = String::new();
     for before in tree.documents() {
         if let Some(after) = converted.documents.get(&before.digest) {

@@ -1,16 +1,16 @@
-//! The findings about each case.
+//! Findings about each case.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use portolan_model::lint::{Reach, Tree};
-use portolan_model::{Manifest, Rule};
+use portolan_model::lint::{LintTree, RuleScope};
+use portolan_model::{Finding, Manifest, Rule};
 use portolan_testkit::corpus::{self, Case};
 
 use crate::snapshot;
 
 #[test]
-fn every_case_has_a_name_of_its_own() {
+fn case_names_are_unique() {
     let cases = corpus::all();
     let names: HashSet<_> = cases.iter().map(Case::name).collect();
     assert_eq!(names.len(), cases.len());
@@ -18,58 +18,77 @@ fn every_case_has_a_name_of_its_own() {
 }
 
 #[test]
-fn every_rule_fires_where_it_should_and_nowhere_near() {
-    let mut missing = Vec::new();
+fn each_rule_fires_only_for_its_cases() {
+    let mut wrong = Vec::new();
     let topics = snapshot::by_topic();
     for rule in Rule::ALL
         .into_iter()
-        .filter(|rule| rule.reach() != Reach::Policy)
+        .filter(|rule| !matches!(rule.scope(), RuleScope::Policy | RuleScope::Layers))
     {
         let cases = topics.get(rule.id()).map(Vec::as_slice).unwrap_or_default();
-        let (fires, just_not): (Vec<_>, Vec<_>) =
-            cases.iter().partition(|case| expects(case, rule));
+        let (fires, near_misses): (Vec<_>, Vec<_>) =
+            cases.iter().partition(|case| must_fire(case, rule));
         assert!(
-            !fires.is_empty() && !just_not.is_empty(),
+            !fires.is_empty() && !near_misses.is_empty(),
             "{rule} needs cases of both kinds"
         );
-        let wrong = fires.iter().filter(|case| !found(&case.tree(), rule));
-        missing.extend(
-            wrong
-                .chain(just_not.iter().filter(|case| found(&case.tree(), rule)))
+        let silent = fires.iter().filter(|case| !has_finding(&case.tree(), rule));
+        wrong.extend(
+            silent
+                .chain(
+                    near_misses
+                        .iter()
+                        .filter(|case| has_finding(&case.tree(), rule)),
+                )
                 .map(|case| case.name()),
         );
     }
-    assert_eq!(missing, [""; 0]);
+    assert_eq!(wrong, [""; 0]);
 }
 
-/// Whether the name says that the rule fires.
-fn expects(case: &Case, rule: Rule) -> bool {
-    let what = case
+/// Returns whether the rule has to fire, according to the name of the case.
+fn must_fire(case: &Case, rule: Rule) -> bool {
+    let variant = case
         .name()
         .strip_prefix(rule.id())
         .and_then(|name| name.strip_prefix('/'))
         .unwrap_or_default();
     assert!(
-        what.starts_with("fires") || what.starts_with("just-not"),
+        variant.starts_with("fires") || variant.starts_with("near-miss"),
         "{}",
         case.name()
     );
-    what.starts_with("fires")
+    variant.starts_with("fires")
 }
 
-fn found(tree: &Tree, rule: Rule) -> bool {
+fn has_finding(tree: &LintTree, rule: Rule) -> bool {
     tree.findings().any(|finding| finding.rule == rule)
 }
 
 #[test]
-fn findings_are_as_reviewed() {
+fn findings_round_trip_through_json() {
+    for case in corpus::all() {
+        for finding in case.tree().findings() {
+            let json = serde_json::to_value(finding).unwrap();
+            let read: Finding = serde_json::from_value(json).unwrap();
+            let expected = Finding {
+                omitted: 0,
+                ..finding.clone()
+            };
+            assert_eq!(read, expected, "{}", case.name());
+        }
+    }
+}
+
+#[test]
+fn findings_match_the_snapshots() {
     for (topic, cases) in snapshot::by_topic() {
-        let text: String = cases.iter().map(told).collect();
+        let text: String = cases.iter().map(render_case).collect();
         snapshot::assert_same("findings", topic, &text);
     }
 }
 
-fn told(case: &Case) -> String {
+fn render_case(case: &Case) -> String {
     let mut text = format!("{}\n", case.name());
     for finding in case.tree().findings() {
         let document = finding
@@ -94,11 +113,11 @@ fn told(case: &Case) -> String {
 }
 
 #[test]
-fn what_is_refused_is_told_why() {
+fn parse_errors_match_the_snapshot() {
     let mut text = String::new();
-    for refused in corpus::refused() {
-        let error = Manifest::parse(refused.bytes, refused.claimed.as_ref()).unwrap_err();
-        writeln!(text, "{}\n    {error}", refused.name).unwrap();
+    for document in corpus::invalid_documents() {
+        let error = Manifest::parse(document.bytes, document.claimed.as_ref()).unwrap_err();
+        writeln!(text, "{}\n    {error}", document.name).unwrap();
     }
-    snapshot::assert_same("findings", "refused", &text);
+    snapshot::assert_same("findings", "rejected", &text);
 }

@@ -1,11 +1,12 @@
-//! What is said of each case of the corpus, and what the fuzzers' targets make of it; and whether pages name what is there.
+//! Tests over the corpus: findings, conversions and compatibility of each case, replays of the fuzz
+//! targets, and the references in documentation pages.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod compatibility;
 mod conversion;
 mod findings;
+mod fixes;
 mod fuzzing;
-mod mending;
 mod pages;
 mod snapshot;

@@ -1,4 +1,4 @@
-//! The page on media types names tests and files that are there.
+//! Check that the page on media types names only existing tests and files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,20 +10,20 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
 }
 
-/// Everything below a folder that is written in Rust, as one text.
-fn sources(folder: &Path, text: &mut String) {
+/// Appends all Rust sources below a folder to a text.
+fn append_sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, text);
+            append_sources(&path, text);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             text.push_str(&read(path));
         }
     }
 }
 
-/// What stands between backquotes.
-fn quoted(page: &str) -> impl Iterator<Item = &str> {
+/// Returns the texts between backquotes.
+fn quoted_texts(page: &str) -> impl Iterator<Item = &str> {
     page.split('`').skip(1).step_by(2)
 }
 
@@ -35,20 +35,22 @@ fn is_snake_case(name: &str) -> bool {
 }
 
 #[test]
-fn the_tests_and_keys_that_the_page_names_are_there() {
+fn page_names_existing_tests_and_keys() {
     let (page, configuration) = (read("docs/media-types.md"), read("docs/configuration.md"));
     let mut code = String::new();
-    sources(&Path::new(ROOT).join("crates"), &mut code);
-    let names: BTreeSet<_> = quoted(&page).filter(|text| is_snake_case(text)).collect();
-    let is_there = |name: &str| {
+    append_sources(&Path::new(ROOT).join("crates"), &mut code);
+    let names: BTreeSet<_> = quoted_texts(&page)
+        .filter(|text| is_snake_case(text))
+        .collect();
+    let exists = |name: &str| {
         code.contains(&format!("fn {name}(")) || configuration.contains(&format!("\n{name} = "))
     };
-    let gone: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+    let gone: Vec<_> = names.iter().filter(|name| !exists(name)).collect();
     assert!(gone.is_empty() && names.len() > 10, "{gone:?} of {names:?}");
 }
 
 #[test]
-fn the_files_that_the_page_names_are_there() {
+fn page_names_existing_files() {
     let page = read("docs/media-types.md");
     let named =
         page.split(|character: char| character.is_whitespace() || "()`,;".contains(character));

@@ -1,10 +1,10 @@
-//! Snapshots without hashes, in folders by what they show.
+//! Snapshots of results without digests, in folders by topic.
 
 use std::collections::BTreeMap;
 
 use portolan_testkit::corpus::{self, Case};
 
-/// Compares a text with the snapshot `NAME` in the folder `FOLDER`.
+/// Compares a text with the snapshot `name` in the folder `folder`.
 pub(crate) fn assert_same(folder: &str, name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(format!("../snapshots/{folder}"));
@@ -13,11 +13,14 @@ pub(crate) fn assert_same(folder: &str, name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// The cases by what their names begin with: a rule, or `kind`.
+/// Groups the cases by the first part of their names: a rule, or `kind`.
 pub(crate) fn by_topic() -> BTreeMap<&'static str, Vec<Case>> {
     let mut topics: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for case in corpus::all() {
-        let (topic, _) = case.name().split_once('/').expect("TOPIC/WHAT");
+        let (topic, _) = case
+            .name()
+            .split_once('/')
+            .expect("a case name is TOPIC/VARIANT");
         topics.entry(topic).or_default().push(case);
     }
     topics

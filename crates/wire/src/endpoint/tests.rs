@@ -1,4 +1,4 @@
-//! Paths of every kind, tricks included.
+//! Tests of paths of every kind, including malicious paths.
 
 use portolan_model::Tag;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn code(path: &str) -> Option<String> {
 }
 
 #[test]
-fn every_endpoint() {
+fn every_endpoint_round_trips() {
     let digest: Digest = DIGEST.parse().unwrap();
     let tag = Reference::Tag("v1".parse().unwrap());
     for (path, endpoint) in [
@@ -55,7 +55,7 @@ fn every_endpoint() {
 }
 
 #[test]
-fn names_may_hold_the_words_of_the_paths() {
+fn names_may_contain_the_words_of_the_paths() {
     let tags = Endpoint::Tags(name("manifests/tags"));
     assert_eq!(Endpoint::parse("/v2/manifests/tags/tags/list"), Ok(tags));
     let manifest = Endpoint::Manifest(
@@ -73,7 +73,7 @@ fn names_may_hold_the_words_of_the_paths() {
 }
 
 #[test]
-fn encoded_characters_are_those_they_stand_for() {
+fn decodes_percent_encoded_characters() {
     let expected = Endpoint::parse(&format!("/v2/team/app/blobs/{DIGEST}"));
     assert!(expected.is_ok());
     assert_eq!(
@@ -90,7 +90,7 @@ fn encoded_characters_are_those_they_stand_for() {
 }
 
 #[test]
-fn an_encoded_slash_does_not_split_the_path() {
+fn encoded_slash_does_not_split_the_path() {
     assert_eq!(code("/v2/a%2Fmanifests%2Flatest"), None);
     assert_eq!(code("/v2/a/manifests%2Flatest"), None);
     assert_eq!(
@@ -100,7 +100,7 @@ fn an_encoded_slash_does_not_split_the_path() {
 }
 
 #[test]
-fn tricks_are_malformed_names() {
+fn rejects_malicious_names() {
     for path in [
         "/v2//manifests/latest",
         "/v2/manifests/latest",
@@ -130,7 +130,7 @@ fn tricks_are_malformed_names() {
 }
 
 #[test]
-fn malformed_references_digests_and_uploads() {
+fn rejects_malformed_references_digests_and_uploads() {
     for (path, expected) in [
         ("/v2/a/manifests/", "MANIFEST_INVALID"),
         ("/v2/a/manifests/..", "MANIFEST_INVALID"),
@@ -166,9 +166,9 @@ fn other_paths_are_unknown() {
 }
 
 #[test]
-fn errors_say_which_part_and_what_was_expected() {
+fn errors_contain_the_part_and_the_expected_value() {
     let Err(EndpointError::Invalid(error)) = Endpoint::parse("/v2/A/manifests/latest") else {
-        panic!("it is valid")
+        panic!("the path is valid")
     };
     assert_eq!(error.detail["part"], "repository name");
     assert_eq!(error.detail["found"], "A");
@@ -220,7 +220,7 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(endpoint in endpoints()) {
+    fn endpoints_round_trip(endpoint in endpoints()) {
         prop_assert_eq!(Endpoint::parse(&endpoint.to_path()), Ok(endpoint));
     }
 

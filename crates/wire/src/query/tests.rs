@@ -1,4 +1,4 @@
-//! Queries as clients write them, and as they are written here.
+//! Tests of queries in the forms that clients send, and of queries written by this crate.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn page(n: Option<usize>, last: Option<&str>) -> PageQuery {
 }
 
 #[test]
-fn pages() {
+fn parses_pages() {
     assert_eq!(PageQuery::parse(""), Ok(page(None, None)));
     assert_eq!(PageQuery::parse("n=0&last="), Ok(page(Some(0), None)));
     assert_eq!(
@@ -35,7 +35,7 @@ fn pages() {
 }
 
 #[test]
-fn uploads_begin() {
+fn parses_upload_starts() {
     let digest: Digest = DIGEST.parse().unwrap();
     let start = |query: &str| UploadStart::parse(query).map_err(|error| error.code);
     assert_eq!(start(""), Ok(UploadStart::Session(Algorithm::Sha256)));
@@ -49,7 +49,7 @@ fn uploads_begin() {
     );
     assert_eq!(
         start(&format!("digest={DIGEST}")),
-        Ok(UploadStart::Whole(digest.clone()))
+        Ok(UploadStart::Monolithic(digest.clone()))
     );
     assert_eq!(start("digest=sha256:abc"), Err(ErrorCode::DigestInvalid));
     let encoded = DIGEST.replace(':', "%3A");
@@ -68,7 +68,7 @@ fn uploads_begin() {
 }
 
 #[test]
-fn a_mount_that_cannot_be_understood_is_a_session() {
+fn malformed_mount_starts_a_session() {
     for query in [
         "mount=sha256:abc",
         "mount=",
@@ -83,7 +83,7 @@ fn a_mount_that_cannot_be_understood_is_a_session() {
 }
 
 #[test]
-fn uploads_end() {
+fn parses_and_writes_closing_digests() {
     let digest: Digest = DIGEST.parse().unwrap();
     let location = closing_location("/v2/a/blobs/uploads/x?state=%2B", &digest);
     assert_eq!(
@@ -108,7 +108,7 @@ fn uploads_end() {
 }
 
 #[test]
-fn tags_are_repeated() {
+fn parses_repeated_tags() {
     let read: Vec<String> = tags("tag=b&x=y&tag=a")
         .unwrap()
         .iter()
@@ -126,7 +126,30 @@ fn tags_are_repeated() {
 }
 
 #[test]
-fn a_reference_is_a_tag_or_a_digest() {
+fn tags_are_counted_before_they_are_parsed() {
+    let query = |count: usize, tag: &str| vec![format!("tag={tag}"); count].join("&");
+    assert_eq!(
+        tags(&query(MAX_TAGS, "a")).map(|tags| tags.len()),
+        Ok(MAX_TAGS)
+    );
+    // Each of these tags is malformed. This is reported only if there are not too many tags.
+    assert_eq!(
+        tags(&query(MAX_TAGS, ".")).map_err(|error| error.code),
+        Err(ErrorCode::ManifestInvalid)
+    );
+    for count in [MAX_TAGS + 1, 4_600] {
+        let error = tags(&query(count, ".")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unsupported);
+        assert_eq!(
+            error.message,
+            "too many tag parameters: a request may have at most 100"
+        );
+        assert_eq!(error.detail["limit"], MAX_TAGS);
+    }
+}
+
+#[test]
+fn reference_is_a_tag_or_a_digest() {
     let read = |query: &str| reference(query).map_err(|error| error.code);
     assert_eq!(read("tag=a"), Ok(None));
     assert_eq!(read("reference=v1&tag=a"), Ok(Some("v1".parse().unwrap())));
@@ -143,7 +166,7 @@ fn a_reference_is_a_tag_or_a_digest() {
 }
 
 #[test]
-fn one_artifact_type_is_a_filter() {
+fn filters_by_only_one_artifact_type() {
     let sbom = MediaType::new("application/vnd.example.sbom.v1+json");
     for query in [
         "artifactType=application/vnd.example.sbom.v1+json",
@@ -157,6 +180,7 @@ fn one_artifact_type_is_a_filter() {
         "artifactType=",
         "artifactType=a/b,c/d",
         "artifactType=a/b&artifactType=c/d",
+        &format!("artifactType={}", "a".repeat(MAX_ARTIFACT_TYPE + 1)),
     ] {
         assert_eq!(artifact_type(query), None, "{query}");
     }
@@ -164,9 +188,9 @@ fn one_artifact_type_is_a_filter() {
 }
 
 #[test]
-fn flags_and_namespaces() {
-    assert!(force("force=true") && force("a&force") && force("force=1"));
-    assert!(!force("") && !force("force=false") && !force("enforce=true"));
+fn parses_flags_and_namespaces() {
+    assert!(is_forced("force=true") && is_forced("a&force") && is_forced("force=1"));
+    assert!(!is_forced("") && !is_forced("force=false") && !is_forced("enforce=true"));
     assert_eq!(namespace("ns=docker.io").as_deref(), Some("docker.io"));
     assert_eq!(namespace("ns="), None);
     assert_eq!(join(&["", "a=b", "", "c=d"]), "a=b&c=d");
@@ -174,17 +198,17 @@ fn flags_and_namespaces() {
 
 proptest! {
     #[test]
-    fn pages_are_read_back(n in any::<Option<usize>>(), last in proptest::option::of("\\PC{1,30}")) {
+    fn pages_round_trip(n in any::<Option<usize>>(), last in proptest::option::of("\\PC{1,30}")) {
         let query = PageQuery { n, last };
         prop_assert_eq!(PageQuery::parse(&query.to_string()), Ok(query));
     }
 
     #[test]
-    fn upload_starts_are_read_back(hex in "[0-9a-f]{128}", from in proptest::option::of("[a-z]{1,3}(/[a-z0-9]{1,3}){0,3}")) {
+    fn upload_starts_round_trip(hex in "[0-9a-f]{128}", from in proptest::option::of("[a-z]{1,3}(/[a-z0-9]{1,3}){0,3}")) {
         let digest: Digest = format!("sha512:{hex}").parse().unwrap();
         for start in [
             UploadStart::Session(digest.algorithm().clone()),
-            UploadStart::Whole(digest.clone()),
+            UploadStart::Monolithic(digest.clone()),
             UploadStart::Mount { digest, from: from.map(|from| from.parse().unwrap()) },
         ] {
             prop_assert_eq!(UploadStart::parse(&start.to_string()), Ok(start));
@@ -192,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn tags_are_read_back(texts in proptest::collection::vec("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}", 0..5)) {
+    fn tags_round_trip(texts in proptest::collection::vec("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}", 0..5)) {
         let given: Vec<Tag> = texts.iter().map(|text| text.parse().unwrap()).collect();
         prop_assert_eq!(tags(&write_tags(&given)), Ok(given));
     }
@@ -203,6 +227,6 @@ proptest! {
         let _ = UploadStart::parse(&query);
         let _ = closing_digest(&query);
         let _ = (tags(&query), reference(&query));
-        let _ = (artifact_type(&query), force(&query), namespace(&query));
+        let _ = (artifact_type(&query), is_forced(&query), namespace(&query));
     }
 }

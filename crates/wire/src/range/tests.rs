@@ -1,11 +1,11 @@
-//! Ranges as clients write them.
+//! Tests of ranges in the forms that clients send.
 
 use proptest::prelude::*;
 
 use super::*;
 
 #[test]
-fn one_part_of_a_blob() {
+fn parses_one_part_of_a_blob() {
     let closed = |first, last| RangeRequest::Part(ByteRange::Closed { first, last });
     assert_eq!(RangeRequest::parse("bytes=500-1499"), closed(500, 1499));
     assert_eq!(RangeRequest::parse("Bytes = 0 - 0 , "), closed(0, 0));
@@ -25,7 +25,7 @@ fn one_part_of_a_blob() {
 }
 
 #[test]
-fn several_parts_and_none() {
+fn parses_several_parts_and_ignores_malformed_values() {
     assert_eq!(RangeRequest::parse("bytes=0-1,5-6"), RangeRequest::Parts);
     assert_eq!(RangeRequest::parse("bytes=0-1, -6"), RangeRequest::Parts);
     for ignored in [
@@ -41,24 +41,27 @@ fn several_parts_and_none() {
     ] {
         assert_eq!(
             RangeRequest::parse(ignored),
-            RangeRequest::Whole,
+            RangeRequest::Full,
             "{ignored:?}"
         );
     }
 }
 
 #[test]
-fn headers_that_contradict_are_ignored() {
+fn repeated_headers_are_ignored() {
     let mut headers = HeaderMap::new();
-    assert_eq!(RangeRequest::of(&headers), RangeRequest::Whole);
+    assert_eq!(RangeRequest::from_headers(&headers), RangeRequest::Full);
     headers.append(header::RANGE, "bytes=0-1".parse().unwrap());
-    assert_eq!(RangeRequest::of(&headers), RangeRequest::parse("bytes=0-1"));
+    assert_eq!(
+        RangeRequest::from_headers(&headers),
+        RangeRequest::parse("bytes=0-1")
+    );
     headers.append(header::RANGE, "bytes=5-6".parse().unwrap());
-    assert_eq!(RangeRequest::of(&headers), RangeRequest::Whole);
+    assert_eq!(RangeRequest::from_headers(&headers), RangeRequest::Full);
 }
 
 #[test]
-fn answers_about_blobs() {
+fn parses_and_writes_content_ranges() {
     let part = ContentRange {
         part: Some(500..1500),
         size: Some(2048),
@@ -91,8 +94,8 @@ fn answers_about_blobs() {
 }
 
 #[test]
-fn pieces_of_an_upload() {
-    let expected = Ok(PieceRange {
+fn parses_chunk_ranges() {
+    let expected = Ok(ChunkRange {
         first: 100,
         length: 50,
     });
@@ -103,11 +106,11 @@ fn pieces_of_an_upload() {
         "bytes 100-149/1000",
         "bytes=100-149",
     ] {
-        assert_eq!(PieceRange::parse(text), expected, "{text:?}");
+        assert_eq!(ChunkRange::parse(text), expected, "{text:?}");
     }
     assert_eq!(
-        PieceRange::parse("5-4"),
-        Ok(PieceRange {
+        ChunkRange::parse("5-4"),
+        Ok(ChunkRange {
             first: 5,
             length: 0
         })
@@ -124,7 +127,7 @@ fn pieces_of_an_upload() {
         "0-18446744073709551615",
     ] {
         assert_eq!(
-            PieceRange::parse(bad).map_err(|error| error.code),
+            ChunkRange::parse(bad).map_err(|error| error.code),
             Err(ErrorCode::BlobUploadInvalid),
             "{bad:?}"
         );
@@ -132,7 +135,7 @@ fn pieces_of_an_upload() {
 }
 
 #[test]
-fn sessions_say_what_they_have() {
+fn parses_and_writes_upload_ranges() {
     assert_eq!(upload_range(0), "0-0");
     assert_eq!(upload_range(1), "0-0");
     assert_eq!(upload_range(1024), "0-1023");
@@ -144,25 +147,25 @@ fn sessions_say_what_they_have() {
 
 proptest! {
     #[test]
-    fn parts_are_read_back(first in any::<u64>(), last in any::<u64>()) {
+    fn parts_round_trip(first in any::<u64>(), last in any::<u64>()) {
         for range in [ByteRange::Closed { first, last }, ByteRange::From(first), ByteRange::Last(last)] {
             prop_assert_eq!(RangeRequest::parse(&write_range(range)), RangeRequest::Part(range));
         }
     }
 
     #[test]
-    fn content_ranges_are_read_back(first in 0..u64::MAX / 2, length in 1..u64::MAX / 2, size in any::<Option<u64>>()) {
+    fn content_ranges_round_trip(first in 0..u64::MAX / 2, length in 1..u64::MAX / 2, size in any::<Option<u64>>()) {
         let range = ContentRange { part: Some(first..first + length), size };
         prop_assert_eq!(ContentRange::parse(&range.to_string()), Some(range));
-        let piece = PieceRange { first, length };
-        prop_assert_eq!(PieceRange::parse(&piece.to_string()), Ok(piece));
+        let piece = ChunkRange { first, length };
+        prop_assert_eq!(ChunkRange::parse(&piece.to_string()), Ok(piece));
     }
 
     #[test]
     fn no_text_panics(text in "\\PC*|bytes[ =]?[0-9,*/ -]{0,50}") {
         let _ = RangeRequest::parse(&text);
         let _ = ContentRange::parse(&text);
-        let _ = PieceRange::parse(&text);
+        let _ = ChunkRange::parse(&text);
         let _ = parse_upload_range(&text);
     }
 }

@@ -1,4 +1,4 @@
-//! What is copied: indexes of images whose lowest layers several repositories share.
+//! Copied content: indexes of images whose lowest layers are shared by several repositories.
 
 use std::collections::BTreeMap;
 
@@ -7,52 +7,57 @@ use http::{Method, StatusCode};
 
 use super::super::sizes::Sizes;
 use crate::load::image::MANIFEST;
-use crate::load::push::{self, Way};
-use crate::load::{Blob, Connection, Image, Payload, Random};
+use crate::load::push::{self, UploadMethod};
+use crate::load::{Connection, LoadBlob, LoadImage, Payload, Random};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const PLATFORMS: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];
 
-/// Repositories whose images stand on the same lowest layers.
-const FAMILY: u64 = 4;
+/// Number of repositories whose images share their lowest layers.
+const REPOSITORIES_PER_BASE: u64 = 4;
 
-/// An index with everything below it, and where it stands.
-pub(super) struct Index {
+/// Index with the images below it, and its repository.
+pub(super) struct CopiedIndex {
     repository: String,
-    images: Vec<Image>,
-    pub(super) document: Blob,
+    images: Vec<LoadImage>,
+    pub(super) document: LoadBlob,
 }
 
-/// The same for each run.
-pub(super) fn make(sizes: &Sizes) -> Vec<Index> {
+/// Creates the indexes. The content is identical in each run.
+pub(super) fn create_indexes(sizes: &Sizes) -> Vec<CopiedIndex> {
     let mut random = Random::new(20, 4);
     let mut bases = Vec::new();
     let mut indexes = Vec::new();
     for number in 0..sizes.copies {
-        if number % FAMILY == 0 {
+        if number % REPOSITORIES_PER_BASE == 0 {
             bases = PLATFORMS
                 .iter()
-                .map(|_| layer(&mut random, sizes))
+                .map(|_| random_layer(&mut random, sizes))
                 .collect();
         }
-        let images = bases.iter().map(|base| image(&mut random, base, sizes));
-        indexes.push(Index::new(number, images.collect()));
+        let images = bases
+            .iter()
+            .map(|base| random_image(&mut random, base, sizes));
+        indexes.push(CopiedIndex::new(number, images.collect()));
     }
     indexes
 }
 
-fn image(random: &mut Random, base: &Blob, sizes: &Sizes) -> Image {
-    let lengths = [sizes.copied_layer(random), sizes.copied_layer(random)];
-    Image::random(random, std::slice::from_ref(base), &lengths)
+fn random_image(random: &mut Random, base: &LoadBlob, sizes: &Sizes) -> LoadImage {
+    let lengths = [
+        sizes.random_layer_length(random),
+        sizes.random_layer_length(random),
+    ];
+    LoadImage::random(random, std::slice::from_ref(base), &lengths)
 }
 
-fn layer(random: &mut Random, sizes: &Sizes) -> Blob {
-    let length = sizes.copied_layer(random);
-    Blob::random(random, length)
+fn random_layer(random: &mut Random, sizes: &Sizes) -> LoadBlob {
+    let length = sizes.random_layer_length(random);
+    LoadBlob::random(random, length)
 }
 
-impl Index {
-    fn new(number: u64, images: Vec<Image>) -> Self {
+impl CopiedIndex {
+    fn new(number: u64, images: Vec<LoadImage>) -> Self {
         let children = images.iter().zip(PLATFORMS).map(|(image, architecture)| {
             serde_json::json!({
                 "mediaType": MANIFEST,
@@ -67,44 +72,44 @@ impl Index {
         Self {
             repository: format!("team-{number}/app"),
             images,
-            document: Blob::new(document.to_string()),
+            document: LoadBlob::new(document.to_string()),
         }
     }
 
-    /// What it is called behind a registry's host.
+    /// Returns the reference without the registry's host.
     pub(super) fn name(&self) -> String {
         format!("{}:v1", self.repository)
     }
 
-    /// Where a registry serves it.
-    pub(super) fn target(&self) -> String {
+    /// Returns the path at which a registry serves the index.
+    pub(super) fn manifest_path(&self) -> String {
         format!("/v2/{}/manifests/v1", self.repository)
     }
 
     pub(super) async fn push(&self, connection: &mut Connection) -> Result<()> {
         for image in &self.images {
             for blob in image.blobs() {
-                push::blob(connection, &self.repository, blob, Way::Closing).await?;
+                push::push_blob(connection, &self.repository, blob, UploadMethod::FinalPut).await?;
             }
-            let Blob { bytes, digest } = image.manifest.clone();
-            push::manifest(connection, &self.repository, &digest, bytes).await?;
+            let LoadBlob { bytes, digest } = image.manifest.clone();
+            push::push_manifest(connection, &self.repository, &digest, bytes).await?;
         }
-        let body = Payload::whole(self.document.bytes.clone());
-        let answer = connection
-            .send(Method::PUT, &self.target(), INDEX, body)
+        let body = Payload::from_bytes(self.document.bytes.clone());
+        let response = connection
+            .send(Method::PUT, &self.manifest_path(), INDEX, body)
             .await?;
         ensure!(
-            answer.status == StatusCode::CREATED,
+            response.status == StatusCode::CREATED,
             "{}: {}",
             self.name(),
-            answer.status
+            response.status
         );
         Ok(())
     }
 }
 
-/// Number of all layers as the images name them, and their bytes where each counts once.
-pub(super) fn layers(indexes: &[Index]) -> (usize, u64) {
+/// Returns the number of layers named by all images, and the total size of the distinct ones.
+pub(super) fn layer_totals(indexes: &[CopiedIndex]) -> (usize, u64) {
     let layers = || {
         indexes
             .iter()
@@ -122,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_layers_are_shared() {
-        let indexes = make(&Sizes::quick());
+    fn images_share_some_layers() {
+        let indexes = create_indexes(&Sizes::quick());
         let bytes = indexes
             .iter()
             .flat_map(|index| &index.images)
             .flat_map(|image| &image.layers);
         let all: u64 = bytes.map(|layer| layer.bytes.len() as u64).sum();
-        let (count, distinct) = layers(&indexes);
+        let (count, distinct) = layer_totals(&indexes);
         assert_eq!(count, indexes.len() * PLATFORMS.len() * 3);
         assert!(distinct < all, "{distinct} {all}");
     }

@@ -1,4 +1,4 @@
-//! Who copies, and with which command.
+//! Programs that copy images, with their commands.
 
 use std::fs;
 use std::path::Path;
@@ -9,24 +9,24 @@ use anyhow::{Context, Result, bail};
 use crate::servers::portolan_binary;
 use crate::tools::{CRANE, SKOPEO, Tool, UNSHARE};
 
-/// The programs that Portolan is measured beside, and what they need.
+/// Programs that Portolan is compared with, and the tools that they need.
 pub(crate) const TOOLS: [Tool; 3] = [SKOPEO, CRANE, UNSHARE];
 
-/// Where skopeo, run by root, keeps what it knows of blobs and registries.
+/// Folder in which skopeo, run by root, caches which registry has which blob.
 const BLOB_INFO_CACHE: &str = "/var/lib/containers/cache";
 
-/// Who copies; the order is the table's.
+/// Program that copies. The order is that of the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Program {
+pub(super) enum CopyProgram {
     Portolan,
     Skopeo,
     Crane,
 }
 
-impl Program {
+impl CopyProgram {
     pub(super) const ALL: [Self; 3] = [Self::Portolan, Self::Skopeo, Self::Crane];
 
-    /// As the table calls it.
+    /// Returns the name used in the table.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Portolan => "`portolan copy --from FILE`, one run",
@@ -35,7 +35,7 @@ impl Program {
         }
     }
 
-    /// Most of its wall time that Portolan may take.
+    /// Returns the largest allowed ratio of Portolan's wall time to that of this program.
     pub(super) fn goal(self) -> Option<f64> {
         match self {
             Self::Portolan => None,
@@ -44,7 +44,8 @@ impl Program {
         }
     }
 
-    /// What copies all `names` from one host to the other, with `home` for a home.
+    /// Returns the command that copies all `names` from `source` to `target`, with `home` as its
+    /// home folder.
     pub(super) fn command(
         self,
         home: &Path,
@@ -71,10 +72,12 @@ impl Program {
                 let copy = "skopeo --insecure-policy copy --all --quiet --preserve-digests --src-tls-verify=false \
                             --dest-tls-verify=false";
                 let mut command = Command::new(UNSHARE.path());
+                // For root, skopeo's cache has a fixed path. A bind mount over it keeps the runs
+                // independent of each other and of the machine.
                 fs::create_dir_all(BLOB_INFO_CACHE)?;
                 let script = format!(
                     "mount --bind \"$HOME\" {BLOB_INFO_CACHE}\n{}",
-                    each(copy, "docker://")
+                    copy_script(copy, "docker://")
                 );
                 command
                     .args(["--mount", "sh", "-c", &script, source, target])
@@ -85,7 +88,7 @@ impl Program {
                 let mut command = Command::new("sh");
                 command.args([
                     "-c",
-                    &each(&format!("{} copy", CRANE.path().display()), ""),
+                    &copy_script(&format!("{} copy", CRANE.path().display()), ""),
                     source,
                     target,
                 ]);
@@ -105,20 +108,20 @@ impl Program {
     }
 }
 
-/// A script that copies each of its arguments from the host `$0` to the host before them.
-fn each(copy: &str, transport: &str) -> String {
+/// Returns a shell script that copies each of its arguments, from host `$0` to the host in `$1`.
+fn copy_script(copy: &str, transport: &str) -> String {
     format!(
         "target=$1; shift\n\
          for name; do {copy} \"{transport}$0/$name\" \"{transport}$target/$name\" || exit; done"
     )
 }
 
-/// Runs a command to its end; its words are shown only if it fails.
-pub(super) fn succeed(command: &mut Command) -> Result<()> {
+/// Runs a command to its end. The error includes its standard error.
+pub(super) fn run_successfully(command: &mut Command) -> Result<()> {
     let output = command
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("starting {command:?}"))?;
+        .with_context(|| format!("failed to start {command:?}"))?;
     if !output.status.success() {
         bail!(
             "{}: {}",

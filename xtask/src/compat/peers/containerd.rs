@@ -1,13 +1,13 @@
-//! containerd, which takes images into storage to run them, and keeps all of them if it is told to.
+//! containerd, which stores images to run them, and stores all platforms if requested.
 
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::containerd::Containerd;
 use crate::interop::layout;
-use crate::interop::place::Place;
-use crate::interop::sandbox::{Failure, run};
+use crate::interop::reference::TaggedReference;
+use crate::interop::sandbox::{ClientFailure, run};
 
 impl Peer for Containerd {
     fn name(&self) -> &'static str {
@@ -22,7 +22,7 @@ impl Peer for Containerd {
         &[Operation::Pull, Operation::Copy]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
         let Task {
             operation,
             kind,
@@ -30,7 +30,7 @@ impl Peer for Containerd {
             to,
         } = task;
         if *operation == Operation::Copy {
-            return Truth::of(self.copy(from, to), || task.compare());
+            return PeerOutcome::determine(self.copy(from, to), || task.check_destination());
         }
         let name = from.to_string();
         let pull = [
@@ -42,15 +42,15 @@ impl Peer for Containerd {
             kind.platform,
             &name,
         ];
-        let answer = run(&mut self.command(&pull)).map(drop);
-        Truth::of(answer, || {
-            layout::compare_oci(&self.content(), &task.one_image()?.whole())
+        let result = run(&mut self.command(&pull)).map(drop);
+        PeerOutcome::determine(result, || {
+            layout::compare_oci(&self.content(), &task.one_image()?.documents_of_top())
         })
     }
 }
 
 impl Containerd {
-    fn copy(&self, from: &Place, to: &Place) -> Result<(), Failure> {
+    fn copy(&self, from: &TaggedReference, to: &TaggedReference) -> Result<(), ClientFailure> {
         let [from, to] = [from, to].map(ToString::to_string);
         run(&mut self.command(&["content", "fetch", "--plain-http", "--all-platforms", &from]))?;
         run(&mut self.command(&["images", "tag", &from, &to]))?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::crane::Crane;
 use crate::interop::layout;
 use crate::interop::sandbox::run;
@@ -21,7 +21,7 @@ impl Peer for Crane {
         &[Operation::Pull, Operation::Copy]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
         let Task {
             operation,
             kind,
@@ -29,15 +29,17 @@ impl Peer for Crane {
             to,
         } = task;
         if *operation == Operation::Copy {
-            return Truth::of(self.copy(from, to), || task.compare());
+            return PeerOutcome::determine(self.copy_reference(from, to), || {
+                task.check_destination()
+            });
         }
-        let folder = self.path(&task.folder());
-        let answer = run(self
+        let folder = self.path(&task.folder_name());
+        let result = run(self
             .pull_command("oci", from, &folder)
             .args(["--platform", kind.platform]))
         .map(drop);
-        Truth::of(answer, || {
-            layout::compare_oci(&folder, &task.one_image()?.whole())
+        PeerOutcome::determine(result, || {
+            layout::compare_oci(&folder, &task.one_image()?.documents_of_top())
         })
     }
 }

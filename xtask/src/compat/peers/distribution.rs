@@ -1,25 +1,25 @@
-//! CNCF distribution 2.8, which is pushed to.
+//! CNCF distribution 2.8, which receives pushes.
 
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::document::{Kind, Role};
 use crate::interop::media;
-use crate::interop::place::Place;
-use crate::interop::registry::Registry;
-use crate::interop::sandbox::{Failure, Sandbox};
-use crate::servers::Server;
+use crate::interop::reference::TaggedReference;
+use crate::interop::registry::RegistryConnection;
+use crate::interop::sandbox::{ClientFailure, Sandbox};
+use crate::servers::RunningServer;
 
-/// A running server.
+/// Running server.
 pub(super) struct Distribution {
-    server: Server,
+    server: RunningServer,
 }
 
 impl Distribution {
     pub(super) fn start(sandbox: &Sandbox) -> Result<Self> {
         Ok(Self {
-            server: Server::distribution(&sandbox.path("data"))?,
+            server: RunningServer::distribution(&sandbox.path("data"))?,
         })
     }
 }
@@ -37,18 +37,20 @@ impl Peer for Distribution {
         &[Operation::Push]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
-        let to = &Place {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
+        let to = &TaggedReference {
             host: self.server.host(),
             ..task.to.clone()
         };
         let kind = &as_clients_push(task.kind);
-        let answer = Registry::new(&to.host)?.seed(kind, to).map_err(refusal);
-        Truth::of(answer, || Task { kind, to, ..*task }.compare())
+        let result = RegistryConnection::new(&to.host)?
+            .seed(kind, to)
+            .map_err(to_failure);
+        PeerOutcome::determine(result, || Task { kind, to, ..*task }.check_destination())
     }
 }
 
-/// Clients push a child whose type they do not know as a blob.
+/// Returns the kind as clients push it: a child of an unknown type is pushed as a blob.
 fn as_clients_push(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     let children = kind
@@ -61,11 +63,12 @@ fn as_clients_push(kind: &Kind) -> Kind {
     kind
 }
 
-/// What the server said, if it said anything.
-fn refusal(error: anyhow::Error) -> Failure {
-    if error.is::<Failure>() {
-        Failure::Refused(format!("{error:#}"))
+/// Converts an error of a push. A response of the server is a rejection, and anything else is a
+/// broken test.
+fn to_failure(error: anyhow::Error) -> ClientFailure {
+    if error.is::<ClientFailure>() {
+        ClientFailure::Rejected(format!("{error:#}"))
     } else {
-        Failure::Broken(error)
+        ClientFailure::Broken(error)
     }
 }

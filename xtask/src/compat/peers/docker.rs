@@ -1,9 +1,9 @@
-//! Docker Engine, which takes images into storage to run them.
+//! Docker Engine, which stores images to run them.
 
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::docker::Docker;
 
 impl Peer for Docker {
@@ -19,12 +19,12 @@ impl Peer for Docker {
         &[Operation::Pull]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
-        let pulled = Truth::of(self.pull_image(task.kind, task.from), || {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
+        let pulled = PeerOutcome::determine(self.pull_image(task.kind, task.from), || {
             self.compare(task.kind, task.from)
         });
-        // Else the next platform would be known by the digest of this one.
-        self.forget(task.from)?;
+        // Without this, the pull of the next platform would find the digest of this one.
+        self.remove_pulled(task.from)?;
         pulled
     }
 }

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::layout;
 use crate::interop::oras::Oras;
-use crate::interop::sandbox::prefixed;
+use crate::interop::sandbox::path_argument;
 
 impl Peer for Oras {
     fn name(&self) -> &'static str {
@@ -21,7 +21,7 @@ impl Peer for Oras {
         &[Operation::Pull, Operation::Copy]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
         let Task {
             operation,
             kind,
@@ -30,25 +30,25 @@ impl Peer for Oras {
         } = task;
         let source = from.to_string();
         if *operation == Operation::Copy {
-            let answer = self.copy(&[
+            let result = self.copy(&[
                 "--from-plain-http",
                 &source,
                 "--to-plain-http",
                 &to.to_string(),
             ]);
-            return Truth::of(answer.map(drop), || task.compare());
+            return PeerOutcome::determine(result.map(drop), || task.check_destination());
         }
-        let folder = self.path(&task.folder());
-        let layout = format!("{}:{}", prefixed("", &folder), from.tag);
+        let folder = self.path(&task.folder_name());
+        let layout = format!("{}:{}", path_argument("", &folder), from.tag);
         let one = ["--platform", kind.platform]
             .into_iter()
             .filter(|_| kind.is_list());
         let arguments = ["--from-plain-http", &source, "--to-oci-layout", &layout]
             .into_iter()
             .chain(one);
-        let answer = self.copy(&arguments.collect::<Vec<_>>()).map(drop);
-        Truth::of(answer, || {
-            layout::compare_oci(&folder, &task.one_image()?.whole())
+        let result = self.copy(&arguments.collect::<Vec<_>>()).map(drop);
+        PeerOutcome::determine(result, || {
+            layout::compare_oci(&folder, &task.one_image()?.documents_of_top())
         })
     }
 }

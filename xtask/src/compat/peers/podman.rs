@@ -1,9 +1,9 @@
-//! podman, which takes images into storage to run them.
+//! podman, which stores images to run them.
 
 use anyhow::{Context, Result};
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::podman::Podman;
 
 impl Peer for Podman {
@@ -19,18 +19,18 @@ impl Peer for Podman {
         &[Operation::Pull]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
         let mut id = String::new();
-        let answer = self
-            .pull_image(&task.from.transport(), task.kind.platform)
+        let result = self
+            .pull_image(&task.from.transport_reference(), task.kind.platform)
             .map(|pulled| id = pulled);
-        Truth::of(answer, || {
+        PeerOutcome::determine(result, || {
             self.compare(
                 &id,
                 task.kind
                     .image
                     .as_ref()
-                    .context("it took what is no image")?,
+                    .context("the client accepted content that is not an image")?,
             )
         })
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use portolan_model::compat::Operation;
 
-use super::super::truth::{Peer, Task, Truth};
+use super::super::outcome::{Peer, PeerOutcome, Task};
 use crate::interop::skopeo::Skopeo;
 
 impl Peer for Skopeo {
@@ -19,12 +19,12 @@ impl Peer for Skopeo {
         &[Operation::Copy]
     }
 
-    fn attempt(&self, task: &Task) -> Result<Truth> {
-        let answer = self.copy(
+    fn attempt(&self, task: &Task) -> Result<PeerOutcome> {
+        let result = self.copy(
             &["--all", "--preserve-digests"],
-            &task.from.transport(),
-            &task.to.transport(),
+            &task.from.transport_reference(),
+            &task.to.transport_reference(),
         );
-        Truth::of(answer, || task.compare())
+        PeerOutcome::determine(result, || task.check_destination())
     }
 }

@@ -1,4 +1,4 @@
-//! Compares what arrived in the registry with what it was called on disk.
+//! Comparison of the content in the registry with the digest that it had on disk.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -8,25 +8,34 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::super::document::Algorithm;
-use super::super::place::Place;
-use super::super::registry::Registry;
-use super::form::Content;
+use super::super::reference::TaggedReference;
+use super::super::registry::RegistryConnection;
+use super::form::DiskContent;
 
-/// Fails unless the tag stands for this content and everything below it is there.
-pub(crate) fn compare(registry: &mut Registry, content: &Content, place: &Place) -> Result<()> {
+/// Checks that the tag points to this content, and that everything below it exists.
+pub(crate) fn check_content(
+    registry: &mut RegistryConnection,
+    content: &DiskContent,
+    place: &TaggedReference,
+) -> Result<()> {
     match content {
-        Content::Manifest(digest) => registry.walk(digest, place).map(drop),
-        Content::Config(digest) => compare_image(registry, digest, place),
+        DiskContent::Manifest(digest) => registry.check_tree(digest, place).map(drop),
+        DiskContent::Config(digest) => check_image(registry, digest, place),
     }
 }
 
-/// Fails unless the tag stands for an image with this config, whose layers unpack to what the config says.
-fn compare_image(registry: &mut Registry, config: &str, place: &Place) -> Result<()> {
+/// Checks that the tag points to an image with this config, and that its layers unpack to the
+/// config's diff ids.
+fn check_image(
+    registry: &mut RegistryConnection,
+    config: &str,
+    place: &TaggedReference,
+) -> Result<()> {
     let children = registry.manifest(place, &place.tag)?.children();
-    let (found, layers) = children.split_first().context("an image without config")?;
+    let (found, layers) = children.split_first().context("the image has no config")?;
     ensure!(
         found == config,
-        "the image has the config {found}, not {config}"
+        "the image has config {found} instead of {config}"
     );
     let document: Value = serde_json::from_slice(&registry.blob(place, config)?.bytes)?;
     let mut unpacked = Vec::new();
@@ -36,12 +45,12 @@ fn compare_image(registry: &mut Registry, config: &str, place: &Place) -> Result
     let wanted = &document["rootfs"]["diff_ids"];
     ensure!(
         *wanted == Value::from(unpacked.clone()),
-        "the layers unpack to {unpacked:?}, not {wanted}"
+        "the layers unpack to {unpacked:?} instead of {wanted}"
     );
     Ok(())
 }
 
-/// The digest of a layer's tar, gzipped or not.
+/// Returns the digest of a layer's tar. The layer may be gzipped.
 fn diff_id(layer: &[u8]) -> Result<String> {
     let mut file: File = tempfile::tempfile()?;
     file.write_all(layer)?;
@@ -50,7 +59,11 @@ fn diff_id(layer: &[u8]) -> Result<String> {
         .args(["--decompress", "--force", "--stdout"])
         .stdin(file)
         .output()?;
-    ensure!(output.status.success(), "gzip ended with {}", output.status);
+    ensure!(
+        output.status.success(),
+        "gzip exited with {}",
+        output.status
+    );
     Ok(Algorithm::Sha256.digest(&output.stdout))
 }
 
@@ -59,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layer_is_unpacked_if_it_is_packed() {
+    fn decompresses_gzipped_layers_only() {
         let tar = b"as if it were a tar".as_slice();
         let digest = Algorithm::Sha256.digest(tar);
         let mut file = tempfile::tempfile().unwrap();

@@ -2,24 +2,29 @@
 
 use super::super::crane::Crane;
 use super::super::document::Kind;
-use super::super::place::Place;
-use super::super::sandbox::{Failure, run};
-use super::form::{Form, Saved};
-use super::keeper::{Keeper, Taken};
+use super::super::reference::TaggedReference;
+use super::super::sandbox::{ClientFailure, run};
+use super::form::{DiskForm, DiskImage};
+use super::holder::{Holder, ReadDestination};
 
-const FORMS: &[Form] = &[Form::Oci, Form::DockerArchive];
+const FORMS: &[DiskForm] = &[DiskForm::Oci, DiskForm::DockerArchive];
 
-impl Keeper for Crane {
-    fn writes(&self) -> &'static [Form] {
+impl Holder for Crane {
+    fn writes(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    fn reads(&self) -> &'static [Form] {
+    fn reads(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    fn write(&self, _kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
-        let format = if saved.form == Form::Oci {
+    fn write(
+        &self,
+        _kind: &Kind,
+        from: &TaggedReference,
+        saved: &DiskImage,
+    ) -> Result<(), ClientFailure> {
+        let format = if saved.form == DiskForm::Oci {
             "oci"
         } else {
             "tarball"
@@ -27,8 +32,13 @@ impl Keeper for Crane {
         run(&mut self.pull_command(format, from, &saved.path)).map(drop)
     }
 
-    fn read(&self, _kind: &Kind, saved: &Saved, to: &Place) -> Result<Taken, Failure> {
+    fn read(
+        &self,
+        _kind: &Kind,
+        saved: &DiskImage,
+        to: &TaggedReference,
+    ) -> Result<ReadDestination, ClientFailure> {
         self.push_path(&saved.path, to)?;
-        Ok(Taken::Pushed)
+        Ok(ReadDestination::Pushed)
     }
 }

@@ -2,23 +2,28 @@
 
 use super::super::docker::Docker;
 use super::super::document::Kind;
-use super::super::place::Place;
-use super::super::sandbox::{Failure, run};
-use super::form::{Content, Form, Saved};
-use super::keeper::{Keeper, Taken};
+use super::super::reference::TaggedReference;
+use super::super::sandbox::{ClientFailure, run};
+use super::form::{DiskContent, DiskForm, DiskImage};
+use super::holder::{Holder, ReadDestination};
 
-const FORMS: &[Form] = &[Form::DockerArchive];
+const FORMS: &[DiskForm] = &[DiskForm::DockerArchive];
 
-impl Keeper for Docker {
-    fn writes(&self) -> &'static [Form] {
+impl Holder for Docker {
+    fn writes(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    fn reads(&self) -> &'static [Form] {
+    fn reads(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    fn write(&self, kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
+    fn write(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+        saved: &DiskImage,
+    ) -> Result<(), ClientFailure> {
         let name = from.to_string();
         run(&mut self.command(&["pull", "--quiet", "--platform", kind.platform, &name]))?;
         run(self
@@ -28,13 +33,20 @@ impl Keeper for Docker {
         .map(drop)
     }
 
-    fn read(&self, _kind: &Kind, saved: &Saved, _to: &Place) -> Result<Taken, Failure> {
-        // A layer that the engine has already is not read.
+    fn read(
+        &self,
+        _kind: &Kind,
+        saved: &DiskImage,
+        _to: &TaggedReference,
+    ) -> Result<ReadDestination, ClientFailure> {
+        // The engine does not read layers that it already has.
         run(&mut self.command(&["image", "prune", "--all", "--force"]))?;
         run(self
             .command(&["load", "--quiet", "--input"])
             .arg(&saved.path))?;
         let id = run(&mut self.command(&["images", "--quiet", "--no-trunc"]))?;
-        Ok(Taken::Stored(Content::Config(id.trim().to_owned())))
+        Ok(ReadDestination::Stored(DiskContent::Config(
+            id.trim().to_owned(),
+        )))
     }
 }

@@ -1,48 +1,55 @@
-//! What each tool is known to do with each kind in each form; one that turns out to do better fails the run too.
+//! Expected results for each tool, kind and form. A tool that does better than expected fails the
+//! run too.
 
-use super::super::expect::Expected::{self, OneImage, Rewritten, Whole};
-use super::Way::{self, Read, Write};
-use super::form::Form;
+use super::super::expect::Expected::{self, Full, OneImage, Rewritten};
+use super::DiskDirection::{self, Read, Write};
+use super::form::DiskForm;
 use super::limits;
 
-/// What is known.
-pub(crate) fn expected(tool: &str, way: Way, form: Form, kind: &str) -> Expected {
+/// Returns the expected result.
+pub(crate) fn expected_result(
+    tool: &str,
+    way: DiskDirection,
+    form: DiskForm,
+    kind: &str,
+) -> Expected {
     match tool {
-        // There are no manifests in it.
-        _ if form == Form::DockerArchive => Rewritten,
+        // A docker-archive contains no manifests.
+        _ if form == DiskForm::DockerArchive => Rewritten,
         "skopeo" => skopeo(way, kind),
         "podman" | "buildah" => podman(tool, way, form, kind),
         "umoci" => umoci(way, kind),
-        _ => Whole,
+        _ => Full,
     }
 }
 
-fn skopeo(way: Way, kind: &str) -> Expected {
+fn skopeo(way: DiskDirection, kind: &str) -> Expected {
     match (way, kind) {
         (Read, "docker-image") => limits::DOCKER_NAMED,
-        (Read, _) | (Write, "real-image") => Whole,
-        // Into a layout it writes OCI images alone, so that Docker's are converted.
+        (Read, _) | (Write, "real-image") => Full,
+        // skopeo writes only OCI images into a layout, so that Docker images are converted.
         (Write, _) => Rewritten,
     }
 }
 
-fn podman(tool: &str, way: Way, form: Form, kind: &str) -> Expected {
+fn podman(tool: &str, way: DiskDirection, form: DiskForm, kind: &str) -> Expected {
     match (way, kind) {
-        // `podman load` asks for no name.
-        (Read, "docker-image") if tool == "podman" && form == Form::OciArchive => Whole,
+        // `podman load` does not look for a name.
+        (Read, "docker-image") if tool == "podman" && form == DiskForm::OciArchive => Full,
         (Read, "docker-image") => limits::DOCKER_NAMED,
         (Read, "real-eleven" | "index-docker-child") => OneImage,
-        // Storage keeps layers unpacked, and they are packed anew: those of an image that buildah built as they were.
-        (Read, _) | (Write, "real-image") => Whole,
+        // Storage holds unpacked layers, which are compressed again. For an image built by buildah,
+        // the result is identical.
+        (Read, _) | (Write, "real-image") => Full,
         (Write, _) => Rewritten,
     }
 }
 
-fn umoci(way: Way, kind: &str) -> Expected {
+fn umoci(way: DiskDirection, kind: &str) -> Expected {
     match (way, kind) {
         (Read, "real-eleven" | "index-docker-child") => limits::AMBIGUOUS,
         (Read, "docker-image") => limits::DOCKER_UNPACKED,
-        (Read, _) => Whole,
+        (Read, _) => Full,
         (Write, _) => Rewritten,
     }
 }

@@ -1,4 +1,5 @@
-//! The forms in which both Portolan and other tools keep images on disk, and what a tool says of what it wrote.
+//! Forms of images on disk that Portolan and other tools share, and the digest and name that a tool
+//! wrote into them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,25 +9,25 @@ use serde_json::Value;
 
 use super::super::client::Arrival;
 use super::super::document::{Algorithm, Kind};
-use super::super::sandbox::{prefixed, run};
+use super::super::sandbox::{path_argument, run};
 
 const NAME: &str = "org.opencontainers.image.ref.name";
 
-/// A way to keep images on disk.
+/// Form of images on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum DiskForm {
     /// An OCI layout in a folder.
     Oci,
-    /// The same in a tar file.
+    /// An OCI layout in a tar file.
     OciArchive,
-    /// What `docker save` writes: images without their manifests.
+    /// The format of `docker save`: images without their manifests.
     DockerArchive,
 }
 
-impl Form {
+impl DiskForm {
     pub(crate) const ALL: [Self; 3] = [Self::Oci, Self::OciArchive, Self::DockerArchive];
 
-    /// What stands before a path in the references of Portolan, skopeo, podman and buildah.
+    /// Returns the prefix of references in Portolan, skopeo, podman and buildah.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Oci => "oci",
@@ -35,38 +36,39 @@ impl Form {
         }
     }
 
-    /// What Portolan keeps of a kind: all of it, or the image in a form that has images alone.
-    pub(crate) fn content(self, kind: &Kind) -> Result<Content> {
+    /// Returns the content that Portolan writes for a kind: the full kind, or only the image if the
+    /// form holds images only.
+    pub(crate) fn content(self, kind: &Kind) -> Result<DiskContent> {
         match self {
             Self::DockerArchive => {
-                let image = kind.image.as_ref().context("a kind without an image")?;
-                Ok(Content::Config(image.config.clone()))
+                let image = kind.image.as_ref().context("the kind has no image")?;
+                Ok(DiskContent::Config(image.config.clone()))
             }
-            Self::Oci | Self::OciArchive => Ok(Content::Manifest(kind.top.clone())),
+            Self::Oci | Self::OciArchive => Ok(DiskContent::Manifest(kind.top.clone())),
         }
     }
 }
 
-/// Something on disk.
-pub(crate) struct Saved {
-    pub(crate) form: Form,
+/// Content on disk.
+pub(crate) struct DiskImage {
+    pub(crate) form: DiskForm,
     pub(crate) path: PathBuf,
 }
 
-/// What the content on disk is called by.
+/// Digest that identifies content on disk.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// The digest of its manifest or index.
+pub(crate) enum DiskContent {
+    /// Digest of the manifest or index.
     Manifest(String),
-    /// The digest of its config, where there is no manifest.
+    /// Digest of the config, if the form has no manifest.
     Config(String),
 }
 
-impl Content {
-    /// How a kind came that is called so now.
+impl DiskContent {
+    /// Returns the form in which a kind arrived, if this is its digest.
     pub(crate) fn arrival(&self, kind: &Kind) -> Arrival {
         match self {
-            Self::Manifest(digest) if *digest == kind.top => Arrival::Whole,
+            Self::Manifest(digest) if *digest == kind.top => Arrival::Full,
             Self::Manifest(digest)
                 if kind
                     .image
@@ -80,25 +82,26 @@ impl Content {
     }
 }
 
-impl Saved {
-    /// The reference without a name.
+impl DiskImage {
+    /// Returns the reference without a name.
     pub(crate) fn reference(&self) -> String {
-        prefixed(&format!("{}:", self.form.name()), &self.path)
+        path_argument(&format!("{}:", self.form.name()), &self.path)
     }
 
-    /// The reference with the name under which a kind is written.
-    pub(crate) fn named(&self, kind: &Kind) -> String {
+    /// Returns the reference with the name under which a kind is written.
+    pub(crate) fn named_reference(&self, kind: &Kind) -> String {
         match self.form {
-            Form::DockerArchive => format!("{}:localhost/{}:sea", self.reference(), kind.name),
-            Form::Oci | Form::OciArchive => format!("{}:sea", self.reference()),
+            DiskForm::DockerArchive => format!("{}:localhost/{}:sea", self.reference(), kind.name),
+            DiskForm::Oci | DiskForm::OciArchive => format!("{}:sea", self.reference()),
         }
     }
 
-    /// What the tool that wrote this says it is, and the reference with the name that the tool gave it.
-    pub(crate) fn stated(&self) -> Result<(Content, String)> {
+    /// Returns the content according to the tool that wrote it, and the reference with the tool's
+    /// name for it.
+    pub(crate) fn read_content(&self) -> Result<(DiskContent, String)> {
         let (content, name) = match self.form {
-            Form::DockerArchive => self.stated_image(),
-            Form::Oci | Form::OciArchive => self.stated_manifest(),
+            DiskForm::DockerArchive => self.read_image(),
+            DiskForm::Oci | DiskForm::OciArchive => self.read_manifest(),
         }?;
         let reference = name.map_or_else(
             || self.reference(),
@@ -107,37 +110,38 @@ impl Saved {
         Ok((content, reference))
     }
 
-    fn stated_manifest(&self) -> Result<(Content, Option<String>)> {
-        let index: Value = serde_json::from_slice(&self.entry("index.json")?)?;
+    fn read_manifest(&self) -> Result<(DiskContent, Option<String>)> {
+        let index: Value = serde_json::from_slice(&self.read_entry("index.json")?)?;
         let first = &index["manifests"][0];
         let digest = first["digest"]
             .as_str()
-            .context("index.json names nothing")?;
+            .context("index.json contains no manifest")?;
         Ok((
-            Content::Manifest(digest.to_owned()),
+            DiskContent::Manifest(digest.to_owned()),
             text(&first["annotations"][NAME]),
         ))
     }
 
-    fn stated_image(&self) -> Result<(Content, Option<String>)> {
-        let images: Value = serde_json::from_slice(&self.entry("manifest.json")?)?;
+    fn read_image(&self) -> Result<(DiskContent, Option<String>)> {
+        let images: Value = serde_json::from_slice(&self.read_entry("manifest.json")?)?;
         let config = images[0]["Config"]
             .as_str()
-            .context("manifest.json names nothing")?;
-        let digest = Algorithm::Sha256.digest(&self.entry(config)?);
-        Ok((Content::Config(digest), text(&images[0]["RepoTags"][0])))
+            .context("manifest.json contains no image")?;
+        let digest = Algorithm::Sha256.digest(&self.read_entry(config)?);
+        Ok((DiskContent::Config(digest), text(&images[0]["RepoTags"][0])))
     }
 
-    /// A file of the layout or the archive.
-    fn entry(&self, name: &str) -> Result<Vec<u8>> {
-        if self.form == Form::Oci {
+    /// Reads a file of the layout or the archive.
+    fn read_entry(&self, name: &str) -> Result<Vec<u8>> {
+        if self.form == DiskForm::Oci {
             return read(&self.path.join(name));
         }
         let mut tar = Command::new("tar");
         tar.args(["--extract", "--to-stdout", "--file"])
             .arg(&self.path)
             .arg(name);
-        let text = run(&mut tar).with_context(|| format!("{name} of {}", self.path.display()))?;
+        let text = run(&mut tar)
+            .with_context(|| format!("failed to read {name} of {}", self.path.display()))?;
         Ok(text.into_bytes())
     }
 }
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     fn kind(name: &str) -> Kind {
-        kinds::all()
+        kinds::all_kinds()
             .unwrap()
             .into_iter()
             .find(|kind| kind.name == name)
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layout_states_digest_and_name_in_a_folder_and_in_a_tar() {
+    fn reads_digest_and_name_of_layouts_in_folders_and_tars() {
         let folder = tempfile::tempdir().unwrap();
         let (path, file) = (
             folder.path().join("layout"),
@@ -183,17 +187,20 @@ mod tests {
         let index = kind("index-docker-child");
         layout::write_oci(&path, &index, "sea").unwrap();
         pack(&path, &file, &["index.json", "blobs"]);
-        for (form, path) in [(Form::Oci, path), (Form::OciArchive, file)] {
-            let saved = Saved { form, path };
+        for (form, path) in [(DiskForm::Oci, path), (DiskForm::OciArchive, file)] {
+            let saved = DiskImage { form, path };
             assert_eq!(
-                saved.stated().unwrap(),
-                (Content::Manifest(index.top.clone()), saved.named(&index))
+                saved.read_content().unwrap(),
+                (
+                    DiskContent::Manifest(index.top.clone()),
+                    saved.named_reference(&index)
+                )
             );
         }
     }
 
     #[test]
-    fn a_docker_archive_states_its_config() {
+    fn reads_the_config_of_a_docker_archive() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.tar");
         std::fs::write(folder.path().join("config"), "{}").unwrap();
@@ -203,28 +210,28 @@ mod tests {
         )
         .unwrap();
         pack(folder.path(), &path, &["manifest.json", "config"]);
-        let saved = Saved {
-            form: Form::DockerArchive,
+        let saved = DiskImage {
+            form: DiskForm::DockerArchive,
             path,
         };
-        let config = Content::Config(Algorithm::Sha256.digest(b"{}"));
-        assert_eq!(saved.stated().unwrap(), (config, saved.reference()));
+        let config = DiskContent::Config(Algorithm::Sha256.digest(b"{}"));
+        assert_eq!(saved.read_content().unwrap(), (config, saved.reference()));
     }
 
     #[test]
-    fn digests_tell_how_a_kind_came() {
+    fn arrival_follows_from_the_digest() {
         let index = kind("index-docker-child");
         let image = index.image.as_ref().unwrap();
         assert_eq!(
-            Content::Manifest(index.top.clone()).arrival(&index),
-            Arrival::Whole
+            DiskContent::Manifest(index.top.clone()).arrival(&index),
+            Arrival::Full
         );
         assert_eq!(
-            Content::Manifest(image.manifest.clone()).arrival(&index),
+            DiskContent::Manifest(image.manifest.clone()).arrival(&index),
             Arrival::OneImage
         );
         assert_eq!(
-            Content::Config(image.config.clone()).arrival(&index),
+            DiskContent::Config(image.config.clone()).arrival(&index),
             Arrival::Rewritten(image.config.clone())
         );
     }

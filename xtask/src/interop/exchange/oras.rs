@@ -1,22 +1,27 @@
-//! oras: OCI layouts, which it reads out of a tar file too.
+//! oras: OCI layouts, which it also reads from a tar file.
 
 use super::super::document::Kind;
 use super::super::oras::Oras;
-use super::super::place::Place;
-use super::super::sandbox::{Failure, prefixed};
-use super::form::{Form, Saved};
-use super::keeper::{Keeper, Taken};
+use super::super::reference::TaggedReference;
+use super::super::sandbox::{ClientFailure, path_argument};
+use super::form::{DiskForm, DiskImage};
+use super::holder::{Holder, ReadDestination};
 
-impl Keeper for Oras {
-    fn writes(&self) -> &'static [Form] {
-        &[Form::Oci]
+impl Holder for Oras {
+    fn writes(&self) -> &'static [DiskForm] {
+        &[DiskForm::Oci]
     }
 
-    fn reads(&self) -> &'static [Form] {
-        &[Form::Oci, Form::OciArchive]
+    fn reads(&self) -> &'static [DiskForm] {
+        &[DiskForm::Oci, DiskForm::OciArchive]
     }
 
-    fn write(&self, _kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
+    fn write(
+        &self,
+        _kind: &Kind,
+        from: &TaggedReference,
+        saved: &DiskImage,
+    ) -> Result<(), ClientFailure> {
         self.copy(&[
             "--from-plain-http",
             &from.to_string(),
@@ -26,17 +31,22 @@ impl Keeper for Oras {
         .map(drop)
     }
 
-    fn read(&self, _kind: &Kind, saved: &Saved, to: &Place) -> Result<Taken, Failure> {
+    fn read(
+        &self,
+        _kind: &Kind,
+        saved: &DiskImage,
+        to: &TaggedReference,
+    ) -> Result<ReadDestination, ClientFailure> {
         self.copy(&[
             "--from-oci-layout",
             &layout(saved, to),
             "--to-plain-http",
             &to.to_string(),
         ])?;
-        Ok(Taken::Pushed)
+        Ok(ReadDestination::Pushed)
     }
 }
 
-fn layout(saved: &Saved, place: &Place) -> String {
-    format!("{}:{}", prefixed("", &saved.path), place.tag)
+fn layout(saved: &DiskImage, place: &TaggedReference) -> String {
+    format!("{}:{}", path_argument("", &saved.path), place.tag)
 }

@@ -1,33 +1,51 @@
-//! skopeo, which has every form.
+//! skopeo, which supports every form.
 
 use super::super::document::Kind;
-use super::super::place::Place;
-use super::super::sandbox::Failure;
+use super::super::reference::TaggedReference;
+use super::super::sandbox::ClientFailure;
 use super::super::skopeo::Skopeo;
-use super::form::{Form, Saved};
-use super::keeper::{Keeper, Taken};
+use super::form::{DiskForm, DiskImage};
+use super::holder::{Holder, ReadDestination};
 
-impl Keeper for Skopeo {
-    fn writes(&self) -> &'static [Form] {
-        &Form::ALL
+impl Holder for Skopeo {
+    fn writes(&self) -> &'static [DiskForm] {
+        &DiskForm::ALL
     }
 
-    fn reads(&self) -> &'static [Form] {
-        &Form::ALL
+    fn reads(&self) -> &'static [DiskForm] {
+        &DiskForm::ALL
     }
 
-    fn write(&self, kind: &Kind, from: &Place, saved: &Saved) -> Result<(), Failure> {
-        self.copy(which(saved.form), &from.transport(), &saved.named(kind))
+    fn write(
+        &self,
+        kind: &Kind,
+        from: &TaggedReference,
+        saved: &DiskImage,
+    ) -> Result<(), ClientFailure> {
+        self.copy(
+            copy_options(saved.form),
+            &from.transport_reference(),
+            &saved.named_reference(kind),
+        )
     }
 
-    fn read(&self, kind: &Kind, saved: &Saved, to: &Place) -> Result<Taken, Failure> {
-        self.copy(which(saved.form), &saved.named(kind), &to.transport())?;
-        Ok(Taken::Pushed)
+    fn read(
+        &self,
+        kind: &Kind,
+        saved: &DiskImage,
+        to: &TaggedReference,
+    ) -> Result<ReadDestination, ClientFailure> {
+        self.copy(
+            copy_options(saved.form),
+            &saved.named_reference(kind),
+            &to.transport_reference(),
+        )?;
+        Ok(ReadDestination::Pushed)
     }
 }
 
-fn which(form: Form) -> &'static [&'static str] {
-    if form == Form::DockerArchive {
+fn copy_options(form: DiskForm) -> &'static [&'static str] {
+    if form == DiskForm::DockerArchive {
         &[]
     } else {
         &["--all"]

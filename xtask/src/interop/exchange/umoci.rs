@@ -1,4 +1,4 @@
-//! umoci, which knows no registries: it makes images in OCI layouts, and unpacks them.
+//! umoci, which does not support registries: it builds images in OCI layouts, and unpacks them.
 
 use std::fs;
 use std::path::Path;
@@ -8,15 +8,15 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::super::document::Kind;
-use super::super::place::Place;
-use super::super::sandbox::{Failure, Sandbox, prefixed, run};
-use super::form::{Content, Form, Saved};
-use super::keeper::{Keeper, Taken};
+use super::super::reference::TaggedReference;
+use super::super::sandbox::{ClientFailure, Sandbox, path_argument, run};
+use super::form::{DiskContent, DiskForm, DiskImage};
+use super::holder::{Holder, ReadDestination};
 use crate::tools::UMOCI;
 
-const FORMS: &[Form] = &[Form::Oci];
+const FORMS: &[DiskForm] = &[DiskForm::Oci];
 
-/// The program needs a home only.
+/// The program, which only needs a home folder.
 pub(crate) struct Umoci {
     sandbox: Sandbox,
 }
@@ -24,31 +24,31 @@ pub(crate) struct Umoci {
 impl Umoci {
     pub(crate) const NAME: &str = "umoci";
 
-    /// Nothing runs between its commands.
+    /// Creates the tool. No process runs between its commands.
     pub(crate) fn new(sandbox: Sandbox) -> Self {
         Self { sandbox }
     }
 
-    fn run(&self, arguments: &[&str], path: &Path) -> Result<String, Failure> {
+    fn run(&self, arguments: &[&str], path: &Path) -> Result<String, ClientFailure> {
         run(self.sandbox.command(UMOCI).args(arguments).arg(path))
     }
 
-    /// Unpacks the layers of a kind's image over each other.
-    fn fill(&self, root: &Path, kind: &Kind) -> Result<(), Failure> {
-        let image = kind.only_image().context("a kind without an image")?;
+    /// Unpacks the layers of a kind's image on top of each other.
+    fn unpack_layers(&self, root: &Path, kind: &Kind) -> Result<(), ClientFailure> {
+        let image = kind.reduce_to_image().context("the kind has no image")?;
         let manifest = image
             .document(&image.top)
-            .context("an image that is not here")?;
+            .context("the manifest of the image is missing")?;
         let file = self.sandbox.path("layer");
         for digest in manifest.children().iter().skip(1) {
             fs::write(
                 &file,
                 &image
                     .document(digest)
-                    .context("a layer that is not here")?
+                    .context("a layer of the image is missing")?
                     .bytes,
             )
-            .context("a layer")?;
+            .context("failed to write a layer")?;
             run(Command::new("tar")
                 .arg("--extract")
                 .arg("--file")
@@ -60,45 +60,59 @@ impl Umoci {
     }
 }
 
-impl Keeper for Umoci {
-    fn writes(&self) -> &'static [Form] {
+impl Holder for Umoci {
+    fn writes(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    fn reads(&self) -> &'static [Form] {
+    fn reads(&self) -> &'static [DiskForm] {
         FORMS
     }
 
-    /// Makes an image of its own with the same files.
-    fn write(&self, kind: &Kind, _from: &Place, saved: &Saved) -> Result<(), Failure> {
-        let (image, bundle) = (image(saved), saved.path.with_extension("bundle"));
+    /// Builds an image with the same files.
+    fn write(
+        &self,
+        kind: &Kind,
+        _from: &TaggedReference,
+        saved: &DiskImage,
+    ) -> Result<(), ClientFailure> {
+        let (image, bundle) = (image_argument(saved), saved.path.with_extension("bundle"));
         self.run(&["init", "--layout"], &saved.path)?;
         self.run(&["new", "--image"], Path::new(&image))?;
         self.run(&["unpack", "--image", &image], &bundle)?;
-        self.fill(&bundle.join("rootfs"), kind)?;
+        self.unpack_layers(&bundle.join("rootfs"), kind)?;
         self.run(&["repack", "--image", &image], &bundle).map(drop)
     }
 
-    /// Unpacking verifies every layer; the bundle names the manifest that it was unpacked from.
-    fn read(&self, _kind: &Kind, saved: &Saved, _to: &Place) -> Result<Taken, Failure> {
+    /// Unpacks an image. This verifies every layer, and the bundle names the manifest that was
+    /// unpacked.
+    fn read(
+        &self,
+        _kind: &Kind,
+        saved: &DiskImage,
+        _to: &TaggedReference,
+    ) -> Result<ReadDestination, ClientFailure> {
         let bundle = saved.path.with_extension("bundle");
-        self.run(&["unpack", "--image", &image(saved)], &bundle)?;
-        Ok(Taken::Stored(Content::Manifest(unpacked_from(&bundle)?)))
+        self.run(&["unpack", "--image", &image_argument(saved)], &bundle)?;
+        Ok(ReadDestination::Stored(DiskContent::Manifest(
+            read_source_digest(&bundle)?,
+        )))
     }
 }
 
-fn image(saved: &Saved) -> String {
-    format!("{}:sea", prefixed("", &saved.path))
+fn image_argument(saved: &DiskImage) -> String {
+    format!("{}:sea", path_argument("", &saved.path))
 }
 
-fn unpacked_from(bundle: &Path) -> Result<String> {
-    let file = fs::read(bundle.join("umoci.json")).context("what umoci wrote of the bundle")?;
+fn read_source_digest(bundle: &Path) -> Result<String> {
+    let file =
+        fs::read(bundle.join("umoci.json")).context("failed to read umoci.json of the bundle")?;
     let state: Value = serde_json::from_slice(&file)?;
     let walk = state["from_descriptor_path"]["descriptor_walk"]
         .as_array()
-        .context("no walk in umoci.json")?;
+        .context("umoci.json has no descriptor walk")?;
     let digest = walk
         .last()
         .and_then(|descriptor| descriptor["digest"].as_str());
-    Ok(digest.context("no digest in umoci.json")?.to_owned())
+    Ok(digest.context("umoci.json has no digest")?.to_owned())
 }

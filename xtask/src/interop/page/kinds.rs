@@ -1,17 +1,19 @@
-//! What each kind is, in words.
+//! Descriptions of the kinds.
 
-use super::super::matrix::Cell;
+use super::super::matrix::MatrixCell;
 use super::super::report::unique;
-use super::table::markdown;
+use super::table::render_markdown;
 
 const KINDS: [(&str, &str); 31] = [
     (
         "real-eleven",
-        "An OCI index of eleven children: images for eight platforms, of which the third child is Docker's and the others OCI, and three attestations",
+        "An OCI index of eleven children: images for eight platforms and three attestations; the \
+         third child is a Docker image, the others are OCI",
     ),
     (
         "real-eleven-third",
-        "The same index; a client that takes one platform is asked for that of the Docker image, linux/arm/v7",
+        "The same index; clients that pull one platform pull that of the Docker image, \
+         linux/arm/v7",
     ),
     ("oci-image", "An OCI image"),
     ("docker-image", "A Docker image (version 2, schema 2)"),
@@ -25,7 +27,7 @@ const KINDS: [(&str, &str); 31] = [
     ),
     (
         "nested-index",
-        "An OCI index in an index in an index, with an image beside",
+        "An OCI index in an index in an index, next to an image",
     ),
     ("empty-index", "An OCI index without children"),
     (
@@ -67,24 +69,26 @@ const KINDS: [(&str, &str); 31] = [
     ("artifact", "An OCI artifact with an empty config"),
     (
         "artifact-subject",
-        "An artifact about an image that is there, its subject",
+        "An artifact whose subject is a stored image",
     ),
     (
         "artifact-no-subject",
-        "An artifact about an image that is nowhere",
+        "An artifact whose subject does not exist",
     ),
     ("index-subject", "An OCI index with a subject"),
     (
         "embedded-data",
-        "An OCI index of an image and an artifact whose descriptors carry their content as `data`",
+        "An OCI index of an image and an artifact whose descriptors contain their content as \
+         `data`",
     ),
     (
         "oci-foreign-layer",
-        "An OCI image with a non-distributable layer: only its URL has it, and here that leads nowhere",
+        "An OCI image with a non-distributable layer, available only at its URL, which does not \
+         work in this test",
     ),
     (
         "docker-foreign-layer",
-        "A Docker image with a foreign layer, likewise",
+        "A Docker image with a foreign layer, whose URL does not work either",
     ),
     ("zero-layers", "An OCI image without layers"),
     (
@@ -94,35 +98,36 @@ const KINDS: [(&str, &str); 31] = [
     ("custom-type", "A manifest of an unknown type"),
     (
         "sparse-index",
-        "An OCI index of an image that is there and one that is nowhere, in a repository with the policy `sparse`",
+        "An OCI index of a stored image and a missing one, in a repository with the policy \
+         `sparse`",
     ),
 ];
 
-/// The table of the kinds that `cells` are about.
-pub(crate) fn table(cells: &[&Cell]) -> String {
-    let about = |kind: &str| {
+/// Returns the table of the kinds in `cells`.
+pub(crate) fn render_table(cells: &[&MatrixCell]) -> String {
+    let description = |kind: &str| {
         KINDS
             .iter()
             .find(|(name, _)| *name == kind)
-            .map_or("", |(_, about)| about)
+            .map_or("", |(_, description)| description)
     };
     let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let rows: Vec<_> = kinds
         .into_iter()
-        .map(|kind| vec![format!("`{kind}`"), about(kind).to_owned()])
+        .map(|kind| vec![format!("`{kind}`"), description(kind).to_owned()])
         .collect();
-    markdown(&["kind", "what it is"], &rows)
+    render_markdown(&["kind", "description"], &rows)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{eleven, kinds};
+    use super::super::super::{kinds, mixed_index};
     use super::*;
 
     #[test]
-    fn every_kind_is_described() {
-        let kinds = kinds::all().unwrap();
-        let names = eleven::NAMES
+    fn describes_every_kind() {
+        let kinds = kinds::all_kinds().unwrap();
+        let names = mixed_index::NAMES
             .into_iter()
             .chain(kinds.iter().map(|kind| kind.name));
         assert!(names.eq(KINDS.iter().map(|(name, _)| *name)));

@@ -1,44 +1,45 @@
-//! What clients cannot do: a section for each client, an item for each reason, with the client's words.
+//! Limits of the clients: a section for each client, an item for each reason, with the client's
+//! messages.
 
 use super::super::expect::Limit;
-use super::super::matrix::{Cell, Outcome};
+use super::super::matrix::{CellOutcome, MatrixCell};
 use super::super::report::unique;
-use super::message::{Scrub, tidy};
+use super::message::{RunDetails, normalize_message};
 
-/// A cell in which a client could not.
-struct Refusal<'a> {
+/// Cell in which a client failed.
+struct Rejection<'a> {
     kind: &'a str,
     direction: &'a str,
     limit: Limit,
-    /// Nothing, if it claims that it could.
+    /// Message of the client, or `None` if it reported success.
     message: Option<&'a str>,
 }
 
-/// All sections; a client without a limit has none.
-pub(crate) fn sections(cells: &[&Cell], scrub: &Scrub) -> String {
+/// Returns all sections. A client without limits has none.
+pub(crate) fn render_sections(cells: &[&MatrixCell], scrub: &RunDetails) -> String {
     let clients = unique(cells.iter().map(|cell| cell.client));
     clients
         .into_iter()
-        .map(|client| section(client, &refusals(cells, client), scrub))
+        .map(|client| render_section(client, &rejections(cells, client), scrub))
         .collect()
 }
 
-fn refusals<'a>(cells: &[&'a Cell], client: &str) -> Vec<Refusal<'a>> {
+fn rejections<'a>(cells: &[&'a MatrixCell], client: &str) -> Vec<Rejection<'a>> {
     let cells = cells.iter().filter(|cell| cell.client == client);
     cells
         .filter_map(
-            |Cell {
+            |MatrixCell {
                  kind,
                  direction,
                  outcome,
                  ..
              }| {
                 let (limit, message) = match outcome {
-                    Outcome::Cannot(limit, message) => (*limit, Some(message.as_str())),
-                    Outcome::Feigned(limit, _) => (*limit, None),
+                    CellOutcome::Unsupported(limit, message) => (*limit, Some(message.as_str())),
+                    CellOutcome::FalseSuccess(limit, _) => (*limit, None),
                     _ => return None,
                 };
-                Some(Refusal {
+                Some(Rejection {
                     kind,
                     direction,
                     limit,
@@ -49,12 +50,12 @@ fn refusals<'a>(cells: &[&'a Cell], client: &str) -> Vec<Refusal<'a>> {
         .collect()
 }
 
-fn section(client: &str, refusals: &[Refusal], scrub: &Scrub) -> String {
+fn render_section(client: &str, refusals: &[Rejection], scrub: &RunDetails) -> String {
     let reasons = unique(refusals.iter().map(|refusal| refusal.limit.reason));
     if reasons.is_empty() {
         return String::new();
     }
-    let of = |reason: &str| {
+    let with_reason = |reason: &str| {
         refusals
             .iter()
             .filter(|refusal| refusal.limit.reason == reason)
@@ -62,29 +63,30 @@ fn section(client: &str, refusals: &[Refusal], scrub: &Scrub) -> String {
     };
     let items = reasons
         .into_iter()
-        .map(|reason| item(reason, &of(reason), client, scrub));
+        .map(|reason| render_item(reason, &with_reason(reason), client, scrub));
     format!("\n### {client}\n{}", items.collect::<String>())
 }
 
-fn item(reason: &str, refusals: &[&Refusal], client: &str, scrub: &Scrub) -> String {
+fn render_item(reason: &str, refusals: &[&Rejection], client: &str, scrub: &RunDetails) -> String {
     let feigned = refusals.iter().filter(|refusal| refusal.message.is_none());
     let feigned = unique(feigned.map(|refusal| refusal.direction));
     let remark = match feigned.first() {
-        Some(direction) => format!(" The {direction} ends with status 0 all the same."),
+        Some(direction) => format!(" The {direction} exits with status 0 nevertheless."),
         None => String::new(),
     };
     format!(
         "- {reason} {}.{remark}\n{}",
-        places(refusals),
+        format_cells(refusals),
         quotes(refusals, client, scrub)
     )
 }
 
-/// For example: Pull and push of `a`, `b`; push of `c`.
-fn places(refusals: &[&Refusal]) -> String {
+/// Returns the cells as text, for example: Pull and push of `a`, `b`; push of `c`.
+fn format_cells(refusals: &[&Rejection]) -> String {
     let directions = |kind: &str| {
-        let of = refusals.iter().filter(|refusal| refusal.kind == kind);
-        of.map(|refusal| refusal.direction)
+        let of_kind = refusals.iter().filter(|refusal| refusal.kind == kind);
+        of_kind
+            .map(|refusal| refusal.direction)
             .collect::<Vec<_>>()
             .join(" and ")
     };
@@ -100,31 +102,31 @@ fn places(refusals: &[&Refusal]) -> String {
                 .join(", ")
         )
     });
-    capitalised(&places.collect::<Vec<_>>().join("; "))
+    capitalize(&places.collect::<Vec<_>>().join("; "))
 }
 
-fn capitalised(text: &str) -> String {
-    let mut signs = text.chars();
-    signs
+fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
         .next()
         .into_iter()
         .flat_map(char::to_uppercase)
-        .chain(signs.as_str().chars())
+        .chain(chars.as_str().chars())
         .collect()
 }
 
-/// One message for each of the words that a limit is known by.
-fn quotes(refusals: &[&Refusal], client: &str, scrub: &Scrub) -> String {
-    let limits = unique(refusals.iter().map(|refusal| refusal.limit.words));
+/// Returns one message for each text that identifies a limit.
+fn quotes(refusals: &[&Rejection], client: &str, scrub: &RunDetails) -> String {
+    let limits = unique(refusals.iter().map(|refusal| refusal.limit.text));
     let first = |words: &str| {
         refusals
             .iter()
-            .find(|refusal| refusal.limit.words == words)?
+            .find(|refusal| refusal.limit.text == words)?
             .message
     };
     let messages = limits
         .into_iter()
-        .filter_map(|words| Some(tidy(first(words)?, words, client, scrub)));
+        .filter_map(|words| Some(normalize_message(first(words)?, words, client, scrub)));
     messages.fold(String::new(), |text, message| {
         text + &format!("  ```text\n  {message}\n  ```\n")
     })

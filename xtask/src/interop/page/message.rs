@@ -1,29 +1,35 @@
-//! A client's message without what is the run's own: when, where, and all digits of digests.
+//! Messages of clients without details of the run: times, folders, addresses and full digests.
 
 use std::path::Path;
 
-/// More is cut: it is the way to the reason, or the registry's answer in full.
+/// Maximum length of a message. Longer ones are cut: the rest leads to the reason, or repeats the
+/// registry's response.
 const LIMIT: usize = 180;
 
-/// So many digits of a hash are enough to tell it from another.
+/// Number of digits of a hash that are kept, which is sufficient to distinguish it.
 const DIGITS: usize = 12;
 
-/// A hash has as many digits at least.
+/// Smallest number of digits of a hash.
 const HASH: usize = 64;
 
-/// What stands between a failure and its cause.
+/// Separator between a failure and its cause.
 const CLAUSE: &str = ": ";
 
-/// What another run has elsewhere.
-pub(crate) struct Scrub<'a> {
-    /// The registry's address and port.
+/// Details that differ between runs.
+pub(crate) struct RunDetails<'a> {
+    /// Address and port of the registry.
     pub(crate) host: String,
-    /// The folder in which each client has one of its own.
+    /// Folder that contains the folders of all clients.
     pub(crate) folder: &'a Path,
 }
 
-/// The line of `message` that has `words`.
-pub(crate) fn tidy(message: &str, words: &str, client: &str, scrub: &Scrub) -> String {
+/// Returns the line of `message` that contains `words`, without details of the run.
+pub(crate) fn normalize_message(
+    message: &str,
+    words: &str,
+    client: &str,
+    scrub: &RunDetails,
+) -> String {
     let line = message
         .split(" | ")
         .find(|line| line.contains(words))
@@ -32,17 +38,17 @@ pub(crate) fn tidy(message: &str, words: &str, client: &str, scrub: &Scrub) -> S
     let line = without_logger(line)
         .replace(&own_folder, "")
         .replace(&scrub.host, "registry.example");
-    cut(&shorten_hashes(&line), words)
+    shorten_line(&shorten_hashes(&line), words)
 }
 
-/// What a logger was told, without the time and the level that it puts before.
+/// Returns the message of a log line, without its time and level.
 fn without_logger(line: &str) -> String {
     if let Some((_, quoted)) = line
         .split_once(" msg=\"")
         .filter(|_| line.starts_with("time="))
     {
-        let told = quoted.strip_suffix('"').unwrap_or(quoted);
-        return told.replace("\\\"", "\"").replace("\\\\", "\\");
+        let message = quoted.strip_suffix('"').unwrap_or(quoted);
+        return message.replace("\\\"", "\"").replace("\\\\", "\\");
     }
     let rest = line.trim_start_matches(|sign: char| sign.is_ascii_digit() || "/: ".contains(sign));
     if rest.len() + "2026/01/02 03:04:05 ".len() == line.len() {
@@ -72,8 +78,8 @@ fn shorten_hashes(line: &str) -> String {
     short + rest
 }
 
-/// From the clause with `words` on, and not to the end, where the line is long.
-fn cut(line: &str, words: &str) -> String {
+/// Shortens a long line: it begins with the clause that contains `words`, and its end may be cut.
+fn shorten_line(line: &str, words: &str) -> String {
     if line.chars().count() <= LIMIT {
         return line.to_owned();
     }
@@ -96,11 +102,11 @@ mod tests {
     use super::*;
 
     fn tidied(message: &str, words: &str) -> String {
-        tidy(
+        normalize_message(
             message,
             words,
             "crane",
-            &Scrub {
+            &RunDetails {
                 host: "127.0.0.1:7".to_owned(),
                 folder: Path::new("/tmp/interop"),
             },
@@ -108,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_with_the_words_is_kept() {
+    fn keeps_the_line_with_the_text() {
         assert_eq!(
             tidied("pushed | Error: not found | usage", "not found"),
             "Error: not found"
@@ -116,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_levels_go() {
+    fn removes_times_and_levels() {
         let logged = r#"time="2026-01-02T03:04:05Z" level=fatal msg="no \"tar\": '\\x1f'""#;
         assert_eq!(tidied(logged, "no"), r#"no "tar": '\x1f'"#);
         assert_eq!(tidied("2026/01/02 03:04:05 Unexpected", "Un"), "Unexpected");
@@ -124,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_the_run_go() {
+    fn removes_addresses_and_folders() {
         let message = "GET http://127.0.0.1:7/v2/: open /tmp/interop/crane/pull-a/index.json: no";
         assert_eq!(
             tidied(message, "no"),
@@ -133,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_shortened() {
+    fn shortens_hashes() {
         let message = format!(
             "sha256:{}: not found in 12 places",
             "0123456789abcdef".repeat(4)
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_begins_with_the_clause_that_has_the_words() {
+    fn long_line_begins_with_the_clause_that_contains_the_text() {
         let message = format!(
             "{}: this is the reason: {}",
             "way: ".repeat(50),

@@ -1,185 +1,194 @@
-//! The clients: which versions were found, and by which commands they pull and push, write and read.
+//! Clients: the versions found, and the commands by which they pull and push, read and write.
 
 use anyhow::{Context, Result, ensure};
 
-use super::table::markdown;
+use super::table::render_markdown;
 use crate::tools::{self, Tool};
 
-/// A client for readers.
-struct Program {
+/// Client as described to readers.
+struct DescribedProgram {
     name: &'static str,
     tool: Tool,
     ask_version: &'static str,
-    /// How it takes what Portolan has: pulls or reads.
-    takes: &'static str,
-    /// How it gives Portolan something: pushes or writes.
-    gives: &'static str,
+    /// Commands by which it pulls or reads.
+    receives: &'static str,
+    /// Commands by which it pushes or writes.
+    sends: &'static str,
 }
 
-const CLIENTS: [Program; 8] = [
-    Program {
+const CLIENTS: [DescribedProgram; 8] = [
+    DescribedProgram {
         name: "portolan",
         tool: tools::PORTOLAN,
         ask_version: "--version",
-        takes: "`portolan copy` to an OCI layout",
-        gives: "`portolan copy` from an OCI layout; for the sparse index: `--sparse`",
+        receives: "`portolan copy` to an OCI layout",
+        sends: "`portolan copy` from an OCI layout; for the sparse index: `--sparse`",
     },
-    Program {
+    DescribedProgram {
         name: "skopeo",
         tool: tools::SKOPEO,
         ask_version: "--version",
-        takes: "`skopeo copy --all --preserve-digests` to a `dir:` folder",
-        gives: "the same from a `dir:` folder",
+        receives: "`skopeo copy --all --preserve-digests` to a `dir:` folder",
+        sends: "`skopeo copy --all --preserve-digests` from a `dir:` folder",
     },
-    Program {
+    DescribedProgram {
         name: "podman",
         tool: tools::PODMAN,
         ask_version: "--version",
-        takes: "`podman pull --platform`",
-        gives: "`podman push`; indexes and lists: `podman manifest add --all`, `podman manifest push --all`",
+        receives: "`podman pull --platform`",
+        sends: "`podman push`; indexes and lists: `podman manifest add --all`, `podman manifest push --all`",
     },
-    Program {
+    DescribedProgram {
         name: "buildah",
         tool: tools::BUILDAH,
         ask_version: "--version",
-        takes: "`buildah pull --platform`",
-        gives: "`buildah push`; indexes and lists: `buildah manifest add --all`, `buildah manifest push --all`",
+        receives: "`buildah pull --platform`",
+        sends: "`buildah push`; indexes and lists: `buildah manifest add --all`, `buildah manifest push --all`",
     },
-    Program {
+    DescribedProgram {
         name: "docker",
         tool: tools::DOCKERD,
         ask_version: "--version",
-        takes: "`docker pull --platform`",
-        gives: "`docker push` of what was pulled; indexes and lists: `docker manifest create`, `docker manifest push`",
+        receives: "`docker pull --platform`",
+        sends: "`docker push` of a pulled image; indexes and lists: `docker manifest create`, \
+         `docker manifest push`",
     },
-    Program {
+    DescribedProgram {
         name: "containerd",
         tool: tools::CONTAINERD,
         ask_version: "--version",
-        takes: "`ctr content fetch --all-platforms`, and `ctr images pull` where there is an image",
-        gives: "`ctr images import --all-platforms` of an OCI layout, `ctr images push`",
+        receives: "`ctr content fetch --all-platforms`, and `ctr images pull` if the kind has an \
+         image",
+        sends: "`ctr images import --all-platforms` of an OCI layout, `ctr images push`",
     },
-    Program {
+    DescribedProgram {
         name: "crane",
         tool: tools::CRANE,
         ask_version: "version",
-        takes: "`crane pull --format=oci`",
-        gives: "`crane push` of an OCI layout",
+        receives: "`crane pull --format=oci`",
+        sends: "`crane push` of an OCI layout",
     },
-    Program {
+    DescribedProgram {
         name: "oras",
         tool: tools::ORAS,
         ask_version: "version",
-        takes: "`oras cp` to an OCI layout",
-        gives: "`oras cp` from an OCI layout; the sparse index: `oras manifest push`",
+        receives: "`oras cp` to an OCI layout",
+        sends: "`oras cp` from an OCI layout; the sparse index: `oras manifest push`",
     },
 ];
 
-const TOOLS: [Program; 8] = [
-    Program {
+const TOOLS: [DescribedProgram; 8] = [
+    DescribedProgram {
         name: "skopeo",
         tool: tools::SKOPEO,
         ask_version: "--version",
-        takes: "`skopeo copy --all` to the registry; docker-archives: without `--all`",
-        gives: "`skopeo copy --all` from the registry; docker-archives: without `--all`",
+        receives: "`skopeo copy --all` to the registry; docker-archives: without `--all`",
+        sends: "`skopeo copy --all` from the registry; docker-archives: without `--all`",
     },
-    Program {
+    DescribedProgram {
         name: "podman",
         tool: tools::PODMAN,
         ask_version: "--version",
-        takes: "`podman load`; layouts: `podman pull oci:`",
-        gives: "`podman save` of what was pulled; indexes: `podman manifest push --all`",
+        receives: "`podman load`; layouts: `podman pull oci:`",
+        sends: "`podman save` of a pulled image; indexes: `podman manifest push --all`",
     },
-    Program {
+    DescribedProgram {
         name: "buildah",
         tool: tools::BUILDAH,
         ask_version: "--version",
-        takes: "`buildah pull` of the reference",
-        gives: "`buildah push` of what was pulled; indexes: `buildah manifest push --all`",
+        receives: "`buildah pull` of the reference",
+        sends: "`buildah push` of a pulled image; indexes: `buildah manifest push --all`",
     },
-    Program {
+    DescribedProgram {
         name: "docker",
         tool: tools::DOCKERD,
         ask_version: "--version",
-        takes: "`docker load`",
-        gives: "`docker save` of what was pulled",
+        receives: "`docker load`",
+        sends: "`docker save` of a pulled image",
     },
-    Program {
+    DescribedProgram {
         name: "containerd",
         tool: tools::CONTAINERD,
         ask_version: "--version",
-        takes: "`ctr images import --all-platforms`",
-        gives: "`ctr images export --all-platforms`; docker-archives: `--platform`",
+        receives: "`ctr images import --all-platforms`",
+        sends: "`ctr images export --all-platforms`; docker-archives: `--platform`",
     },
-    Program {
+    DescribedProgram {
         name: "crane",
         tool: tools::CRANE,
         ask_version: "version",
-        takes: "`crane push`",
-        gives: "`crane pull --format=oci`, `--format=tarball`",
+        receives: "`crane push`",
+        sends: "`crane pull --format=oci`, `--format=tarball`",
     },
-    Program {
+    DescribedProgram {
         name: "oras",
         tool: tools::ORAS,
         ask_version: "version",
-        takes: "`oras cp --from-oci-layout`",
-        gives: "`oras cp --to-oci-layout`",
+        receives: "`oras cp --from-oci-layout`",
+        sends: "`oras cp --to-oci-layout`",
     },
-    Program {
+    DescribedProgram {
         name: "umoci",
         tool: tools::UMOCI,
         ask_version: "--version",
-        takes: "`umoci unpack`",
-        gives: "`umoci init`, `new` and `repack` of the files in the image for linux/amd64",
+        receives: "`umoci unpack`",
+        sends: "`umoci init`, `new` and `repack` with the files of the image for linux/amd64",
     },
 ];
 
-/// The tables of the clients and of the tools that exchange; every program is asked for its version.
+/// Returns the tables of the clients and of the tools that exchange images on disk. Every program
+/// is run to obtain its version.
 pub(crate) fn tables() -> Result<[String; 2]> {
     Ok([
-        table(&["client", "version", "pulls by", "pushes by"], &CLIENTS)?,
-        table(&["tool", "version", "reads by", "writes by"], &TOOLS)?,
+        table(
+            &["client", "version", "pulls with", "pushes with"],
+            &CLIENTS,
+        )?,
+        table(&["tool", "version", "reads with", "writes with"], &TOOLS)?,
     ])
 }
 
-fn table(head: &[&str], programs: &[Program]) -> Result<String> {
-    let row = |program: &Program| {
-        let Program {
-            name, takes, gives, ..
+fn table(head: &[&str], programs: &[DescribedProgram]) -> Result<String> {
+    let row = |program: &DescribedProgram| {
+        let DescribedProgram {
+            name,
+            receives: takes,
+            sends: gives,
+            ..
         } = program;
         Ok(vec![
             (*name).to_owned(),
-            version(program)?,
+            query_version(program)?,
             (*takes).to_owned(),
             (*gives).to_owned(),
         ])
     };
     let rows = programs.iter().map(row).collect::<Result<Vec<_>>>()?;
-    Ok(markdown(head, &rows))
+    Ok(render_markdown(head, &rows))
 }
 
-fn version(program: &Program) -> Result<String> {
+fn query_version(program: &DescribedProgram) -> Result<String> {
     let path = program.tool.path();
     let output = std::process::Command::new(&path)
         .arg(program.ask_version)
         .output()
-        .with_context(|| format!("starting {}", path.display()))?;
+        .with_context(|| format!("failed to start {}", path.display()))?;
     ensure!(
         output.status.success(),
-        "{} {} ended with {}",
+        "{} {} exited with {}",
         path.display(),
         program.ask_version,
         output.status
     );
-    let said = String::from_utf8_lossy(&output.stdout);
-    let version = version_in(&said)
-        .with_context(|| format!("{} named no version: {said}", path.display()))?;
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    let version = find_version(&output_text)
+        .with_context(|| format!("{} printed no version: {output_text}", path.display()))?;
     Ok(version.to_owned())
 }
 
-/// The first word that is a number with a point in it.
-fn version_in(said: &str) -> Option<&str> {
-    let words = said
+/// Returns the first word that is a number with a point in it.
+fn find_version(text: &str) -> Option<&str> {
+    let words = text
         .split_whitespace()
         .map(|word| word.trim_start_matches('v').trim_end_matches(','));
     words
@@ -193,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_client_is_described() {
+    fn describes_every_client() {
         assert!(
             CLIENTS
                 .iter()
@@ -203,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_found() {
-        for (said, version) in [
+    fn finds_versions() {
+        for (text, version) in [
             ("skopeo version 1.9.3", "1.9.3"),
             (
                 "Docker version 20.10.24+dfsg1, build 5d6db84",
@@ -217,8 +226,8 @@ mod tests {
             ("v0.22.1", "0.22.1"),
             ("Version:    1.3.6\nGo version: go1.26.8", "1.3.6"),
         ] {
-            assert_eq!(version_in(said), Some(version));
+            assert_eq!(find_version(text), Some(version));
         }
-        assert_eq!(version_in("(devel)"), None);
+        assert_eq!(find_version("(devel)"), None);
     }
 }

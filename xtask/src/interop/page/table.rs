@@ -1,14 +1,14 @@
-//! Tables in Markdown, and the one of kinds and clients.
+//! Markdown tables, and the table of kinds and clients.
 
 use super::super::client::Arrival;
-use super::super::matrix::{Cell, Outcome};
+use super::super::matrix::{CellOutcome, MatrixCell};
 use super::super::report::unique;
 
-/// A column with a wider cell holds prose, which is not padded.
+/// Largest width of a padded column. Wider columns contain prose.
 const WIDEST: usize = 36;
 
-/// A table whose narrow columns are aligned in the source too.
-pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+/// Returns a table whose narrow columns are also aligned in the source.
+pub(crate) fn render_markdown(head: &[&str], rows: &[Vec<String>]) -> String {
     let column = |index: usize| {
         rows.iter()
             .filter_map(move |row| row.get(index))
@@ -30,19 +30,20 @@ pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
         .collect()
 }
 
-/// A row for each kind, a column for each client; a cell has a word for each of both directions.
-pub(crate) fn matrix(cells: &[&Cell]) -> String {
+/// Returns the table with a row for each kind and a column for each client. A cell has one word per
+/// direction.
+pub(crate) fn render_matrix(cells: &[&MatrixCell]) -> String {
     let clients = unique(cells.iter().map(|cell| cell.client));
     let kinds = unique(cells.iter().map(|cell| cell.kind.as_str()));
     let directions = unique(cells.iter().map(|cell| cell.direction));
     let row = |kind: &str| {
         let words = clients
             .iter()
-            .map(|client| words(cells, &directions, kind, client));
+            .map(|client| cell_text(cells, &directions, kind, client));
         std::iter::once(format!("`{kind}`")).chain(words).collect()
     };
     let rows: Vec<_> = kinds.into_iter().map(row).collect();
-    markdown(&[&["kind"], &clients[..]].concat(), &rows)
+    render_markdown(&[&["kind"], &clients[..]].concat(), &rows)
 }
 
 fn line(cells: &[&str], widths: &[usize]) -> String {
@@ -53,7 +54,7 @@ fn line(cells: &[&str], widths: &[usize]) -> String {
     format!("|{}\n", cells.collect::<String>())
 }
 
-fn words(cells: &[&Cell], directions: &[&str], kind: &str, client: &str) -> String {
+fn cell_text(cells: &[&MatrixCell], directions: &[&str], kind: &str, client: &str) -> String {
     let cells = cells
         .iter()
         .filter(|cell| cell.kind == kind && cell.client == client);
@@ -62,7 +63,7 @@ fn words(cells: &[&Cell], directions: &[&str], kind: &str, client: &str) -> Stri
     }
     let word_of = |direction: &&str| {
         let found = cells.clone().find(|cell| cell.direction == *direction);
-        found.map_or("", |cell| word(&cell.outcome))
+        found.map_or("", |cell| outcome_word(&cell.outcome))
     };
     directions
         .iter()
@@ -71,12 +72,12 @@ fn words(cells: &[&Cell], directions: &[&str], kind: &str, client: &str) -> Stri
         .join(" / ")
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+fn outcome_word(outcome: &CellOutcome) -> &'static str {
     match outcome {
-        Outcome::Passed(Arrival::Whole) => "ok",
-        Outcome::Passed(Arrival::OneImage) => "image",
-        Outcome::Passed(Arrival::Rewritten(_)) => "own",
-        Outcome::Cannot(..) | Outcome::Feigned(..) => "—",
-        Outcome::Failed(_) => "failed",
+        CellOutcome::Passed(Arrival::Full) => "ok",
+        CellOutcome::Passed(Arrival::OneImage) => "image",
+        CellOutcome::Passed(Arrival::Rewritten(_)) => "own",
+        CellOutcome::Unsupported(..) | CellOutcome::FalseSuccess(..) => "—",
+        CellOutcome::Failed(_) => "failed",
     }
 }

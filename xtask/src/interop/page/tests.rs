@@ -1,23 +1,28 @@
-//! The page from a run of a few cells.
+//! Tests of the page with few cells.
 
 use std::path::Path;
 
 use super::*;
 use crate::interop::client::Arrival;
 use crate::interop::expect::Limit;
-use crate::interop::matrix::Outcome;
+use crate::interop::matrix::CellOutcome;
 
 const NESTED: Limit = Limit {
-    words: "is a list",
+    text: "is a list",
     reason: "No lists in lists.",
 };
 const FEIGNED: Limit = Limit {
-    words: "404",
+    text: "404",
     reason: "No unknown types.",
 };
 
-fn cell(client: &'static str, direction: &'static str, kind: &str, outcome: Outcome) -> Cell {
-    Cell {
+fn cell(
+    client: &'static str,
+    direction: &'static str,
+    kind: &str,
+    outcome: CellOutcome,
+) -> MatrixCell {
+    MatrixCell {
         client,
         direction,
         kind: kind.to_owned(),
@@ -25,42 +30,47 @@ fn cell(client: &'static str, direction: &'static str, kind: &str, outcome: Outc
     }
 }
 
-fn page(matrix: &[Cell]) -> String {
+fn page(matrix: &[MatrixCell]) -> String {
     page_with(matrix, &[])
 }
 
-fn page_with(matrix: &[Cell], exchange: &[Cell]) -> String {
-    let scrub = Scrub {
+fn page_with(matrix: &[MatrixCell], exchange: &[MatrixCell]) -> String {
+    let scrub = RunDetails {
         host: "127.0.0.1:7".to_owned(),
         folder: Path::new("/tmp/interop"),
     };
-    text(
+    render_page(
         [matrix, exchange],
         &["CLIENTS\n", "TOOLS\n"].map(ToOwned::to_owned),
         &scrub,
     )
 }
 
-fn refused() -> Outcome {
-    Outcome::Cannot(NESTED, "start | Error: 127.0.0.1:7/a is a list".to_owned())
+fn refused() -> CellOutcome {
+    CellOutcome::Unsupported(NESTED, "start | Error: 127.0.0.1:7/a is a list".to_owned())
 }
 
 #[test]
-fn cells_are_pull_and_push() {
+fn cells_show_pull_and_push() {
     let page = page(&[
         cell(
             "skopeo",
             "pull",
             "oci-index",
-            Outcome::Passed(Arrival::OneImage),
+            CellOutcome::Passed(Arrival::OneImage),
         ),
         cell(
             "skopeo",
             "push",
             "oci-index",
-            Outcome::Passed(Arrival::Rewritten(String::new())),
+            CellOutcome::Passed(Arrival::Rewritten(String::new())),
         ),
-        cell("oras", "pull", "oci-index", Outcome::Passed(Arrival::Whole)),
+        cell(
+            "oras",
+            "pull",
+            "oci-index",
+            CellOutcome::Passed(Arrival::Full),
+        ),
         cell("oras", "push", "oci-index", refused()),
     ]);
     assert!(
@@ -78,7 +88,7 @@ fn cells_are_pull_and_push() {
 }
 
 #[test]
-fn a_reason_is_told_once_with_the_clients_words() {
+fn each_reason_appears_once_with_the_clients_message() {
     let page = page(&[
         cell("docker", "pull", "nested-index", refused()),
         cell("docker", "push", "nested-index", refused()),
@@ -87,13 +97,13 @@ fn a_reason_is_told_once_with_the_clients_words() {
             "docker",
             "push",
             "custom-type",
-            Outcome::Feigned(FEIGNED, "GET: 404".to_owned()),
+            CellOutcome::FalseSuccess(FEIGNED, "GET: 404".to_owned()),
         ),
         cell(
             "oras",
             "pull",
             "nested-index",
-            Outcome::Passed(Arrival::Whole),
+            CellOutcome::Passed(Arrival::Full),
         ),
     ]);
     let section = "
@@ -102,38 +112,38 @@ fn a_reason_is_told_once_with_the_clients_words() {
   ```text
   Error: registry.example/a is a list
   ```
-- No unknown types. Push of `custom-type`. The push ends with status 0 all the same.
+- No unknown types. Push of `custom-type`. The push exits with status 0 nevertheless.
 ";
     assert!(page.ends_with(section), "{page}");
 }
 
 #[test]
-fn what_clients_make_themselves_has_a_sentence_and_no_row() {
+fn own_builds_have_a_sentence_and_no_row() {
     let own = |client| {
         cell(
             client,
             "push",
             OWN,
-            Outcome::Passed(Arrival::Rewritten(String::new())),
+            CellOutcome::Passed(Arrival::Rewritten(String::new())),
         )
     };
     let page = page(&[own("podman"), own("docker"), own("oras")]);
     assert!(
-        page.contains("\nBesides, podman, docker and oras each pushed"),
+        page.contains("\nIn addition, podman, docker and oras each built"),
         "{page}"
     );
     assert!(!page.contains(OWN), "{page}");
 }
 
 #[test]
-fn a_tool_has_no_word_for_a_form_that_it_has_not() {
-    let rewritten = || Outcome::Passed(Arrival::Rewritten(String::new()));
+fn unsupported_forms_have_empty_cells() {
+    let rewritten = || CellOutcome::Passed(Arrival::Rewritten(String::new()));
     let exchange = [
         cell(
             "skopeo",
             "read",
             "oci:real-image",
-            Outcome::Passed(Arrival::Whole),
+            CellOutcome::Passed(Arrival::Full),
         ),
         cell("skopeo", "write", "oci:real-image", refused()),
         cell("docker", "read", "docker-archive:real-image", rewritten()),

@@ -1,25 +1,25 @@
 //! containers/image, the library of skopeo, podman, buildah and CRI-O.
 
-use super::{Fact, Feature, PULLS_AND_COPIES, Role, Target};
+use super::{Fact, Feature, PULL_AND_COPY, Target, TargetRole};
 
 const SKOPEO: &str = "measured with skopeo 1.9.3 (docs/clients.md, cargo xtask compat)";
 const PODMAN: &str = "measured with podman 4.3.1 (docs/clients.md, cargo xtask compat)";
 const LAYERS: &str = "https://github.com/containers/image/issues/2972 (containers/container-libs#977); measured with skopeo 1.9.3 and podman 4.3.1 (docs/clients.md, cargo xtask compat)";
-const PODMAN_HERE: &str = "measured with podman 4.3.1 (cargo xtask compat)";
-const SKOPEO_HERE: &str = "measured with skopeo 1.9.3 (cargo xtask compat)";
+const PODMAN_COMPAT_RUN: &str = "measured with podman 4.3.1 (cargo xtask compat)";
+const SKOPEO_COMPAT_RUN: &str = "measured with skopeo 1.9.3 (cargo xtask compat)";
 const ZSTD: &str = "https://github.com/containers/image/pull/2906";
 const SHAPES: &str = "containers/image: manifest/common.go, since 5.17 (CVE-2021-41190)";
 const SHA512: &str =
     "measured with skopeo 1.9.3 and podman 4.3.1 (docs/clients.md, cargo xtask compat)";
 
-const WRITES_ANEW: &str = "skopeo copy --all writes the index anew with what is right, so that its digest changes; with --preserve-digests: \"Manifest list must be converted … but we cannot modify it\".";
+const REWRITES_INDEX: &str = "skopeo copy --all rewrites the index with the correct values, so its digest changes; with --preserve-digests: \"Manifest list must be converted … but we cannot modify it\".";
 
 pub(super) const CONTAINERS_IMAGE: Target = Target {
     id: "containers-image",
     name: "containers/image (skopeo, podman, buildah, CRI-O)",
     version: "skopeo 1.9.3, podman 4.3.1",
-    role: Role::Client,
-    operations: PULLS_AND_COPIES,
+    role: TargetRole::Client,
+    operations: PULL_AND_COPY,
     aliases: &[
         "containers/image",
         "skopeo",
@@ -28,117 +28,115 @@ pub(super) const CONTAINERS_IMAGE: Target = Target {
         "cri-o",
         "crio",
     ],
-    notes: &[
-        "podman and buildah write an index anew when they push it, so that its digest changes.",
-    ],
+    notes: &["podman and buildah rewrite an index when they push it, so its digest changes."],
     facts: &[PULL, COPY],
 };
 
 const PULL: &[Fact] = &[
-    Fact::unpulled(Feature::NoImages, "\"no image found in image index for architecture …\".").from(PODMAN),
-    Fact::unpulled(
+    Fact::pull_fails(Feature::NoImages, "\"no image found in image index for architecture …\".").with_source(PODMAN),
+    Fact::pull_fails(
         Feature::BehindSilentIndex,
-        "A child without a platform is taken if no other is for it, and is an index: \"Unexpectedly received a manifest list instead of a manifest for a single image\".",
+        "A child without a platform is selected if no other child matches, and this one is an index: \"Unexpectedly received a manifest list instead of a manifest for a single image\".",
     )
-    .from(PODMAN_HERE),
-    Fact::unpulled(
+    .with_source(PODMAN_COMPAT_RUN),
+    Fact::pull_fails(
         Feature::ListWithoutPlatforms,
-        "\"no image found in manifest list for architecture …\": in an OCI index a child without a platform would be taken, in a Docker list it is not.",
+        "\"no image found in manifest list for architecture …\": a child without a platform would be selected in an OCI index, but not in a Docker list.",
     )
-    .from(PODMAN_HERE),
-    Fact::unpulled(
+    .with_source(PODMAN_COMPAT_RUN),
+    Fact::pull_fails(
         Feature::OciWithDockerConfig,
-        "It is taken for an artifact: \"unsupported image-specific operation on artifact with type application/vnd.docker.container.image.v1+json\".",
+        "The image is treated as an artifact: \"unsupported image-specific operation on artifact with type application/vnd.docker.container.image.v1+json\".",
     )
-    .from(PODMAN_HERE),
-    Fact::unpulled(Feature::DockerImageWithoutMediaType, "\"unsupported docker v2s2 media type: \" and no type.").from(PODMAN_HERE),
-    Fact::unpulled(
+    .with_source(PODMAN_COMPAT_RUN),
+    Fact::pull_fails(Feature::DockerImageWithoutMediaType, "\"unsupported docker v2s2 media type: \", with an empty type.").with_source(PODMAN_COMPAT_RUN),
+    Fact::pull_fails(
         Feature::NestedForPlatform,
         "\"Unexpectedly received a manifest list instead of a manifest for a single image\".",
     )
-    .from(PODMAN),
-    Fact::unpulled(
+    .with_source(PODMAN),
+    Fact::pull_fails(
         Feature::UnknownTop,
-        "\"unsupported schema version 0\": what it does not know it reads as Docker's first schema.",
+        "\"unsupported schema version 0\": an unknown type is parsed as Docker schema 1.",
     )
-    .from(PODMAN),
-    Fact::unpulled(
+    .with_source(PODMAN),
+    Fact::pull_fails(
         Feature::UnknownForPlatform,
-        "The first child for the platform is taken, and what it does not know it reads as Docker's first schema.",
+        "The first child for the platform is selected, and an unknown type is parsed as Docker schema 1.",
     )
-    .from(PODMAN),
-    Fact::unpulled(
+    .with_source(PODMAN),
+    Fact::pull_fails(
         Feature::DockerWithOciLayers,
         "\"unsupported docker v2s2 media type: application/vnd.oci.image.layer.v1.tar+gzip\".",
     )
-    .from(LAYERS),
-    Fact::unpulled(
+    .with_source(LAYERS),
+    Fact::pull_fails(
         Feature::DockerWithZstd,
         "\"unsupported docker v2s2 media type: application/vnd.docker.image.rootfs.diff.tar.zstd\".",
     )
-    .from(ZSTD),
-    Fact::unpulled(Feature::ArtifactAlone, "\"unsupported image-specific operation on artifact\".").from(PODMAN),
-    Fact::pulled(
+    .with_source(ZSTD),
+    Fact::pull_fails(Feature::ArtifactAlone, "\"unsupported image-specific operation on artifact\".").with_source(PODMAN),
+    Fact::pull_remark(
         Feature::ForeignLayer,
-        "The layer is fetched from its URLs; where these lead nowhere, the pull fails.",
+        "The layer is fetched from its URLs; if the URLs do not work, the pull fails.",
     )
-    .from(PODMAN),
-    Fact::unpulled(Feature::OtherManifestDigest, "\"Manifest does not match provided manifest digest sha512:…\".").from(SHA512),
-    Fact::unpulled(Feature::TwoShapes, "A document that reads both as an image and as an index is refused.")
-        .from(SHAPES),
-    Fact::unpulled(Feature::MissingChild, "\"manifest unknown\", when this child is chosen.").from(PODMAN),
-    Fact::unpulled(Feature::MissingContent, "A config or layer cannot be fetched.").from(PODMAN),
+    .with_source(PODMAN),
+    Fact::pull_fails(Feature::OtherManifestDigest, "\"Manifest does not match provided manifest digest sha512:…\".").with_source(SHA512),
+    Fact::pull_fails(Feature::TwoShapes, "A document that can be read both as an image and as an index is rejected.")
+        .with_source(SHAPES),
+    Fact::pull_fails(Feature::MissingChild, "\"manifest unknown\", if this child is selected.").with_source(PODMAN),
+    Fact::pull_fails(Feature::MissingContent, "A config or layer cannot be fetched.").with_source(PODMAN),
 ];
 
 const COPY: &[Fact] = &[
-    Fact::uncopied(
+    Fact::copy_fails(
         Feature::DockerWithoutMediaType,
-        "skopeo copy --all --preserve-digests: \"must be converted … but we cannot modify it\", or \"unsupported docker v2s2 media type: \" and no type.",
+        "skopeo copy --all --preserve-digests: \"must be converted … but we cannot modify it\", or \"unsupported docker v2s2 media type: \", with an empty type.",
     )
-    .from(SKOPEO_HERE),
-    Fact::uncopied(Feature::WrongType, WRITES_ANEW).from(SKOPEO_HERE),
-    Fact::uncopied(Feature::WrongChildSize, WRITES_ANEW).from(SKOPEO_HERE),
-    Fact::uncopied(
+    .with_source(SKOPEO_COMPAT_RUN),
+    Fact::copy_fails(Feature::WrongType, REWRITES_INDEX).with_source(SKOPEO_COMPAT_RUN),
+    Fact::copy_fails(Feature::WrongChildSize, REWRITES_INDEX).with_source(SKOPEO_COMPAT_RUN),
+    Fact::copy_fails(
         Feature::NestedInIndex,
         "skopeo copy --all: \"Unexpectedly received a manifest list instead of a manifest for a single image\".",
     )
-    .from(SKOPEO),
-    Fact::uncopied(
+    .with_source(SKOPEO),
+    Fact::copy_fails(
         Feature::NestedInList,
         "skopeo copy --all: \"Unexpectedly received a manifest list instead of a manifest for a single image\".",
     )
-    .from(SKOPEO),
-    Fact::uncopied(
+    .with_source(SKOPEO),
+    Fact::copy_fails(
         Feature::UnknownChild,
-        "skopeo copy --all: \"unsupported schema version 0\": what it does not know it reads as Docker's first schema.",
+        "skopeo copy --all: \"unsupported schema version 0\": an unknown type is parsed as Docker schema 1.",
     )
-    .from(SKOPEO),
-    Fact::uncopied(Feature::UnknownTop, "\"unsupported schema version 0\": what it does not know it reads as Docker's first schema.")
-        .from(SKOPEO),
-    Fact::uncopied(
+    .with_source(SKOPEO),
+    Fact::copy_fails(Feature::UnknownTop, "\"unsupported schema version 0\": an unknown type is parsed as Docker schema 1.")
+        .with_source(SKOPEO),
+    Fact::copy_fails(
         Feature::BlobChild,
-        "skopeo copy --all: \"invalid character '\\x1f' looking for beginning of value\": the layer is read as a manifest.",
+        "skopeo copy --all: \"invalid character '\\x1f' looking for beginning of value\": the layer is parsed as a manifest.",
     )
-    .from(SKOPEO),
-    Fact::uncopied(
+    .with_source(SKOPEO),
+    Fact::copy_fails(
         Feature::DockerWithOciLayers,
         "\"unsupported docker v2s2 media type: application/vnd.oci.image.layer.v1.tar+gzip\".",
     )
-    .from(LAYERS),
-    Fact::uncopied(
+    .with_source(LAYERS),
+    Fact::copy_fails(
         Feature::DockerWithZstd,
         "\"unsupported docker v2s2 media type: application/vnd.docker.image.rootfs.diff.tar.zstd\".",
     )
-    .from(ZSTD),
-    Fact::copied(Feature::ForeignLayer, "Between registries the layer's content stays where it is; into a folder it is fetched from its URLs, and where these lead nowhere, that fails.").from(SKOPEO),
-    Fact::uncopied(Feature::OtherDigest, "\"Manifest does not match provided manifest digest sha512:…\".").from(SHA512),
-    Fact::uncopied(Feature::TwoShapes, "A document that reads both as an image and as an index is refused.").from(SHAPES),
-    Fact::uncopied(Feature::MissingChild, "skopeo copy --all: every child has to be there.").from(SKOPEO),
-    Fact::uncopied(Feature::MissingContent, "A config or layer cannot be fetched.").from(SKOPEO),
-    Fact::copied(Feature::DockerType, "Copying to oci: turns it into OCI's types, so that digests change.").from(SKOPEO),
-    Fact::copied(
+    .with_source(ZSTD),
+    Fact::copy_remark(Feature::ForeignLayer, "Between registries, the layer's content is not copied; for a copy to a folder, it is fetched from its URLs, and the copy fails if the URLs do not work.").with_source(SKOPEO),
+    Fact::copy_fails(Feature::OtherDigest, "\"Manifest does not match provided manifest digest sha512:…\".").with_source(SHA512),
+    Fact::copy_fails(Feature::TwoShapes, "A document that can be read both as an image and as an index is rejected.").with_source(SHAPES),
+    Fact::copy_fails(Feature::MissingChild, "skopeo copy --all: every child must be present.").with_source(SKOPEO),
+    Fact::copy_fails(Feature::MissingContent, "A config or layer cannot be fetched.").with_source(SKOPEO),
+    Fact::copy_remark(Feature::DockerType, "Copying to oci: converts the image to OCI media types, so digests change.").with_source(SKOPEO),
+    Fact::copy_remark(
         Feature::OciWithDockerLayers,
         "skopeo copies it; podman push and buildah push fail: \"unsupported MIME type for compression\".",
     )
-    .from(PODMAN),
+    .with_source(PODMAN),
 ];

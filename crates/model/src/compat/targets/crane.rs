@@ -1,9 +1,9 @@
 //! crane, the command line of go-containerregistry.
 
-use super::{COPIES_AND_PULLS, Fact, Feature, Role, Target};
+use super::{COPY_AND_PULL, Fact, Feature, Target, TargetRole};
 
 const MEASURED: &str = "measured with crane 0.22.1 (docs/clients.md, cargo xtask compat)";
-const HERE: &str = "measured with crane 0.22.1 (cargo xtask compat)";
+const COMPAT_RUN: &str = "measured with crane 0.22.1 (cargo xtask compat)";
 
 const SIZE: &str = "\"Content-Length header … does not match expected size …\".";
 
@@ -11,80 +11,80 @@ pub(super) const CRANE: Target = Target {
     id: "crane",
     name: "crane (go-containerregistry)",
     version: "0.22.1",
-    role: Role::Client,
-    operations: COPIES_AND_PULLS,
+    role: TargetRole::Client,
+    operations: COPY_AND_PULL,
     aliases: &["go-containerregistry", "ggcr", "ko"],
     notes: &[],
     facts: &[COPY, PULL],
 };
 
 const COPY: &[Fact] = &[
-    Fact::copied(
+    Fact::copy_remark(
         Feature::UnknownChild,
         "crane copy fetches it as a blob; crane push from an OCI layout fails: \"encountered unknown child\".",
     )
-    .from(MEASURED),
-    Fact::copied(
+    .with_source(MEASURED),
+    Fact::copy_remark(
         Feature::BlobChild,
         "crane copy fetches it as a blob; crane push from an OCI layout fails: \"encountered unknown child\".",
     )
-    .from(MEASURED),
-    Fact::copied(
+    .with_source(MEASURED),
+    Fact::copy_remark(
         Feature::UnknownTop,
-        "crane copy takes it; crane push from an OCI layout fails: \"layout contains non-image\".",
+        "crane copy accepts it; crane push from an OCI layout fails: \"layout contains non-image\".",
     )
-    .from(HERE),
-    Fact::uncopied(
+    .with_source(COMPAT_RUN),
+    Fact::copy_fails(
         Feature::OtherManifestDigest,
-        "Content is written under its sha256, so that a sha512 in a manifest leads nowhere.",
+        "Content is written under its sha256 digest, so a sha512 digest in a manifest points to nothing.",
     )
-    .from(MEASURED),
-    Fact::copied(Feature::EmptyIndex, "crane copy takes it; crane pull does not write it to an OCI layout.")
-        .from(MEASURED),
-    Fact::copied(Feature::ForeignLayer, "crane copy leaves the layer's content where it is.").from(MEASURED),
-    Fact::uncopied(Feature::MissingChild, "MANIFEST_UNKNOWN: every child is copied, and one of them is nowhere.")
-        .from(MEASURED),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_remark(Feature::EmptyIndex, "crane copy accepts it; crane pull does not write it to an OCI layout.")
+        .with_source(MEASURED),
+    Fact::copy_remark(Feature::ForeignLayer, "crane copy does not copy the layer's content.").with_source(MEASURED),
+    Fact::copy_fails(Feature::MissingChild, "MANIFEST_UNKNOWN: every child is copied, and one does not exist.")
+        .with_source(MEASURED),
+    Fact::copy_fails(
         Feature::MissingContent,
-        "BLOB_UNKNOWN: every config and layer is copied, and one of them is nowhere.",
+        "BLOB_UNKNOWN: every config and layer is copied, and one does not exist.",
     )
-    .from(MEASURED),
-    Fact::uncopied(Feature::WrongSize, SIZE).from(HERE),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_fails(Feature::WrongSize, SIZE).with_source(COMPAT_RUN),
+    Fact::copy_fails(
         Feature::WrongType,
-        "A child is pushed as what its descriptor calls it, which registries refuse: MANIFEST_INVALID.",
+        "A child is pushed with the media type of its descriptor, which registries reject: MANIFEST_INVALID.",
     )
-    .from(HERE),
+    .with_source(COMPAT_RUN),
 ];
 
 const PULL: &[Fact] = &[
-    Fact::unpulled(Feature::NoImages, "\"no child with platform linux/amd64 in index\".").from(HERE),
-    Fact::unpulled(
+    Fact::pull_fails(Feature::NoImages, "\"no child with platform linux/amd64 in index\".").with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::UnknownTop,
-        "\"Unexpected media type for Image()\": images and indexes alone are pulled and pushed.",
+        "\"Unexpected media type for Image()\": only images and indexes can be pulled and pushed.",
     )
-    .from(MEASURED),
-    Fact::unpulled(Feature::UnknownForPlatform, "The first child for the platform is taken: \"Unexpected media type for Image()\".")
-        .from(HERE),
-    Fact::unpulled(Feature::SilentBeforeAmd64, "The child without a platform is taken for linux/amd64, whatever it is.").from(HERE),
-    Fact::unpulled(
+    .with_source(MEASURED),
+    Fact::pull_fails(Feature::UnknownForPlatform, "The first child for the platform is selected: \"Unexpected media type for Image()\".")
+        .with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::SilentBeforeAmd64, "The child without a platform is treated as linux/amd64, whatever it is.").with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::OtherBehindSilentIndex,
-        "\"no child with platform … in index\": an index without a platform counts as linux/amd64.",
+        "\"no child with platform … in index\": an index without a platform is treated as linux/amd64.",
     )
-    .from(HERE),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::OtherManifestDigest,
-        "Content is written under its sha256, so that a sha512 in a manifest leads nowhere; crane pull ends well all the same.",
+        "Content is written under its sha256 digest, so a sha512 digest in a manifest points to nothing; crane pull still exits successfully.",
     )
-    .from(MEASURED),
-    Fact::unpulled(Feature::WrongSize, SIZE).from(HERE),
-    Fact::unpulled(Feature::MissingChild, "MANIFEST_UNKNOWN, when this child is chosen.").from(MEASURED),
-    Fact::unpulled(Feature::MissingContent, "BLOB_UNKNOWN: a config or layer cannot be fetched.").from(MEASURED),
-    Fact::pulled(
+    .with_source(MEASURED),
+    Fact::pull_fails(Feature::WrongSize, SIZE).with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::MissingChild, "MANIFEST_UNKNOWN, if this child is selected.").with_source(MEASURED),
+    Fact::pull_fails(Feature::MissingContent, "BLOB_UNKNOWN: a config or layer cannot be fetched.").with_source(MEASURED),
+    Fact::pull_remark(
         Feature::ForeignLayer,
-        "The layer is fetched from its URLs, but from no private address; where these lead nowhere, the pull fails.",
+        "The layer is fetched from its URLs, except from private addresses; if the URLs do not work, the pull fails.",
     )
-    .from(MEASURED),
-    Fact::pulled(Feature::IndexChildWithoutPlatform, "It counts as linux/amd64, whatever it is.")
-        .from("google/go-containerregistry: pkg/v1/remote/index.go"),
+    .with_source(MEASURED),
+    Fact::pull_remark(Feature::IndexChildWithoutPlatform, "The child is treated as linux/amd64, whatever it is.")
+        .with_source("google/go-containerregistry: pkg/v1/remote/index.go"),
 ];

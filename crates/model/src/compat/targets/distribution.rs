@@ -1,9 +1,9 @@
 //! CNCF distribution, the reference registry.
 
-use super::{Fact, Feature, PUSHED_TO, Role, Target};
+use super::{Fact, Feature, PUSH_ONLY, Target, TargetRole};
 
 const MEASURED: &str = "measured with distribution 2.8.2 by crates/client/tests/distribution";
-const HERE: &str = "measured with distribution 2.8.2 (cargo xtask compat)";
+const COMPAT_RUN: &str = "measured with distribution 2.8.2 (cargo xtask compat)";
 const LIST_HANDLER: &str = "distribution/distribution: registry/storage/manifestlisthandler.go";
 const HANDLER: &str = "distribution/distribution: registry/storage/manifeststore.go";
 
@@ -11,8 +11,8 @@ pub(super) const DISTRIBUTION_2_8: Target = Target {
     id: "distribution-2.8",
     name: "CNCF distribution 2.8",
     version: "2.8.2",
-    role: Role::Registry,
-    operations: PUSHED_TO,
+    role: TargetRole::Registry,
+    operations: PUSH_ONLY,
     aliases: &[
         "registry-2",
         "registry:2",
@@ -20,62 +20,62 @@ pub(super) const DISTRIBUTION_2_8: Target = Target {
         "distribution-2",
     ],
     notes: &[
-        "GET of an index by tag with Accept: */* is 404.",
-        "It deletes no tag by its name, and its list of tags ignores n.",
+        "GET of an index by tag with Accept: */* returns 404.",
+        "Tags cannot be deleted by name, and the list of tags ignores n.",
     ],
-    facts: &[TWO],
+    facts: &[FACTS_2_8],
 };
 
 pub(super) const DISTRIBUTION_3: Target = Target {
     id: "distribution-3",
     name: "CNCF distribution 3",
     version: "3.0",
-    role: Role::Registry,
-    operations: PUSHED_TO,
+    role: TargetRole::Registry,
+    operations: PUSH_ONLY,
     aliases: &["distribution", "registry-3", "registry:3", "registry"],
     notes: &[],
-    facts: &[THREE],
+    facts: &[FACTS_3],
 };
 
-const TWO: &[Fact] = &[
-    Fact::refused(Feature::UnknownTop, "400: it takes manifests of the four usual types alone.").from(MEASURED),
-    Fact::taken(
+const FACTS_2_8: &[Fact] = &[
+    Fact::push_fails(Feature::UnknownTop, "400: only manifests of the four usual types are accepted.").with_source(MEASURED),
+    Fact::push_remark(
         Feature::UnknownChild,
-        "It is taken if it was pushed as a blob, and served under /blobs/ alone; as a manifest of that type it is refused.",
+        "Accepted if it was pushed as a blob, and then served only under /blobs/; a manifest of that type is rejected.",
     )
-    .from(MEASURED),
-    Fact::taken(Feature::BlobChild, "It is taken, and served under /blobs/ alone.").from(MEASURED),
-    Fact::refused(Feature::MissingChild, "MANIFEST_BLOB_UNKNOWN: every child has to be there.").from(MEASURED),
-    Fact::refused(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN: every config and layer has to be there.").from(MEASURED),
-    Fact::refused(
+    .with_source(MEASURED),
+    Fact::push_remark(Feature::BlobChild, "Accepted, and served only under /blobs/.").with_source(MEASURED),
+    Fact::push_fails(Feature::MissingChild, "MANIFEST_BLOB_UNKNOWN: every child must be present.").with_source(MEASURED),
+    Fact::push_fails(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN: every config and layer must be present.").with_source(MEASURED),
+    Fact::push_fails(
         Feature::ForeignLayer,
-        "MANIFEST_BLOB_UNKNOWN, unless validation.manifests.urls.allow says that its URLs may be named.",
+        "MANIFEST_BLOB_UNKNOWN, unless validation.manifests.urls.allow permits its URLs.",
     )
-    .from(HERE),
-    Fact::refused(Feature::OtherManifestDigest, "It keeps manifests under sha256 digests alone.").from(MEASURED),
-    Fact::refused(Feature::DockerWithoutMediaType, "400: a Docker document has to say its mediaType.").from(MEASURED),
-    Fact::refused(Feature::TwoShapes, "400: a document must not read both as an image and as an index.").from(MEASURED),
-    Fact::taken(Feature::Subject, "It is kept, but nobody finds it by its subject: there is no list of referrers.").from(MEASURED),
+    .with_source(COMPAT_RUN),
+    Fact::push_fails(Feature::OtherManifestDigest, "Manifests are stored only under sha256 digests.").with_source(MEASURED),
+    Fact::push_fails(Feature::DockerWithoutMediaType, "400: a Docker document must set mediaType.").with_source(MEASURED),
+    Fact::push_fails(Feature::TwoShapes, "400: a document must not be readable both as an image and as an index.").with_source(MEASURED),
+    Fact::push_remark(Feature::Subject, "Stored, but not found by its subject: the registry has no list of referrers.").with_source(MEASURED),
 ];
 
-const THREE: &[Fact] = &[
-    Fact::refused(Feature::UnknownTop, "400: it takes manifests of the four usual types alone.").from(HANDLER),
-    Fact::taken(Feature::UnknownChild, "It is taken if it was pushed as a blob; a manifest of that type is refused.")
-        .from(HANDLER),
-    Fact::taken(Feature::BlobChild, "Whether it is found depends on what the cache of descriptors holds.")
-        .from("https://github.com/distribution/distribution/pull/4899"),
-    Fact::refused(
+const FACTS_3: &[Fact] = &[
+    Fact::push_fails(Feature::UnknownTop, "400: only manifests of the four usual types are accepted.").with_source(HANDLER),
+    Fact::push_remark(Feature::UnknownChild, "Accepted if it was pushed as a blob; a manifest of that type is rejected.")
+        .with_source(HANDLER),
+    Fact::push_remark(Feature::BlobChild, "Whether it is found depends on the contents of the descriptor cache.")
+        .with_source("https://github.com/distribution/distribution/pull/4899"),
+    Fact::push_fails(
         Feature::MissingChild,
-        "MANIFEST_BLOB_UNKNOWN, unless validation.manifests.indexes says that the platform may be absent.",
+        "MANIFEST_BLOB_UNKNOWN, unless validation.manifests.indexes allows the platform to be absent.",
     )
-    .from(LIST_HANDLER),
-    Fact::refused(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN: every config and layer has to be there.")
-        .from(HANDLER),
-    Fact::refused(
+    .with_source(LIST_HANDLER),
+    Fact::push_fails(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN: every config and layer must be present.")
+        .with_source(HANDLER),
+    Fact::push_fails(
         Feature::Schema1Child,
-        "Docker's first schema is no longer taken, so that the child cannot be there.",
+        "Docker schema 1 is no longer accepted, so the child cannot be present.",
     )
-    .from(HANDLER),
-    Fact::taken(Feature::Subject, "It is kept, but nobody finds it by its subject: there is no list of referrers.")
-        .from(HANDLER),
+    .with_source(HANDLER),
+    Fact::push_remark(Feature::Subject, "Stored, but not found by its subject: the registry has no list of referrers.")
+        .with_source(HANDLER),
 ];

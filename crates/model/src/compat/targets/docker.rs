@@ -1,82 +1,82 @@
 //! Docker Engine.
 
-use super::{Fact, Feature, PULLS, Role, Target};
+use super::{Fact, Feature, PULL_ONLY, Target, TargetRole};
 
 const MEASURED: &str = "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat)";
-const HERE: &str = "measured with Docker Engine 20.10.24 (cargo xtask compat)";
-const HERE_AND_OLDER: &str =
+const COMPAT_RUN: &str = "measured with Docker Engine 20.10.24 (cargo xtask compat)";
+const COMPAT_RUN_UNCHANGED: &str =
     "measured with Docker Engine 20.10.24 (cargo xtask compat), and not known to have changed";
-const OLDER: &str = "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat), and not known to have changed";
+const MEASURED_UNCHANGED: &str = "measured with Docker Engine 20.10.24 (docs/clients.md, cargo xtask compat), and not known to have changed";
 const SHAPES: &str = "https://github.com/moby/moby/security/advisories/GHSA-xmmx-7jpf-fx42";
-const PUSHES: &str = "docker push sends the image for one platform; docker manifest makes lists whose children are Docker images alone.";
+const PUSHES: &str = "docker push sends the image for one platform; docker manifest creates lists that contain only Docker images.";
 
-const ZSTD: &str = "\"failed to register layer: … unexpected EOF\": it knows no zstd.";
+const ZSTD: &str = "\"failed to register layer: … unexpected EOF\": zstd is not supported.";
 
 pub(super) const DOCKER: Target = Target {
     id: "docker",
     name: "Docker Engine",
     version: "since 23.0 (moby/moby#43675)",
-    role: Role::Client,
-    operations: PULLS,
+    role: TargetRole::Client,
+    operations: PULL_ONLY,
     aliases: &["moby", "docker-engine", "dockerd"],
     notes: &[
-        "Children of unknown types are passed over, and nested indexes are followed.",
+        "Children of unknown types are skipped, and nested indexes are followed.",
         PUSHES,
     ],
-    facts: &[ALWAYS],
+    facts: &[FACTS_ALL_VERSIONS],
 };
 
 pub(super) const DOCKER_20_10: Target = Target {
     id: "docker-20.10",
     name: "Docker Engine 20.10",
     version: "20.10.24",
-    role: Role::Client,
-    operations: PULLS,
+    role: TargetRole::Client,
+    operations: PULL_ONLY,
     aliases: &["moby-20.10"],
     notes: &[PUSHES],
-    facts: &[BEFORE, ALWAYS],
+    facts: &[FACTS_20_10, FACTS_ALL_VERSIONS],
 };
 
-const BEFORE: &[Fact] = &[
-    Fact::unpulled(
+const FACTS_20_10: &[Fact] = &[
+    Fact::pull_fails(
         Feature::BehindSilentIndex,
-        "\"no matching manifest for … in the manifest list entries\": an index without a platform is passed over.",
+        "\"no matching manifest for … in the manifest list entries\": an index without a platform is skipped.",
     )
-    .from(HERE),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::UnknownForPlatform,
-        "The first child for the platform is taken, and read as Docker's first schema: \"missing signature key\".",
+        "The first child for the platform is selected and parsed as Docker schema 1: \"missing signature key\".",
     )
-    .from(HERE),
-    Fact::unpulled(Feature::OciWithZstd, ZSTD).from(HERE),
-    Fact::unpulled(Feature::DockerWithZstd, ZSTD).from(HERE),
-    Fact::unpulled(Feature::NestedForPlatform, "\"unsupported manifest format\": an index within an index is not followed.")
-        .from(MEASURED),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::OciWithZstd, ZSTD).with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::DockerWithZstd, ZSTD).with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::NestedForPlatform, "\"unsupported manifest format\": a nested index is not followed.")
+        .with_source(MEASURED),
+    Fact::pull_fails(
         Feature::NoPlatforms,
-        "\"no matching manifest for linux/amd64 in the manifest list entries\": a child without a platform is never taken.",
+        "\"no matching manifest for linux/amd64 in the manifest list entries\": a child without a platform is never selected.",
     )
-    .from(MEASURED),
+    .with_source(MEASURED),
 ];
 
-const ALWAYS: &[Fact] = &[
-    Fact::unpulled(Feature::NoImages, "\"no matching manifest for linux/amd64 in the manifest list entries\".")
-        .from(OLDER),
-    Fact::unpulled(Feature::UnknownLayers, "\"unsupported media type …\".").from(HERE_AND_OLDER),
-    Fact::unpulled(
+const FACTS_ALL_VERSIONS: &[Fact] = &[
+    Fact::pull_fails(Feature::NoImages, "\"no matching manifest for linux/amd64 in the manifest list entries\".")
+        .with_source(MEASURED_UNCHANGED),
+    Fact::pull_fails(Feature::UnknownLayers, "\"unsupported media type …\".").with_source(COMPAT_RUN_UNCHANGED),
+    Fact::pull_fails(
         Feature::DockerWithoutMediaType,
         "\"mediaType in manifest should be 'application/vnd.docker.distribution.manifest.v2+json' not ''\".",
     )
-    .from(HERE_AND_OLDER),
-    Fact::unpulled(Feature::ArtifactAlone, "\"unsupported media type application/vnd.oci.empty.v1+json\".").from(OLDER),
-    Fact::unpulled(Feature::UnknownTop, "It is read as Docker's first schema: \"missing signature key\".").from(OLDER),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN_UNCHANGED),
+    Fact::pull_fails(Feature::ArtifactAlone, "\"unsupported media type application/vnd.oci.empty.v1+json\".").with_source(MEASURED_UNCHANGED),
+    Fact::pull_fails(Feature::UnknownTop, "The manifest is parsed as Docker schema 1: \"missing signature key\".").with_source(MEASURED_UNCHANGED),
+    Fact::pull_fails(
         Feature::ForeignLayer,
-        "\"unknown blob\": on Linux, foreign layers are asked of the registry, never of their URLs.",
+        "\"unknown blob\": on Linux, foreign layers are requested from the registry, never from their URLs.",
     )
-    .from(OLDER),
-    Fact::unpulled(Feature::TwoShapes, "A document that reads both as an image and as an index is refused.")
-        .from(SHAPES),
-    Fact::unpulled(Feature::MissingChild, "\"manifest unknown\", when this child is chosen.").from(OLDER),
-    Fact::unpulled(Feature::MissingContent, "\"unknown blob\": a config or layer cannot be fetched.").from(OLDER),
+    .with_source(MEASURED_UNCHANGED),
+    Fact::pull_fails(Feature::TwoShapes, "A document that can be read both as an image and as an index is rejected.")
+        .with_source(SHAPES),
+    Fact::pull_fails(Feature::MissingChild, "\"manifest unknown\", if this child is selected.").with_source(MEASURED_UNCHANGED),
+    Fact::pull_fails(Feature::MissingContent, "\"unknown blob\": a config or layer cannot be fetched.").with_source(MEASURED_UNCHANGED),
 ];

@@ -1,6 +1,6 @@
-//! Gitea's and Forgejo's package registry.
+//! Container registry of Gitea and Forgejo.
 
-use super::{Fact, Feature, PUSHED_TO, Role, Target};
+use super::{Fact, Feature, PUSH_ONLY, Target, TargetRole};
 
 const MANIFEST: &str = "go-gitea/gitea: routers/api/packages/container/manifest.go";
 
@@ -8,67 +8,67 @@ pub(super) const GITEA: Target = Target {
     id: "gitea",
     name: "Gitea",
     version: "1.25",
-    role: Role::Registry,
-    operations: PUSHED_TO,
+    role: TargetRole::Registry,
+    operations: PUSH_ONLY,
     aliases: &["forgejo", "codeberg"],
     notes: &[],
     facts: &[FACTS],
 };
 
 const FACTS: &[Fact] = &[
-    Fact::refused(
+    Fact::push_fails(
         Feature::NestedInIndex,
-        "MANIFEST_INVALID: every child has to be an image.",
+        "MANIFEST_INVALID: every child must be an image.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::NestedInList,
-        "MANIFEST_INVALID: every child has to be an image.",
+        "MANIFEST_INVALID: every child must be an image.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::UnknownChild,
-        "MANIFEST_INVALID: every child has to be an image.",
+        "MANIFEST_INVALID: every child must be an image.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::Schema1Child,
-        "MANIFEST_INVALID: every child has to be an image.",
+        "MANIFEST_INVALID: every child must be an image.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::BlobChild,
-        "MANIFEST_INVALID: every child has to be an image, and not a layer.",
+        "MANIFEST_INVALID: every child must be an image, not a layer.",
     )
-    .from("https://github.com/go-gitea/gitea/issues/28973"),
-    Fact::refused(
+    .with_source("https://github.com/go-gitea/gitea/issues/28973"),
+    Fact::push_fails(
         Feature::MissingChild,
-        "MANIFEST_BLOB_UNKNOWN: every child has to be there, under the same name.",
+        "MANIFEST_BLOB_UNKNOWN: every child must be present under the same name.",
     )
-    .from("https://github.com/go-gitea/gitea/issues/21954"),
-    Fact::refused(
+    .with_source("https://github.com/go-gitea/gitea/issues/21954"),
+    Fact::push_fails(
         Feature::MissingContent,
-        "The push fails: every config and layer has to be there.",
+        "The push fails: every config and layer must be present.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::ForeignLayer,
-        "The push fails: every layer has to be there, foreign ones too.",
+        "The push fails: every layer must be present, including foreign layers.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::WrongSize,
-        "SIZE_INVALID: sizes of configs and layers are held against what is stored.",
+        "SIZE_INVALID: sizes of configs and layers are compared with the stored content.",
     )
-    .from(MANIFEST),
-    Fact::refused(
+    .with_source(MANIFEST),
+    Fact::push_fails(
         Feature::UnknownTop,
         "MANIFEST_INVALID: \"MediaType not recognized\".",
     )
-    .from(MANIFEST),
-    Fact::taken(
+    .with_source(MANIFEST),
+    Fact::push_remark(
         Feature::IndexChildWithoutPlatform,
-        "It is listed as linux/amd64, whatever it is.",
+        "The child is listed as linux/amd64, whatever it is.",
     )
-    .from(MANIFEST),
+    .with_source(MANIFEST),
 ];

@@ -1,6 +1,6 @@
 //! Harbor.
 
-use super::{Fact, Feature, PUSHED_TO, Role, Target};
+use super::{Fact, Feature, PUSH_ONLY, Target, TargetRole};
 
 const CACHES: &str = "https://github.com/goharbor/harbor/issues/14774";
 
@@ -8,29 +8,29 @@ pub(super) const HARBOR: Target = Target {
     id: "harbor",
     name: "Harbor",
     version: "2.15",
-    role: Role::Registry,
-    operations: PUSHED_TO,
+    role: TargetRole::Registry,
+    operations: PUSH_ONLY,
     aliases: &["goharbor"],
     notes: &[
-        "Its proxy cache may answer an index with fewer children, and then under another digest.",
+        "Its proxy cache may serve an index with fewer children, and then under a different digest.",
     ],
     facts: &[FACTS],
 };
 
 const FACTS: &[Fact] = &[
-    Fact::refused(
+    Fact::push_fails(
         Feature::BlobChild,
-        "404: every child has to be an artifact that it knows, and the children of a BuildKit cache are layers.",
+        "404: every child must be an artifact that Harbor knows, and the children of a BuildKit cache are layers.",
     )
-    .from(CACHES),
-    Fact::refused(Feature::UnknownChild, "404: every child has to be an artifact that it knows.").from(CACHES),
-    Fact::refused(Feature::MissingChild, "404: every child has to be there as an artifact; it has no sparse indexes.")
-        .from(CACHES),
-    Fact::refused(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN, from the CNCF distribution inside it.")
-        .from("the distribution 2.8 inside it, measured by crates/client/tests/distribution"),
-    Fact::refused(
+    .with_source(CACHES),
+    Fact::push_fails(Feature::UnknownChild, "404: every child must be an artifact that Harbor knows.").with_source(CACHES),
+    Fact::push_fails(Feature::MissingChild, "404: every child must be present as an artifact; sparse indexes are not supported.")
+        .with_source(CACHES),
+    Fact::push_fails(Feature::MissingContent, "MANIFEST_BLOB_UNKNOWN, from the embedded CNCF distribution.")
+        .with_source("the distribution 2.8 inside it, measured by crates/client/tests/distribution"),
+    Fact::push_fails(
         Feature::UnknownTop,
-        "400, from the CNCF distribution inside it, which knows the four usual types alone.",
+        "400, from the embedded CNCF distribution, which accepts only the four usual types.",
     )
-    .from("the distribution 2.8 inside it, measured by crates/client/tests/distribution"),
+    .with_source("the distribution 2.8 inside it, measured by crates/client/tests/distribution"),
 ];

@@ -1,9 +1,9 @@
 //! oras.
 
-use super::{COPIES_AND_PULLS, Fact, Feature, Role, Target};
+use super::{COPY_AND_PULL, Fact, Feature, Target, TargetRole};
 
 const MEASURED: &str = "measured with oras 1.3.6 (docs/clients.md, cargo xtask compat)";
-const HERE: &str = "measured with oras 1.3.6 (cargo xtask compat)";
+const COMPAT_RUN: &str = "measured with oras 1.3.6 (cargo xtask compat)";
 const REPOSITORY: &str = "oras-project/oras-go: registry/remote/repository.go";
 const READER: &str = "oras-project/oras-go: content/reader.go";
 
@@ -13,73 +13,73 @@ pub(super) const ORAS: Target = Target {
     id: "oras",
     name: "oras",
     version: "1.3.6",
-    role: Role::Client,
-    operations: COPIES_AND_PULLS,
+    role: TargetRole::Client,
+    operations: COPY_AND_PULL,
     aliases: &["oras-go"],
     notes: &[],
     facts: &[FACTS],
 };
 
 const FACTS: &[Fact] = &[
-    Fact::copied(
+    Fact::copy_remark(
         Feature::UnknownChild,
-        "It is a leaf, fetched as a blob: what it names in turn stays behind.",
+        "The child is treated as a leaf and fetched as a blob: content that it references is not copied.",
     )
-    .from(MEASURED),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_fails(
         Feature::MissingSubject,
-        "The subject is copied along, and has to be there: \"not found\".",
+        "The subject is copied too, and must be present: \"not found\".",
     )
-    .from(MEASURED),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_fails(
         Feature::MissingChild,
-        "Every child is copied, and one of them is nowhere: \"not found\".",
+        "Every child is copied, and one does not exist: \"not found\".",
     )
-    .from(MEASURED),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_fails(
         Feature::MissingContent,
-        "Every config and layer is copied, and one of them is nowhere: \"not found\".",
+        "Every config and layer is copied, and one does not exist: \"not found\".",
     )
-    .from(MEASURED),
-    Fact::uncopied(
+    .with_source(MEASURED),
+    Fact::copy_fails(
         Feature::WrongType,
-        "The registry's Content-Type has to be the type that the descriptor gives.",
+        "The registry's Content-Type must equal the media type in the descriptor.",
     )
-    .from(REPOSITORY),
-    Fact::uncopied(
+    .with_source(REPOSITORY),
+    Fact::copy_fails(
         Feature::WrongSize,
-        "The size has to be the one that the descriptor gives.",
+        "The size must equal the size in the descriptor.",
     )
-    .from(READER),
-    Fact::uncopied(
+    .with_source(READER),
+    Fact::copy_fails(
         Feature::WrongChildSize,
-        "The size has to be the one that the descriptor gives.",
+        "The size must equal the size in the descriptor.",
     )
-    .from(READER),
-    Fact::unpulled(Feature::NoImages, NO_MATCH).from(HERE),
-    Fact::unpulled(Feature::NoPlatforms, NO_MATCH).from(HERE),
-    Fact::unpulled(Feature::BehindSilentIndex, NO_MATCH).from(HERE),
-    Fact::unpulled(
+    .with_source(READER),
+    Fact::pull_fails(Feature::NoImages, NO_MATCH).with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::NoPlatforms, NO_MATCH).with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::BehindSilentIndex, NO_MATCH).with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::UnknownForPlatform,
-        "The first child for the platform is taken, whatever it is.",
+        "The first child for the platform is selected, whatever it is.",
     )
-    .from(HERE),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::MissingSubject,
-        "The subject is copied along, and has to be there: \"not found\".",
+        "The subject is copied too, and must be present: \"not found\".",
     )
-    .from(HERE),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::MissingContent,
         "A config or layer cannot be fetched: \"not found\".",
     )
-    .from(HERE),
-    Fact::unpulled(Feature::WrongType, "\"mismatch response Content-Type\".").from(HERE),
-    Fact::unpulled(Feature::WrongSize, "\"mismatch Content-Length\".").from(HERE),
-    Fact::unpulled(Feature::WrongChildSize, "\"mismatch Content-Length\".").from(HERE),
-    Fact::unpulled(
+    .with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::WrongType, "\"mismatch response Content-Type\".").with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::WrongSize, "\"mismatch Content-Length\".").with_source(COMPAT_RUN),
+    Fact::pull_fails(Feature::WrongChildSize, "\"mismatch Content-Length\".").with_source(COMPAT_RUN),
+    Fact::pull_fails(
         Feature::MissingChild,
-        "\"not found\", when this child is chosen.",
+        "\"not found\", if this child is selected.",
     )
-    .from(MEASURED),
+    .with_source(MEASURED),
 ];

@@ -1,6 +1,6 @@
 //! regclient and its command line `regctl`.
 
-use super::{COPIES_AND_PULLS, Fact, Feature, Role, Target};
+use super::{COPY_AND_PULL, Fact, Feature, Target, TargetRole};
 
 const COPY: &str = "regclient/regclient: image.go";
 
@@ -8,32 +8,32 @@ pub(super) const REGCLIENT: Target = Target {
     id: "regclient",
     name: "regclient (regctl)",
     version: "0.11",
-    role: Role::Client,
-    operations: COPIES_AND_PULLS,
+    role: TargetRole::Client,
+    operations: COPY_AND_PULL,
     aliases: &["regctl", "regsync"],
     notes: &[],
     facts: &[FACTS],
 };
 
 const FACTS: &[Fact] = &[
-    Fact::copied(
+    Fact::copy_remark(
         Feature::UnknownChild,
-        "It is tried as a manifest, then as a blob.",
+        "The child is fetched as a manifest, then as a blob if that fails.",
     )
-    .from(COPY),
-    Fact::uncopied(
+    .with_source(COPY),
+    Fact::copy_fails(
         Feature::UnknownTop,
-        "A manifest of a type that it does not know is an error.",
+        "A manifest of an unknown type is an error.",
     )
-    .from("regclient/regclient: types/manifest/manifest.go"),
-    Fact::uncopied(
+    .with_source("regclient/regclient: types/manifest/manifest.go"),
+    Fact::copy_fails(
         Feature::MissingChild,
-        "Every child is copied, and one of them is nowhere.",
+        "Every child is copied, and one does not exist.",
     )
-    .from(COPY),
-    Fact::uncopied(
+    .with_source(COPY),
+    Fact::copy_fails(
         Feature::MissingContent,
-        "Every config and layer is copied, and one of them is nowhere.",
+        "Every config and layer is copied, and one does not exist.",
     )
-    .from(COPY),
+    .with_source(COPY),
 ];

@@ -1,11 +1,11 @@
-//! For each feature a tree that has it, and one that just does not.
+//! Tests of features: for each feature, a tree that has it and a similar tree that does not.
 
 use serde_json::json;
 
-use super::shelf::{Shelf, features};
-use crate::compat::{Feature, Observed, Sighting};
-use crate::fixtures::{Image, Index, blob, describe, image, sha512};
-use crate::lint::Tree;
+use super::content_store::{ContentStore, features};
+use crate::compat::{DetectedFeatures, Feature, Occurrences};
+use crate::fixtures::{ImageFixture, IndexFixture, blob, descriptor_json, image, sha512};
+use crate::lint::LintTree;
 use crate::{MediaType, Platform};
 
 const UNKNOWN: &str = "application/vnd.example.chart.v1+json";
@@ -13,310 +13,334 @@ const FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip
 const NONDISTRIBUTABLE: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 const LAYER: &str = MediaType::OCI_LAYER_GZIP;
 
-fn docker() -> Image {
+fn docker() -> ImageFixture {
     image("d").docker()
 }
 
-fn shelf() -> Shelf {
-    Shelf::default()
+fn content() -> ContentStore {
+    ContentStore::default()
         .image(&image("a"))
         .image(&docker())
         .blob(&blob("x"))
 }
 
-/// The tree of an index whose children are those on the shelf.
-fn tree(index: &Index) -> Tree {
-    shelf()
+/// Returns the tree of an index whose children are among the stored content.
+fn tree(index: &IndexFixture) -> LintTree {
+    content()
         .index(&nested())
-        .index(&Index::docker())
-        .tree_of(index)
+        .index(&IndexFixture::docker())
+        .index_tree(index)
 }
 
-fn nested() -> Index {
-    Index::oci().image(&image("a"), "linux/arm64")
+fn nested() -> IndexFixture {
+    IndexFixture::oci().image(&image("a"), "linux/arm64")
 }
 
-fn has(tree: &Tree, feature: Feature) -> bool {
+fn has_feature(tree: &LintTree, feature: Feature) -> bool {
     features(tree).contains(&feature)
 }
 
 #[track_caller]
-fn differ(feature: Feature, with: &Tree, without: &Tree) {
-    assert!(has(with, feature), "{feature}: {:?}", features(with));
-    assert!(!has(without, feature), "{feature} is not there");
+fn assert_differs(feature: Feature, with: &LintTree, without: &LintTree) {
+    assert!(
+        has_feature(with, feature),
+        "{feature}: {:?}",
+        features(with)
+    );
+    assert!(!has_feature(without, feature), "unexpected {feature}");
 }
 
 #[test]
-fn a_plain_index_has_nothing() {
-    let index = Index::oci().image(&image("a"), "linux/amd64");
+fn plain_index_has_no_features() {
+    let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
     assert_eq!(features(&tree(&index)), []);
-    assert_eq!(features(&Shelf::default().tree_of_image(&image("a"))), []);
+    assert_eq!(
+        features(&ContentStore::default().image_tree(&image("a"))),
+        []
+    );
 }
 
 #[test]
-fn families_in_indexes() {
-    let (oci, list) = (Index::oci(), Index::docker());
+fn detects_mixed_families_in_indexes() {
+    let (oci, list) = (IndexFixture::oci(), IndexFixture::docker());
     let with = tree(&oci.clone().image(&docker(), "linux/amd64"));
-    differ(
+    assert_differs(
         Feature::DockerImageInIndex,
         &with,
         &tree(&list.clone().image(&docker(), "linux/amd64")),
     );
-    let with = tree(&oci.clone().nested(&Index::docker(), None));
-    differ(
+    let with = tree(&oci.clone().nested_index(&IndexFixture::docker(), None));
+    assert_differs(
         Feature::DockerListInIndex,
         &with,
-        &tree(&oci.clone().nested(&nested(), None)),
+        &tree(&oci.clone().nested_index(&nested(), None)),
     );
     let with = tree(&list.clone().image(&image("a"), "linux/amd64"));
-    differ(
+    assert_differs(
         Feature::OciImageInList,
         &with,
         &tree(&oci.clone().image(&image("a"), "linux/amd64")),
     );
-    differ(Feature::DockerType, &tree(&list), &tree(&oci));
+    assert_differs(Feature::DockerType, &tree(&list), &tree(&oci));
 }
 
 #[test]
-fn nested_indexes() {
+fn detects_nested_indexes() {
     let (oci, list) = (
-        Index::oci().nested(&nested(), None),
-        Index::docker().nested(&nested(), None),
+        IndexFixture::oci().nested_index(&nested(), None),
+        IndexFixture::docker().nested_index(&nested(), None),
     );
-    differ(Feature::NestedInIndex, &tree(&oci), &tree(&list));
-    differ(Feature::NestedInList, &tree(&list), &tree(&oci));
-    let first = Index::oci()
-        .nested(&nested(), Some("linux/amd64"))
+    assert_differs(Feature::NestedInIndex, &tree(&oci), &tree(&list));
+    assert_differs(Feature::NestedInList, &tree(&list), &tree(&oci));
+    let first = IndexFixture::oci()
+        .nested_index(&nested(), Some("linux/amd64"))
         .image(&image("a"), "linux/amd64");
-    let second = Index::oci()
+    let second = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
-        .nested(&nested(), Some("linux/amd64"));
-    differ(Feature::NestedForPlatform, &tree(&first), &tree(&second));
+        .nested_index(&nested(), Some("linux/amd64"));
+    assert_differs(Feature::NestedForPlatform, &tree(&first), &tree(&second));
     assert!(
-        !has(&tree(&oci), Feature::NestedForPlatform),
-        "nobody looks for a platform there"
+        !has_feature(&tree(&oci), Feature::NestedForPlatform),
+        "clients do not look for a platform there"
     );
 }
 
 #[test]
-fn images_that_some_do_not_find() {
+fn detects_images_that_some_clients_do_not_find() {
     let (amd64, arm64) = ("linux/amd64", "linux/arm64");
-    let of = |inner: &str, outer: Option<&str>, beside: &str| {
-        let inner = Index::oci().image(&image("a"), inner);
-        let index = Index::oci().nested(&inner, outer).image(&docker(), beside);
-        shelf().index(&inner).tree_of(&index)
+    let nested_with = |inner: &str, outer: Option<&str>, beside: &str| {
+        let inner = IndexFixture::oci().image(&image("a"), inner);
+        let index = IndexFixture::oci()
+            .nested_index(&inner, outer)
+            .image(&docker(), beside);
+        content().index(&inner).index_tree(&index)
     };
-    let silent = of(arm64, None, amd64);
-    differ(
+    let silent = nested_with(arm64, None, amd64);
+    assert_differs(
         Feature::BehindSilentIndex,
         &silent,
-        &of(arm64, Some(arm64), amd64),
+        &nested_with(arm64, Some(arm64), amd64),
     );
-    differ(Feature::BehindSilentIndex, &silent, &of(arm64, None, arm64));
-    let cause = Observed::of(&silent)
-        .sighting(Feature::BehindSilentIndex)
+    assert_differs(
+        Feature::BehindSilentIndex,
+        &silent,
+        &nested_with(arm64, None, arm64),
+    );
+    let cause = DetectedFeatures::detect(&silent)
+        .occurrences(Feature::BehindSilentIndex)
         .unwrap()
         .causes[0]
         .clone();
     assert_eq!(cause.platform, arm64.parse::<Platform>().ok());
-    differ(
+    assert_differs(
         Feature::OtherBehindSilentIndex,
         &silent,
-        &of(amd64, None, arm64),
+        &nested_with(amd64, None, arm64),
     );
-    assert!(has(&of(amd64, None, arm64), Feature::BehindSilentIndex));
-    differ(
+    assert!(has_feature(
+        &nested_with(amd64, None, arm64),
+        Feature::BehindSilentIndex
+    ));
+    assert_differs(
         Feature::SilentBeforeAmd64,
         &silent,
-        &of(arm64, Some(arm64), amd64),
+        &nested_with(arm64, Some(arm64), amd64),
     );
-    assert!(!has(&of(arm64, None, arm64), Feature::SilentBeforeAmd64));
-    let blobs = Index::oci().child_of_type(LAYER, &blob("x"), None);
-    differ(Feature::NoImages, &tree(&blobs), &silent);
-    assert!(!has(
-        &tree(&blobs.nested(&nested(), None)),
+    assert!(!has_feature(
+        &nested_with(arm64, None, arm64),
+        Feature::SilentBeforeAmd64
+    ));
+    let blobs = IndexFixture::oci().child_of_type(LAYER, &blob("x"), None);
+    assert_differs(Feature::NoImages, &tree(&blobs), &silent);
+    assert!(!has_feature(
+        &tree(&blobs.nested_index(&nested(), None)),
         Feature::NoImages
     ));
 }
 
 #[test]
-fn children_of_other_types() {
-    let child = |media_type, platform| Index::oci().child_of_type(media_type, &blob("x"), platform);
+fn detects_children_of_other_types() {
+    let child =
+        |media_type, platform| IndexFixture::oci().child_of_type(media_type, &blob("x"), platform);
     let (unknown, layer) = (tree(&child(UNKNOWN, None)), tree(&child(LAYER, None)));
-    differ(Feature::UnknownChild, &unknown, &layer);
-    differ(Feature::BlobChild, &layer, &unknown);
-    differ(
+    assert_differs(Feature::UnknownChild, &unknown, &layer);
+    assert_differs(Feature::BlobChild, &layer, &unknown);
+    assert_differs(
         Feature::UnknownChild,
         &tree(&child(MediaType::OCI_ARTIFACT, None)),
         &layer,
     );
     let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-    differ(
+    assert_differs(
         Feature::Schema1Child,
         &tree(&child(schema1, None)),
         &unknown,
     );
     let first = child(UNKNOWN, Some("linux/amd64")).image(&image("a"), "linux/amd64");
-    let second = Index::oci()
+    let second = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .child_of_type(UNKNOWN, &blob("x"), Some("linux/amd64"));
-    differ(Feature::UnknownForPlatform, &tree(&first), &tree(&second));
+    assert_differs(Feature::UnknownForPlatform, &tree(&first), &tree(&second));
 }
 
 #[test]
-fn what_is_not_there() {
-    let index = Index::oci().image(&image("a"), "linux/amd64");
-    differ(
+fn detects_missing_content() {
+    let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
+    assert_differs(
         Feature::MissingChild,
-        &Shelf::default().tree_of(&index),
+        &ContentStore::default().index_tree(&index),
         &tree(&index),
     );
     let image = image("a");
-    let bare = Shelf::default().manifest(image.bytes(), &image.media_type());
-    differ(
+    let bare = ContentStore::default().manifest(image.bytes(), &image.media_type());
+    assert_differs(
         Feature::MissingContent,
         &bare.tree(&image.digest()),
-        &Shelf::default().tree_of_image(&image),
+        &ContentStore::default().image_tree(&image),
     );
-    let about = |subject: &Image| Index::oci().field("subject", json!(subject.descriptor()));
-    let (gone, there) = (tree(&about(&self::image("gone"))), tree(&about(&docker())));
-    differ(Feature::MissingSubject, &gone, &there);
-    differ(Feature::Subject, &there, &tree(&Index::oci()));
+    let with_subject =
+        |subject: &ImageFixture| IndexFixture::oci().field("subject", json!(subject.descriptor()));
+    let gone = tree(&with_subject(&self::image("gone")));
+    let present = tree(&with_subject(&docker()));
+    assert_differs(Feature::MissingSubject, &gone, &present);
+    assert_differs(Feature::Subject, &present, &tree(&IndexFixture::oci()));
 }
 
 #[test]
-fn foreign_layers() {
-    let of = |media_type: &str, there: bool| {
+fn detects_foreign_layers() {
+    let image_with = |media_type: &str, present: bool| {
         let image = image("f").layer_of_type(media_type, "f");
-        let shelf = Shelf::default().blob(&image.blobs()[0]).blob(&blob("f"));
+        let shelf = ContentStore::default()
+            .blob(&image.blobs()[0])
+            .blob(&blob("f"));
         let elsewhere = image
             .clone()
             .layers([])
             .layer_of_type(media_type, "elsewhere");
-        let image = if there { image } else { elsewhere };
+        let image = if present { image } else { elsewhere };
         shelf
             .manifest(image.bytes(), &image.media_type())
             .tree(&image.digest())
     };
-    differ(
+    assert_differs(
         Feature::ForeignLayer,
-        &of(FOREIGN, false),
-        &of(FOREIGN, true),
+        &image_with(FOREIGN, false),
+        &image_with(FOREIGN, true),
     );
-    differ(
+    assert_differs(
         Feature::ForeignLayer,
-        &of(NONDISTRIBUTABLE, false),
-        &of(NONDISTRIBUTABLE, true),
+        &image_with(NONDISTRIBUTABLE, false),
+        &image_with(NONDISTRIBUTABLE, true),
     );
-    differ(
+    assert_differs(
         Feature::MissingContent,
-        &of(LAYER, false),
-        &of(NONDISTRIBUTABLE, false),
+        &image_with(LAYER, false),
+        &image_with(NONDISTRIBUTABLE, false),
     );
 }
 
 #[test]
-fn sizes_and_types_that_differ() {
+fn detects_wrong_sizes_and_types() {
     let with = |change: fn(&mut serde_json::Value)| {
         let mut child = json!(image("a").descriptor());
         change(&mut child);
-        tree(&Index::oci().child(child))
+        tree(&IndexFixture::oci().child(child))
     };
     let right = with(|_| ());
-    differ(
+    assert_differs(
         Feature::WrongChildSize,
         &with(|child| child["size"] = 1.into()),
         &right,
     );
-    differ(
+    assert_differs(
         Feature::WrongType,
         &with(|child| child["mediaType"] = MediaType::DOCKER_MANIFEST.into()),
         &right,
     );
-    let mut layer = describe(LAYER, &blob("a"));
+    let mut layer = descriptor_json(LAYER, &blob("a"));
     layer["size"] = 1.into();
     let image = image("a");
     let wrong = image.clone().field("layers", json!([layer]));
-    differ(
+    assert_differs(
         Feature::WrongSize,
-        &Shelf::default().tree_of_image(&wrong),
-        &Shelf::default().tree_of_image(&image),
+        &ContentStore::default().image_tree(&wrong),
+        &ContentStore::default().image_tree(&image),
     );
-    assert!(!has(&right, Feature::WrongSize));
+    assert!(!has_feature(&right, Feature::WrongSize));
 }
 
 #[test]
-fn platforms() {
-    let silent = |index: Index| tree(&index.without_platform(&image("a")));
-    let (oci, list) = (silent(Index::oci()), silent(Index::docker()));
-    differ(Feature::IndexChildWithoutPlatform, &oci, &list);
-    differ(Feature::ListChildWithoutPlatform, &list, &oci);
-    let said = tree(
-        &Index::oci()
+fn detects_missing_platforms() {
+    let silent = |index: IndexFixture| tree(&index.without_platform(&image("a")));
+    let (oci, list) = (silent(IndexFixture::oci()), silent(IndexFixture::docker()));
+    assert_differs(Feature::IndexChildWithoutPlatform, &oci, &list);
+    assert_differs(Feature::ListChildWithoutPlatform, &list, &oci);
+    let partial = tree(
+        &IndexFixture::oci()
             .without_platform(&docker())
             .image(&image("a"), "linux/amd64"),
     );
-    differ(Feature::NoPlatforms, &oci, &said);
-    differ(Feature::ListWithoutPlatforms, &list, &oci);
-    let said = tree(
-        &Index::docker()
+    assert_differs(Feature::NoPlatforms, &oci, &partial);
+    assert_differs(Feature::ListWithoutPlatforms, &list, &oci);
+    let partial = tree(
+        &IndexFixture::docker()
             .without_platform(&docker())
             .image(&docker(), "linux/amd64"),
     );
-    assert!(!has(&said, Feature::ListWithoutPlatforms));
-    let attested = Index::oci().image(&image("a"), "unknown/unknown");
-    differ(Feature::Attestation, &tree(&attested), &said);
+    assert!(!has_feature(&partial, Feature::ListWithoutPlatforms));
+    let attested = IndexFixture::oci().image(&image("a"), "unknown/unknown");
+    assert_differs(Feature::Attestation, &tree(&attested), &partial);
     assert!(
-        has(&tree(&attested), Feature::NoPlatforms)
-            && has(&tree(&Index::oci()), Feature::NoPlatforms)
+        has_feature(&tree(&attested), Feature::NoPlatforms)
+            && has_feature(&tree(&IndexFixture::oci()), Feature::NoPlatforms)
     );
-    differ(Feature::EmptyIndex, &tree(&Index::oci()), &said);
+    assert_differs(Feature::EmptyIndex, &tree(&IndexFixture::oci()), &partial);
 }
 
 #[test]
-fn an_artifact_says_no_platform_and_need_not() {
+fn artifact_needs_no_platform() {
     let artifact = artifact();
-    let index = Index::oci().without_platform(&artifact);
-    let tree = Shelf::default().image(&artifact).tree_of(&index);
-    assert!(!has(&tree, Feature::IndexChildWithoutPlatform));
-    assert!(has(&tree, Feature::Artifact) && !has(&tree, Feature::ArtifactAlone));
+    let index = IndexFixture::oci().without_platform(&artifact);
+    let tree = ContentStore::default().image(&artifact).index_tree(&index);
+    assert!(!has_feature(&tree, Feature::IndexChildWithoutPlatform));
+    assert!(has_feature(&tree, Feature::Artifact) && !has_feature(&tree, Feature::ArtifactAlone));
 }
 
-fn artifact() -> Image {
+fn artifact() -> ImageFixture {
     image("e").field(
         "config",
-        describe(MediaType::OCI_EMPTY, &image("e").blobs()[0]),
+        descriptor_json(MediaType::OCI_EMPTY, &image("e").blobs()[0]),
     )
 }
 
 #[test]
-fn documents_by_themselves() {
-    let alone = |image: &Image| Shelf::default().tree_of_image(image);
+fn detects_features_of_single_documents() {
+    let alone = |image: &ImageFixture| ContentStore::default().image_tree(image);
     let plain = alone(&image("a"));
-    differ(Feature::ArtifactAlone, &alone(&artifact()), &plain);
-    differ(Feature::Artifact, &alone(&artifact()), &alone(&docker()));
-    differ(
+    assert_differs(Feature::ArtifactAlone, &alone(&artifact()), &plain);
+    assert_differs(Feature::Artifact, &alone(&artifact()), &alone(&docker()));
+    assert_differs(
         Feature::TwoShapes,
         &alone(&image("a").field("manifests", json!([]))),
         &plain,
     );
     let silent = docker().field("mediaType", json!(null));
-    differ(
+    assert_differs(
         Feature::DockerWithoutMediaType,
         &alone(&silent),
         &alone(&docker()),
     );
-    differ(
+    assert_differs(
         Feature::DockerImageWithoutMediaType,
         &alone(&silent),
-        &tree(&Index::docker().field("mediaType", json!(null))),
+        &tree(&IndexFixture::docker().field("mediaType", json!(null))),
     );
-    assert!(!has(
+    assert!(!has_feature(
         &alone(&image("a").field("mediaType", json!(null))),
         Feature::DockerWithoutMediaType
     ));
-    let custom = Shelf::default().manifest(blob("x"), &MediaType::new(UNKNOWN));
-    differ(
+    let custom = ContentStore::default().manifest(blob("x"), &MediaType::new(UNKNOWN));
+    assert_differs(
         Feature::UnknownTop,
         &custom.tree(&crate::Digest::sha256(&blob("x"))),
         &plain,
@@ -324,83 +348,83 @@ fn documents_by_themselves() {
 }
 
 #[test]
-fn a_docker_ai_model_is_an_artifact_like_any_other() {
-    let config = describe(
+fn docker_ai_model_is_an_artifact() {
+    let config = descriptor_json(
         "application/vnd.docker.ai.model.config.v0.1+json",
         &image("a").blobs()[0],
     );
     let model = image("a")
         .field("config", config)
         .layer_of_type("application/vnd.docker.ai.gguf.v3", "m");
-    let tree = Shelf::default().tree_of_image(&model);
+    let tree = ContentStore::default().image_tree(&model);
     assert_eq!(features(&tree), [Feature::Artifact, Feature::ArtifactAlone]);
 }
 
 #[test]
-fn layers_of_the_other_family() {
-    let alone = |image: &Image| Shelf::default().tree_of_image(image);
+fn detects_layers_of_the_other_family() {
+    let alone = |image: &ImageFixture| ContentStore::default().image_tree(image);
     let zstd = docker().layer_of_type("application/vnd.docker.image.rootfs.diff.tar.zstd", "z");
     let mixed = docker().layer_of_type(LAYER, "o");
-    differ(Feature::DockerWithZstd, &alone(&zstd), &alone(&mixed));
-    differ(Feature::DockerWithOciLayers, &alone(&mixed), &alone(&zstd));
+    assert_differs(Feature::DockerWithZstd, &alone(&zstd), &alone(&mixed));
+    assert_differs(Feature::DockerWithOciLayers, &alone(&mixed), &alone(&zstd));
     let mixed = image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "o");
-    differ(
+    assert_differs(
         Feature::OciWithDockerLayers,
         &alone(&mixed),
         &alone(&image("a")),
     );
     let zstd = image("a").layer_of_type("application/vnd.oci.image.layer.v1.tar+zstd", "z");
-    differ(Feature::OciWithZstd, &alone(&zstd), &alone(&mixed));
-    let config = describe(MediaType::DOCKER_CONFIG, &image("a").blobs()[0]);
-    differ(
+    assert_differs(Feature::OciWithZstd, &alone(&zstd), &alone(&mixed));
+    let config = descriptor_json(MediaType::DOCKER_CONFIG, &image("a").blobs()[0]);
+    assert_differs(
         Feature::OciWithDockerConfig,
         &alone(&image("a").field("config", config)),
         &alone(&docker()),
     );
     let unknown = image("a").layer_of_type(UNKNOWN, "u");
-    differ(Feature::UnknownLayers, &alone(&unknown), &alone(&zstd));
-    let attestation = Shelf::default()
+    assert_differs(Feature::UnknownLayers, &alone(&unknown), &alone(&zstd));
+    let attestation = ContentStore::default()
         .image(&unknown)
-        .tree_of(&Index::oci().image(&unknown, "unknown/unknown"));
+        .index_tree(&IndexFixture::oci().image(&unknown, "unknown/unknown"));
     assert!(
-        !has(&attestation, Feature::UnknownLayers)
-            && !has(&alone(&artifact()), Feature::UnknownLayers)
+        !has_feature(&attestation, Feature::UnknownLayers)
+            && !has_feature(&alone(&artifact()), Feature::UnknownLayers)
     );
 }
 
 #[test]
-fn other_digests() {
+fn detects_other_digest_algorithms() {
     let image = image("a");
     let mut child = json!(image.descriptor());
     child["digest"] = json!(sha512(&image.bytes()));
-    let shelf = shelf().put(
+    let shelf = content().put(
         sha512(&image.bytes()),
         image.bytes(),
         Some(image.media_type()),
     );
-    let with = shelf.tree_of(&Index::oci().child(child));
-    differ(Feature::OtherDigest, &with, &tree(&nested()));
-    let mut layer = json!(describe(LAYER, &blob("x")));
+    let with = shelf.index_tree(&IndexFixture::oci().child(child));
+    assert_differs(Feature::OtherDigest, &with, &tree(&nested()));
+    let mut layer = json!(descriptor_json(LAYER, &blob("x")));
     layer["digest"] = json!(sha512(&blob("x")));
-    let below = Shelf::default().tree_of_image(&image.clone().field("layers", json!([layer])));
-    differ(Feature::OtherManifestDigest, &with, &below);
-    assert!(has(&below, Feature::OtherDigest));
+    let below = ContentStore::default().image_tree(&image.clone().field("layers", json!([layer])));
+    assert_differs(Feature::OtherManifestDigest, &with, &below);
+    assert!(has_feature(&below, Feature::OtherDigest));
 }
 
 #[test]
-fn places_are_counted_and_the_first_are_told() {
-    let mut inner = Index::oci();
+fn counts_all_causes_and_reports_the_first() {
+    let mut inner = IndexFixture::oci();
     for _ in 0..8 {
         inner = inner.image(&docker(), "linux/arm/v7");
     }
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
-        .nested(&inner, Some("linux/arm"));
-    let observed = Observed::of(&shelf().index(&inner).tree_of(&index));
-    let sighting = observed.sighting(Feature::DockerImageInIndex).unwrap();
+        .nested_index(&inner, Some("linux/arm"));
+    let observed = DetectedFeatures::detect(&content().index(&inner).index_tree(&index));
+    let sighting = observed.occurrences(Feature::DockerImageInIndex).unwrap();
     assert_eq!(
         (sighting.count, sighting.causes.len()),
-        (8, Sighting::MOST_TOLD)
+        (8, Occurrences::MAX_CAUSES)
     );
     let cause = &sighting.causes[1];
     assert_eq!(
@@ -412,10 +436,10 @@ fn places_are_counted_and_the_first_are_told() {
         (&docker().digest(), &Some(docker().media_type()))
     );
     assert_eq!(cause.platform, "linux/arm/v7".parse::<Platform>().ok());
-    let document = &observed.sighting(Feature::DockerType).unwrap().causes[0];
+    let document = &observed.occurrences(Feature::DockerType).unwrap().causes[0];
     assert_eq!(
         (document.pointer.as_str(), &document.platform),
         ("", &cause.platform),
-        "as its index says"
+        "inherited from its index"
     );
 }

@@ -1,24 +1,24 @@
-//! What the table says about the images that it is asked about most.
+//! Predictions of the table for the most common kinds of images.
 
 use serde_json::json;
 
-use super::shelf::Shelf;
-use crate::compat::{Feature, Judgement, Operation, Target, Verdict, judge};
-use crate::fixtures::{Image, Index, blob, image};
-use crate::lint::Tree;
+use super::content_store::ContentStore;
+use crate::compat::{Feature, Judgment, Operation, Target, TargetVerdict, judge};
+use crate::fixtures::{ImageFixture, IndexFixture, blob, image};
+use crate::lint::LintTree;
 use crate::{MediaType, Platform};
 
-fn docker() -> Image {
+fn docker() -> ImageFixture {
     image("d").docker()
 }
 
-fn by(target: &str, tree: &Tree) -> Judgement {
+fn judge_for(target: &str, tree: &LintTree) -> Judgment {
     judge(tree, Target::find(target).unwrap())
 }
 
-/// The targets at which a tree fails.
-fn failing(tree: &Tree) -> Vec<&'static str> {
-    let fails = |target: &&Target| judge(tree, target).verdict == Verdict::Fails;
+/// Returns the ids of the targets that fail with a tree.
+fn failing_targets(tree: &LintTree) -> Vec<&'static str> {
+    let fails = |target: &&Target| judge(tree, target).verdict == TargetVerdict::Fails;
     Target::all()
         .iter()
         .filter(fails)
@@ -26,52 +26,60 @@ fn failing(tree: &Tree) -> Vec<&'static str> {
         .collect()
 }
 
-fn shelf() -> Shelf {
-    Shelf::default()
+fn content() -> ContentStore {
+    ContentStore::default()
         .image(&image("a"))
         .image(&docker())
         .blob(&blob("x"))
 }
 
-fn mixed() -> Tree {
-    shelf().tree_of(
-        &Index::oci()
+fn mixed() -> LintTree {
+    content().index_tree(
+        &IndexFixture::oci()
             .image(&image("a"), "linux/amd64")
             .image(&docker(), "linux/arm/v7"),
     )
 }
 
-fn nested() -> Tree {
-    let inner = Index::oci().image(&image("a"), "linux/amd64");
-    shelf()
+fn nested() -> LintTree {
+    let inner = IndexFixture::oci().image(&image("a"), "linux/amd64");
+    content()
         .index(&inner)
-        .tree_of(&Index::oci().nested(&inner, Some("linux/amd64")))
+        .index_tree(&IndexFixture::oci().nested_index(&inner, Some("linux/amd64")))
 }
 
-fn unknown() -> Tree {
-    let index = Index::oci().image(&image("a"), "linux/amd64");
-    shelf().tree_of(&index.child_of_type("application/vnd.example.chart.v1+json", &blob("x"), None))
+fn unknown() -> LintTree {
+    let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
+    content().index_tree(&index.child_of_type(
+        "application/vnd.example.chart.v1+json",
+        &blob("x"),
+        None,
+    ))
 }
 
-fn cache() -> Tree {
-    shelf().tree_of(&Index::oci().child_of_type(MediaType::OCI_LAYER_GZIP, &blob("x"), None))
+fn cache() -> LintTree {
+    content().index_tree(&IndexFixture::oci().child_of_type(
+        MediaType::OCI_LAYER_GZIP,
+        &blob("x"),
+        None,
+    ))
 }
 
-fn sparse() -> Tree {
-    shelf().tree_of(
-        &Index::oci()
+fn sparse() -> LintTree {
+    content().index_tree(
+        &IndexFixture::oci()
             .image(&image("a"), "linux/amd64")
             .image(&image("gone"), "linux/arm64"),
     )
 }
 
 #[test]
-fn a_plain_index_works_everywhere() {
-    let tree = shelf().tree_of(&Index::oci().image(&image("a"), "linux/amd64"));
+fn plain_index_works_with_every_target() {
+    let tree = content().index_tree(&IndexFixture::oci().image(&image("a"), "linux/amd64"));
     for target in Target::all() {
         assert_eq!(
             judge(&tree, target).verdict,
-            Verdict::Works,
+            TargetVerdict::Works,
             "{}",
             target.id
         );
@@ -79,57 +87,72 @@ fn a_plain_index_works_everywhere() {
 }
 
 #[test]
-fn a_mixed_index_fails_where_it_was_seen_to_fail() {
-    assert_eq!(failing(&mixed()), ["quay-before-2026-05", "gcr", "zot"]);
-    let judgement = by("gcr.io", &mixed());
-    let [reason] = judgement.reasons.as_slice() else {
-        panic!("{judgement:?}")
+fn mixed_index_fails_with_known_targets() {
+    assert_eq!(
+        failing_targets(&mixed()),
+        ["quay-before-2026-05", "gcr", "zot"]
+    );
+    let judgment = judge_for("gcr.io", &mixed());
+    let [reason] = judgment.reasons.as_slice() else {
+        panic!("{judgment:?}")
     };
     assert!(
         reason
             .fact
-            .says
+            .summary
             .contains("Image index child manifest not supported")
     );
     assert_eq!(reason.causes[0].digest, docker().digest());
-    assert_eq!(reason.fact.mend(), "portolan convert REF DST --to oci");
+    assert_eq!(
+        reason.fact.fix().to_string(),
+        "portolan convert REF DST --to oci"
+    );
 }
 
 #[test]
-fn a_nested_index_fails_at_gitea_and_below_podman() {
+fn nested_index_fails_with_gitea_and_podman() {
     assert_eq!(
-        failing(&nested()),
+        failing_targets(&nested()),
         ["gitea", "containers-image", "docker-20.10"]
     );
-    let podman = by("podman", &nested());
+    let podman = judge_for("podman", &nested());
     assert_eq!(
         (
-            podman.verdict_of(Operation::Pull),
-            podman.verdict_of(Operation::Copy)
+            podman.operation_verdict(Operation::Pull),
+            podman.operation_verdict(Operation::Copy)
         ),
-        (Verdict::Fails, Verdict::Fails)
+        (TargetVerdict::Fails, TargetVerdict::Fails)
     );
 }
 
 #[test]
-fn an_unknown_child_hinders_registries_and_whoever_copies_all() {
+fn unknown_child_fails_with_registries_and_full_copies() {
     assert_eq!(
-        failing(&unknown()),
+        failing_targets(&unknown()),
         ["quay", "quay-before-2026-05", "harbor", "gitlab", "gitea"]
     );
-    let podman = by("podman", &unknown());
+    let podman = judge_for("podman", &unknown());
     assert_eq!(
-        (podman.verdict, podman.verdict_of(Operation::Pull)),
-        (Verdict::Remark, Verdict::Works)
+        (podman.verdict, podman.operation_verdict(Operation::Pull)),
+        (TargetVerdict::Remark, TargetVerdict::Works)
     );
-    assert_eq!(podman.verdict_of(Operation::Copy), Verdict::Fails);
-    assert_eq!(by("crane", &unknown()).verdict, Verdict::Remark);
-    assert_eq!(by("containerd", &unknown()).verdict, Verdict::Works);
+    assert_eq!(
+        podman.operation_verdict(Operation::Copy),
+        TargetVerdict::Fails
+    );
+    assert_eq!(
+        judge_for("crane", &unknown()).verdict,
+        TargetVerdict::Remark
+    );
+    assert_eq!(
+        judge_for("containerd", &unknown()).verdict,
+        TargetVerdict::Works
+    );
 }
 
 #[test]
-fn a_cache_fails_where_children_have_to_be_manifests() {
-    let failing = failing(&cache());
+fn cache_fails_where_children_must_be_manifests() {
+    let failing = failing_targets(&cache());
     for target in [
         "quay",
         "gcr",
@@ -140,41 +163,46 @@ fn a_cache_fails_where_children_have_to_be_manifests() {
     ] {
         assert!(failing.contains(&target), "{target}: {failing:?}");
     }
-    assert_eq!(by("distribution-2.8", &cache()).verdict, Verdict::Remark);
+    assert_eq!(
+        judge_for("distribution-2.8", &cache()).verdict,
+        TargetVerdict::Remark
+    );
 }
 
 #[test]
-fn a_sparse_index_can_be_pulled_in_part() {
-    let podman = by("podman", &sparse());
-    let pulling =
-        |platform: &str| podman.verdict_of_pulling(&platform.parse::<Platform>().unwrap());
+fn sparse_index_can_be_pulled_for_present_platforms() {
+    let podman = judge_for("podman", &sparse());
+    let pulling = |platform: &str| podman.pull_verdict(&platform.parse::<Platform>().unwrap());
     assert_eq!(
         (pulling("linux/amd64"), pulling("linux/arm64")),
-        (Verdict::Works, Verdict::Fails)
+        (TargetVerdict::Works, TargetVerdict::Fails)
     );
-    assert_eq!(podman.verdict, Verdict::Fails);
+    assert_eq!(podman.verdict, TargetVerdict::Fails);
 }
 
 #[test]
-fn docker_layers_and_oci_layers() {
+fn mixed_docker_and_oci_layers() {
     let tree =
-        Shelf::default().tree_of_image(&docker().layer_of_type(MediaType::OCI_LAYER_GZIP, "o"));
-    assert_eq!(failing(&tree), ["zot", "containers-image"]);
-    let tree = Shelf::default()
-        .tree_of_image(&image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "o"));
+        ContentStore::default().image_tree(&docker().layer_of_type(MediaType::OCI_LAYER_GZIP, "o"));
+    assert_eq!(failing_targets(&tree), ["zot", "containers-image"]);
+    let tree = ContentStore::default()
+        .image_tree(&image("a").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "o"));
     assert_eq!(
-        (failing(&tree), by("podman", &tree).verdict),
-        (vec![], Verdict::Remark)
+        (failing_targets(&tree), judge_for("podman", &tree).verdict),
+        (vec![], TargetVerdict::Remark)
     );
 }
 
 #[test]
-fn a_docker_list_of_the_rest() {
-    let tree = shelf().tree_of(&Index::docker().image(&image("a"), "linux/amd64"));
-    assert_eq!(failing(&tree), ["quay", "quay-before-2026-05", "zot"]);
-    let tree = shelf().tree_of(&Index::docker().without_platform(&docker()));
+fn docker_list_with_oci_image_or_without_platform() {
+    let tree = content().index_tree(&IndexFixture::docker().image(&image("a"), "linux/amd64"));
     assert_eq!(
-        failing(&tree),
+        failing_targets(&tree),
+        ["quay", "quay-before-2026-05", "zot"]
+    );
+    let tree = content().index_tree(&IndexFixture::docker().without_platform(&docker()));
+    assert_eq!(
+        failing_targets(&tree),
         [
             "quay",
             "quay-before-2026-05",
@@ -186,30 +214,33 @@ fn a_docker_list_of_the_rest() {
 }
 
 #[test]
-fn a_subject_that_is_nowhere_stops_oras() {
-    let tree = shelf().tree_of_image(&image("s").subject(&image("gone").descriptor()));
-    assert_eq!(failing(&tree), ["oras"]);
-    assert_eq!(by("distribution-2.8", &tree).verdict, Verdict::Remark);
+fn missing_subject_fails_with_oras() {
+    let tree = content().image_tree(&image("s").subject(&image("gone").descriptor()));
+    assert_eq!(failing_targets(&tree), ["oras"]);
+    assert_eq!(
+        judge_for("distribution-2.8", &tree).verdict,
+        TargetVerdict::Remark
+    );
 }
 
 #[test]
-fn a_custom_type_and_two_shapes() {
-    let custom = Shelf::default().manifest(
+fn custom_type_and_two_shapes() {
+    let custom = ContentStore::default().manifest(
         blob("x"),
         &MediaType::new("application/vnd.example.chart.v1+json"),
     );
     let custom = custom.tree(&crate::Digest::sha256(&blob("x")));
     let works: Vec<_> = Target::all()
         .iter()
-        .filter(|target| judge(&custom, target).verdict == Verdict::Works)
+        .filter(|target| judge(&custom, target).verdict == TargetVerdict::Works)
         .collect();
     assert_eq!(
         works.iter().map(|target| target.id).collect::<Vec<_>>(),
         ["gcr", "oras"]
     );
-    let two = Shelf::default().tree_of_image(&image("a").field("manifests", json!([])));
+    let two = ContentStore::default().image_tree(&image("a").field("manifests", json!([])));
     assert_eq!(
-        failing(&two),
+        failing_targets(&two),
         [
             "distribution-2.8",
             "containers-image",
@@ -221,48 +252,49 @@ fn a_custom_type_and_two_shapes() {
 }
 
 #[test]
-fn what_mends_it_depends_on_what_it_is_and_where() {
+fn fix_depends_on_the_child_and_its_position() {
     let index = |media_type: &str| {
-        let index = Index::oci().image(&image("a"), "linux/amd64");
+        let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
         index.child_of_type(media_type, &blob("x"), None)
     };
-    let mend = |tree: &Tree, feature: Feature| {
-        let reasons = by("quay", tree).reasons;
+    let fix_for = |tree: &LintTree, feature: Feature| {
+        let reasons = judge_for("quay", tree).reasons;
         reasons
             .into_iter()
             .find(|reason| reason.fact.feature == feature)
             .unwrap()
-            .mend
+            .fix
+            .to_string()
     };
-    let unknown = shelf().tree_of(&index("application/vnd.example.chart.v1+json"));
+    let unknown = content().index_tree(&index("application/vnd.example.chart.v1+json"));
     assert_eq!(
-        mend(&unknown, Feature::UnknownChild),
+        fix_for(&unknown, Feature::UnknownChild),
         "portolan copy REF DST --drop-unknown"
     );
     let withdrawn = index(MediaType::OCI_ARTIFACT);
     let remove = "portolan index remove REF DIGEST";
     assert_eq!(
-        mend(&shelf().tree_of(&withdrawn), Feature::UnknownChild),
+        fix_for(&content().index_tree(&withdrawn), Feature::UnknownChild),
         remove,
-        "known, and so not dropped"
+        "a known type, so it is removed by digest"
     );
-    let nested = shelf()
+    let nested = content()
         .index(&withdrawn)
-        .tree_of(&Index::oci().nested(&withdrawn, None));
+        .index_tree(&IndexFixture::oci().nested_index(&withdrawn, None));
     let remove = "portolan convert REF DST --flatten && portolan index remove DST DIGEST";
-    assert_eq!(mend(&nested, Feature::UnknownChild), remove);
+    assert_eq!(fix_for(&nested, Feature::UnknownChild), remove);
 }
 
 #[test]
-fn failures_come_first() {
-    let reasons = by("podman", &unknown()).reasons;
+fn lists_failures_first() {
+    let reasons = judge_for("podman", &unknown()).reasons;
     let outcomes: Vec<_> = reasons.iter().map(|reason| reason.fact.outcome).collect();
     assert!(
         outcomes.is_sorted_by(|one, other| one >= other),
         "{outcomes:?}"
     );
     assert!(
-        by("zot", &mixed())
+        judge_for("zot", &mixed())
             .reasons
             .iter()
             .any(|reason| reason.fact.feature == Feature::DockerType)
@@ -270,16 +302,16 @@ fn failures_come_first() {
 }
 
 #[test]
-fn ten_thousand_children_are_judged_by_all_in_a_moment() {
-    let mut index = Index::oci();
+fn judges_ten_thousand_children_quickly() {
+    let mut index = IndexFixture::oci();
     for _ in 0..10_000 {
         index = index.image(&docker(), "linux/amd64");
     }
-    let tree = shelf().tree_of(&index);
+    let tree = content().index_tree(&index);
     let begin = std::time::Instant::now();
     for target in Target::all() {
         judge(&tree, target);
     }
-    // Even a slow machine needs no tenth of this; what is not linear needs far more.
+    // Even a slow machine needs less than a tenth of this; a quadratic algorithm needs far more.
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }

@@ -1,4 +1,5 @@
-//! To Docker: what it cannot hold is left, dropped or refused, and always named.
+//! Tests of the conversion to Docker: values without an equivalent are left, dropped or rejected,
+//! and reported.
 
 use serde_json::json;
 
@@ -6,7 +7,7 @@ use super::*;
 use crate::fixtures::image;
 
 #[test]
-fn types_change_and_fields_of_oci_go() {
+fn changes_types_and_removes_oci_fields() {
     let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
     let layer = json!({
         "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": Digest::sha256(b"l"), "size": 1,
@@ -20,7 +21,7 @@ fn types_change_and_fields_of_oci_go() {
     value["layers"].as_array_mut().unwrap().push(layer);
     let mut store = Store::default();
     let root = store.add(Manifest::parse(value.to_string().into(), None).unwrap());
-    let converted = store.convert(&root, to(Format::Docker));
+    let converted = store.convert(&root, to(ImageFormat::Docker));
     let new = store.value(&converted.root);
     let types: Vec<_> = new["layers"]
         .as_array()
@@ -58,7 +59,7 @@ fn types_change_and_fields_of_oci_go() {
 }
 
 #[test]
-fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
+fn unsupported_images_are_left_dropped_or_rejected() {
     let zstd = image("a").layer_of_type(ZSTD, "z");
     let artifact = image("b").field(
         "config",
@@ -66,13 +67,13 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
     );
     let odd = image("c").layer_of_type("application/vnd.in-toto+json", "statement");
     let fine = image("d");
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&zstd, "linux/amd64")
         .image(&artifact, "linux/arm64")
         .image(&odd, "unknown/unknown")
         .image(&fine, "linux/s390x");
-    let mut store = Store::of(&[&zstd, &artifact, &odd, &fine], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Docker));
+    let mut store = Store::new(&[&zstd, &artifact, &odd, &fine], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Docker));
     let new = store.value(&converted.root);
     assert_eq!(new["mediaType"], MediaType::DOCKER_LIST);
     assert_eq!(types(&new)[..3], [MediaType::OCI_MANIFEST; 3]);
@@ -80,7 +81,7 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
     let left = remarks(&converted, Effect::Left);
     assert!(
         left.iter()
-            .all(|left| left.ends_with("; portolan convert --drop-unknown leaves it out")),
+            .all(|left| left.ends_with("; to drop it, run portolan convert --drop-unknown")),
         "{left:?}"
     );
     assert!(
@@ -92,7 +93,7 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
         &index.digest(),
         Conversion {
             drop_unknown: true,
-            ..to(Format::Docker)
+            ..to(ImageFormat::Docker)
         },
     );
     assert_eq!(
@@ -107,9 +108,9 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
         (&odd, "/layers/1"),
     ] {
         let error = store
-            .try_convert(&image.digest(), to(Format::Docker))
+            .try_convert(&image.digest(), to(ImageFormat::Docker))
             .unwrap_err();
-        let ConvertError::Refused {
+        let ConvertError::Unsupported {
             root,
             pointer: found,
             ..
@@ -122,17 +123,20 @@ fn what_docker_cannot_hold_stays_or_goes_or_is_an_error() {
 }
 
 #[test]
-fn attestations_stay_recognisable_in_a_list() {
+fn attestations_remain_recognizable_in_a_list() {
     let (app, attestation) = (
         image("a"),
         image("b").layer_of_type("application/vnd.in-toto+json", "statement"),
     );
-    let mut said = json!(attestation.descriptor());
-    said["platform"] = json!({"os": "unknown", "architecture": "unknown"});
-    said["annotations"] = json!({"vnd.docker.reference.digest": app.digest(), "other": "gone"});
-    let index = Index::oci().image(&app, "linux/amd64").child(said);
-    let mut store = Store::of(&[&app, &attestation], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Docker));
+    let mut descriptor = json!(attestation.descriptor());
+    descriptor["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    descriptor["annotations"] =
+        json!({"vnd.docker.reference.digest": app.digest(), "other": "gone"});
+    let index = IndexFixture::oci()
+        .image(&app, "linux/amd64")
+        .child(descriptor);
+    let mut store = Store::new(&[&app, &attestation], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Docker));
     let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
     assert_eq!(
         annotations,
@@ -142,14 +146,14 @@ fn attestations_stay_recognisable_in_a_list() {
 }
 
 #[test]
-fn a_list_in_a_list_is_told_where_it_is_made() {
-    let inner = Index::oci().image(&image("a"), "linux/amd64");
-    let index = Index::oci()
+fn reports_a_list_in_a_list_once() {
+    let inner = IndexFixture::oci().image(&image("a"), "linux/amd64");
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
-        .nested(&inner, None)
-        .nested(&inner, None);
-    let mut store = Store::of(&[&image("a")], &[&inner, &index]);
-    let converted = store.convert(&index.digest(), to(Format::Docker));
+        .nested_index(&inner, None)
+        .nested_index(&inner, None);
+    let mut store = Store::new(&[&image("a")], &[&inner, &index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Docker));
     let left = remarks(&converted, Effect::Left);
     assert!(
         left.len() == 1 && left[0].starts_with("/manifests/1: ") && left[0].contains("--flatten"),
@@ -157,30 +161,30 @@ fn a_list_in_a_list_is_told_where_it_is_made() {
     );
     assert!(
         remarks(
-            &store.convert(&converted.root, to(Format::Docker)),
+            &store.convert(&converted.root, to(ImageFormat::Docker)),
             Effect::Left
         )
         .is_empty(),
-        "it is there"
+        "the nested list exists already"
     );
     let flat = store.convert(
         &index.digest(),
         Conversion {
             flatten: true,
-            ..to(Format::Docker)
+            ..to(ImageFormat::Docker)
         },
     );
     assert!(remarks(&flat, Effect::Left).is_empty());
 }
 
 #[test]
-fn embedded_content_that_docker_does_not_have_is_told() {
+fn reports_removed_embedded_content() {
     let mut child = json!(image("a").descriptor());
     child["data"] = json!("e30=");
     child["platform"] = json!({"os": "linux", "architecture": "amd64"});
-    let index = Index::oci().child(child);
-    let mut store = Store::of(&[&image("a")], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Docker));
+    let index = IndexFixture::oci().child(child);
+    let mut store = Store::new(&[&image("a")], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Docker));
     assert_eq!(
         store.value(&converted.root)["manifests"][0].get("data"),
         None
@@ -189,15 +193,15 @@ fn embedded_content_that_docker_does_not_have_is_told() {
 }
 
 #[test]
-fn children_of_a_list_get_the_platform_of_their_config() {
-    let index = Index::oci()
+fn adds_platforms_from_configs_to_list_children() {
+    let index = IndexFixture::oci()
         .without_platform(&image("a"))
         .without_platform(&image("b"));
-    let mut store = Store::of(&[&image("a"), &image("b")], &[&index]);
+    let mut store = Store::new(&[&image("a"), &image("b")], &[&index]);
     store
         .platforms
         .insert(image("a").digest(), "linux/arm/v7".parse().unwrap());
-    let converted = store.convert(&index.digest(), to(Format::Docker));
+    let converted = store.convert(&index.digest(), to(ImageFormat::Docker));
     let children = &store.value(&converted.root)["manifests"];
     assert_eq!(
         children[0]["platform"],
@@ -208,22 +212,22 @@ fn children_of_a_list_get_the_platform_of_their_config() {
 }
 
 #[test]
-fn a_consistent_list_stays_and_a_mixed_image_becomes_docker_s() {
+fn consistent_list_is_unchanged_and_mixed_image_is_converted() {
     let (plain, mixed) = (
         image("a").docker(),
         image("b")
             .docker()
             .layer_of_type(MediaType::OCI_LAYER_GZIP, "x"),
     );
-    let list = Index::docker().image(&plain, "linux/amd64");
-    let mut store = Store::of(&[&plain, &mixed], &[&list]);
+    let list = IndexFixture::docker().image(&plain, "linux/amd64");
+    let mut store = Store::new(&[&plain, &mixed], &[&list]);
     assert!(
         store
-            .convert(&list.digest(), to(Format::Docker))
+            .convert(&list.digest(), to(ImageFormat::Docker))
             .documents
             .is_empty()
     );
-    let converted = store.convert(&mixed.digest(), to(Format::Docker));
+    let converted = store.convert(&mixed.digest(), to(ImageFormat::Docker));
     assert_eq!(
         store.value(&converted.root)["layers"][1]["mediaType"],
         MediaType::DOCKER_LAYER_GZIP
@@ -231,15 +235,15 @@ fn a_consistent_list_stays_and_a_mixed_image_becomes_docker_s() {
 }
 
 #[test]
-fn a_docker_document_has_to_say_its_type() {
+fn sets_the_media_type_of_a_docker_document() {
     let text = format!(
         "{{\"schemaVersion\":2,\"manifests\":[{}]}}",
         json!(image("a").docker().descriptor())
     );
-    let mut store = Store::of(&[&image("a").docker()], &[]);
+    let mut store = Store::new(&[&image("a").docker()], &[]);
     let root =
         store.add(Manifest::parse(text.into(), Some(&MediaType::DOCKER_LIST.into())).unwrap());
-    let converted = store.convert(&root, to(Format::Docker));
+    let converted = store.convert(&root, to(ImageFormat::Docker));
     assert_eq!(
         store.value(&converted.root)["mediaType"],
         MediaType::DOCKER_LIST

@@ -1,4 +1,4 @@
-//! Nested indexes taken apart: their children stand in the root, in their place.
+//! Tests of flattening: the children of nested indexes replace these indexes in the root.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn digests(index: &Value) -> Vec<String> {
         .collect()
 }
 
-fn names(images: &[&Image]) -> Vec<String> {
+fn names(images: &[&ImageFixture]) -> Vec<String> {
     images
         .iter()
         .map(|image| image.digest().to_string())
@@ -28,32 +28,34 @@ fn names(images: &[&Image]) -> Vec<String> {
 }
 
 #[test]
-fn children_stand_where_their_index_stood() {
+fn children_replace_their_index() {
     let [a, b, c, d] = ["a", "b", "c", "d"].map(image);
-    let inmost = Index::docker()
+    let inmost = IndexFixture::docker()
         .without_platform(&c)
         .image(&b, "linux/s390x")
         .field("annotations", json!({"x": "y"}));
-    let inner = Index::oci().image(&b, "linux/386").nested(&inmost, None);
+    let inner = IndexFixture::oci()
+        .image(&b, "linux/386")
+        .nested_index(&inmost, None);
     let mut nested = json!(inner.descriptor());
     nested["platform"] = json!({"os": "linux", "architecture": "arm64"});
     nested["annotations"] = json!({"z": "1"});
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&a, "linux/amd64")
         .child(nested)
         .without_platform(&d);
-    let mut store = Store::of(&[&a, &b, &c, &d], &[&inmost, &inner, &index]);
+    let mut store = Store::new(&[&a, &b, &c, &d], &[&inmost, &inner, &index]);
     let converted = store.convert(&index.digest(), FLATTEN);
     let flat = store.value(&converted.root);
     assert_eq!(digests(&flat), names(&[&a, &b, &c, &b, &d]));
     assert_eq!(
         flat["manifests"][2]["platform"]["architecture"], "arm64",
-        "the one above says so"
+        "inherited from the nested descriptor"
     );
     assert_eq!(
         flat["manifests"][4].get("platform"),
         None,
-        "it was not nested"
+        "not from a nested index"
     );
     let lost = remarks(&converted, Effect::Lost);
     assert!(
@@ -65,21 +67,21 @@ fn children_stand_where_their_index_stood() {
 }
 
 #[test]
-fn what_is_there_twice_is_there_once() {
+fn repeated_children_are_merged() {
     let (a, docker) = (image("a"), image("a").docker());
-    let inner = Index::oci()
+    let inner = IndexFixture::oci()
         .image(&a, "linux/amd64")
         .image(&a, "linux/arm64");
-    let index = Index::oci()
-        .nested(&inner, None)
-        .nested(&inner, None)
+    let index = IndexFixture::oci()
+        .nested_index(&inner, None)
+        .nested_index(&inner, None)
         .image(&docker, "linux/amd64");
-    let mut store = Store::of(&[&a, &docker], &[&inner, &index]);
+    let mut store = Store::new(&[&a, &docker], &[&inner, &index]);
     let converted = store.convert(
         &index.digest(),
         Conversion {
             flatten: true,
-            ..to(Format::Oci)
+            ..to(ImageFormat::Oci)
         },
     );
     let flat = store.value(&converted.root);
@@ -95,7 +97,7 @@ fn what_is_there_twice_is_there_once() {
 }
 
 #[test]
-fn what_was_twice_in_an_index_stays_twice() {
+fn children_repeated_in_the_root_are_preserved() {
     let a = image("a");
     let named = |name: &str| {
         let mut child = json!(a.descriptor());
@@ -103,41 +105,41 @@ fn what_was_twice_in_an_index_stays_twice() {
         child["annotations"] = json!({"name": name});
         child
     };
-    let flat = Index::oci()
+    let flat = IndexFixture::oci()
         .child(named("one"))
         .child(named("other"))
         .child(named("other"));
-    let nested = Index::oci()
+    let nested = IndexFixture::oci()
         .child(named("one"))
-        .nested(&Index::oci().child(named("other")), None);
-    let mut store = Store::of(
+        .nested_index(&IndexFixture::oci().child(named("other")), None);
+    let mut store = Store::new(
         &[&a],
-        &[&flat, &nested, &Index::oci().child(named("other"))],
+        &[&flat, &nested, &IndexFixture::oci().child(named("other"))],
     );
     assert_eq!(
         store.convert(&flat.digest(), FLATTEN).root,
         flat.digest(),
-        "nothing is nested in it"
+        "it contains no nested index"
     );
     let converted = store.convert(&nested.digest(), FLATTEN);
     let children = &store.value(&converted.root)["manifests"];
     assert_eq!(
         children,
         &json!([named("one"), named("other")]),
-        "they say different things"
+        "their annotations differ"
     );
 }
 
 #[test]
-fn an_index_that_is_named_for_two_platforms_is_lifted_for_both() {
+fn index_for_two_platforms_is_flattened_for_both() {
     let a = image("a");
-    let inner = Index::oci().without_platform(&a);
+    let inner = IndexFixture::oci().without_platform(&a);
     let [amd64, arm64] = ["linux/amd64", "linux/arm64"].map(Some);
-    let index = Index::oci()
-        .nested(&inner, amd64)
-        .nested(&inner, arm64)
-        .nested(&inner, amd64);
-    let mut store = Store::of(&[&a], &[&inner, &index]);
+    let index = IndexFixture::oci()
+        .nested_index(&inner, amd64)
+        .nested_index(&inner, arm64)
+        .nested_index(&inner, amd64);
+    let mut store = Store::new(&[&a], &[&inner, &index]);
     let converted = store.convert(&index.digest(), FLATTEN);
     let flat = store.value(&converted.root);
     let architectures =
@@ -150,19 +152,19 @@ fn an_index_that_is_named_for_two_platforms_is_lifted_for_both() {
 }
 
 #[test]
-fn only_images_get_the_platform_of_their_index() {
+fn only_images_inherit_the_platform_of_their_index() {
     let artifact = image("b").field(
         "config",
         json!({"mediaType": MediaType::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2}),
     );
-    let inner = Index::oci()
+    let inner = IndexFixture::oci()
         .without_platform(&artifact)
         .child_of_type(UNKNOWN, b"x", None)
         .child_of_type(MediaType::OCI_LAYER_GZIP, b"y", None)
         .without_platform(&image("absent"))
         .without_platform(&image("a"));
-    let index = Index::oci().nested(&inner, Some("linux/arm64"));
-    let mut store = Store::of(&[&image("a"), &artifact], &[&inner, &index]);
+    let index = IndexFixture::oci().nested_index(&inner, Some("linux/arm64"));
+    let mut store = Store::new(&[&image("a"), &artifact], &[&inner, &index]);
     let flat = store.convert(&index.digest(), FLATTEN).root;
     let children = store.value(&flat)["manifests"].clone();
     let with: Vec<_> = children
@@ -175,41 +177,43 @@ fn only_images_get_the_platform_of_their_index() {
 }
 
 #[test]
-fn what_would_be_too_large_is_refused() {
+fn rejects_a_result_that_would_be_too_large() {
     let note = json!({"note": "x".repeat(1 << 20)});
-    let inner = Index::oci()
+    let inner = IndexFixture::oci()
         .without_platform(&image("a"))
         .field("annotations", note);
-    let mut index = Index::oci();
+    let mut index = IndexFixture::oci();
     for number in 0..70 {
-        index = index.nested(&inner, Some(&format!("linux/{number}")));
+        index = index.nested_index(&inner, Some(&format!("linux/{number}")));
     }
-    let store = Store::of(&[&image("a")], &[&inner, &index]);
+    let store = Store::new(&[&image("a")], &[&inner, &index]);
     let error = store.try_convert(&index.digest(), FLATTEN).unwrap_err();
     assert!(
-        error.to_string().contains("larger than anybody takes"),
+        error.to_string().contains("larger than registries accept"),
         "{error}"
     );
 }
 
 #[test]
-fn what_is_flat_or_no_index_stays() {
-    let (a, inner) = (image("a"), Index::oci());
-    let index = Index::oci().image(&a, "linux/amd64");
-    let gone = Index::oci().nested(&inner, None);
-    let mut store = Store::of(&[&a], &[&index, &gone]);
+fn flat_indexes_and_images_do_not_change() {
+    let (a, inner) = (image("a"), IndexFixture::oci());
+    let index = IndexFixture::oci().image(&a, "linux/amd64");
+    let gone = IndexFixture::oci().nested_index(&inner, None);
+    let mut store = Store::new(&[&a], &[&index, &gone]);
     for root in [a.digest(), index.digest(), gone.digest()] {
         assert_eq!(store.convert(&root, FLATTEN).root, root);
     }
 }
 
 #[test]
-fn trees_that_name_everything_twice_do_not_grow() {
-    let mut store = Store::of(&[&image("a")], &[]);
-    let mut index = Index::oci().image(&image("a"), "linux/amd64");
+fn trees_that_reference_everything_twice_do_not_grow() {
+    let mut store = Store::new(&[&image("a")], &[]);
+    let mut index = IndexFixture::oci().image(&image("a"), "linux/amd64");
     for _ in 0..64 {
         store.add(index.manifest());
-        index = Index::oci().nested(&index, None).nested(&index, None);
+        index = IndexFixture::oci()
+            .nested_index(&index, None)
+            .nested_index(&index, None);
     }
     let root = store.add(index.manifest());
     let flat = store.convert(&root, FLATTEN);

@@ -1,4 +1,4 @@
-//! To OCI: everything that Docker's format holds finds a place.
+//! Tests of the conversion to OCI. OCI supports everything that Docker's format supports.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,14 +8,14 @@ use super::*;
 use crate::fixtures::{blob, image, sha512};
 
 #[test]
-fn a_docker_child_of_an_oci_index_becomes_oci() {
+fn converts_a_docker_child_of_an_oci_index() {
     let (oci, docker) = (image("a"), image("b").docker());
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm/v7")
         .field("zzz", json!({"b": [1]}));
-    let mut store = Store::of(&[&oci, &docker], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&oci, &docker], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     assert_eq!(converted.remarks, []);
     let [old, new] = [index.digest(), converted.root].map(|digest| store.value(&digest));
     assert_eq!(types(&new), [MediaType::OCI_MANIFEST; 2]);
@@ -54,14 +54,14 @@ fn a_docker_child_of_an_oci_index_becomes_oci() {
 }
 
 #[test]
-fn a_consistent_tree_stays_byte_for_byte_also_without_its_own_type() {
+fn consistent_tree_without_media_type_is_unchanged() {
     let text = format!(
         "{{ \"schemaVersion\": 2,\n \"config\": {{}}, \"manifests\": [{}] }}",
         json!(image("a").descriptor())
     );
-    let mut store = Store::of(&[&image("a")], &[]);
+    let mut store = Store::new(&[&image("a")], &[]);
     let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
-    let converted = store.convert(&root, to(Format::Oci));
+    let converted = store.convert(&root, to(ImageFormat::Oci));
     assert_eq!(
         (
             converted.root,
@@ -73,7 +73,7 @@ fn a_consistent_tree_stays_byte_for_byte_also_without_its_own_type() {
 }
 
 #[test]
-fn what_is_written_anew_says_its_type_and_keeps_its_order() {
+fn rewritten_document_gets_a_media_type_and_preserves_its_order() {
     let config = json!({"mediaType": MediaType::DOCKER_CONFIG, "digest": Digest::sha256(b"c"), "size": 1, "x": null});
     let text = format!(
         "{{\"layers\":[],\"a\":1.50e3,\"b\":123456789012345678901234567890,\"config\":{config},\"schemaVersion\":2,\"a\":2}}"
@@ -81,7 +81,7 @@ fn what_is_written_anew_says_its_type_and_keeps_its_order() {
     let mut store = Store::default();
     let root = store
         .add(Manifest::parse(text.clone().into(), Some(&MediaType::OCI_MANIFEST.into())).unwrap());
-    let converted = store.convert(&root, to(Format::Oci));
+    let converted = store.convert(&root, to(ImageFormat::Oci));
     let expected = text.replace(MediaType::DOCKER_CONFIG, MediaType::OCI_CONFIG);
     let expected = expected.replace(
         "\"a\":2}",
@@ -94,15 +94,15 @@ fn what_is_written_anew_says_its_type_and_keeps_its_order() {
 }
 
 #[test]
-fn a_type_that_is_said_wrongly_is_mended() {
+fn fixes_a_wrong_media_type() {
     let wrong = image("a").field("mediaType", json!(MediaType::DOCKER_MANIFEST));
-    let index = Index::oci().child_of_type(
+    let index = IndexFixture::oci().child_of_type(
         MediaType::DOCKER_MANIFEST,
         &wrong.bytes(),
         Some("linux/amd64"),
     );
-    let mut store = Store::of(&[&wrong], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&wrong], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     let new = &converted.documents[&wrong.digest()];
     assert_eq!(
         store.value(&new.digest)["mediaType"],
@@ -115,15 +115,15 @@ fn a_type_that_is_said_wrongly_is_mended() {
 }
 
 #[test]
-fn what_has_no_name_in_oci_keeps_its_own() {
+fn types_without_oci_equivalent_are_unchanged() {
     let plugin = "application/vnd.docker.plugin.v1+json";
     let config = json!({"mediaType": plugin, "digest": Digest::sha256(b"c"), "size": 1});
     let image = image("a")
         .docker()
         .field("config", config)
         .layer_of_type("application/vnd.example.layer", "x");
-    let mut store = Store::of(&[&image], &[]);
-    let converted = store.convert(&image.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&image], &[]);
+    let converted = store.convert(&image.digest(), to(ImageFormat::Oci));
     let new = store.value(&converted.root);
     assert_eq!(
         (&new["mediaType"], &new["config"]["mediaType"]),
@@ -136,13 +136,13 @@ fn what_has_no_name_in_oci_keeps_its_own() {
     assert_eq!(
         remarks(&converted, Effect::Left),
         [format!(
-            "/config: OCI has no type for {plugin}, which stays"
+            "/config: OCI has no equivalent of {plugin}, which is not changed"
         )]
     );
 }
 
 #[test]
-fn what_stands_twice_has_one_type_then() {
+fn converts_every_value_of_a_repeated_key() {
     let part = |media_type: &str| json!({"mediaType": media_type, "digest": Digest::sha256(b"c"), "size": 1});
     let (docker, oci) = (part(MediaType::DOCKER_CONFIG), part(MediaType::OCI_CONFIG));
     let layer = format!(
@@ -158,7 +158,7 @@ fn what_stands_twice_has_one_type_then() {
     );
     let mut store = Store::default();
     let root = store.add(Manifest::parse(text.into(), Some(&own.into())).unwrap());
-    let converted = store.convert(&root, to(Format::Oci));
+    let converted = store.convert(&root, to(ImageFormat::Oci));
     let text = String::from_utf8(store.documents[&converted.root].bytes().to_vec()).unwrap();
     assert!(!text.contains("vnd.docker."), "{text}");
     assert_eq!(
@@ -171,17 +171,17 @@ fn what_stands_twice_has_one_type_then() {
     );
     assert_eq!(converted.remarks, []);
     assert_eq!(
-        store.convert(&converted.root, to(Format::Oci)).root,
+        store.convert(&converted.root, to(ImageFormat::Oci)).root,
         converted.root
     );
 }
 
 #[test]
-fn children_that_stand_twice_are_converted_twice() {
+fn converts_every_list_of_a_repeated_manifests_key() {
     let [a, b] = ["a", "b"].map(|name| image(name).docker());
-    let inner = Index::oci().image(&b, "linux/amd64");
+    let inner = IndexFixture::oci().image(&b, "linux/amd64");
     let index = |child: Value| {
-        Index::oci()
+        IndexFixture::oci()
             .child(child)
             .manifest()
             .document()
@@ -194,12 +194,12 @@ fn children_that_stand_twice_are_converted_twice() {
         index(json!(inner.descriptor())),
     );
     let text = format!("{{\"schemaVersion\":2,\"manifests\":{first},\"manifests\":{last}}}");
-    let mut store = Store::of(&[&a, &b], &[&inner]);
+    let mut store = Store::new(&[&a, &b], &[&inner]);
     let root = store.add(Manifest::parse(text.into(), Some(&MediaType::OCI_INDEX.into())).unwrap());
     let written = |store: &Store, digest: &Digest| {
         String::from_utf8(store.documents[digest].bytes().to_vec()).unwrap()
     };
-    let converted = store.convert(&root, to(Format::Oci));
+    let converted = store.convert(&root, to(ImageFormat::Oci));
     let text = written(&store, &converted.root);
     assert!(
         !text.contains("vnd.docker.") && text.matches("\"manifests\"").count() == 2,
@@ -209,7 +209,7 @@ fn children_that_stand_twice_are_converted_twice() {
         &root,
         Conversion {
             flatten: true,
-            ..to(Format::Oci)
+            ..to(ImageFormat::Oci)
         },
     );
     assert_eq!(
@@ -224,37 +224,37 @@ fn children_that_stand_twice_are_converted_twice() {
 }
 
 #[test]
-fn a_type_that_only_begins_as_docker_s_is_not_docker_s() {
+fn docker_prefix_alone_makes_no_docker_type() {
     let model = "application/vnd.docker.ai.model.config.v0.1+json";
     let config = json!({"mediaType": model, "digest": Digest::sha256(b"c"), "size": 1});
     let image = image("model").field("config", config);
-    let mut store = Store::of(&[&image], &[]);
-    let converted = store.convert(&image.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&image], &[]);
+    let converted = store.convert(&image.digest(), to(ImageFormat::Oci));
     assert_eq!(
         (converted.root, converted.remarks),
         (image.digest(), Vec::new())
     );
     let error = store
-        .try_convert(&image.digest(), to(Format::Docker))
+        .try_convert(&image.digest(), to(ImageFormat::Docker))
         .unwrap_err();
     assert!(error.to_string().contains(model), "{error}");
 }
 
 #[test]
-fn withdrawn_artifact_manifests_are_dropped_with_the_unknown() {
+fn drops_withdrawn_artifact_manifests_as_unknown() {
     let artifact =
         json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": "a/b", "blobs": []})
             .to_string();
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .child_of_type(MediaType::OCI_ARTIFACT, artifact.as_bytes(), None);
-    let mut store = Store::of(&[&image("a")], &[&index]);
+    let mut store = Store::new(&[&image("a")], &[&index]);
     store.add(Manifest::parse(artifact.into(), Some(&MediaType::OCI_ARTIFACT.into())).unwrap());
     let converted = store.convert(
         &index.digest(),
         Conversion {
             drop_unknown: true,
-            ..to(Format::Oci)
+            ..to(ImageFormat::Oci)
         },
     );
     assert_eq!(
@@ -263,21 +263,21 @@ fn withdrawn_artifact_manifests_are_dropped_with_the_unknown() {
     );
     assert!(remarks(&converted, Effect::Dropped)[0].contains("withdrawn"));
     assert_eq!(
-        store.convert(&index.digest(), to(Format::Oci)).root,
+        store.convert(&index.digest(), to(ImageFormat::Oci)).root,
         index.digest()
     );
 }
 
 #[test]
-fn attestations_name_what_their_image_became() {
+fn attestations_refer_to_the_converted_image() {
     let docker = image("a").docker();
     let mut attestation = json!(image("attestation").descriptor());
     attestation["annotations"] = json!({"vnd.docker.reference.digest": docker.digest(), "b": "c"});
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&docker, "linux/amd64")
         .child(attestation);
-    let mut store = Store::of(&[&docker, &image("attestation")], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&docker, &image("attestation")], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     let new = converted.documents[&docker.digest()].digest.clone();
     let annotations = &store.value(&converted.root)["manifests"][1]["annotations"];
     assert_eq!(
@@ -296,14 +296,14 @@ fn attestations_name_what_their_image_became() {
 }
 
 #[test]
-fn a_subject_in_the_tree_is_followed_wherever_it_stands() {
+fn updates_a_subject_in_the_tree_in_any_order() {
     let docker = image("a").docker();
     let signature = image("signature").subject(&docker.descriptor());
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&signature, "unknown/unknown")
         .image(&docker, "linux/amd64");
-    let mut store = Store::of(&[&docker, &signature], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let mut store = Store::new(&[&docker, &signature], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     let (image, signature) = (
         &converted.documents[&docker.digest()],
         &converted.documents[&signature.digest()],
@@ -316,17 +316,19 @@ fn a_subject_in_the_tree_is_followed_wherever_it_stands() {
 }
 
 #[test]
-fn the_algorithm_of_a_digest_stays() {
+fn preserves_the_digest_algorithm() {
     let docker = image("a").docker();
     let mut child = json!(docker.descriptor());
     child["digest"] = json!(sha512(&docker.bytes()));
     child["data"] = json!("e30=");
-    let index = Index::oci().image(&docker, "linux/amd64").child(child);
-    let mut store = Store::of(&[&docker], &[&index]);
+    let index = IndexFixture::oci()
+        .image(&docker, "linux/amd64")
+        .child(child);
+    let mut store = Store::new(&[&docker], &[&index]);
     store
         .documents
         .insert(sha512(&docker.bytes()), docker.manifest());
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     let children = store.value(&converted.root)["manifests"].clone();
     let bytes = converted.documents[&docker.digest()].manifest.bytes();
     assert_eq!(
@@ -336,18 +338,18 @@ fn the_algorithm_of_a_digest_stays() {
     assert_eq!(
         children[1]["data"],
         json!(STANDARD.encode(bytes)),
-        "what is embedded is what is named"
+        "embedded content matches the digest"
     );
 }
 
 #[test]
-fn what_is_not_there_or_unknown_stays_and_is_named() {
-    let index = Index::oci()
+fn reports_missing_and_unknown_children_without_converting_them() {
+    let index = IndexFixture::oci()
         .image(&image("gone").docker(), "linux/amd64")
         .image(&image("gone too"), "linux/arm64")
         .child_of_type(UNKNOWN, &blob("x"), None);
-    let mut store = Store::of(&[], &[&index]);
-    let converted = store.convert(&index.digest(), to(Format::Oci));
+    let mut store = Store::new(&[], &[&index]);
+    let converted = store.convert(&index.digest(), to(ImageFormat::Oci));
     assert_eq!(
         (converted.root.clone(), converted.documents.len()),
         (index.digest(), 0)
@@ -355,7 +357,7 @@ fn what_is_not_there_or_unknown_stays_and_is_named() {
     let left = remarks(&converted, Effect::Left);
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(
-        left[0].starts_with("/manifests/0") && left[0].contains("(linux/amd64) stays as it is"),
+        left[0].starts_with("/manifests/0") && left[0].contains("(linux/amd64) is not converted"),
         "{left:?}"
     );
     assert!(
@@ -365,13 +367,13 @@ fn what_is_not_there_or_unknown_stays_and_is_named() {
 }
 
 #[test]
-fn what_is_unknown_is_dropped_on_request() {
-    let index = Index::oci()
+fn drops_unknown_children_on_request() {
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .child_of_type(UNKNOWN, &blob("x"), None)
         .child_of_type(MediaType::OCI_LAYER_GZIP, &blob("cache"), None)
         .child(json!("no descriptor"));
-    let mut store = Store::of(&[&image("a")], &[&index]);
+    let mut store = Store::new(&[&image("a")], &[&index]);
     let converted = store.convert(
         &index.digest(),
         Conversion {
@@ -398,18 +400,20 @@ fn what_is_unknown_is_dropped_on_request() {
 }
 
 #[test]
-fn a_root_that_cannot_be_is_an_error() {
+fn rejects_a_missing_or_unknown_root() {
     let mut store = Store::default();
     let gone = store
-        .try_convert(&Digest::sha256(b"gone"), to(Format::Oci))
+        .try_convert(&Digest::sha256(b"gone"), to(ImageFormat::Oci))
         .unwrap_err();
-    assert!(matches!(gone, ConvertError::Absent(_)), "{gone}");
+    assert!(matches!(gone, ConvertError::NotFound(_)), "{gone}");
     let unknown = store.add(Manifest::parse(blob("x"), Some(&UNKNOWN.into())).unwrap());
-    let error = store.try_convert(&unknown, to(Format::Oci)).unwrap_err();
+    let error = store
+        .try_convert(&unknown, to(ImageFormat::Oci))
+        .unwrap_err();
     assert!(
         error
             .to_string()
-            .contains(&format!("nobody here knows the type {UNKNOWN}")),
+            .contains(&format!("unknown media type {UNKNOWN}")),
         "{error}"
     );
     assert_eq!(
@@ -428,24 +432,24 @@ fn a_root_that_cannot_be_is_an_error() {
 }
 
 #[test]
-fn depth_costs_no_stack() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let mut store = Store::default();
-    let mut index = Index::oci().image(&image("a").docker(), "linux/amd64");
+    let mut index = IndexFixture::oci().image(&image("a").docker(), "linux/amd64");
     store.add(image("a").docker().manifest());
     for _ in 0..10_000 {
         store.add(index.manifest());
-        index = Index::oci().nested(&index, None);
+        index = IndexFixture::oci().nested_index(&index, None);
     }
     let root = store.add(index.manifest());
     assert_eq!(
-        store.convert(&root, to(Format::Oci)).documents.len(),
+        store.convert(&root, to(ImageFormat::Oci)).documents.len(),
         10_002
     );
     let flat = store.convert(
         &root,
         Conversion {
             flatten: true,
-            ..to(Format::Oci)
+            ..to(ImageFormat::Oci)
         },
     );
     assert_eq!(types(&store.value(&flat.root)), [MediaType::OCI_MANIFEST]);

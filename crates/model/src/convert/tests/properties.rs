@@ -1,4 +1,5 @@
-//! What holds for every tree: converting changes what it must and nothing else, and once is enough.
+//! Properties of every conversion: it changes nothing without need, and a second conversion changes
+//! nothing.
 
 use std::collections::HashSet;
 
@@ -6,10 +7,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::Role;
+use crate::MediaTypeRole;
 use crate::fixtures::{blob, image};
 
-/// A tree of indexes in the making: each child is an image, something unknown, or another tree.
+/// Description of a tree: each child is an image, unknown content, absent content or another tree.
 #[derive(Clone, Debug)]
 enum Node {
     Image {
@@ -65,7 +66,8 @@ fn index(child: impl Strategy<Value = Node>) -> impl Strategy<Value = Node> {
 }
 
 impl Node {
-    /// Stores the documents, and answers the type and the bytes of this one.
+    /// Stores this document and its children, and returns the media type and the bytes of this
+    /// document.
     fn store(&self, store: &mut Store) -> (MediaType, Vec<u8>) {
         let manifest = match self {
             Self::Unknown(name) => return (UNKNOWN.into(), blob(&name.to_string()).to_vec()),
@@ -94,9 +96,9 @@ impl Node {
                 children,
             } => {
                 let mut index = if *docker {
-                    Index::docker()
+                    IndexFixture::docker()
                 } else {
-                    Index::oci()
+                    IndexFixture::oci()
                 };
                 for (child, platform) in children {
                     let (media_type, bytes) = child.store(store);
@@ -123,7 +125,7 @@ impl Node {
     }
 }
 
-/// The index with another list of children, of which most readers see nothing.
+/// Returns the index with an additional list of children that most parsers ignore.
 fn with_first_children_before(index: &str) -> String {
     let children = serde_json::from_str::<Value>(index).unwrap()["manifests"]
         .as_array()
@@ -139,8 +141,8 @@ fn with_first_children_before(index: &str) -> String {
 fn conversions() -> impl Strategy<Value = Conversion> {
     let to = prop_oneof![
         Just(None),
-        Just(Some(Format::Oci)),
-        Just(Some(Format::Docker))
+        Just(Some(ImageFormat::Oci)),
+        Just(Some(ImageFormat::Docker))
     ];
     (to, any::<bool>(), any::<bool>()).prop_map(|(to, flatten, drop_unknown)| Conversion {
         to,
@@ -149,13 +151,13 @@ fn conversions() -> impl Strategy<Value = Conversion> {
     })
 }
 
-fn stored(node: &Node) -> (Store, Digest) {
+fn store_tree(node: &Node) -> (Store, Digest) {
     let mut store = Store::default();
     let (_, bytes) = node.store(&mut store);
     (store, Digest::sha256(&bytes))
 }
 
-/// The configs and layers of all images in a tree.
+/// Returns the configs and layers of all images in a tree.
 fn contents(store: &Store, root: &Digest) -> HashSet<Digest> {
     let documents = store.reachable(root);
     let parts = documents
@@ -167,7 +169,7 @@ fn contents(store: &Store, root: &Digest) -> HashSet<Digest> {
         .collect()
 }
 
-/// The children in a tree that nobody has.
+/// Returns the children in a tree that are not stored.
 fn absent(store: &Store, root: &Digest) -> HashSet<Digest> {
     let documents = store.reachable(root);
     let children = documents
@@ -182,8 +184,8 @@ fn absent(store: &Store, root: &Digest) -> HashSet<Digest> {
         .collect()
 }
 
-/// Every document says what it is: bytes, digest, size and type agree wherever it is named.
-fn assert_whole(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
+/// Asserts that bytes, digest, size and type agree wherever a document is referenced.
+fn assert_consistent(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
     for (digest, manifest) in store.reachable(root) {
         assert_eq!(*digest, Digest::sha256(manifest.bytes()));
         for child in manifest
@@ -201,15 +203,15 @@ fn assert_whole(store: &Store, root: &Digest, absent_before: &HashSet<Digest>) {
                 }
                 None => assert!(
                     absent_before.contains(&child.descriptor.digest),
-                    "it was there before"
+                    "the child was present before"
                 ),
             }
         }
     }
 }
 
-/// The documents of the other format that are left have a remark about them.
-fn assert_named(store: &Store, converted: &Converted, to: Format) {
+/// Asserts that each document that could not be converted to `to` has a remark.
+fn assert_reported(store: &Store, converted: &Converted, to: ImageFormat) {
     for (_, manifest) in store.reachable(&converted.root) {
         for child in manifest
             .children()
@@ -217,17 +219,19 @@ fn assert_named(store: &Store, converted: &Converted, to: Format) {
             .filter(|child| child.kind == ChildKind::Manifest)
         {
             let media_type = child.descriptor.media_type.as_ref().unwrap();
-            let foreign = matches!(media_type.role(), Role::Manifest | Role::Index)
-                && media_type.family() != to.family();
+            let foreign = matches!(
+                media_type.role(),
+                MediaTypeRole::Manifest | MediaTypeRole::Index
+            ) && media_type.family() != to.family();
             let digest = child.descriptor.digest.as_str();
-            let named = || {
+            let reported = || {
                 converted
                     .remarks
                     .iter()
                     .any(|remark| remark.effect == Effect::Left && remark.message.contains(digest))
             };
             assert!(
-                !foreign || named(),
+                !foreign || reported(),
                 "{digest} is {media_type}: {:?}",
                 converted.remarks
             );
@@ -237,8 +241,8 @@ fn assert_named(store: &Store, converted: &Converted, to: Format) {
 
 proptest! {
     #[test]
-    fn once_is_enough(node in trees(), conversion in conversions()) {
-        let (mut store, root) = stored(&node);
+    fn second_conversion_changes_nothing(node in trees(), conversion in conversions()) {
+        let (mut store, root) = store_tree(&node);
         let once = store.convert(&root, conversion);
         let twice = store.convert(&once.root, conversion);
         prop_assert_eq!(&twice.root, &once.root);
@@ -247,17 +251,17 @@ proptest! {
     }
 
     #[test]
-    fn what_comes_of_it_is_whole_and_nothing_foreign_is_left_unnamed(node in trees(), conversion in conversions()) {
-        let (mut store, root) = stored(&node);
+    fn result_is_consistent_and_foreign_documents_are_reported(node in trees(), conversion in conversions()) {
+        let (mut store, root) = store_tree(&node);
         let before = store.clone();
         let converted = store.convert(&root, conversion);
-        assert_whole(&store, &converted.root, &absent(&before, &root));
+        assert_consistent(&store, &converted.root, &absent(&before, &root));
         if let Some(to) = conversion.to {
-            assert_named(&store, &converted, to);
+            assert_reported(&store, &converted, to);
         }
         if conversion.flatten {
             for (digest, manifest) in store.reachable(&converted.root) {
-                prop_assert!(*digest == converted.root || manifest.media_type().role() == Role::Manifest);
+                prop_assert!(*digest == converted.root || manifest.media_type().role() == MediaTypeRole::Manifest);
             }
         }
         if !conversion.drop_unknown {
@@ -266,20 +270,20 @@ proptest! {
     }
 
     #[test]
-    fn there_and_back_keeps_configs_and_layers(node in trees()) {
-        let (mut store, root) = stored(&node);
+    fn round_trip_preserves_configs_and_layers(node in trees()) {
+        let (mut store, root) = store_tree(&node);
         let before = contents(&store, &root);
-        let oci = store.convert(&root, to(Format::Oci));
-        let docker = store.convert(&oci.root, to(Format::Docker));
-        let back = store.convert(&docker.root, to(Format::Oci));
+        let oci = store.convert(&root, to(ImageFormat::Oci));
+        let docker = store.convert(&oci.root, to(ImageFormat::Docker));
+        let back = store.convert(&docker.root, to(ImageFormat::Oci));
         prop_assert_eq!(contents(&store, &docker.root), before.clone());
         prop_assert_eq!(contents(&store, &back.root), before);
-        prop_assert!(remarks(&oci, Effect::Lost).is_empty(), "OCI holds all that Docker does");
+        prop_assert!(remarks(&oci, Effect::Lost).is_empty(), "OCI supports everything that Docker does");
     }
 
     #[test]
-    fn without_a_wish_nothing_changes(node in trees()) {
-        let (mut store, root) = stored(&node);
+    fn default_options_change_nothing(node in trees()) {
+        let (mut store, root) = store_tree(&node);
         let converted = store.convert(&root, Conversion::default());
         prop_assert_eq!((converted.root, converted.documents.len(), converted.remarks), (root, 0, Vec::new()));
     }

@@ -1,16 +1,18 @@
-//! Rules about the fields of a document and of its descriptors, whatever they hold.
+//! Rules about the field names of a document, its descriptors and their platforms.
 
 use std::collections::HashSet;
 
-use crate::lint::{Finding, Notes, Rule};
-use crate::path::Path;
+use crate::convert::DOCKER_ANNOTATION_PREFIX;
+use crate::lint::{Finding, FindingSink, Rule};
+use crate::path::JsonPath;
 use crate::{Family, Json, Manifest, MediaType};
 
-/// Longest part of a name that a message repeats.
-const SHOWN: usize = 80;
+/// Maximum number of characters of a field name in a message.
+const MAX_SHOWN: usize = 80;
 
-/// The fields of a document, those of the other shape too, which `two-shapes` is about.
-const DOCUMENT: [&str; 7] = [
+/// Known fields of all types of documents. A known field in a document of the wrong type is
+/// reported by [`Rule::TwoShapes`].
+const DOCUMENT_FIELDS: [&str; 7] = [
     "schemaVersion",
     "mediaType",
     "config",
@@ -20,15 +22,15 @@ const DOCUMENT: [&str; 7] = [
     "history",
 ];
 
-/// The fields of a document that OCI alone has.
-const OCI_DOCUMENT: [&str; 3] = ["artifactType", "subject", "annotations"];
+/// Fields of a document that only OCI defines.
+const OCI_DOCUMENT_FIELDS: [&str; 3] = ["artifactType", "subject", "annotations"];
 
-const DESCRIPTOR: [&str; 5] = ["mediaType", "digest", "size", "urls", "platform"];
+const DESCRIPTOR_FIELDS: [&str; 5] = ["mediaType", "digest", "size", "urls", "platform"];
 
-/// The fields of a descriptor that OCI alone has.
-const OCI_DESCRIPTOR: [&str; 3] = ["annotations", "data", "artifactType"];
+/// Fields of a descriptor that only OCI defines.
+const OCI_DESCRIPTOR_FIELDS: [&str; 3] = ["annotations", "data", "artifactType"];
 
-const PLATFORM: [&str; 6] = [
+const PLATFORM_FIELDS: [&str; 6] = [
     "architecture",
     "os",
     "os.version",
@@ -37,70 +39,71 @@ const PLATFORM: [&str; 6] = [
     "features",
 ];
 
-pub(super) fn note(manifest: &Manifest, notes: &mut Notes) {
+pub(super) fn check(manifest: &Manifest, sink: &mut FindingSink) {
     let (document, media_type) = (manifest.document(), manifest.media_type());
     let withdrawn = media_type.as_str() == MediaType::OCI_ARTIFACT;
     if !withdrawn {
-        schema_version(document, notes);
+        check_schema_version(document, sink);
     }
-    missing_media_type(document, media_type, notes);
+    check_media_type(document, media_type, sink);
     let docker = media_type.family() == Family::Docker;
-    Fields {
+    FieldChecker {
         docker,
         withdrawn,
         seen: HashSet::new(),
-        notes,
+        sink,
     }
-    .document(document);
+    .check_document(document);
 }
 
-/// The withdrawn artifact manifest has none.
-fn schema_version(document: &Json, notes: &mut Notes) {
+/// Checks `schemaVersion`. All types have this field except the withdrawn artifact manifest.
+fn check_schema_version(document: &Json, sink: &mut FindingSink) {
     let found = match document.get("schemaVersion") {
         Some(Json::Number(number)) if number.as_u64() == Some(2) => return,
-        Some(Json::Number(number)) => format!("it is {number}"),
-        Some(other) => format!("it is {}", other.kind()),
-        None => "it is missing".into(),
+        Some(Json::Number(number)) => format!("found {number}"),
+        Some(other) => format!("found {}", other.kind()),
+        None => "but the field is missing".into(),
     };
     let pointer = if document.get("schemaVersion").is_some() {
         "/schemaVersion"
     } else {
         ""
     };
-    notes.add(Rule::SchemaVersion, |rule| {
+    sink.add(Rule::SchemaVersion, |rule| {
         Finding::new(rule, pointer, format!("schemaVersion must be 2, {found}"))
     });
 }
 
-fn missing_media_type(document: &Json, media_type: &MediaType, notes: &mut Notes) {
+fn check_media_type(document: &Json, media_type: &MediaType, sink: &mut FindingSink) {
     let own = document.get("mediaType");
     if own.is_none_or(|value| value.as_str() == Some("")) {
         let pointer = if own.is_some() { "/mediaType" } else { "" };
-        let message =
-            format!("the document has no mediaType; it was sent or described as {media_type}");
-        notes.add(Rule::MissingMediaType, |rule| {
+        let message = format!("the document has no mediaType; it is treated as {media_type}");
+        sink.add(Rule::MissingMediaType, |rule| {
             Finding::new(rule, pointer, message)
         });
     }
 }
 
-/// Names that do not belong where they stand; each is told once in a document.
-struct Fields<'a> {
+/// Check for unknown fields. Each field name is reported once per document and kind of object.
+struct FieldChecker<'a> {
     docker: bool,
+    /// True if the document is an OCI artifact manifest, a withdrawn type that has the field
+    /// `blobs`.
     withdrawn: bool,
-    seen: HashSet<(Object, &'a str)>,
-    notes: &'a mut Notes,
+    seen: HashSet<(ObjectKind, &'a str)>,
+    sink: &'a mut FindingSink,
 }
 
-/// What the fields are of.
+/// Kind of object that contains a field.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-enum Object {
+enum ObjectKind {
     Document,
     Descriptor,
     Platform,
 }
 
-impl Object {
+impl ObjectKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Document => "a document",
@@ -111,32 +114,32 @@ impl Object {
 
     fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::Document => &DOCUMENT,
-            Self::Descriptor => &DESCRIPTOR,
-            Self::Platform => &PLATFORM,
+            Self::Document => &DOCUMENT_FIELDS,
+            Self::Descriptor => &DESCRIPTOR_FIELDS,
+            Self::Platform => &PLATFORM_FIELDS,
         }
     }
 
     fn oci_fields(self) -> &'static [&'static str] {
         match self {
-            Self::Document => &OCI_DOCUMENT,
-            Self::Descriptor => &OCI_DESCRIPTOR,
+            Self::Document => &OCI_DOCUMENT_FIELDS,
+            Self::Descriptor => &OCI_DESCRIPTOR_FIELDS,
             Self::Platform => &[],
         }
     }
 }
 
-impl<'a> Fields<'a> {
-    fn document(&mut self, document: &'a Json) {
-        self.object(&Path::Root, document, Object::Document);
+impl<'a> FieldChecker<'a> {
+    fn check_document(&mut self, document: &'a Json) {
+        self.check_object(&JsonPath::Root, document, ObjectKind::Document);
         for (key, value) in document.as_object().unwrap_or_default() {
-            let path = Path::Member(&Path::Root, key);
+            let path = JsonPath::Member(&JsonPath::Root, key);
             match key.as_str() {
-                "config" | "subject" => self.descriptor(&path, value),
+                "config" | "subject" => self.check_descriptor(&path, value),
                 "layers" | "manifests" | "blobs" => {
                     for (position, item) in value.as_array().unwrap_or_default().iter().enumerate()
                     {
-                        self.descriptor(&Path::Item(&path, position), item);
+                        self.check_descriptor(&JsonPath::Item(&path, position), item);
                     }
                 }
                 _ => (),
@@ -144,44 +147,57 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn descriptor(&mut self, path: &Path<'_>, descriptor: &'a Json) {
-        self.object(path, descriptor, Object::Descriptor);
+    fn check_descriptor(&mut self, path: &JsonPath<'_>, descriptor: &'a Json) {
+        self.check_object(path, descriptor, ObjectKind::Descriptor);
         for (key, value) in descriptor.as_object().unwrap_or_default() {
             if key == "platform" {
-                self.object(&Path::Member(path, key), value, Object::Platform);
+                self.check_object(&JsonPath::Member(path, key), value, ObjectKind::Platform);
             }
         }
     }
 
-    fn object(&mut self, path: &Path<'_>, object: &'a Json, kind: Object) {
-        for (key, _) in object.as_object().unwrap_or_default() {
-            let Some(rule) = self.rule(kind, key) else {
+    fn check_object(&mut self, path: &JsonPath<'_>, object: &'a Json, kind: ObjectKind) {
+        for (key, value) in object.as_object().unwrap_or_default() {
+            let Some(rule) = self.violated_rule(kind, key, value) else {
                 continue;
             };
             if self.seen.insert((kind, key)) {
-                let of_whom = if self.docker {
+                let specification = if self.docker {
                     "Docker's format"
                 } else {
                     "the specification"
                 };
-                let shown: String = key.chars().take(SHOWN).collect();
-                self.notes.add(rule, |rule| {
-                    let message =
-                        format!("{of_whom} knows no field {shown:?} of {}", kind.as_str());
-                    Finding::new(rule, Path::Member(path, key).pointer(), message)
+                let shown: String = key.chars().take(MAX_SHOWN).collect();
+                self.sink.add(rule, |rule| {
+                    let message = format!(
+                        "{specification} does not define the field {shown:?} in {}",
+                        kind.as_str()
+                    );
+                    Finding::new(rule, JsonPath::Member(path, key).pointer(), message)
                 });
             }
         }
     }
 
-    fn rule(&self, kind: Object, key: &str) -> Option<Rule> {
-        let of_artifacts = self.withdrawn && kind == Object::Document && key == "blobs";
-        if kind.fields().contains(&key) || of_artifacts {
+    fn violated_rule(&self, kind: ObjectKind, key: &str, value: &Json) -> Option<Rule> {
+        let is_artifact_field = self.withdrawn && kind == ObjectKind::Document && key == "blobs";
+        if kind.fields().contains(&key) || is_artifact_field {
             None
         } else if kind.oci_fields().contains(&key) {
-            self.docker.then_some(Rule::OciFieldInDocker)
+            let is_docker = kind == ObjectKind::Descriptor && has_only_docker_annotations(value);
+            (self.docker && !is_docker).then_some(Rule::OciFieldInDocker)
         } else {
             Some(Rule::UnknownField)
         }
     }
+}
+
+/// Returns whether a value consists of annotations that Docker's own tools write in descriptors.
+fn has_only_docker_annotations(value: &Json) -> bool {
+    let annotations = value.as_object().filter(|members| !members.is_empty());
+    annotations.is_some_and(|members| {
+        members
+            .iter()
+            .all(|(key, _)| key.starts_with(DOCKER_ANNOTATION_PREFIX))
+    })
 }

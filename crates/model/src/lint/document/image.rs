@@ -1,84 +1,96 @@
-//! Rules about a manifest and the types of what it names.
+//! Rules about a manifest and the media types of its config and layers.
 
-use super::{are_of_two_families, kind_name};
-use crate::convert::Format;
-use crate::lint::{Finding, Notes, Rule};
-use crate::{Child, ChildKind, Json, Manifest, MediaType, Role};
+use super::{is_other_family, kind_name};
+use crate::convert::ImageFormat;
+use crate::lint::{Finding, FindingSink, Rule, fix};
+use crate::{Child, ChildKind, Family, Json, Manifest, MediaType, MediaTypeRole};
 
-pub(super) fn note(manifest: &Manifest, notes: &mut Notes) {
+pub(super) fn check(manifest: &Manifest, sink: &mut FindingSink) {
     for child in manifest.children() {
         match child.kind {
-            ChildKind::Config | ChildKind::Layer => note_part(manifest.media_type(), child, notes),
+            ChildKind::Config | ChildKind::Layer => check_part(manifest.media_type(), child, sink),
             ChildKind::Manifest | ChildKind::Blob | ChildKind::Other => (),
         }
     }
     if manifest.media_type().as_str() != MediaType::OCI_ARTIFACT {
-        artifact_without_type(manifest, notes);
-        no_layers(manifest, notes);
+        check_artifact_type(manifest, sink);
+        check_layers(manifest, sink);
     }
 }
 
-fn note_part(own: &MediaType, child: &Child, notes: &mut Notes) {
+fn check_part(own: &MediaType, child: &Child, sink: &mut FindingSink) {
     let Some(media_type) = &child.descriptor.media_type else {
         return;
     };
     let part = child.kind.as_str();
-    if media_type.is_part()
-        && are_of_two_families(own, media_type)
-        && Format::Oci.counterpart(media_type).is_some()
+    if media_type.is_config_or_layer()
+        && is_other_family(own, media_type)
+        && ImageFormat::Oci.counterpart(media_type).is_some()
     {
-        notes.add(Rule::ManifestMixedFamilies, |rule| {
-            Finding::of(
-                rule,
-                child,
-                format!("the {part} is of type {media_type} in {}", kind_name(own)),
-            )
+        let message = format!(
+            "the {part} has the type {media_type}, but the manifest is {}",
+            kind_name(own)
+        );
+        let can_be_docker = ImageFormat::Docker.counterpart(media_type).is_some();
+        sink.add(Rule::ManifestMixedFamilies, |rule| Finding {
+            fix: if own.family() == Family::Docker && can_be_docker {
+                fix::TO_DOCKER
+            } else {
+                fix::TO_OCI
+            },
+            ..Finding::for_child(rule, child, message)
         });
     }
-    if child.kind == ChildKind::Layer && media_type.role() == Role::ForeignLayer {
-        notes.add(Rule::NonDistributableLayer, |rule| {
-            Finding::of(
+    if child.kind == ChildKind::Layer && media_type.role() == MediaTypeRole::ForeignLayer {
+        sink.add(Rule::NonDistributableLayer, |rule| {
+            Finding::for_child(
                 rule,
                 child,
                 format!(
-                    "the layer is of type {media_type}, whose content need not be in a registry"
+                    "the layer has the type {media_type}, so its content may be missing from the registry"
                 ),
             )
         });
     }
 }
 
-/// The specification knows the empty config in OCI's manifests alone.
-fn artifact_without_type(manifest: &Manifest, notes: &mut Notes) {
-    let typed = manifest
+/// Checks that a manifest with the empty config has an `artifactType`. Only OCI defines the empty
+/// config.
+fn check_artifact_type(manifest: &Manifest, sink: &mut FindingSink) {
+    let has_type = manifest
         .document()
         .get("artifactType")
         .and_then(Json::as_str)
         .is_some_and(|text| !text.is_empty());
-    let empty = |child: &&Child| {
+    let is_empty_config = |child: &&Child| {
         let media_type = child.descriptor.media_type.as_ref();
         child.kind == ChildKind::Config
             && media_type.is_some_and(|own| own.as_str() == MediaType::OCI_EMPTY)
     };
-    if let Some(config) = manifest.children().iter().find(empty).filter(|_| !typed) {
-        notes.add(Rule::ArtifactWithoutType, |rule| {
-            Finding::of(
+    if let Some(config) = manifest
+        .children()
+        .iter()
+        .find(is_empty_config)
+        .filter(|_| !has_type)
+    {
+        sink.add(Rule::ArtifactWithoutType, |rule| {
+            Finding::for_child(
                 rule,
                 config,
-                "the config is empty, and no artifactType says what this is",
+                "the config is empty and the manifest has no artifactType",
             )
         });
     }
 }
 
-fn no_layers(manifest: &Manifest, notes: &mut Notes) {
+fn check_layers(manifest: &Manifest, sink: &mut FindingSink) {
     let layers = manifest.document().get("layers");
     if layers
         .is_none_or(|value| *value == Json::Null || value.as_array().is_some_and(<[_]>::is_empty))
     {
         let pointer = if layers.is_some() { "/layers" } else { "" };
-        notes.add(Rule::NoLayers, |rule| {
-            Finding::new(rule, pointer, "the manifest names no layers")
+        sink.add(Rule::NoLayers, |rule| {
+            Finding::new(rule, pointer, "the manifest has no layers")
         });
     }
 }

@@ -1,40 +1,44 @@
-//! Rules about the types of what an index names.
+//! Rules about an index and the media types of its children.
 
-use super::{are_of_two_families, child_name, kind_name};
-use crate::lint::{Finding, Notes, Rule, mend};
-use crate::{Child, ChildKind, Json, Manifest, MediaType, Role};
+use super::{child_name, is_other_family, kind_name};
+use crate::lint::{Finding, FindingSink, Fix, Rule, fix};
+use crate::{
+    Child, ChildKind, Descriptor, Family, Json, Manifest, MediaType, MediaTypeRole, Severity,
+    child_descriptors,
+};
 
-pub(super) fn note(index: &Manifest, notes: &mut Notes) {
+pub(super) fn check(index: &Manifest, sink: &mut FindingSink) {
     let children = index
         .children()
         .iter()
         .filter(|child| child.kind == ChildKind::Manifest);
     for child in children {
         if let Some(media_type) = &child.descriptor.media_type {
-            note_type(index.media_type(), child, media_type, notes);
+            check_child_type(index.media_type(), child, media_type, sink);
         }
     }
+    check_nested(index, sink);
     if is_empty(index) {
         let pointer = if index.document().get("manifests").is_some() {
             "/manifests"
         } else {
             ""
         };
-        notes.add(Rule::IndexEmpty, |rule| {
-            Finding::new(rule, pointer, "the index names no manifests")
+        sink.add(Rule::IndexEmpty, |rule| {
+            Finding::new(rule, pointer, "the index has no children")
         });
     }
 }
 
-/// A document of a type that is not known here.
-pub(super) fn unknown_document(manifest: &Manifest, notes: &mut Notes) {
+/// Reports a document that has an unknown media type.
+pub(super) fn report_unknown_type(manifest: &Manifest, sink: &mut FindingSink) {
     let media_type = manifest.media_type();
     let message = format!(
-        "the type {media_type} is not known here, so nothing is said about what the document holds"
+        "the document has the unknown media type {media_type}; its content was not checked"
     );
-    notes.add(Rule::UnknownMediaType, |rule| Finding {
+    sink.add(Rule::UnknownMediaType, |rule| Finding {
         media_type: Some(media_type.clone()),
-        mend: mend::AS_ARTIFACT,
+        fix: fix::AS_ARTIFACT,
         ..Finding::new(rule, "", message)
     });
 }
@@ -45,45 +49,86 @@ fn is_empty(index: &Manifest) -> bool {
         .is_none_or(|value| *value == Json::Null || value.as_array().is_some_and(<[_]>::is_empty))
 }
 
-fn note_type(own: &MediaType, child: &Child, media_type: &MediaType, notes: &mut Notes) {
-    let mut add = |rule, what: &str| {
-        notes.add(rule, |rule| {
-            Finding::of(
+fn check_child_type(
+    own: &MediaType,
+    child: &Child,
+    media_type: &MediaType,
+    sink: &mut FindingSink,
+) {
+    let add = |sink: &mut FindingSink, rule, predicate: &str| {
+        sink.add(rule, |rule| {
+            Finding::for_child(
                 rule,
                 child,
-                format!("{} {what}", child_name(&child.descriptor)),
+                format!("{} {predicate}", child_name(&child.descriptor)),
             )
         });
     };
     match media_type.role() {
-        Role::Manifest | Role::Index if are_of_two_families(own, media_type) => {
-            add(
-                Rule::IndexMixedFamilies,
-                &format!("is {} in {}", kind_name(media_type), kind_name(own)),
-            );
+        MediaTypeRole::Manifest | MediaTypeRole::Index if is_other_family(own, media_type) => {
+            let name = child_name(&child.descriptor);
+            let message = format!("{name} is {} in {}", kind_name(media_type), kind_name(own));
+            sink.add(Rule::IndexMixedFamilies, |rule| Finding {
+                fix: fix_for_mixed_families(own, &child.descriptor),
+                ..Finding::for_child(rule, child, message)
+            });
         }
-        Role::Schema1 => add(
+        MediaTypeRole::Schema1 => add(
+            sink,
             Rule::DockerSchema1,
-            "is a Docker manifest of schema 1, which has been withdrawn",
+            "is a Docker schema 1 manifest, a withdrawn format",
         ),
-        _ if media_type.is_part() => {
+        _ if media_type.is_config_or_layer() => {
             add(
+                sink,
                 Rule::IndexBlobChild,
-                &format!("is a layer or a config ({media_type}), no manifest"),
+                &format!("is a layer or a config ({media_type}) instead of a manifest"),
             );
         }
-        Role::ForeignLayer | Role::Other if !media_type.as_str().is_empty() => {
+        MediaTypeRole::ForeignLayer | MediaTypeRole::Other if !media_type.as_str().is_empty() => {
             add(
+                sink,
                 Rule::UnknownMediaType,
-                &format!("is of type {media_type}, which is not known here"),
+                &format!("has the unknown media type {media_type}"),
             );
         }
         _ => (),
     }
-    if media_type.role() == Role::Index {
-        add(
-            Rule::IndexNested,
-            &format!("is itself an index ({media_type})"),
-        );
+}
+
+/// Returns the command that converts a child to the family of its index. Docker's format has no
+/// attestations, so they are dropped from a list.
+fn fix_for_mixed_families(own: &MediaType, child: &Descriptor) -> Fix {
+    match own.family() {
+        Family::Docker if child.is_attestation() => fix::TO_DOCKER_WITHOUT_OTHERS,
+        Family::Docker => fix::TO_DOCKER,
+        _ => fix::TO_OCI,
+    }
+}
+
+/// Reports the children that are indexes. If no child of the index has a platform, clients that
+/// select by platform find no image, so the finding is a warning.
+fn check_nested(index: &Manifest, sink: &mut FindingSink) {
+    let has_platform = child_descriptors(index).any(|child| child.platform.is_some());
+    let children = index.children().iter();
+    for child in children.filter(|child| child.kind == ChildKind::Manifest) {
+        let media_type = child.descriptor.media_type.as_ref();
+        let Some(media_type) = media_type.filter(|own| own.role() == MediaTypeRole::Index) else {
+            continue;
+        };
+        let name = child_name(&child.descriptor);
+        sink.add(Rule::IndexNested, |rule| {
+            if has_platform {
+                let message = format!("{name} is itself an index ({media_type})");
+                return Finding::for_child(rule, child, message);
+            }
+            let message = format!(
+                "{name} is itself an index ({media_type}), and no child has a platform, so clients that do not follow nested indexes find no image"
+            );
+            Finding {
+                severity: Severity::Warning,
+                ..Finding::for_child(rule, child, message)
+            }
+        });
     }
 }

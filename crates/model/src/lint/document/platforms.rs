@@ -1,38 +1,41 @@
-//! Rules about the platforms that an index gives its children.
+//! Rules about the platforms of the children of an index.
 
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
 use super::child_name;
-use crate::lint::{Finding, Notes, Rule};
-use crate::{Child, ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role};
+use crate::lint::fix::REMOVE_ENTRY;
+use crate::lint::{Finding, FindingSink, Rule};
+use crate::{
+    Child, ChildKind, Descriptor, Digest, Manifest, MediaType, MediaTypeRole, SelectionKey,
+};
 
-/// Says that a copy of the image beside it has layers compressed with zstd; readers who know it choose by that.
-const COMPRESSION: &str = "io.github.containers.compression.zstd";
-
-/// What `is_artifact` knows of a child beyond its descriptor counts where that says no platform.
-pub(super) fn note(index: &Manifest, is_artifact: impl Fn(&Digest) -> bool, notes: &mut Notes) {
-    let malformed = malformed_fields(notes);
-    let mut first: HashMap<Key, &Child> = HashMap::new();
+/// Checks the children of an index for missing and duplicate platforms.
+///
+/// `is_artifact` returns whether a child is an artifact according to its document, because its
+/// descriptor does not always show that. It is called only for children without a platform.
+pub(super) fn check(
+    index: &Manifest,
+    is_artifact: impl Fn(&Digest) -> bool,
+    sink: &mut FindingSink,
+) {
+    let malformed = malformed_pointers(sink);
+    let mut first: HashMap<SelectionKey<'_>, &Child> = HashMap::new();
     for child in index.children().iter().filter(|child| is_image(child)) {
-        match child
-            .descriptor
-            .platform
-            .as_ref()
-            .filter(|platform| !platform.os.is_empty())
-        {
-            Some(platform) => match first.entry(Key::of(platform, &child.descriptor)) {
+        match child.descriptor.selection_key() {
+            Some(key) => match first.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert(child)),
-                Entry::Occupied(entry) => duplicate(child, entry.get(), notes),
+                Entry::Occupied(entry) => report_duplicate(child, entry.get(), sink),
             },
             None if malformed.contains(&format!("{}/platform", child.pointer)) => (),
             None if is_artifact(&child.descriptor.digest) => (),
-            None => missing(child, notes),
+            None => report_missing(child, sink),
         }
     }
 }
 
-/// Whether a child of an index is an image for a platform, as far as its descriptor tells: no artifact, no attestation.
+/// Returns whether a child is an image according to its descriptor, and not an artifact or
+/// attestation.
 pub(in crate::lint) fn is_image(child: &Child) -> bool {
     let Descriptor {
         media_type,
@@ -41,75 +44,44 @@ pub(in crate::lint) fn is_image(child: &Child) -> bool {
     } = &child.descriptor;
     child.kind == ChildKind::Manifest
         && media_type.as_ref().is_some_and(|media_type| {
-            media_type.role() == Role::Manifest && media_type.as_str() != MediaType::OCI_ARTIFACT
+            media_type.role() == MediaTypeRole::Manifest
+                && media_type.as_str() != MediaType::OCI_ARTIFACT
         })
         && artifact_type.as_ref().is_none_or(|artifact_type| {
             artifact_type.as_str().is_empty() || artifact_type.is_image_config()
         })
-        && !is_attestation(&child.descriptor)
+        && !child.descriptor.is_attestation()
 }
 
-/// Whether a descriptor is of an attestation, which BuildKit gives the platform `unknown/unknown`.
-pub(in crate::lint) fn is_attestation(descriptor: &Descriptor) -> bool {
-    let unknown =
-        |platform: &Platform| platform.os == "unknown" && platform.architecture == "unknown";
-    descriptor.platform.as_ref().is_some_and(unknown) || descriptor.attests().is_some()
-}
-
-fn malformed_fields(notes: &Notes) -> HashSet<String> {
-    let malformed = notes
+fn malformed_pointers(sink: &FindingSink) -> HashSet<String> {
+    let malformed = sink
         .findings()
         .iter()
         .filter(|finding| finding.rule == Rule::MalformedField);
     malformed.map(|finding| finding.pointer.clone()).collect()
 }
 
-/// What stands there twice cannot be taken out once by its digest.
-fn duplicate(child: &Child, first: &Child, notes: &mut Notes) {
+/// Reports a child with the platform of an earlier child.
+///
+/// A child that is listed twice needs a different fix, because a removal by digest would remove
+/// both entries.
+fn report_duplicate(child: &Child, first: &Child, sink: &mut FindingSink) {
     let (name, pointer) = (child_name(&child.descriptor), &first.pointer);
     let message =
-        format!("{name} is never chosen: {pointer} is for the same platform and comes first");
+        format!("{name} is never selected: {pointer} has the same platform and comes first");
     let is_same = child.descriptor.digest == first.descriptor.digest;
-    notes.add(Rule::DuplicatePlatform, |rule| {
-        let mend = if is_same {
-            "write the entry once and push again"
-        } else {
-            rule.mend()
-        };
+    sink.add(Rule::DuplicatePlatform, |rule| {
+        let fix = if is_same { REMOVE_ENTRY } else { rule.fix() };
         Finding {
-            mend,
-            ..Finding::of(rule, child, message)
+            fix,
+            ..Finding::for_child(rule, child, message)
         }
     });
 }
 
-fn missing(child: &Child, notes: &mut Notes) {
-    let message = "the index does not say which platform the child is for, so nobody who looks for a platform chooses it";
-    notes.add(Rule::PlatformMissing, |rule| {
-        Finding::of(rule, child, message)
+fn report_missing(child: &Child, sink: &mut FindingSink) {
+    let message = "the child has no platform, so clients that select by platform never choose it";
+    sink.add(Rule::PlatformMissing, |rule| {
+        Finding::for_child(rule, child, message)
     });
-}
-
-/// What readers choose a child by.
-#[derive(Eq, Hash, PartialEq)]
-struct Key {
-    os: String,
-    processor: (String, String),
-    os_version: Option<String>,
-    os_features: Vec<String>,
-    compression: Option<String>,
-}
-
-impl Key {
-    fn of(platform: &Platform, descriptor: &Descriptor) -> Self {
-        let mut os_features = platform.os_features.clone();
-        os_features.sort_unstable();
-        Self {
-            os: platform.os.to_ascii_lowercase(),
-            processor: platform.processor(),
-            os_version: platform.os_version.clone(),
-            os_features,
-            compression: descriptor.annotations.get(COMPRESSION).cloned(),
-        }
-    }
 }

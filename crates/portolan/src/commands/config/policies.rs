@@ -1,4 +1,4 @@
-//! Which policies there are, and which of them a repository gets, and why.
+//! Output of `config check`: the list of policies, or an explanation of the policy of a repository.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -7,51 +7,56 @@ use portolan_model::{RepositoryName, Rule};
 use portolan_registry::{Deletions, Policy, Verdict};
 use serde::Serialize;
 
-use crate::config::{ConfigError, Configuration, Normalise, PolicyEntry};
+use crate::config::{ConfigError, Configuration, Normalize, PolicyEntry};
 use crate::output::Table;
 
-/// The entries of `[[policy]]`, in order.
+/// Entries of `[[policy]]`, in order.
 #[derive(Serialize)]
-pub(super) struct List<'a> {
+pub(super) struct PolicyList<'a> {
     policies: &'a [PolicyEntry],
 }
 
-/// The policy of one repository.
+/// Explanation of the policy of one repository.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Explained<'a> {
+pub(super) struct PolicyExplanation<'a> {
     repository: &'a RepositoryName,
-    /// The entries that match it, by their places, the first being 1. The last of them counts.
-    matching: Vec<Entry<'a>>,
-    /// Whether a push has to be held against the whole tree below it.
+    /// Entries that match the repository, in order. The last entry applies.
+    matching: Vec<MatchingEntry<'a>>,
+    /// True if a push reads the full tree below the pushed manifest.
     reads_tree: bool,
-    /// The verdicts that are not those of the preset `open`.
-    rules: BTreeMap<&'static str, Differing>,
+    /// Verdicts that differ from the verdicts of the preset `open`, by rule id.
+    rules: BTreeMap<&'static str, VerdictDifference>,
 }
 
+/// Entry of `[[policy]]` that matches the repository.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct MatchingEntry<'a> {
+    /// Position in the configuration, starting at 1.
     entry: usize,
     #[serde(flatten)]
-    says: &'a PolicyEntry,
+    settings: &'a PolicyEntry,
 }
 
+/// Verdict on the findings of a rule, and the verdict of the preset `open` on them.
 #[derive(Clone, Copy, Serialize)]
-struct Differing {
+struct VerdictDifference {
     verdict: Verdict,
     open: Verdict,
 }
 
-pub(super) fn list(configuration: &Configuration) -> List<'_> {
-    List {
+/// Returns the policy entries of the configuration.
+pub(super) fn list(configuration: &Configuration) -> PolicyList<'_> {
+    PolicyList {
         policies: &configuration.policy,
     }
 }
 
+/// Explains which policy applies to `repository`.
 pub(super) fn explain<'a>(
     configuration: &'a Configuration,
     repository: &'a RepositoryName,
-) -> Result<Explained<'a>, ConfigError> {
+) -> Result<PolicyExplanation<'a>, ConfigError> {
     let rules = configuration.policies()?;
     let matching = rules
         .iter()
@@ -59,145 +64,151 @@ pub(super) fn explain<'a>(
         .enumerate()
         .filter(|(_, (rule, _))| rule.matches(repository));
     let (mut entries, mut policy, open) = (Vec::new(), Policy::default(), Policy::default());
-    for (position, (rule, says)) in matching {
-        entries.push(Entry {
+    for (position, (rule, settings)) in matching {
+        entries.push(MatchingEntry {
             entry: position + 1,
-            says,
+            settings,
         });
         policy = rule.policy().clone();
     }
     let differing = Rule::ALL.into_iter().filter_map(|rule| {
         let (verdict, open) = (policy.verdict(rule), open.verdict(rule));
-        (verdict != open).then(|| (rule.id(), Differing { verdict, open }))
+        (verdict != open).then(|| (rule.id(), VerdictDifference { verdict, open }))
     });
-    Ok(Explained {
+    Ok(PolicyExplanation {
         repository,
         matching: entries,
-        reads_tree: policy.asks_for_the_tree() || policy.normalises().is_some(),
+        reads_tree: policy.needs_tree() || policy.normalization().is_some(),
         rules: differing.collect(),
     })
 }
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for PolicyList<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.policies.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new(["ENTRY", "REPOSITORIES", "PRESET", "BESIDES"]);
+        let mut table = Table::new(["ENTRY", "REPOSITORIES", "PRESET", "OTHER SETTINGS"]);
         for (position, entry) in self.policies.iter().enumerate() {
-            let besides = besides(entry).join(", ");
+            let others = other_settings(entry).join(", ");
             table.row([
                 (position + 1).to_string(),
                 entry.repositories.clone(),
                 preset(entry),
-                besides,
+                others,
             ]);
         }
         write!(
             formatter,
-            "\n{table}\nThe last entry that matches a repository counts, as a whole. "
+            "\n{table}\nThe last entry that matches a repository applies; entries are not merged. "
         )?;
-        writeln!(formatter, "A repository that none matches is open.")
+        writeln!(
+            formatter,
+            "Repositories that no entry matches have the preset open."
+        )
     }
 }
 
-/// What an entry says besides its preset.
-fn besides(entry: &PolicyEntry) -> Vec<String> {
-    let mut besides = Vec::new();
-    besides.extend(
+/// Returns the settings of an entry other than its preset.
+fn other_settings(entry: &PolicyEntry) -> Vec<String> {
+    let mut settings = Vec::new();
+    settings.extend(
         entry
             .manifest_types
             .as_ref()
             .map(|types| format!("manifest_types = {types:?}")),
     );
-    besides.extend(
+    settings.extend(
         entry
-            .normalise
-            .map(|Normalise::Oci| "normalise = oci".to_owned()),
+            .normalize
+            .map(|Normalize::Oci| "normalize = oci".to_owned()),
     );
     if entry.deletion != Deletions::default() {
-        besides.push(format!("deletion = {}", text(&entry.deletion)));
+        settings.push(format!("deletion = {}", config_name(&entry.deletion)));
     }
-    besides.extend(
+    settings.extend(
         entry
             .rules
             .iter()
-            .map(|(id, verdict)| format!("{id} = {}", text(verdict))),
+            .map(|(id, verdict)| format!("{id} = {}", config_name(verdict))),
     );
-    besides
+    settings
 }
 
-impl fmt::Display for Explained<'_> {
+impl fmt::Display for PolicyExplanation<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut field =
             |name: &str, value: &str| writeln!(formatter, "{:17}{value}", format!("{name}:"));
         field("Repository", self.repository.as_str())?;
-        let places: Vec<_> = self
+        let matching: Vec<_> = self
             .matching
             .iter()
-            .map(|Entry { entry, says }| format!("{entry} ({:?})", says.repositories))
+            .map(|MatchingEntry { entry, settings }| {
+                format!("{entry} ({:?})", settings.repositories)
+            })
             .collect();
         match self.matching.last() {
-            None => field("Policy", "open, since no entry of [[policy]] matches it")?,
-            Some(Entry { entry, says }) => {
-                let why = if places.len() == 1 {
+            None => field("Policy", "open, because no entry of [[policy]] matches")?,
+            Some(MatchingEntry { entry, settings }) => {
+                let position = if matching.len() == 1 {
                     "the only one"
                 } else {
                     "the last one"
                 };
                 field(
                     "Policy",
-                    &format!("entry {entry} of [[policy]], {why} that matches it"),
+                    &format!("entry {entry} of [[policy]], {position} that matches"),
                 )?;
-                field("Matching", &places.join(", "))?;
-                field("Preset", &preset(says))?;
-                let types = says
+                field("Matching", &matching.join(", "))?;
+                field("Preset", &preset(settings))?;
+                let types = settings
                     .manifest_types
                     .as_ref()
                     .map_or("all".into(), |types| types.join(", "));
                 field("Manifest types", &types)?;
-                let tags = match says.normalise {
-                    Some(Normalise::Oci) => "set to what was pushed, converted to OCI's types",
-                    None => "set to what was pushed",
+                let tags = match settings.normalize {
+                    Some(Normalize::Oci) => "point to the pushed manifest, converted to OCI types",
+                    None => "point to the pushed manifest",
                 };
                 field("Tags", tags)?;
-                field("Deletion", &text(&says.deletion))?;
+                field("Deletion", &config_name(&settings.deletion))?;
             }
         }
         let reach = if self.reads_tree {
-            "the whole tree below it"
+            "the full tree below the manifest"
         } else {
-            "what it names itself"
+            "only the content that the manifest references directly"
         };
         field("A push reads", reach)?;
-        write!(formatter, "\n{}", self.verdicts()?)
+        write!(formatter, "\n{}", self.render_verdicts()?)
     }
 }
 
-impl Explained<'_> {
-    fn verdicts(&self) -> Result<String, fmt::Error> {
+impl PolicyExplanation<'_> {
+    /// Renders the verdicts that differ from the verdicts of the preset `open`.
+    fn render_verdicts(&self) -> Result<String, fmt::Error> {
         if self.rules.is_empty() {
-            return Ok("Every rule has its verdict of the preset open.\n".into());
+            return Ok("All rules have the verdicts of the preset open.\n".into());
         }
-        let mut table = Table::new(["RULE", "VERDICT", "IN OPEN"]);
-        for (id, Differing { verdict, open }) in &self.rules {
-            table.row([(*id).to_owned(), text(verdict), text(open)]);
+        let mut table = Table::new(["RULE", "VERDICT", "IN PRESET OPEN"]);
+        for (id, VerdictDifference { verdict, open }) in &self.rules {
+            table.row([(*id).to_owned(), config_name(verdict), config_name(open)]);
         }
         let mut written = String::new();
         write!(
             written,
-            "{table}\nEvery other rule has its verdict of the preset open.\n"
+            "{table}\nAll other rules have the verdicts of the preset open.\n"
         )?;
         Ok(written)
     }
 }
 
 fn preset(entry: &PolicyEntry) -> String {
-    text(&entry.preset)
+    config_name(&entry.preset)
 }
 
-/// What the configuration calls something.
-fn text(value: &impl Serialize) -> String {
+/// Returns the name of a value as written in the configuration.
+fn config_name(value: &impl Serialize) -> String {
     serde_json::to_value(value)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

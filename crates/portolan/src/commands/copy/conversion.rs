@@ -1,26 +1,30 @@
-//! In which format a tree is to arrive, as the command line says it.
+//! Command-line options of a conversion.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use portolan_model::convert::{self, Format};
+use portolan_model::convert::{self, ImageFormat};
 
-/// What is done to a tree on its way. Configs and layers stay as they are; the digests of what names them change.
+/// Conversion applied during a copy. Configs and layers stay the same; digests of manifests change.
 #[derive(Args)]
 pub(in crate::commands) struct Conversion {
-    /// Convert everything to the types of this format: oci or docker.
-    #[arg(long, value_name = "FORMAT", value_parser = formats(), ignore_case = true)]
-    to: Option<Format>,
-    /// Put the children of nested indexes in the place of those.
+    /// Convert to this format [default: leave media types unchanged]
+    ///
+    /// Media types change; configs and layers stay the same.
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), ignore_case = true)]
+    to: Option<ImageFormat>,
+    /// Replace nested indexes with their children.
     #[arg(long)]
     flatten: bool,
-    /// Leave out the children of indexes whose type is unknown, or which the format cannot hold.
+    /// Drop index children whose type is unknown
+    ///
+    /// Also drops children that the format of --to cannot represent.
     #[arg(long)]
     drop_unknown: bool,
 }
 
 impl Conversion {
-    /// What is asked for, if anything is.
-    pub(in crate::commands) fn asked_for(&self) -> Option<convert::Conversion> {
+    /// Returns the conversion that the options request, or `None` if no option is set.
+    pub(in crate::commands) fn to_conversion(&self) -> Option<convert::Conversion> {
         let Self {
             to,
             flatten,
@@ -35,12 +39,13 @@ impl Conversion {
     }
 }
 
-fn formats() -> impl TypedValueParser<Value = Format> {
+/// Returns a parser that accepts the names of the formats in any case.
+fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
     PossibleValuesParser::new(["oci", "docker"]).map(|text| {
         if text.eq_ignore_ascii_case("docker") {
-            Format::Docker
+            ImageFormat::Docker
         } else {
-            Format::Oci
+            ImageFormat::Oci
         }
     })
 }

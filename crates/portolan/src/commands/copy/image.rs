@@ -1,45 +1,52 @@
-//! One image out of an index, for targets that take no index.
+//! Selection of one image of an index, because a Docker archive cannot store an index.
 
 use std::env::consts::ARCH;
 
 use portolan_layout::DockerArchiveWriter;
-use portolan_model::{Platform, Reference, Role};
+use portolan_model::{MediaTypeRole, Platform, Reference};
 
-use crate::documents;
 use crate::failure::{Failure, Outcome};
-use crate::output::Talk;
-use crate::places::Source;
+use crate::manifest_io;
+use crate::output::Console;
+use crate::resolve::ImageSource;
 
-/// The image that an archive of docker's can hold: the one for the platform that was asked for, or
-/// else for this machine.
-pub(super) async fn of(source: &Source, platforms: &[Platform], talk: &Talk) -> Outcome<Reference> {
+/// Selects the image to write to a Docker archive. From an index, this is the image for the
+/// requested platform, or by default for the architecture of this machine.
+pub(super) async fn select_image(
+    source: &ImageSource,
+    platforms: &[Platform],
+    console: &Console,
+) -> Outcome<Reference> {
     let platform = match platforms {
         [] => None,
         [platform] => Some(platform.clone()),
         _ => {
-            let message = "a docker-archive holds images and no index; choose one platform";
-            return Err(Failure::usage(anyhow::anyhow!(message)));
+            let message = "a docker-archive cannot store an index";
+            return Err(Failure::usage(anyhow::anyhow!(message)).with_hint("choose one platform"));
         }
     };
-    let document = documents::read(&source.place, &source.reference).await?;
-    if document.info.media_type.role() != Role::Index {
-        DockerArchiveWriter::accepts(&document.manifest()?)?;
+    let document = manifest_io::read(&source.repository, &source.reference).await?;
+    if document.info.media_type.role() != MediaTypeRole::Index {
+        DockerArchiveWriter::check_manifest(&manifest_io::parse(&document)?)?;
         return Ok(document.info.digest.into());
     }
     let platform = platform.unwrap_or_else(|| {
-        let platform = this_machine();
-        talk.say(format_args!(
-            "a docker-archive holds one platform of an index; taking {platform}, choose another with --platform"
+        let platform = default_platform();
+        console.print(format_args!(
+            "selected the image for {platform}, because a docker-archive stores one image of an index\nhelp: to select another, add `--platform os/arch[/variant]`"
         ));
         platform
     });
-    let image = documents::for_platform(&source.place, document, &platform).await?;
-    DockerArchiveWriter::accepts(&image.manifest()?)?;
+    let image = manifest_io::select_platform(&source.repository, document, &platform).await?;
+    DockerArchiveWriter::check_manifest(&manifest_io::parse(&image)?)?;
     Ok(image.info.digest.into())
 }
 
-/// Containers are Linux's, whatever this machine runs.
-fn this_machine() -> Platform {
+/// Returns the default platform for this machine.
+///
+/// The operating system is always Linux, because Linux containers on other systems run in a Linux
+/// VM.
+fn default_platform() -> Platform {
     let architecture = match ARCH {
         "x86_64" => "amd64",
         "x86" => "386",

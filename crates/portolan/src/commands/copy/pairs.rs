@@ -1,4 +1,4 @@
-//! What is to be copied where: from the command line, or from a file.
+//! Pairs of source and destination to copy, from the command line or from a file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,9 +10,10 @@ use portolan_model::ImageReference;
 
 use super::prefix::Prefix;
 use crate::failure::{Failure, Outcome};
-use crate::location::Location;
+use crate::image_ref::{Location, RemoteImage, is_host};
+use crate::usage::ValueError;
 
-/// One thing to copy, and where to.
+/// Source and destination of one copy.
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
     pub(super) source: Location,
@@ -20,61 +21,69 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// What it is called in messages.
+    /// Returns the name of the copy in messages.
     pub(super) fn name(&self) -> String {
         format!("{} -> {}", self.source, self.target)
     }
 
-    /// Whether what a tag points to takes its own place, though the source may also say the digest that it is to have.
+    /// Returns whether the destination is the tag of the source, so that the copy replaces the
+    /// image. A digest that the source also contains is ignored.
     pub(super) fn is_in_place(&self) -> bool {
-        tagged(&self.source) == tagged(&self.target)
+        without_digest(&self.source) == without_digest(&self.target)
     }
 }
 
-/// The place that a tag names, whatever digest is to be found there.
-fn tagged(location: &Location) -> Location {
-    match location.complete() {
-        Location::Registry(image) if image.tag.is_some() => Location::Registry(ImageReference {
-            digest: None,
-            ..image
-        }),
-        location => location,
+/// Returns the location without its digest if it has a tag. Adds the default tag if it has no tag
+/// and no digest.
+fn without_digest(location: &Location) -> Location {
+    match location.with_default_tag() {
+        Location::Registry(RemoteImage { reference, .. }) => {
+            let digest = reference.digest.filter(|_| reference.tag.is_none());
+            Location::Registry(RemoteImage {
+                scheme: None,
+                reference: ImageReference {
+                    digest,
+                    ..reference
+                },
+            })
+        }
+        local @ Location::Local(_) => local,
     }
 }
 
-/// The pairs that the command line asks for.
-pub(super) fn of(references: &[String], from: Option<&Path>) -> Outcome<Vec<Pair>> {
+/// Parses the pairs that the command line requests. `references` are the positional arguments, and
+/// `from` is the value of `--from`.
+pub(super) fn parse_pairs(references: &[String], from: Option<&Path>) -> Outcome<Vec<Pair>> {
     let pairs = match (from, references) {
-        (Some(file), []) => listed(file, None)?,
-        (Some(file), [prefix]) => listed(file, Some(&Prefix::parse(prefix)?))?,
+        (Some(file), []) => read_pairs(file, None)?,
+        (Some(file), [prefix]) => read_pairs(file, Some(&Prefix::parse(prefix)?))?,
         (Some(_), _) => {
-            return Err(wrong(
-                "with --from there is at most one DST on the command line",
+            return Err(usage_error(
+                "--from allows at most one DST on the command line",
             ));
         }
         (None, [source, target]) if !target.ends_with('/') || is_local(target) => {
             vec![Pair {
-                source: parsed(source)?,
-                target: parsed_target(target)?,
+                source: parse_location(source)?,
+                target: parse_target(target)?,
             }]
         }
         (None, [sources @ .., prefix]) if !sources.is_empty() => {
             let prefix = Prefix::parse(prefix)?;
             sources
                 .iter()
-                .map(|source| under(&prefix, source))
+                .map(|source| pair_with_prefix(&prefix, source))
                 .collect::<Outcome<_>>()?
         }
-        (None, _) => return Err(wrong("there is one reference, and no DST behind it")),
+        (None, _) => return Err(usage_error("the destination is missing")),
     };
-    distinct(&pairs)?;
+    check_distinct(&pairs)?;
     Ok(pairs)
 }
 
-fn listed(file: &Path, prefix: Option<&Prefix>) -> Outcome<Vec<Pair>> {
-    let text = read(file)
-        .with_context(|| format!("reading {}", file.display()))
-        .map_err(Failure::usage)?;
+/// Reads the pairs from a file. Errors contain the number of the line.
+fn read_pairs(file: &Path, prefix: Option<&Prefix>) -> Outcome<Vec<Pair>> {
+    let text = read_file(file)?;
     let lines = text.lines().enumerate().filter_map(|(number, line)| {
         let words: Vec<_> = line
             .split_once('#')
@@ -82,81 +91,80 @@ fn listed(file: &Path, prefix: Option<&Prefix>) -> Outcome<Vec<Pair>> {
             .split_whitespace()
             .collect();
         (!words.is_empty()).then(|| {
-            line_pair(&words, prefix)
-                .map_err(|error| error.about(format!("{}, line {}", file.display(), number + 1)))
+            parse_line(&words, prefix)
+                .map_err(|error| error.context(format!("{}, line {}", file.display(), number + 1)))
         })
     });
     lines.collect()
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+fn read_file(file: &Path) -> Outcome<String> {
     if file == Path::new("-") {
         let mut text = String::new();
-        stdin().read_to_string(&mut text)?;
+        let read = stdin().read_to_string(&mut text);
+        read.context("failed to read standard input")?;
         return Ok(text);
     }
+    if !file.exists() {
+        return Err(Failure::missing_file(file));
+    }
     fs::read_to_string(file)
+        .with_context(|| format!("failed to read {}", file.display()))
+        .map_err(Failure::usage)
 }
 
-fn line_pair(words: &[&str], prefix: Option<&Prefix>) -> Outcome<Pair> {
+fn parse_line(words: &[&str], prefix: Option<&Prefix>) -> Outcome<Pair> {
     match (words, prefix) {
         ([source, target], _) => Ok(Pair {
-            source: parsed(source)?,
-            target: parsed_target(target)?,
+            source: parse_location(source)?,
+            target: parse_target(target)?,
         }),
-        ([source], Some(prefix)) => under(prefix, source),
-        ([_], None) => Err(wrong(
-            "there is no DST, neither here nor on the command line",
+        ([source], Some(prefix)) => pair_with_prefix(prefix, source),
+        ([_], None) => Err(usage_error(
+            "the destination is missing, both on this line and on the command line",
         )),
-        _ => Err(wrong("a line is SRC, or SRC and DST")),
+        _ => Err(usage_error("a line must contain SRC, or SRC and DST")),
     }
 }
 
-fn under(prefix: &Prefix, source: &str) -> Outcome<Pair> {
-    let source = parsed(source)?;
-    let target = prefix.under(&source)?;
+fn pair_with_prefix(prefix: &Prefix, source: &str) -> Outcome<Pair> {
+    let source = parse_location(source)?;
+    let target = prefix.apply(&source)?;
     Ok(Pair { source, target })
 }
 
-fn parsed(text: &str) -> Outcome<Location> {
-    text.parse()
-        .map_err(|error: crate::location::LocationError| Failure::usage(error))
+fn parse_location(text: &str) -> Outcome<Location> {
+    Ok(text.parse::<Location>()?)
 }
 
-/// Whoever writes a host alone does not mean an image of Docker Hub whose tag is a number.
-fn parsed_target(text: &str) -> Outcome<Location> {
+/// Parses a destination. For a host, suggests the forms that `copy` accepts.
+fn parse_target(text: &str) -> Outcome<Location> {
     if is_host(text.strip_prefix("docker://").unwrap_or(text)) {
-        return Err(wrong(&format!(
-            "\"{text}\" is a host; write {text}/ to keep repository and tag, or {text}/NAME"
-        )));
+        return Err(ValueError::new(
+            format!("\"{text}\" is a host, not an image"),
+            format!("use `{text}/` to keep the repository and tag, or `{text}/NAME:TAG`"),
+        )
+        .into());
     }
-    parsed(text)
-}
-
-fn is_host(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return false;
-    };
-    let is_name = !host.contains('/') && (host.contains('.') || host == "localhost");
-    let is_address = host.starts_with('[') && host.ends_with(']');
-    (is_name || is_address) && port.parse::<u16>().is_ok()
+    parse_location(text)
 }
 
 fn is_local(text: &str) -> bool {
     matches!(text.parse(), Ok(Location::Local(_)))
 }
 
-/// Two sources under one name would be one of the two, by chance.
-fn distinct(pairs: &[Pair]) -> Outcome {
+/// Rejects different sources with the same destination. Copies run in parallel, so the result would
+/// be random.
+fn check_distinct(pairs: &[Pair]) -> Outcome {
     let mut seen = HashMap::new();
     let complete = pairs
         .iter()
-        .map(|Pair { source, target }| (source.complete(), target.complete()));
-    for (source, target) in complete.filter(|(_, target)| target.names_image()) {
+        .map(|Pair { source, target }| (source.with_default_tag(), target.with_default_tag()));
+    for (source, target) in complete.filter(|(_, target)| target.has_reference()) {
         match seen.get(&target) {
             Some(other) if *other != source => {
-                return Err(wrong(&format!(
-                    "{other} and {source} would both be {target}"
+                return Err(usage_error(&format!(
+                    "{other} and {source} would both be copied to {target}"
                 )));
             }
             _ => seen.insert(target, source),
@@ -165,8 +173,8 @@ fn distinct(pairs: &[Pair]) -> Outcome {
     Ok(())
 }
 
-fn wrong(message: &str) -> Failure {
-    Failure::usage(anyhow!("{message}; see portolan copy --help"))
+fn usage_error(message: &str) -> Failure {
+    Failure::usage(anyhow!("{message}")).with_hint("run `portolan copy --help`")
 }
 
 #[cfg(test)]
@@ -183,7 +191,7 @@ mod tests {
             file
         });
         let references: Vec<_> = references.iter().map(ToString::to_string).collect();
-        let pairs = of(
+        let pairs = parse_pairs(
             &references,
             file.as_ref().map(tempfile::NamedTempFile::path),
         )?;
@@ -194,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn one_source_names_its_target_and_several_share_a_place() {
+    fn one_source_has_its_own_target_and_several_share_a_prefix() {
         assert_eq!(
             pairs(&["quay.io/a:1", "localhost/b"], None).unwrap(),
             ["quay.io/a:1 localhost/b"]
@@ -224,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_takes_its_own_place_also_by_its_digest() {
+    fn detects_copies_in_place_also_with_a_digest() {
         let digest = portolan_model::Digest::sha256(b"a");
         let is_in_place = |source: &str, target: &str| {
             Pair {
@@ -238,12 +246,12 @@ mod tests {
         assert!(!is_in_place("quay.io/a:1", "quay.io/a:2") && !is_in_place("oci:a:1", "oci:b:1"));
         assert!(
             !is_in_place(&format!("quay.io/a@{digest}"), "quay.io/a:1"),
-            "nobody says where the tag was"
+            "the source has no tag"
         );
     }
 
     #[test]
-    fn a_file_has_comments_and_targets_of_its_own() {
+    fn a_file_may_contain_comments_and_targets() {
         let text = "# all\n\nquay.io/a:1 # the first\nquay.io/b:2 oci:b\n";
         let listed = pairs(&["localhost"], Some(text)).unwrap();
         assert_eq!(listed, ["quay.io/a:1 localhost/a:1", "quay.io/b:2 oci:b"]);
@@ -255,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn rejects_missing_and_ambiguous_targets() {
         for references in [
             &["quay.io/a:1"][..],
             &[],
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_alone_is_no_image() {
+    fn rejects_a_host_as_target() {
         for host in [
             "127.0.0.1:5000",
             "localhost:5000",

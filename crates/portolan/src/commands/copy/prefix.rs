@@ -1,131 +1,154 @@
-//! A place under which several images keep their names.
+//! Destination prefix. Each source keeps its repository name and tag below it.
 
 use std::path::Path;
 
+use portolan_client::Scheme;
 use portolan_model::{Digest, ImageReference, Tag};
 
 use crate::failure::{Failure, Outcome};
-use crate::location::{Format, Local, Location, Name};
+use crate::host::split_scheme;
+use crate::image_ref::{self, LocalFormat, LocalLocation, LocalReference, Location, RemoteImage};
 
-/// Where several images go to.
+/// Destination prefix for one or more images.
 #[derive(Debug)]
 pub(super) enum Prefix {
-    /// A host, and perhaps the beginning of the repositories on it.
-    Registry { host: String, path: Option<String> },
-    /// A folder or archive.
-    Local(Local),
+    /// Host, and optionally a prefix of the repository names on this host.
+    Registry {
+        scheme: Option<Scheme>,
+        host: String,
+        path: Option<String>,
+    },
+    /// Folder or archive.
+    Local(LocalLocation),
 }
 
 impl Prefix {
-    /// Reads `HOST[/PATH]`, `oci:FOLDER`, `oci-archive:FILE` or `docker-archive:FILE`.
+    /// Parses `HOST[/PATH]`, `oci:FOLDER`, `oci-archive:FILE` or `docker-archive:FILE`.
     pub(super) fn parse(text: &str) -> Outcome<Self> {
-        let wrong = |reason: &str| {
+        let wrong = |reason: &str, help: &str| {
             Failure::usage(anyhow::anyhow!(
-                "\"{text}\" is no place for several images: {reason}"
+                "\"{text}\" cannot be the destination of several images: {reason}"
             ))
+            .with_hint(help)
         };
+        if image_ref::is_path(text) {
+            return Err(image_ref::path_error(text).into());
+        }
         if let Ok(Location::Local(local)) = text.parse() {
-            return match local.name {
+            return match local.reference {
                 None => Ok(Self::Local(local)),
                 Some(_) => Err(wrong(
-                    "each keeps its own name; leave out what stands behind the path",
+                    "each image keeps its own name",
+                    &format!("use `{}:{}`", local.format, local.path.display()),
                 )),
             };
         }
-        let plain = text
-            .strip_prefix("docker://")
-            .unwrap_or(text)
-            .trim_end_matches('/');
+        let (scheme, plain) = split_scheme(text.strip_prefix("docker://").unwrap_or(text));
+        let plain = plain.trim_end_matches('/');
         let (host, path) = match plain.split_once('/') {
             Some((host, path)) if is_host(host) => (host, Some(path)),
             None if is_host(plain) => (plain, None),
+            _ if scheme.is_some() => {
+                return Err(wrong(
+                    "a scheme needs a host",
+                    "write HOST or HOST/PATH after the scheme",
+                ));
+            }
             _ => ("docker.io", Some(plain)),
         };
         if path.is_some_and(|path| path.parse::<portolan_model::RepositoryName>().is_err()) {
-            return Err(wrong("write HOST or HOST/PATH, without a tag"));
+            return Err(wrong(
+                "each image keeps its own tag",
+                "write HOST or HOST/PATH, without a tag",
+            ));
         }
         Ok(Self::Registry {
+            scheme,
             host: host.into(),
             path: path.map(Into::into),
         })
     }
 
-    /// Where the image at `source` goes to.
-    pub(super) fn under(&self, source: &Location) -> Outcome<Location> {
-        let names = Names::of(source)?;
+    /// Returns the destination of the image at `source`.
+    pub(super) fn apply(&self, source: &Location) -> Outcome<Location> {
+        let names = ImageNames::from_location(source)?;
         match self {
-            Self::Registry { host, path } => {
+            Self::Registry { scheme, host, path } => {
                 let repository = match path {
                     Some(path) => format!("{path}/{}", names.repository),
                     None => names.repository,
                 };
                 let repository = repository.parse().map_err(|error| {
                     Failure::usage(anyhow::anyhow!(
-                        "{source} cannot be {host}/{repository}: {error}"
+                        "{source} cannot be copied to {host}/{repository}: {error}"
                     ))
                 })?;
                 let host = host.as_str().into();
-                Ok(Location::Registry(ImageReference {
-                    host,
-                    repository,
-                    tag: names.tag,
-                    digest: names.digest,
+                Ok(Location::Registry(RemoteImage {
+                    scheme: *scheme,
+                    reference: ImageReference {
+                        host,
+                        repository,
+                        tag: names.tag,
+                        digest: names.digest,
+                    },
                 }))
             }
-            Self::Local(local) => Ok(Location::Local(Local {
-                name: names.on_disk(local.format),
+            Self::Local(local) => Ok(Location::Local(LocalLocation {
+                reference: names.into_local_name(local.format),
                 ..local.clone()
             })),
         }
     }
 }
 
-/// Whether docker would read this as a host.
+/// Returns whether docker parses `text` as a host if it is the first component of a reference.
 fn is_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost"
 }
 
-/// What an image is called, wherever it is.
-struct Names {
+/// Repository name, tag and digest of an image, independent of its host, folder or archive.
+struct ImageNames {
     repository: String,
     tag: Option<Tag>,
     digest: Option<Digest>,
 }
 
-impl Names {
-    fn of(location: &Location) -> Outcome<Self> {
+impl ImageNames {
+    fn from_location(location: &Location) -> Outcome<Self> {
         let local = match location {
-            Location::Registry(image) => return Ok(Self::of_image(image.clone())),
+            Location::Registry(image) => return Ok(Self::from_image(image.reference.clone())),
             Location::Local(local) => local,
         };
-        let repository = stem(&local.path);
-        match &local.name {
+        let repository = lowercase_stem(&local.path);
+        match &local.reference {
             None => Ok(Self {
                 repository,
                 tag: None,
                 digest: None,
             }),
-            Some(Name::Digest(digest)) => Ok(Self {
+            Some(LocalReference::Digest(digest)) => Ok(Self {
                 repository,
                 tag: None,
                 digest: Some(digest.clone()),
             }),
-            Some(Name::Given(name)) => match name.parse() {
+            Some(LocalReference::Name(name)) => match name.parse() {
                 Ok(tag) => Ok(Self {
                     repository,
                     tag: Some(tag),
                     digest: None,
                 }),
-                Err(_) => name.parse().map(Self::of_image).map_err(|error| {
+                Err(_) => name.parse().map(Self::from_image).map_err(|error| {
                     Failure::usage(anyhow::anyhow!(
-                        "{location} has no name to keep: {error}; copy it by itself"
+                        "the name of {location} is not valid in a registry: {error}"
                     ))
+                    .with_hint("copy it separately")
                 }),
             },
         }
     }
 
-    fn of_image(image: ImageReference) -> Self {
+    fn from_image(image: ImageReference) -> Self {
         Self {
             repository: image.repository.to_string(),
             tag: image.tag,
@@ -133,20 +156,21 @@ impl Names {
         }
     }
 
-    /// A layout tells images apart by their tags, docker by whole names.
-    fn on_disk(self, format: Format) -> Option<Name> {
+    /// Returns the name of the image in a folder or archive. A layout identifies images by tag, and
+    /// a Docker archive by repository and tag.
+    fn into_local_name(self, format: LocalFormat) -> Option<LocalReference> {
         match (self.tag, self.digest) {
-            (Some(tag), _) if format == Format::DockerArchive => {
-                Some(Name::Given(format!("{}:{tag}", self.repository)))
+            (Some(tag), _) if format == LocalFormat::DockerArchive => {
+                Some(LocalReference::Name(format!("{}:{tag}", self.repository)))
             }
-            (Some(tag), _) => Some(Name::Given(tag.to_string())),
-            (None, digest) => digest.map(Name::Digest),
+            (Some(tag), _) => Some(LocalReference::Name(tag.to_string())),
+            (None, digest) => digest.map(LocalReference::Digest),
         }
     }
 }
 
-/// The name of a file without its ending.
-fn stem(path: &Path) -> String {
+/// Returns the name of a file without its extension, in lower case, as a repository name.
+fn lowercase_stem(path: &Path) -> String {
     path.file_stem()
         .unwrap_or_default()
         .to_string_lossy()
@@ -160,7 +184,7 @@ mod tests {
     fn under(prefix: &str, source: &str) -> String {
         Prefix::parse(prefix)
             .unwrap()
-            .under(&source.parse().unwrap())
+            .apply(&source.parse().unwrap())
             .unwrap()
             .to_string()
     }
@@ -180,6 +204,11 @@ mod tests {
                 "quay.io/mirror/team/app:v1",
             ),
             ("team", "localhost/app", "docker.io/team/app"),
+            (
+                "http://r.test/team",
+                "https://quay.io/app:v1",
+                "http://r.test/team/app:v1",
+            ),
             ("localhost", "oci:images/App.old:v1", "localhost/app:v1"),
             (
                 "localhost",

@@ -1,179 +1,236 @@
-//! What a run says of its copies: lines for people, one JSON document for programs.
+//! Reports of the results of a run, as text or as a single JSON document.
 
 use std::sync::Arc;
 
-use portolan_model::Role;
+use portolan_model::MediaTypeRole;
 use portolan_model::convert::Remark;
-use portolan_registry::copy::{Action, Outcome, Plan, PlannedDocument, Rewritten, Tally};
+use portolan_registry::copy::{
+    CopyOutcome, Plan, PlannedAction, PlannedDocument, RewrittenDocument, Tally,
+};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::run::{CarriedOut, Copied, Done};
+use super::pairs::Pair;
+use super::run::{CopyResult, ExecutedCopy, PlanOrOutcome};
 use crate::failure::{self, Failure};
-use crate::output::{self, Data, Table, Talk, count, short, size};
+use crate::output::{Console, DataWriter, Table, format_count, format_size, short_digest};
 
-/// Most losses of a copy that are told; JSON has all of them.
-const TOLD_LOSSES: usize = 20;
+/// Maximum number of conversion losses printed for one copy. The JSON document contains all of
+/// them.
+const MAX_PRINTED_LOSSES: usize = 20;
 
-/// What is printed as data.
+/// Format of the results.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::commands) enum Style {
-    /// The digest that each copy has.
+    /// Digest of each copy.
     Digest,
-    /// Also those of all documents that change, before and after.
+    /// Also, as a message or as a part of the plan, the old and new digests of all manifests that
+    /// change.
     Digests,
-    /// One document for programs.
+    /// One JSON document.
     Json,
 }
 
-/// How a run is reported.
-pub(super) struct Report {
+/// Reporter of a run.
+pub(super) struct Reporter {
     pub(super) style: Style,
+    /// True if the run has more than one copy.
     pub(super) several: bool,
-    pub(super) talk: Arc<Talk>,
+    /// True if the run writes an archive to standard output.
+    pub(super) archive_on_stdout: bool,
+    pub(super) console: Arc<Console>,
 }
 
+/// JSON document of a run.
 #[derive(Serialize)]
 struct Copies<'a> {
-    copies: Vec<Entry<'a>>,
+    copies: Vec<CopyEntry<'a>>,
 }
 
+/// Plan or result of one copy.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct CopyEntry<'a> {
     source: String,
     target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<&'a Plan>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'a Outcome>,
+    outcome: Option<&'a CopyOutcome>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    rewritten: &'a [Rewritten],
+    rewritten: &'a [RewrittenDocument],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     losses: &'a [Remark],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     remarks: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<EntryError>,
+    error: Option<CopyError>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EntryError {
+struct CopyError {
     status: u8,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
     #[serde(skip_serializing_if = "Value::is_null")]
     detail: Value,
 }
 
-impl Report {
-    /// Says what became of a copy, as soon as that is known.
-    pub(super) fn tell(&self, copied: &Copied) {
+impl Reporter {
+    /// Prints the result of a copy to standard error.
+    pub(super) fn print_result(&self, copied: &CopyResult) {
         let name = copied.name();
         match &copied.result {
-            Ok(Done::CarriedOut(done)) => self.tell_done(&name, done),
-            // Of a single copy this is what the command ends with.
+            Ok(PlanOrOutcome::Executed(done)) => self.print_done(&name, done),
+            // The failure of a single copy is printed once, when the command exits.
             Err(failure) if self.several => {
-                self.talk.say(format_args!("{name}: failed: {failure}"))
+                let Pair { source, target } = &copied.pair;
+                let message = failure.message();
+                let names = [source.to_string(), target.to_string()];
+                let prefix = if names.iter().any(|name| message.contains(name)) {
+                    String::new()
+                } else {
+                    format!("failed to copy {name}: ")
+                };
+                self.console
+                    .print_always(format_args!("error: {prefix}{failure}"));
             }
-            Ok(Done::Planned(_)) | Err(_) => (),
+            Ok(PlanOrOutcome::Planned(_)) | Err(_) => (),
         }
     }
 
-    fn tell_done(&self, name: &str, done: &CarriedOut) {
-        self.talk
-            .say(format_args!("{name}: {}", told(&done.outcome.tally)));
+    fn print_done(&self, name: &str, done: &ExecutedCopy) {
+        self.console.print(format_args!(
+            "{name}: {}",
+            summarize(&done.outcome.tally, false)
+        ));
         for digest in &done.outcome.absent {
-            self.talk.say(format_args!(
-                "  the source does not have the blob {digest}; it is left out"
+            self.console.print(format_args!(
+                "warning: {name}: skipped blob {digest}, which the source does not have"
             ));
         }
         for remark in &done.remarks {
-            self.talk.say(format_args!("  {remark}"));
+            self.console.print(format_args!("  {remark}"));
         }
-        if self.style != Style::Digests {
-            for Rewritten { old, new, .. } in &done.rewritten {
-                self.talk.say(format_args!("  {old} became {new}"));
+        if self.style == Style::Digests {
+            if let Some(table) = render_rewritten(&done.rewritten) {
+                self.console.print(table.to_string().trim_end());
             }
+            return;
+        }
+        for RewrittenDocument { old, new, .. } in &done.rewritten {
+            self.console.print(format_args!("  rewrote {old} to {new}"));
         }
     }
 
-    /// Prints what was done, or is to be done.
-    pub(super) fn print(&self, copied: &[Copied]) -> failure::Outcome {
+    /// Prints the results of all copies, or their plans, to standard output. If the run writes an
+    /// archive to standard output, prints them to standard error instead.
+    pub(super) fn print_data(&self, copied: &[CopyResult]) -> failure::Outcome {
+        let mut data = if self.archive_on_stdout {
+            DataWriter::to_standard_error()
+        } else {
+            DataWriter::new()
+        };
         if self.style == Style::Json {
-            return output::json(&Copies {
-                copies: copied.iter().map(entry).collect(),
-            });
+            data.json(&Copies {
+                copies: copied.iter().map(copy_entry).collect(),
+            })?;
+            return data.flush();
         }
-        let mut data = Data::new();
         for copy in copied {
             match &copy.result {
-                Ok(Done::Planned(plan)) => {
-                    data.bytes(planned(&copy.name(), plan).as_bytes())?;
-                    self.digests(&mut data, &plan.rewritten)?;
+                Ok(PlanOrOutcome::Planned(plan)) => {
+                    data.bytes(render_plan(&copy.name(), plan).as_bytes())?;
+                    let table = render_rewritten(&plan.rewritten);
+                    if let Some(table) = table.filter(|_| self.style == Style::Digests) {
+                        data.bytes(format!("\n{table}").as_bytes())?;
+                    }
                 }
-                Ok(Done::CarriedOut(done)) => {
+                Ok(PlanOrOutcome::Executed(done)) => {
                     data.line(format_args!("{}@{}", done.target, done.outcome.digest))?;
-                    self.digests(&mut data, &done.rewritten)?;
                 }
                 Err(_) => (),
             }
         }
         data.flush()
     }
-
-    /// What became of each document, where that is what people want to see.
-    fn digests(&self, data: &mut Data, rewritten: &[Rewritten]) -> failure::Outcome {
-        if self.style != Style::Digests || rewritten.is_empty() {
-            return Ok(());
-        }
-        let mut table = Table::new(["WHAT", "PLATFORM", "OLD", "NEW"]);
-        for document in rewritten {
-            let is_index = document
-                .media_type
-                .as_ref()
-                .is_some_and(|media_type| media_type.role() == Role::Index);
-            table.row([
-                if is_index {
-                    "index".into()
-                } else {
-                    "manifest".into()
-                },
-                document
-                    .platform
-                    .as_ref()
-                    .map_or_else(|| "-".into(), ToString::to_string),
-                document.old.to_string(),
-                document.new.to_string(),
-            ]);
-        }
-        data.bytes(format!("\n{table}").as_bytes())
-    }
 }
 
-/// What a conversion loses or leaves, for people to read before it is done.
-pub(super) fn losses(name: &str, losses: &[Remark]) -> Option<String> {
+/// Renders the old and new digest of each rewritten manifest as a table. Returns `None` if no
+/// manifest was rewritten.
+fn render_rewritten(rewritten: &[RewrittenDocument]) -> Option<Table> {
+    if rewritten.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(["KIND", "PLATFORM", "OLD DIGEST", "NEW DIGEST"]);
+    for document in rewritten {
+        let is_index = document
+            .media_type
+            .as_ref()
+            .is_some_and(|media_type| media_type.role() == MediaTypeRole::Index);
+        table.row([
+            if is_index {
+                "index".into()
+            } else {
+                "manifest".into()
+            },
+            document
+                .platform
+                .as_ref()
+                .map_or_else(|| "-".into(), ToString::to_string),
+            document.old.to_string(),
+            document.new.to_string(),
+        ]);
+    }
+    Some(table)
+}
+
+/// Renders what a conversion cannot represent. It is printed before anything is written.
+pub(in crate::commands) fn render_losses(name: &str, losses: &[Remark]) -> Option<String> {
     if losses.is_empty() {
         return None;
     }
-    let mut lines = vec![format!("{name}: not everything can be converted")];
-    lines.extend(losses.iter().take(TOLD_LOSSES).map(|loss| {
+    let mut lines = vec![format!("warning: {name}: some content cannot be converted")];
+    let mut helps = Vec::new();
+    lines.extend(losses.iter().take(MAX_PRINTED_LOSSES).map(|loss| {
         let Remark {
             document,
             pointer,
             effect,
             message,
         } = loss;
-        format!("  {effect}: {} {pointer}: {message}", short(document))
+        let (message, help) = split_help(message);
+        helps.extend(help.filter(|help| !helps.contains(help)));
+        format!(
+            "  {effect}: {} {pointer}: {message}",
+            short_digest(document)
+        )
     }));
-    if let Some(more @ 1..) = losses.len().checked_sub(TOLD_LOSSES) {
-        lines.push(format!("  and {more} more, which --json shows"));
+    if let Some(more @ 1..) = losses.len().checked_sub(MAX_PRINTED_LOSSES) {
+        lines.push(format!("  and {more} more; use --json to print all"));
     }
+    lines.extend(helps.into_iter().map(|help| format!("help: {help}")));
     Some(lines.join("\n"))
 }
 
-fn entry(copied: &Copied) -> Entry<'_> {
-    let entry = Entry {
+/// Separates the message of a loss from the suggestion in it, such as "to flatten it, run portolan
+/// convert --flatten". The command that is running needs only the flag.
+fn split_help(message: &str) -> (&str, Option<String>) {
+    let split = || {
+        let (message, help) = message.split_once("; to ")?;
+        let (purpose, flag) = help.split_once(", run portolan convert ")?;
+        Some((message, format!("to {purpose}, add `{flag}`")))
+    };
+    match split() {
+        Some((message, help)) => (message, Some(help)),
+        None => (message, None),
+    }
+}
+
+fn copy_entry(copied: &CopyResult) -> CopyEntry<'_> {
+    let entry = CopyEntry {
         source: copied.pair.source.to_string(),
         target: copied.pair.target.to_string(),
         plan: None,
@@ -184,19 +241,19 @@ fn entry(copied: &Copied) -> Entry<'_> {
         error: None,
     };
     match &copied.result {
-        Ok(Done::Planned(plan)) => Entry {
+        Ok(PlanOrOutcome::Planned(plan)) => CopyEntry {
             plan: Some(plan),
             ..entry
         },
-        Ok(Done::CarriedOut(done)) => {
-            let CarriedOut {
+        Ok(PlanOrOutcome::Executed(done)) => {
+            let ExecutedCopy {
                 outcome,
                 rewritten,
                 losses,
                 remarks,
                 ..
             } = &**done;
-            Entry {
+            CopyEntry {
                 outcome: Some(outcome),
                 rewritten,
                 losses,
@@ -204,54 +261,71 @@ fn entry(copied: &Copied) -> Entry<'_> {
                 ..entry
             }
         }
-        Err(failure) => Entry {
-            error: Some(entry_error(failure)),
+        Err(failure) => CopyEntry {
+            error: Some(copy_error(failure)),
             ..entry
         },
     }
 }
 
-fn entry_error(failure: &Failure) -> EntryError {
-    EntryError {
+fn copy_error(failure: &Failure) -> CopyError {
+    CopyError {
         status: failure.status as u8,
-        message: failure.to_string(),
+        message: failure.message(),
+        help: failure.help().map(str::to_owned),
         detail: failure.detail(),
     }
 }
 
-fn told(tally: &Tally) -> String {
+/// Summarizes a tally: `copied 17 blobs (12 MiB) and 9 manifests; 3 blobs already present`.
+fn summarize(tally: &Tally, planned: bool) -> String {
     let Tally {
         copied,
         copied_bytes,
         mounted,
-        there,
+        present,
         manifests,
         ..
     } = *tally;
     if copied + mounted + manifests == 0 {
-        return "all there already".into();
+        return "already up to date".into();
     }
-    let blobs = match (copied, mounted, there) {
-        (0, 0, 0) => "no blobs".into(),
-        (0, 0, there) => format!("{} all there", count(there, "blob")),
-        _ => format!(
-            "{} ({}), {mounted} mounted, {there} there",
-            count(copied, "blob"),
-            size(copied_bytes)
-        ),
+    let (copy, mount) = if planned {
+        ("would copy", "would mount")
+    } else {
+        ("copied", "mounted")
     };
-    format!("{blobs}; {}", count(manifests, "manifest"))
+    let blobs = (copied > 0).then(|| {
+        format!(
+            "{} ({})",
+            format_count(copied, "blob"),
+            format_size(copied_bytes)
+        )
+    });
+    let manifests = (manifests > 0).then(|| format_count(manifests, "manifest"));
+    let transferred: Vec<_> = blobs.into_iter().chain(manifests).collect();
+    let mut parts = Vec::new();
+    if !transferred.is_empty() {
+        parts.push(format!("{copy} {}", transferred.join(" and ")));
+    }
+    if mounted > 0 {
+        parts.push(format!("{mount} {}", format_count(mounted, "blob")));
+    }
+    if present > 0 {
+        parts.push(format!("{} already present", format_count(present, "blob")));
+    }
+    parts.join("; ")
 }
 
-/// A plan for people.
-fn planned(name: &str, plan: &Plan) -> String {
-    let mut table = Table::new(["ACTION", "WHAT", "DIGEST", "SIZE", "TYPE"]);
+/// Renders a plan as text.
+fn render_plan(name: &str, plan: &Plan) -> String {
+    let mut table = Table::new(["ACTION", "KIND", "DIGEST", "SIZE", "MEDIA TYPE"]);
     for blob in &plan.blobs {
         table.row([
-            action(&blob.action),
+            action_label(&blob.action),
             "blob".into(),
-            short(&blob.digest).into(),
-            blob.size.map(size).unwrap_or_default(),
+            short_digest(&blob.digest).into(),
+            blob.size.map(format_size).unwrap_or_default(),
             blob.media_type
                 .as_ref()
                 .map(ToString::to_string)
@@ -260,10 +334,10 @@ fn planned(name: &str, plan: &Plan) -> String {
     }
     for document in &plan.manifests {
         table.row([
-            action(&document.action),
-            format!("manifest{}", tags(document)),
-            short(&document.digest).into(),
-            size(document.size),
+            action_label(&document.action),
+            format!("manifest{}", tag_suffix(document)),
+            short_digest(&document.digest).into(),
+            format_size(document.size),
             document
                 .media_type
                 .as_ref()
@@ -271,15 +345,15 @@ fn planned(name: &str, plan: &Plan) -> String {
                 .unwrap_or_default(),
         ]);
     }
-    if plan.is_nothing() {
-        return format!("{name}: all there already\n");
+    if plan.is_up_to_date() {
+        return format!("{name}: already up to date\n");
     }
-    let mut lines = vec![format!("{name}: {}", told(&plan.tally()))];
+    let mut lines = vec![format!("{name}: {}", summarize(&plan.tally(), true))];
     lines.extend(plan.remarks.iter().map(|remark| format!("  {remark}")));
     format!("{}\n{table}", lines.join("\n"))
 }
 
-fn tags(document: &PlannedDocument) -> String {
+fn tag_suffix(document: &PlannedDocument) -> String {
     if document.tags.is_empty() {
         String::new()
     } else {
@@ -287,12 +361,12 @@ fn tags(document: &PlannedDocument) -> String {
     }
 }
 
-fn action(action: &Action) -> String {
+fn action_label(action: &PlannedAction) -> String {
     match action {
-        Action::Copy => "copy".into(),
-        Action::Mount { from } => format!("mount from {from}"),
-        Action::There => "there".into(),
-        Action::CopyIfThere => "copy if there".into(),
+        PlannedAction::Copy => "copy".into(),
+        PlannedAction::Mount { from } => format!("mount from {from}"),
+        PlannedAction::Present => "present".into(),
+        PlannedAction::CopyIfPresent => "copy if present".into(),
     }
 }
 
@@ -304,23 +378,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_losses_are_counted() {
+    fn summarizes_what_was_copied_mounted_and_present() {
+        let tally = Tally {
+            copied: 17,
+            copied_bytes: 12 << 20,
+            manifests: 9,
+            present: 3,
+            ..Tally::default()
+        };
+        assert_eq!(
+            summarize(&tally, false),
+            "copied 17 blobs (12.00 MiB) and 9 manifests; 3 blobs already present"
+        );
+        let mounted = Tally {
+            mounted: 2,
+            manifests: 1,
+            ..Tally::default()
+        };
+        assert_eq!(
+            summarize(&mounted, true),
+            "would copy 1 manifest; would mount 2 blobs"
+        );
+        let present = Tally {
+            present: 3,
+            ..Tally::default()
+        };
+        assert_eq!(summarize(&present, false), "already up to date");
+    }
+
+    #[test]
+    fn counts_losses_beyond_the_limit() {
         let document = Digest::sha256(b"a");
         let loss = Remark {
             document,
             pointer: "/subject".into(),
             effect: Effect::Lost,
-            message: "it goes".into(),
+            message: "removed".into(),
         };
-        let told = |number: usize| losses("a -> b", &vec![loss.clone(); number]);
-        assert_eq!(told(0), None);
+        let rendered = |number: usize| render_losses("a -> b", &vec![loss.clone(); number]);
+        assert_eq!(rendered(0), None);
         assert_eq!(
-            told(TOLD_LOSSES).unwrap().lines().last(),
-            Some("  lost: ca978112ca1b /subject: it goes")
+            rendered(MAX_PRINTED_LOSSES).unwrap().lines().last(),
+            Some("  lost: ca978112ca1b /subject: removed")
         );
         assert_eq!(
-            told(TOLD_LOSSES + 3).unwrap().lines().last(),
-            Some("  and 3 more, which --json shows")
+            rendered(MAX_PRINTED_LOSSES + 3).unwrap().lines().last(),
+            Some("  and 3 more; use --json to print all")
         );
     }
 }

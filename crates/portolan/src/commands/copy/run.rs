@@ -1,89 +1,106 @@
-//! One run: what all its copies share, and the way of a single one.
+//! One run of `portolan copy` or `portolan convert`: the state that all its copies share, and the
+//! steps of a single copy.
 
 use std::sync::Arc;
 
-use portolan_model::convert::{ConvertError, Remark};
-use portolan_model::lint::mend_with_names;
+use portolan_model::convert::{ConvertError, Effect, Remark};
+use portolan_model::lint::Fix;
 use portolan_model::{Digest, Platform, Reference};
 use portolan_registry::copy::{
-    Copier, NoSessions, Observer, Options, Outcome, Place, Plan, Request, Rewritten, Sessions,
-    TooDeep,
+    Copier, CopyObserver, CopyOptions, CopyOutcome, CopyRequest, NoSessionStore, Plan,
+    RewrittenDocument, SessionStore, TooDeep,
 };
-use portolan_registry::{Error, Kind, Precondition, TagUpdate};
+use portolan_registry::{Error, JudgedFinding, Kind, Precondition, TagUpdate};
 
 use super::pairs::Pair;
-use super::report::{Report, losses};
-use super::uploads::Uploads;
+use super::report::{Reporter, render_losses};
+use super::uploads::StoredUploads;
 use super::{Task, image};
-use crate::documents;
 use crate::failure::{self, Failure, Status};
-use crate::hosts::Environment;
-use crate::location::Location;
-use crate::output::{Progress, Talk};
-use crate::places::{Places, Source, Target};
+use crate::manifest_io;
+use crate::output::{Console, Progress};
+use crate::remotes::Environment;
+use crate::resolve::{ImageSource, ImageTarget, Resolver};
 
-/// What all copies share.
+/// State shared by all copies of a run.
 pub(super) struct Run {
-    places: Places,
+    resolver: Resolver,
     copier: Copier,
     progress: Arc<Progress>,
-    options: Options,
+    options: CopyOptions,
     jobs: usize,
-    dry: bool,
+    plan_only: bool,
 }
 
-/// What became of a pair.
-pub(super) struct Copied {
+/// Result of the copy of one pair.
+pub(super) struct CopyResult {
     pub(super) pair: Pair,
-    pub(super) result: failure::Outcome<Done>,
+    pub(super) result: failure::Outcome<PlanOrOutcome>,
 }
 
-/// What is to be done, or was. There may be many of them, so of a plan that was carried out there is
-/// no more than is reported.
-pub(super) enum Done {
+/// Plan of a copy for a dry run, or outcome of an executed copy.
+///
+/// The results of all copies stay in memory until the end of the run, so an executed copy retains
+/// only the parts of its plan that the report needs.
+pub(super) enum PlanOrOutcome {
     Planned(Box<Plan>),
-    CarriedOut(Box<CarriedOut>),
+    Executed(Box<ExecutedCopy>),
 }
 
-pub(super) struct CarriedOut {
+/// Outcome of an executed copy, and the parts of its plan that the report needs.
+pub(super) struct ExecutedCopy {
     pub(super) target: String,
-    pub(super) outcome: Outcome,
-    pub(super) rewritten: Vec<Rewritten>,
+    pub(super) outcome: CopyOutcome,
+    pub(super) rewritten: Vec<RewrittenDocument>,
     pub(super) losses: Vec<Remark>,
     pub(super) remarks: Vec<String>,
 }
 
-impl Copied {
-    /// What it is called in messages.
+impl CopyResult {
+    /// Returns the name of the copy in messages.
     pub(super) fn name(&self) -> String {
         self.pair.name()
     }
 
-    /// Whether it is in an archive that is not in its place yet.
+    /// Returns the number of values that do not fit the format to which the image was converted.
+    /// Children that were dropped as requested are not counted.
+    pub(super) fn misfits(&self) -> usize {
+        let losses = match &self.result {
+            Ok(PlanOrOutcome::Planned(plan)) => plan.losses.as_slice(),
+            Ok(PlanOrOutcome::Executed(done)) => done.losses.as_slice(),
+            Err(_) => &[],
+        };
+        let misfits = losses.iter().filter(|loss| loss.effect != Effect::Dropped);
+        misfits.count()
+    }
+
+    /// Returns whether the copy succeeded and is in an archive, which is renamed to its final path
+    /// at the end of the run.
     pub(super) fn is_pending(&self) -> bool {
-        matches!(self.result, Ok(Done::CarriedOut(_))) && self.pair.target.is_archive()
+        matches!(self.result, Ok(PlanOrOutcome::Executed(_))) && self.pair.target.is_archive()
     }
 }
 
 impl Run {
     pub(super) fn new(task: &Task<'_>) -> failure::Outcome<Self> {
-        let places = task.connection.places_for(Some(task.jobs))?;
+        let resolver = task.connection.places_for(Some(task.jobs))?;
+        let resolver = resolver.with_sparse_targets(task.options.sparse);
         let jobs = task.jobs.get();
-        let sessions: Arc<dyn Sessions> = match Environment::of_process().state_folder {
-            Some(folder) => Arc::new(Uploads::new(folder, task.resume)),
-            None => Arc::new(NoSessions),
+        let sessions: Arc<dyn SessionStore> = match Environment::from_process().state_folder {
+            Some(folder) => Arc::new(StoredUploads::new(folder)),
+            None => Arc::new(NoSessionStore),
         };
         let (copier, progress) = (
             Copier::new(jobs, sessions),
-            Progress::new(Arc::clone(places.talk())),
+            Progress::new(Arc::clone(resolver.console())),
         );
         Ok(Self {
-            places,
+            resolver,
             copier,
             progress,
             options: task.options.clone(),
             jobs,
-            dry: task.dry_run,
+            plan_only: task.dry_run,
         })
     }
 
@@ -91,57 +108,62 @@ impl Run {
         self.jobs
     }
 
-    pub(super) fn talk(&self) -> &Arc<Talk> {
-        self.places.talk()
+    pub(super) fn console(&self) -> &Arc<Console> {
+        self.resolver.console()
     }
 
-    /// Copies as a task of its own, so that many use all processors.
-    pub(super) async fn copy(self: Arc<Self>, pair: Pair) -> Copied {
+    /// Copies a pair in a separate task, so that several copies use all processors.
+    pub(super) async fn copy(self: Arc<Self>, pair: Pair) -> CopyResult {
         let task = tokio::spawn({
             let pair = pair.clone();
-            async move { self.pair(&pair).await }
+            async move { self.copy_pair(&pair).await }
         });
         let result = task
             .await
             .unwrap_or_else(|error| Err(Error::internal("copying", error).into()));
-        Copied { pair, result }
+        CopyResult { pair, result }
     }
 
-    /// Puts archives into their places, and says so. One that cannot be is the failure of whatever
-    /// went into it.
-    pub(super) async fn end(&self, copied: &mut [Copied], report: &Report) {
+    /// Renames the written archives to their final paths, and prints the results of the copies into
+    /// them. If an archive cannot be renamed, all copies into it fail.
+    pub(super) async fn finish_archives(&self, copied: &mut [CopyResult], report: &Reporter) {
         self.progress.end();
         for copy in copied.iter_mut().filter(|copy| copy.is_pending()) {
-            if let Err(failure) = self.places.finish(&copy.pair.target).await {
+            if let Err(failure) = self.resolver.finish(&copy.pair.target).await {
                 copy.result = Err(failure);
             }
-            report.tell(copy);
+            report.print_result(copy);
         }
     }
 
-    async fn pair(&self, pair: &Pair) -> failure::Outcome<Done> {
+    /// Copies a pair.
+    async fn copy_pair(&self, pair: &Pair) -> failure::Outcome<PlanOrOutcome> {
         let (mut source, target) = self.open(pair).await?;
         if !pair.is_in_place() {
             return self.attempt(pair, &source, &target, None).await;
         }
-        // What is changed in its place is set only if nobody has moved the tag meanwhile.
-        let digest = documents::head(&source.place, &source.reference)
+        // A copy in place replaces the tag only if it still points to the manifest that was read
+        // here, so that a concurrent push is not lost.
+        let digest = manifest_io::head(&source.repository, &source.reference)
             .await?
             .digest;
         source.reference = digest.clone().into();
         self.attempt(pair, &source, &target, Some(&digest)).await
     }
 
+    /// Plans the copy and, unless this is a dry run, executes it.
+    ///
+    /// If `before` is set, the tag is moved only if it still points to that digest.
     async fn attempt(
         &self,
         pair: &Pair,
-        source: &Source,
-        target: &Target,
+        source: &ImageSource,
+        target: &ImageTarget,
         before: Option<&Digest>,
-    ) -> failure::Outcome<Done> {
-        let (reference, platforms) = self.chosen(pair, source).await?;
+    ) -> failure::Outcome<PlanOrOutcome> {
+        let (reference, platforms) = self.select_source(pair, source).await?;
         let precondition = before.map_or(Precondition::None, |digest| {
-            Precondition::At(vec![digest.clone()])
+            Precondition::PointsTo([digest.clone()].into())
         });
         let tags = target
             .tag
@@ -149,22 +171,22 @@ impl Run {
             .map(|tag| TagUpdate { tag, precondition })
             .into_iter()
             .collect();
-        let request = Request {
-            source: source.place.clone(),
+        let request = CopyRequest {
+            source: source.repository.clone(),
             reference,
-            target: target.place.clone(),
+            target: target.repository.clone(),
             tags,
         };
         let recheck = self.options.recheck || pair.target.is_folder();
-        let options = Options {
+        let options = CopyOptions {
             platforms,
             recheck,
-            referrers: self.referrers(pair),
+            referrers: self.should_copy_referrers(pair),
             ..self.options.clone()
         };
         let plan = match self.copier.plan(&request, &options).await {
             Ok(plan) => plan,
-            Err(error) => return Err(explained(pair, source, error).await),
+            Err(error) => return Err(explain_failure(pair, source, error).await),
         };
         if let Some(digest) = target
             .digest
@@ -172,18 +194,18 @@ impl Run {
             .filter(|digest| **digest != plan.digest)
         {
             let message = format!(
-                "what is copied is {}, and not {digest}, as the target says",
+                "the copied manifest has the digest {}, but the destination requires {digest}",
                 plan.digest
             );
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
-        if let Some(losses) = losses(&pair.name(), &plan.losses) {
-            self.talk().say(losses);
+        if let Some(losses) = render_losses(&pair.name(), &plan.losses) {
+            self.console().print(losses);
         }
-        if self.dry {
-            return Ok(Done::Planned(Box::new(plan.without_bytes())));
+        if self.plan_only {
+            return Ok(PlanOrOutcome::Planned(Box::new(plan.without_bytes())));
         }
-        match self.carry_out(&plan, target, before).await {
+        match self.execute(&plan, target, before).await {
             Ok(outcome) => {
                 let Plan {
                     target,
@@ -192,7 +214,7 @@ impl Run {
                     remarks,
                     ..
                 } = plan;
-                Ok(Done::CarriedOut(Box::new(CarriedOut {
+                Ok(PlanOrOutcome::Executed(Box::new(ExecutedCopy {
                     target,
                     outcome,
                     rewritten,
@@ -200,145 +222,153 @@ impl Run {
                     remarks,
                 })))
             }
-            Err(error) => Err(explained(pair, source, error).await),
+            Err(error) => Err(explain_failure(pair, source, error).await),
         }
     }
 
-    /// Carries out a plan whose tag is to move from where it was `before`. A target that holds no conditions on tags is
-    /// looked at just before instead.
-    async fn carry_out(
+    /// Executes a plan.
+    ///
+    /// If `before` is set, the tag is moved only if it still points to that digest. If the target
+    /// does not support conditional tag updates, this function reads the tag, and executes the plan
+    /// without the condition if the tag has not moved. Another client can move the tag in between,
+    /// so a warning is printed.
+    async fn execute(
         &self,
         plan: &Plan,
-        target: &Target,
+        target: &ImageTarget,
         before: Option<&Digest>,
-    ) -> portolan_registry::Result<Outcome> {
-        let observer: Arc<dyn Observer> = self.progress.watch(plan);
-        let carried_out = self.copier.carry_out(plan, &observer).await;
+    ) -> portolan_registry::Result<CopyOutcome> {
+        let observer: Arc<dyn CopyObserver> = self.progress.observe(plan);
+        let result = self.copier.execute(plan, &observer).await;
         let (Some(before), Some(tag)) = (before, &target.tag) else {
-            return carried_out;
+            return result;
         };
-        if !carried_out
+        if !result
             .as_ref()
             .is_err_and(|error| *error.kind() == Kind::Unsupported)
         {
-            return carried_out;
+            return result;
         }
-        let Place {
-            registry,
-            context,
-            repository,
-            name,
-        } = &target.place;
-        let now = registry
-            .head_manifest(context, repository, &tag.clone().into())
-            .await?
-            .digest;
+        let name = target.repository.full_name(tag);
+        let now = target.repository.resolve(&tag.clone().into()).await?;
         if now != *before {
-            let message = format!("{name}:{tag} was at {before}, and was moved to {now} meanwhile");
+            let message =
+                format!("{name} pointed to {before}, but was moved to {now} during the copy");
             return Err(Error::new(Kind::PreconditionFailed, message));
         }
         let outcome = self
             .copier
-            .carry_out(&plan.clone().without_conditions(), &observer)
+            .execute(&plan.clone().without_conditions(), &observer)
             .await?;
-        self.talk().insist(format_args!(
-            "{name}:{tag}: this registry cannot make sure that the tag has not moved; it was at {before} just before"
+        self.console().print_always(format_args!(
+            "warning: {name}: the registry does not support conditional tag updates; the tag pointed to {before} just before the update"
         ));
         Ok(outcome)
     }
 
-    /// Whether what refers to the images comes along.
-    fn referrers(&self, pair: &Pair) -> bool {
+    /// Returns whether to copy referrers. Prints a warning if they are requested, but the target
+    /// cannot store them.
+    fn should_copy_referrers(&self, pair: &Pair) -> bool {
         if self.options.referrers && pair.target.is_docker_archive() {
-            self.talk()
-                .say("a docker-archive holds images alone; what refers to them, such as signatures, is left behind");
+            self.console().print(format_args!(
+                "warning: {}: skipped signatures and other referrers, which a docker-archive cannot store",
+                pair.target
+            ));
             return false;
         }
         self.options.referrers
     }
 
-    async fn open(&self, pair: &Pair) -> failure::Outcome<(Source, Target)> {
-        let mut source = self.places.source(&pair.source).await?;
+    /// Opens the source and the target of a pair. For a dry run, creates nothing at the target.
+    async fn open(&self, pair: &Pair) -> failure::Outcome<(ImageSource, ImageTarget)> {
+        let mut source = self.resolver.source(&pair.source).await?;
         if pair.target.host().is_none() {
-            // No folder is made for what is not there.
-            let info = documents::head(&source.place, &source.reference).await;
+            // Check the source first, so that no folder is created for the target if the source
+            // does not exist.
+            let info = manifest_io::head(&source.repository, &source.reference).await;
             source.reference = info
-                .map_err(|failure| pair.source.advised(failure))?
+                .map_err(|failure| pair.source.with_login_hint(failure))?
                 .digest
                 .into();
         }
-        let target = if self.dry {
-            self.places.imagined(&pair.target).await?
+        let target = if self.plan_only {
+            self.resolver.planned_target(&pair.target).await?
         } else {
-            self.places.target(&pair.target).await?
+            self.resolver.target(&pair.target).await?
         };
         Ok((source, target))
     }
 
-    /// What is copied, and which platforms of it.
-    async fn chosen(
+    /// Returns the reference to copy, and the platforms to select from the index at this reference.
+    async fn select_source(
         &self,
         pair: &Pair,
-        source: &Source,
+        source: &ImageSource,
     ) -> failure::Outcome<(Reference, Vec<Platform>)> {
         let platforms = &self.options.platforms;
         if pair.target.is_docker_archive() {
-            return Ok((image::of(source, platforms, self.talk()).await?, Vec::new()));
+            return Ok((
+                image::select_image(source, platforms, self.console()).await?,
+                Vec::new(),
+            ));
         }
         Ok((source.reference.clone(), platforms.clone()))
     }
 }
 
-/// The failure with what to do about it: log in at whichever side it was, or choose another tag.
-async fn explained(pair: &Pair, source: &Source, error: Error) -> Failure {
+/// Converts an error of a copy to a failure with a hint, for example to log in, to fix the rejected
+/// image, or to use a similar tag.
+async fn explain_failure(pair: &Pair, source: &ImageSource, error: Error) -> Failure {
     let failure = Failure::from(error);
     if failure
         .error
         .chain()
         .any(|cause| cause.is::<ConvertError>() || cause.is::<TooDeep>())
     {
-        // No side has refused anything: something was asked for that cannot be.
+        // The error is not from a registry: the requested conversion is not possible, or indexes
+        // are nested too deep.
         return Failure {
             status: Status::Usage,
             ..failure
         };
     }
-    let failure = match refusing(pair, &failure.to_string()) {
-        Some(location) => location.advised(failure),
-        None => failure,
-    };
-    documents::suggesting(&source.place, &source.reference, mended(pair, failure)).await
+    let failure = [&pair.source, &pair.target]
+        .into_iter()
+        .fold(failure, |failure, side| side.with_login_hint(failure));
+    let failure = name_sides(pair, failure);
+    manifest_io::suggest_tags(
+        &source.repository,
+        &source.reference,
+        with_fix(pair, failure),
+    )
+    .await
 }
 
-/// The failure with the command that mends what was refused, if there is one.
-fn mended(pair: &Pair, failure: Failure) -> Failure {
-    let detail = failure.detail();
-    let first = &detail["findings"][0];
-    match first["mend"]
-        .as_str()
-        .filter(|mend| mend.starts_with("portolan "))
-    {
-        Some(mend) => {
-            let source = pair.source.to_string();
-            failure.with_hint(format!(
-                "mend it with: {}",
-                mend_with_names(mend, Some(&source), first["digest"].as_str())
-            ))
-        }
-        None => failure,
+/// Adds a hint with the command that fixes the image, if the target rejected the image because of a
+/// lint finding and such a command exists.
+fn with_fix(pair: &Pair, failure: Failure) -> Failure {
+    let finding = failure.kind().and_then(|kind| kind.findings().first());
+    let Some(JudgedFinding { finding, .. }) = finding else {
+        return failure;
+    };
+    let Fix::Command(command) = finding.fix else {
+        return failure;
+    };
+    let digests: Vec<_> = finding.digest.iter().collect();
+    let command = command.render(Some(&pair.source.to_string()), &digests);
+    failure.with_hint(format!("to fix it, run `{command}`"))
+}
+
+/// Replaces the hosts in the message of a failure with their roles, because the message is printed
+/// after the names of the source and the target.
+fn name_sides(pair: &Pair, failure: Failure) -> Failure {
+    match (pair.source.host(), pair.target.host()) {
+        (Some(source), Some(target)) if source != target => failure
+            .with_role(source, "the source registry")
+            .with_role(target, "the target registry"),
+        (Some(host), _) | (None, Some(host)) => failure.with_role(host, "the registry"),
+        (None, None) => failure,
     }
-}
-
-/// The side whose registry speaks in an error that names both.
-fn refusing<'a>(pair: &'a Pair, error: &str) -> Option<&'a Location> {
-    let speaks = |location: &&Location| {
-        location.host().is_some_and(|host| {
-            ["says", "answers"]
-                .iter()
-                .any(|verb| error.contains(&format!("{host} {verb}")))
-        })
-    };
-    [&pair.source, &pair.target].into_iter().find(speaks)
 }
 
 #[cfg(test)]
@@ -346,19 +376,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_refuses_is_who_speaks() {
-        let pair = Pair {
+    fn prints_the_role_of_the_host_that_rejected_the_request() {
+        let pair = |target: &str| Pair {
             source: "quay.io/a:1".parse().unwrap(),
-            target: "ghcr.io/a:1".parse().unwrap(),
+            target: target.parse().unwrap(),
         };
-        let copying = "copying the blob from quay.io/a to ghcr.io/a";
-        for (said, host) in [
-            ("quay.io says DENIED: no", Some("quay.io")),
-            ("ghcr.io answers 403 Forbidden", Some("ghcr.io")),
-            ("mirror.example says DENIED: no", None),
+        for (target, host, printed) in [
+            ("ghcr.io/a:1", "quay.io", "the source registry returned"),
+            ("ghcr.io/a:1", "ghcr.io", "the target registry returned"),
+            ("ghcr.io/a:1", "mirror.example", "mirror.example returned"),
+            ("quay.io/b:1", "quay.io", "the registry returned"),
+            ("oci:folder:1", "quay.io", "the registry returned"),
         ] {
-            let refusing = refusing(&pair, &format!("{copying}: {said}"));
-            assert_eq!(refusing.and_then(Location::host), host, "{said}");
+            let error = Error::from_host(Kind::Denied, host, "returned DENIED: no");
+            let failure = name_sides(&pair(target), error.into());
+            assert_eq!(failure.to_string(), format!("{printed} DENIED: no"));
         }
     }
 }

@@ -1,57 +1,79 @@
-//! `portolan index add`: more children for an index.
+//! `portolan index add`: adds children to an index.
 
 use std::cell::RefCell;
 
 use clap::Args;
+use portolan_model::convert::Conversion;
 
 use super::{Editor, children, edit};
-use crate::commands::options::Options;
+use crate::commands::options::CommonOptions;
 use crate::failure::Outcome;
-use crate::location::Location;
-use crate::output::short;
+use crate::image_ref::Location;
+use crate::output::short_digest;
 
-/// Add images and indexes to an index, which is made if it is not there.
+/// Add images and indexes to an index
 ///
-/// In a registry with preconditions, many processes may do so at the same time, and none of their children is
-/// lost. In a folder, the second is refused as long as the first holds the lock; in an archive, whoever is
-/// ready last is refused. A child takes the place of the one for the same platform.
+/// The index is created if it does not exist. A child replaces the existing child
+/// for the same platform, at its position, together with its attestations. Of a
+/// child that is an index, the images and their attestations are added.
+///
+/// In a registry that supports conditional tag updates, several processes can add
+/// children at the same time, and none is lost. A folder is locked by the first
+/// process, and the others fail. In an archive, the last process to finish fails.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   portolan index add 127.0.0.1:5000/app:v1 127.0.0.1:5000/app:riscv64
-  portolan index add quay.io/team/app:v1 oci-archive:arm64.tar")]
+  portolan index add quay.io/team/app:v1 oci-archive:arm64.tar"
+)]
 pub(crate) struct Arguments {
-    /// The index.
+    /// Tag of the index.
     #[arg(value_name = "DST")]
     target: Location,
-    /// What is added.
+    /// Images and indexes to add.
     #[arg(value_name = "CHILD", required = true)]
     children: Vec<Location>,
-    /// Print what was done as JSON.
+    /// Keep children that are indexes, instead of listing their images.
+    #[arg(long)]
+    nest: bool,
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
-    let places = arguments.options.places()?;
-    let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
-    let children = children::bring(&places, &editor.place, &arguments.children, None).await?;
-    let replaced = RefCell::default();
+    let resolver = arguments.options.resolver()?;
+    let editor = Editor::open(&resolver, &arguments.target, arguments.json).await?;
+    let conversion = Conversion {
+        flatten: !arguments.nest,
+        ..Conversion::default()
+    };
+    let children = children::copy_children(
+        &resolver,
+        &editor.repository,
+        &arguments.children,
+        conversion,
+    )
+    .await?;
+    let removed = RefCell::default();
     let edit = editor.edit(|current| {
-        let (edited, gone) = edit::add(current, &children)?;
-        replaced.replace(gone);
+        let (edited, replaced) = edit::add(current, &children)?;
+        removed.replace(replaced);
         Ok(edited)
     });
     let edit = edit.await?;
-    for child in replaced.take() {
+    for child in removed.take() {
         let platform = child
             .platform
             .map_or_else(String::new, |platform| format!(" ({platform})"));
-        places
-            .talk()
-            .say(format_args!("replaced {}{platform}", short(&child.digest)));
+        resolver.console().print(format_args!(
+            "replaced {}{platform}",
+            short_digest(&child.digest)
+        ));
     }
     editor.report(&edit)
 }

@@ -1,39 +1,41 @@
-//! `portolan index annotate`: annotations of an index or of its children.
+//! `portolan index annotate`: sets annotations of an index or its children.
 
 use clap::Args;
 
 use super::{Editor, edit};
-use crate::commands::options::Options;
-use crate::commands::texts::{Annotation, Selector};
+use crate::commands::options::CommonOptions;
+use crate::commands::values::{Annotation, Selector};
 use crate::failure::Outcome;
-use crate::location::Location;
+use crate::image_ref::Location;
 
-/// Set annotations of an index or of its children; an empty value removes one.
+/// Set annotations of an index or its children
+///
+/// An empty value removes the annotation.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan index annotate 127.0.0.1:5000/app:v1 org.opencontainers.image.version=1.2
   portolan index annotate 127.0.0.1:5000/app:v1 --child linux/arm64 com.example.tested=")]
 pub(crate) struct Arguments {
-    /// The index.
+    /// Tag of the index.
     #[arg(value_name = "DST")]
     target: Location,
-    /// Annotate these children instead of the index.
+    /// Annotate these children [default: the index itself].
     #[arg(long, value_name = "DIGEST|PLATFORM")]
     child: Option<Selector>,
-    /// The annotations.
+    /// Annotations to set.
     #[arg(value_name = "KEY=VALUE", required = true)]
     annotations: Vec<Annotation>,
-    /// Print what was done as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
-    let places = arguments.options.places()?;
-    let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
+    let resolver = arguments.options.resolver()?;
+    let editor = Editor::open(&resolver, &arguments.target, arguments.json).await?;
     let edit = editor
         .edit(|current| edit::annotate(current, arguments.child.as_ref(), &arguments.annotations))
         .await?;

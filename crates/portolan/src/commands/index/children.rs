@@ -1,103 +1,172 @@
-//! Children of an index, brought to where the index is.
+//! Copying of children to the repository of their index. A registry accepts an index only if its
+//! children exist.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use portolan_model::convert::Conversion;
-use portolan_model::{Descriptor, Json, MediaType, Role};
-use portolan_registry::copy::{Copier, NoSessions, Options, Place, Plan, Request};
+use portolan_model::{
+    Descriptor, Digest, Json, Manifest, MediaType, MediaTypeRole, SelectionKey, child_descriptors,
+};
+use portolan_registry::copy::{Copier, CopyOptions, CopyRequest, NoSessionStore, Plan};
+use portolan_registry::{Repository, StoredManifest};
 
-use crate::documents::{self, Document};
+use crate::commands::copy::render_losses;
 use crate::failure::Outcome;
 use crate::image_config;
-use crate::location::Location;
-use crate::output::{Progress, Talk};
-use crate::places::{Places, Source};
+use crate::image_ref::Location;
+use crate::manifest_io;
+use crate::output::{Console, Progress, short_digest};
+use crate::resolve::{ImageSource, Resolver};
 
-/// Blobs and manifests that move at the same time.
+/// Number of parallel transfers.
 const JOBS: usize = 8;
 
-/// Copies what is elsewhere to `target`, converted if that is wanted, and describes each child as an index
-/// names it.
-pub(super) async fn bring(
-    places: &Places,
-    target: &Place,
+/// Copies the children that are not in `target` yet, and returns their descriptors. `conversion` is
+/// applied to each child. If it flattens, a child that is an index is replaced by its own children.
+pub(super) async fn copy_children(
+    resolver: &Resolver,
+    target: &Repository,
     children: &[Location],
-    conversion: Option<Conversion>,
+    conversion: Conversion,
 ) -> Outcome<Vec<Descriptor>> {
-    let bringer = Bringer {
+    let child_copier = ChildCopier {
         target,
-        talk: places.talk(),
-        options: Options {
-            conversion,
-            ..Options::default()
-        },
-        copier: Copier::new(JOBS, Arc::new(NoSessions)),
-        progress: Progress::new(Arc::clone(places.talk())),
+        console: resolver.console(),
+        conversion,
+        copier: Copier::new(JOBS, Arc::new(NoSessionStore)),
+        progress: Progress::new(Arc::clone(resolver.console())),
     };
     let mut descriptors = Vec::new();
     for location in children {
-        let source = places.source(location).await?;
-        let descriptor = bringer.bring(&source).await;
-        descriptors.push(descriptor.map_err(|failure| location.advised(failure))?);
+        let source = resolver.source(location).await?;
+        let copied = child_copier.copy_child(&source).await;
+        descriptors.extend(copied.map_err(|failure| location.with_login_hint(failure))?);
     }
-    bringer.progress.end();
+    child_copier.progress.end();
+    report_duplicates(resolver.console(), &descriptors);
     Ok(descriptors)
 }
 
-struct Bringer<'a> {
-    target: &'a Place,
-    talk: &'a Talk,
-    options: Options,
+/// Copies children to the repository of the index.
+struct ChildCopier<'a> {
+    target: &'a Repository,
+    console: &'a Console,
+    conversion: Conversion,
     copier: Copier,
     progress: Arc<Progress>,
 }
 
-impl Bringer<'_> {
-    async fn bring(&self, source: &Source) -> Outcome<Descriptor> {
-        let document = documents::read(&source.place, &source.reference).await?;
-        let here = source.place.shares_registry_with(self.target)
-            && source.place.repository == self.target.repository;
-        if here && self.options.conversion.is_none() {
-            return describe(&source.place, &document).await;
+impl ChildCopier<'_> {
+    /// Copies a child if necessary. Returns its descriptor, or those of its children if it is an
+    /// index to flatten.
+    async fn copy_child(&self, source: &ImageSource) -> Outcome<Vec<Descriptor>> {
+        let document = manifest_io::read(&source.repository, &source.reference).await?;
+        let in_target = source.repository.shares_registry_with(self.target)
+            && source.repository.name == self.target.name;
+        let is_flattened =
+            self.conversion.flatten && document.info.media_type.role() == MediaTypeRole::Index;
+        if in_target && self.conversion.to.is_none() && !is_flattened {
+            let child = child_descriptor(&source.repository, &document).await?;
+            return Ok(vec![child]);
         }
-        let plan = self.copy(source, &document).await?;
-        if plan.digest == document.info.digest {
-            return describe(&source.place, &document).await;
+        let mut plan = self.plan(source, &document, in_target).await?;
+        let children = if is_flattened {
+            take_children(&mut plan)?
+        } else {
+            None
+        };
+        self.copier
+            .execute(&plan, &self.progress.observe(&plan))
+            .await?;
+        if let Some(index) = children {
+            return Ok(self.target.read_children(&index).await?);
         }
-        self.talk.say(format_args!(
-            "{} became {}; what refers to it, such as signatures, is of the old digest and does not come along",
-            plan.source, plan.digest
-        ));
-        let converted = documents::read(self.target, &plan.digest.into()).await?;
-        describe(self.target, &converted).await
+        let copied = manifest_io::read(self.target, &plan.digest.into()).await?;
+        Ok(vec![child_descriptor(self.target, &copied).await?])
     }
 
-    async fn copy(&self, source: &Source, document: &Document) -> Outcome<Plan> {
-        let request = Request {
-            source: source.place.clone(),
+    /// Plans the copy of a child, and prints what changes.
+    async fn plan(
+        &self,
+        source: &ImageSource,
+        document: &StoredManifest,
+        in_target: bool,
+    ) -> Outcome<Plan> {
+        let request = CopyRequest {
+            source: source.repository.clone(),
             reference: document.info.digest.clone().into(),
             target: self.target.clone(),
             tags: Vec::new(),
         };
-        let plan = self.copier.plan(&request, &self.options).await?;
-        for loss in &plan.losses {
-            self.talk.say(format_args!(
-                "{} {}: {}",
-                plan.source, loss.pointer, loss.message
+        let options = CopyOptions {
+            conversion: Some(self.conversion),
+            sparse: in_target,
+            ..CopyOptions::default()
+        };
+        let plan = self.copier.plan(&request, &options).await?;
+        if let Some(losses) = render_losses(&plan.source, &plan.losses) {
+            self.console.print(losses);
+        }
+        if self.conversion.to.is_some() && plan.digest != plan.source_digest {
+            self.console.print(format_args!(
+                "converted {} to {}; signatures and other referrers of the old digest are not copied",
+                plan.source, plan.digest
             ));
         }
-        self.copier
-            .carry_out(&plan, &self.progress.watch(&plan))
-            .await?;
         Ok(plan)
     }
 }
 
-/// The platform of an image is what its config says (image-spec, image-index.md, "`platform`").
-async fn describe(place: &Place, document: &Document) -> Outcome<Descriptor> {
-    let manifest = document.manifest()?;
+/// Removes the index itself from the plan of its copy, and returns it. Returns `None` if the index
+/// cannot be flattened, because it does not list images: a BuildKit cache lists layers.
+fn take_children(plan: &mut Plan) -> Outcome<Option<Manifest>> {
+    let mut without_index = plan.clone();
+    let index = without_index.take_root()?;
+    let lists_layers = child_descriptors(&index).any(|child| {
+        let media_type = child.media_type.as_ref();
+        media_type.is_some_and(MediaType::is_config_or_layer)
+    });
+    if lists_layers {
+        return Ok(None);
+    }
+    *plan = without_index;
+    Ok(Some(index))
+}
+
+/// Prints a warning for each child that clients never select, because an earlier child has the same
+/// platform.
+///
+/// All of them are listed, because it is not known which of them the user wants.
+fn report_duplicates(console: &Console, children: &[Descriptor]) {
+    let mut first: HashMap<SelectionKey<'_>, &Digest> = HashMap::new();
+    for child in children.iter().filter(|child| !child.is_attestation()) {
+        let Some(key) = child.selection_key() else {
+            continue;
+        };
+        let selected = *first.entry(key).or_insert(&child.digest);
+        if *selected != child.digest {
+            let platform = child.platform.as_ref().map(ToString::to_string);
+            console.print_always(format_args!(
+                "warning: {} and {} are both for {}; clients select the first",
+                short_digest(selected),
+                short_digest(&child.digest),
+                platform.unwrap_or_default()
+            ));
+        }
+    }
+}
+
+/// Builds the descriptor of a child.
+///
+/// The platform of an image comes from its config (image-spec, image-index.md, "`platform`").
+async fn child_descriptor(
+    repository: &Repository,
+    document: &StoredManifest,
+) -> Outcome<Descriptor> {
+    let manifest = manifest_io::parse(document)?;
     let config = match manifest.media_type().role() {
-        Role::Manifest => image_config::read(place, &manifest).await?,
+        MediaTypeRole::Manifest => image_config::read(repository, &manifest).await?,
         _ => None,
     };
     let artifact_type = manifest

@@ -1,43 +1,47 @@
-//! `portolan index remove`: children taken out of an index.
+//! `portolan index remove`: removes children from an index.
 
 use std::cell::RefCell;
 
 use clap::Args;
 
 use super::{Editor, edit};
-use crate::commands::options::Options;
-use crate::commands::texts::Selector;
+use crate::commands::options::CommonOptions;
+use crate::commands::values::Selector;
 use crate::failure::Outcome;
-use crate::location::Location;
-use crate::output::short;
+use crate::image_ref::Location;
+use crate::output::short_digest;
 
-/// Take children out of an index, and what BuildKit attached to them; the manifests stay in the repository.
+/// Remove children from an index
+///
+/// Attestations that BuildKit attached to the children are removed too.
+///
+/// The manifests stay in the repository.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   portolan index remove 127.0.0.1:5000/app:v1 linux/arm/v6
   portolan index remove 127.0.0.1:5000/app:v1 sha256:…")]
 pub(crate) struct Arguments {
-    /// The index.
+    /// Tag of the index.
     #[arg(value_name = "DST")]
     target: Location,
-    /// The children.
+    /// Children to remove.
     #[arg(value_name = "DIGEST|PLATFORM", required = true)]
     children: Vec<Selector>,
-    /// Print what was done as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: Options,
+    options: CommonOptions,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
-    let places = arguments.options.places()?;
-    let editor = Editor::open(&places, &arguments.target, arguments.json).await?;
+    let resolver = arguments.options.resolver()?;
+    let editor = Editor::open(&resolver, &arguments.target, arguments.json).await?;
     let removed = RefCell::default();
     let edit = editor.edit(|current| {
-        let (edited, gone) = edit::remove(current, &arguments.children)?;
-        removed.replace(gone);
+        let (edited, dropped) = edit::remove(current, &arguments.children)?;
+        removed.replace(dropped);
         Ok(edited)
     });
     let edit = edit.await?;
@@ -45,9 +49,10 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
         let platform = child
             .platform
             .map_or_else(String::new, |platform| format!(" ({platform})"));
-        places
-            .talk()
-            .say(format_args!("removed {}{platform}", short(&child.digest)));
+        resolver.console().print(format_args!(
+            "removed {}{platform}",
+            short_digest(&child.digest)
+        ));
     }
     editor.report(&edit)
 }

@@ -1,21 +1,24 @@
-//! What a person wants to know of a manifest first.
+//! Summary of a manifest, for `portolan inspect` without `--tree`.
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform, Role, lint};
-use portolan_registry::copy::Place;
+use portolan_model::{
+    ChildKind, Descriptor, Digest, Manifest, MediaType, MediaTypeRole, Platform, lint,
+};
+use portolan_registry::{Repository, StoredManifest};
 use serde::Serialize;
 
 use super::super::lint::Counts;
-use crate::documents::{self, Document};
-use crate::failure::Outcome;
-use crate::image_config::{self, ImageConfig};
+use crate::failure::{Failure, Outcome};
+use crate::image_config::{self, ConfigSummary};
+use crate::manifest_io;
 
-/// Children that are looked at at the same time.
-const AT_ONCE: usize = 8;
+/// Number of child manifests to read concurrently.
+const CONCURRENCY: usize = 8;
 
-/// A manifest, its parts, and what refers to it. Its JSON has stable names.
+/// Summary of a manifest and the content that it references. Scripts parse the JSON form, so its
+/// fields are stable.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Summary {
@@ -23,7 +26,7 @@ pub(super) struct Summary {
     pub(super) kind: &'static str,
     pub(super) media_type: MediaType,
     pub(super) digest: Digest,
-    /// Of the manifest itself, in bytes.
+    /// Size of the manifest itself, in bytes.
     pub(super) size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) artifact_type: Option<MediaType>,
@@ -31,21 +34,23 @@ pub(super) struct Summary {
     pub(super) subject: Option<Digest>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) annotations: BTreeMap<String, String>,
+    /// Children, if the manifest is an index.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) children: Option<Vec<Child>>,
+    pub(super) children: Option<Vec<ChildSummary>>,
+    /// Config and layers, if the manifest is not an index.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) image: Option<Image>,
-    /// Unknown where the registry does not tell.
+    pub(super) image: Option<ImageSummary>,
+    /// Number of referrers, or `None` if the registry cannot list them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) referrers: Option<usize>,
-    /// What is remarkable about the document by itself.
+    /// Number of lint findings about the manifest itself, without the content that it references.
     pub(super) findings: Counts,
 }
 
-/// A child of an index.
+/// Summary of a child of an index.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Child {
+pub(super) struct ChildSummary {
     pub(super) digest: Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) media_type: Option<MediaType>,
@@ -53,33 +58,33 @@ pub(super) struct Child {
     pub(super) artifact_type: Option<MediaType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) platform: Option<Platform>,
-    /// Of the manifest itself, in bytes.
+    /// Size of the manifest itself, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) size: Option<u64>,
-    /// Of its config and layers, in bytes.
+    /// Total size of the config and layers of the child, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content_size: Option<u64>,
-    /// Whether the repository holds it.
-    pub(super) there: bool,
+    /// True if the repository has the child.
+    pub(super) present: bool,
 }
 
-/// What an image or artifact is made of.
+/// Summary of the config and layers of an image or artifact.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Image {
+pub(super) struct ImageSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) config: Option<Part>,
+    pub(super) config: Option<BlobSummary>,
     #[serde(flatten)]
-    pub(super) says: ImageConfig,
-    pub(super) layers: Vec<Part>,
-    /// Of config and layers, in bytes.
+    pub(super) config_fields: ConfigSummary,
+    pub(super) layers: Vec<BlobSummary>,
+    /// Total size of config and layers, in bytes.
     pub(super) content_size: u64,
 }
 
-/// A blob of an image.
+/// Config or layer of an image or artifact.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Part {
+pub(super) struct BlobSummary {
     pub(super) digest: Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) media_type: Option<MediaType>,
@@ -88,11 +93,16 @@ pub(super) struct Part {
 }
 
 impl Summary {
-    pub(super) async fn of(place: &Place, reference: String, document: &Document) -> Outcome<Self> {
-        let manifest = document.manifest()?;
-        let is_index = manifest.media_type().role() == Role::Index;
+    /// Builds the summary of a manifest.
+    pub(super) async fn load(
+        repository: &Repository,
+        reference: String,
+        document: &StoredManifest,
+    ) -> Outcome<Self> {
+        let manifest = manifest_io::parse(document)?;
+        let is_index = manifest.media_type().role() == MediaTypeRole::Index;
         let children = if is_index {
-            Some(children(place, &manifest).await?)
+            Some(summarize_children(repository, &manifest).await?)
         } else {
             None
         };
@@ -102,7 +112,7 @@ impl Summary {
             .and_then(portolan_model::Json::as_str);
         Ok(Self {
             reference,
-            kind: documents::kind(&manifest),
+            kind: manifest_io::kind_name(&manifest),
             media_type: manifest.media_type().clone(),
             digest: document.info.digest.clone(),
             size: document.bytes.len() as u64,
@@ -116,71 +126,86 @@ impl Summary {
             image: if is_index {
                 None
             } else {
-                Some(image(place, &manifest).await?)
+                Some(summarize_image(repository, &manifest).await?)
             },
-            // A registry that fails at this alone is worth a summary without it.
-            referrers: place
+            // A registry may fail to list referrers. The rest of the summary is still useful.
+            referrers: repository
                 .referrers(&document.info.digest, None)
                 .await
                 .ok()
                 .map(|all| all.len()),
-            findings: Counts::of(&lint::document(&manifest)),
+            findings: Counts::from_findings(&lint::check_document(&manifest)),
         })
     }
 }
 
-async fn children(place: &Place, index: &Manifest) -> Outcome<Vec<Child>> {
+/// Summarizes the children of an index.
+async fn summarize_children(
+    repository: &Repository,
+    index: &Manifest,
+) -> Outcome<Vec<ChildSummary>> {
     let children = index
         .children()
         .iter()
         .filter(|child| child.kind == ChildKind::Manifest);
-    let children = children.map(|listed| child(place, &listed.descriptor));
+    let children = children.map(|listed| summarize_child(repository, &listed.descriptor));
     stream::iter(children.collect::<Vec<_>>())
-        .buffered(AT_ONCE)
+        .buffered(CONCURRENCY)
         .try_collect()
         .await
 }
 
-async fn child(place: &Place, descriptor: &Descriptor) -> Outcome<Child> {
-    let document = documents::read_if_there(place, &descriptor.digest.clone().into()).await?;
-    let there = document.is_some() || documents::has_blob(place, &descriptor.digest).await?;
+/// Summarizes a child of an index. Reads its manifest, to compute the size of its content.
+async fn summarize_child(
+    repository: &Repository,
+    descriptor: &Descriptor,
+) -> Outcome<ChildSummary> {
+    let digest = &descriptor.digest;
+    let with_name = |error| Failure::from(error).context(repository.full_name(digest));
+    let document = repository.try_manifest(&digest.clone().into()).await;
+    let document = document.map_err(with_name)?;
+    let present = document.is_some() || repository.has_blob(digest).await.map_err(with_name)?;
     let is_image = descriptor
         .media_type
         .as_ref()
-        .is_some_and(|media_type| media_type.role() == Role::Manifest);
+        .is_some_and(|media_type| media_type.role() == MediaTypeRole::Manifest);
     let manifest = document
         .filter(|_| is_image)
-        .and_then(|document| document.manifest().ok());
-    Ok(Child {
+        .and_then(|document| document.parse().ok());
+    Ok(ChildSummary {
         digest: descriptor.digest.clone(),
         media_type: descriptor.media_type.clone(),
         artifact_type: descriptor.artifact_type.clone(),
         platform: descriptor.platform.clone(),
         size: descriptor.size,
         content_size: manifest.as_ref().map(content_size),
-        there,
+        present,
     })
 }
 
-async fn image(place: &Place, manifest: &Manifest) -> Outcome<Image> {
-    let config = image_config::descriptor(manifest).map(Part::of);
-    let says = image_config::read(place, manifest)
+/// Summarizes an image or artifact.
+async fn summarize_image(repository: &Repository, manifest: &Manifest) -> Outcome<ImageSummary> {
+    let config = image_config::descriptor(manifest).map(BlobSummary::from_descriptor);
+    let config_fields = image_config::read(repository, manifest)
         .await?
         .unwrap_or_default();
     let layers = manifest
         .children()
         .iter()
         .filter(|child| matches!(child.kind, ChildKind::Layer | ChildKind::Blob));
-    let layers = layers.map(|child| Part::of(&child.descriptor)).collect();
-    Ok(Image {
+    let layers = layers
+        .map(|child| BlobSummary::from_descriptor(&child.descriptor))
+        .collect();
+    Ok(ImageSummary {
         config,
-        says,
+        config_fields,
         layers,
         content_size: content_size(manifest),
     })
 }
 
-/// The size of everything that a manifest names.
+/// Returns the total size of the config, layers and children of a manifest, as stated in their
+/// descriptors.
 fn content_size(manifest: &Manifest) -> u64 {
     let parts = manifest
         .children()
@@ -191,8 +216,8 @@ fn content_size(manifest: &Manifest) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-impl Part {
-    fn of(descriptor: &Descriptor) -> Self {
+impl BlobSummary {
+    fn from_descriptor(descriptor: &Descriptor) -> Self {
         Self {
             digest: descriptor.digest.clone(),
             media_type: descriptor.media_type.clone(),

@@ -1,99 +1,101 @@
-//! A summary as lines for people.
+//! Text output of a [`Summary`].
 
 use std::fmt::Write;
 
-use super::summary::{Child, Image, Part, Summary};
-use crate::output::{Table, size};
+use super::summary::{BlobSummary, ChildSummary, ImageSummary, Summary};
+use crate::output::{Table, format_size};
 
-pub(super) fn written(summary: &Summary) -> String {
+/// Renders a summary as text.
+pub(super) fn render(summary: &Summary) -> String {
     let mut text = Text::default();
-    text.field("Reference", &summary.reference);
-    text.field("Kind", summary.kind);
-    text.field("Media type", &summary.media_type);
-    text.field("Digest", &summary.digest);
-    text.field("Size", size(summary.size));
-    text.optional("Artifact type", summary.artifact_type.as_ref());
-    text.optional("Subject", summary.subject.as_ref());
+    text.write_field("Reference", &summary.reference);
+    text.write_field("Kind", summary.kind);
+    text.write_field("Media type", &summary.media_type);
+    text.write_field("Digest", &summary.digest);
+    text.write_field("Size", format_size(summary.size));
+    text.write_optional("Artifact type", summary.artifact_type.as_ref());
+    text.write_optional("Subject", summary.subject.as_ref());
     if let Some(image) = &summary.image {
-        text.image(image);
+        text.write_image(image);
     }
-    text.optional("Referrers", summary.referrers.filter(|count| *count > 0));
+    text.write_optional("Referrers", summary.referrers.filter(|count| *count > 0));
     if !summary.findings.is_zero() {
-        text.field(
+        text.write_field(
             "Findings",
             format!(
-                "{}, see portolan lint {}",
+                "{} (for details, run `portolan lint {}`)",
                 summary.findings, summary.reference
             ),
         );
     }
     for (key, value) in &summary.annotations {
-        text.field("Annotation", format!("{key}={value}"));
+        text.write_field("Annotation", format!("{key}={value}"));
     }
     if let Some(image) = &summary.image {
-        text.parts(image);
+        text.write_parts(image);
     }
     if let Some(children) = &summary.children {
-        text.children(children);
+        text.write_children(children);
     }
     text.0
 }
 
+/// Text under construction.
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
-    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+    fn write_field(&mut self, name: &str, value: impl std::fmt::Display) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{:15}{value}", format!("{name}:"));
     }
 
-    fn optional(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+    fn write_optional(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
         if let Some(value) = value {
-            self.field(name, value);
+            self.write_field(name, value);
         }
     }
 
-    fn list(&mut self, name: &str, values: &[String]) {
+    fn write_list(&mut self, name: &str, values: &[String]) {
         if !values.is_empty() {
-            self.field(name, format!("{values:?}"));
+            self.write_field(name, format!("{values:?}"));
         }
     }
 
-    fn image(&mut self, image: &Image) {
-        let says = &image.says;
-        self.optional("Platform", says.platform.as_ref());
-        self.optional("Created", says.created.as_ref());
-        self.optional("User", says.user.as_ref());
-        self.optional("Working dir", says.working_dir.as_ref());
-        self.list("Entrypoint", &says.entrypoint);
-        self.list("Cmd", &says.cmd);
-        for variable in &says.env {
-            self.field("Env", variable);
+    fn write_image(&mut self, image: &ImageSummary) {
+        let config = &image.config_fields;
+        self.write_optional("Platform", config.platform.as_ref());
+        self.write_optional("Created", config.created.as_ref());
+        self.write_optional("User", config.user.as_ref());
+        self.write_optional("Working dir", config.working_dir.as_ref());
+        self.write_list("Entrypoint", &config.entrypoint);
+        self.write_list("Cmd", &config.cmd);
+        for variable in &config.env {
+            self.write_field("Env", variable);
         }
-        for (key, value) in &says.labels {
-            self.field("Label", format!("{key}={value}"));
+        for (key, value) in &config.labels {
+            self.write_field("Label", format!("{key}={value}"));
         }
     }
 
-    fn parts(&mut self, image: &Image) {
-        let mut table = Table::new(["", "SIZE", "DIGEST", "MEDIA TYPE"]);
+    fn write_parts(&mut self, image: &ImageSummary) {
+        let mut table = Table::new(["PART", "SIZE", "DIGEST", "MEDIA TYPE"]);
         if let Some(config) = &image.config {
-            table.row(part("config", config));
+            table.row(part_row("config", config));
         }
         for layer in &image.layers {
-            table.row(part("layer", layer));
+            table.row(part_row("layer", layer));
         }
         table.row([
-            "in all".into(),
-            size(image.content_size),
+            "total".into(),
+            format_size(image.content_size),
             String::new(),
             String::new(),
         ]);
         let _ = write!(self.0, "\n{table}");
     }
 
-    fn children(&mut self, children: &[Child]) {
+    fn write_children(&mut self, children: &[ChildSummary]) {
         let mut table = Table::new(["PLATFORM", "SIZE", "DIGEST", "MEDIA TYPE"]);
         for child in children {
             table.row([
@@ -114,7 +116,7 @@ impl Text {
     }
 }
 
-fn part(name: &str, part: &Part) -> [String; 4] {
+fn part_row(name: &str, part: &BlobSummary) -> [String; 4] {
     let media_type = part
         .media_type
         .as_ref()
@@ -122,20 +124,22 @@ fn part(name: &str, part: &Part) -> [String; 4] {
         .unwrap_or_default();
     [
         name.into(),
-        part.size.map(size).unwrap_or_default(),
+        part.size.map(format_size).unwrap_or_default(),
         part.digest.to_string(),
         media_type,
     ]
 }
 
-/// An image is as large as its layers; of anything else the size is that of the document.
-fn child_size(child: &Child) -> String {
-    if !child.there {
-        return "absent".into();
+/// Returns the size to print for a child. For an image, this is the size of its content, and for
+/// any other child the size of the document itself. Returns `absent` if the repository does not
+/// have the child.
+fn child_size(child: &ChildSummary) -> String {
+    if !child.present {
+        return "missing".into();
     }
     child
         .content_size
         .or(child.size)
-        .map(size)
+        .map(format_size)
         .unwrap_or_default()
 }

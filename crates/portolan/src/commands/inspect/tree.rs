@@ -1,33 +1,35 @@
-//! Everything below a manifest, drawn.
+//! Tree of all content below a manifest, for `portolan inspect --tree`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform};
-use portolan_registry::copy::Place;
+use portolan_registry::{Repository, StoredManifest};
 use serde::Serialize;
 
-use crate::documents::{self, Document};
-use crate::failure::Outcome;
-use crate::output::size;
+use crate::failure::{Failure, Outcome};
+use crate::manifest_io;
+use crate::output::format_size;
 
-/// Deepest nesting that is looked into.
+/// Maximum nesting depth of manifests. Deeper manifests are not read.
 const MAX_DEPTH: usize = 16;
 
-/// Documents that are read at the same time.
-const AT_ONCE: usize = 8;
+/// Number of manifests to read concurrently.
+const CONCURRENCY: usize = 8;
 
-/// A manifest with all below it. Its JSON has stable names.
+/// Tree of a manifest and all content below it. Scripts parse the JSON form, so its fields are
+/// stable.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Tree {
+pub(super) struct ManifestTree {
     #[serde(flatten)]
     root: Node,
-    /// Of everything in it that is there, each digest once, in bytes.
+    /// Total size of the content that the repository has, in bytes. Each digest counts once.
     total_size: u64,
 }
 
+/// Node of the tree: a manifest or a blob.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
@@ -41,36 +43,38 @@ struct Node {
     artifact_type: Option<MediaType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
-    state: State,
+    state: NodeState,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     children: Vec<Node>,
 }
 
-/// What is remarkable about a part.
+/// State of a [`Node`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum State {
-    /// Nothing.
-    There,
-    /// It was drawn before, with all below it.
+enum NodeState {
+    /// Present in the repository.
+    Present,
+    /// The node is already shown elsewhere in the tree, with all content below it, so it is not
+    /// expanded again.
     Shared,
-    /// The repository does not hold it.
+    /// Missing from the repository.
     Absent,
-    /// Too deep to look into.
+    /// Nested too deep to be read.
     TooDeep,
 }
 
-impl Tree {
-    pub(super) async fn of(place: &Place, document: &Document) -> Outcome<Self> {
-        let manifest = document.manifest()?;
+impl ManifestTree {
+    /// Reads the tree below a manifest.
+    pub(super) async fn load(repository: &Repository, document: &StoredManifest) -> Outcome<Self> {
+        let manifest = manifest_io::parse(document)?;
         let root = Descriptor::new(
             manifest.media_type().clone(),
             document.info.digest.clone(),
             document.info.size,
         );
-        let below = Below::read(place, &root.digest, manifest).await?;
-        let mut drawing = Drawing {
-            below: &below,
+        let below = Descendants::read(repository, &root.digest, manifest).await?;
+        let mut drawing = TreeBuilder {
+            descendants: &below,
             seen: HashSet::new(),
             total_size: 0,
         };
@@ -81,51 +85,56 @@ impl Tree {
         })
     }
 
-    /// The tree in lines, `name` at its root.
-    pub(super) fn drawn(&self, name: &str) -> String {
+    /// Renders the tree with `name` as its root.
+    pub(super) fn render(&self, name: &str) -> String {
         let mut text = format!("{name}  {}\n", self.root.line());
         self.root.draw_children("", &mut text);
-        text + &size(self.total_size) + " in all\n"
+        text + "total: " + &format_size(self.total_size) + "\n"
     }
 }
 
-/// What was found under the digests of an index's children.
-struct Below {
+/// Root manifest and all manifests below it, and the digests that were not found.
+struct Descendants {
     manifests: HashMap<Digest, Manifest>,
     absent: HashSet<Digest>,
 }
 
-enum Found {
+/// Content that the repository has for the digest of a child.
+enum ChildContent {
     Manifest(Box<Manifest>),
     Blob,
     Absent,
 }
 
-impl Below {
-    /// Reads level by level, each document once.
-    async fn read(place: &Place, digest: &Digest, root: Manifest) -> Outcome<Self> {
+impl Descendants {
+    /// Reads all manifests below `root`, level by level. Reads each manifest once, even if it is
+    /// referenced several times.
+    async fn read(repository: &Repository, digest: &Digest, root: Manifest) -> Outcome<Self> {
         let mut below = Self {
             manifests: HashMap::new(),
             absent: HashSet::new(),
         };
-        let mut asked = HashSet::from([digest.clone()]);
+        let mut requested = HashSet::from([digest.clone()]);
         let mut level = children(&root);
         below.manifests.insert(digest.clone(), root);
         for _ in 0..MAX_DEPTH {
-            level.retain(|child| asked.insert(child.digest.clone()));
+            level.retain(|child| requested.insert(child.digest.clone()));
             let reads = level
                 .drain(..)
-                .map(|child| find(place, child))
+                .map(|child| read_child(repository, child))
                 .collect::<Vec<_>>();
-            let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+            let found: Vec<_> = stream::iter(reads)
+                .buffered(CONCURRENCY)
+                .try_collect()
+                .await?;
             for (digest, found) in found {
                 match found {
-                    Found::Manifest(manifest) => {
+                    ChildContent::Manifest(manifest) => {
                         level.extend(children(&manifest));
                         below.manifests.insert(digest, *manifest);
                     }
-                    Found::Blob => (),
-                    Found::Absent => drop(below.absent.insert(digest)),
+                    ChildContent::Blob => (),
+                    ChildContent::Absent => drop(below.absent.insert(digest)),
                 }
             }
         }
@@ -133,6 +142,7 @@ impl Below {
     }
 }
 
+/// Returns the descriptors of the children that are manifests, and not configs or layers.
 fn children(manifest: &Manifest) -> Vec<Descriptor> {
     let children = manifest
         .children()
@@ -141,40 +151,44 @@ fn children(manifest: &Manifest) -> Vec<Descriptor> {
     children.map(|child| child.descriptor.clone()).collect()
 }
 
-/// What is under the digest of a child: a document that nobody can read is as good as a blob.
-async fn find(place: &Place, child: Descriptor) -> Outcome<(Digest, Found)> {
+/// Reads the content of a child. A document that cannot be parsed is treated as a blob.
+async fn read_child(repository: &Repository, child: Descriptor) -> Outcome<(Digest, ChildContent)> {
     let digest = child.digest;
-    let found = match documents::read_if_there(place, &digest.clone().into()).await? {
-        Some(document) => document
-            .manifest()
-            .map_or(Found::Blob, |manifest| Found::Manifest(Box::new(manifest))),
-        None if documents::has_blob(place, &digest).await? => Found::Blob,
-        None => Found::Absent,
+    let with_name = |error| Failure::from(error).context(repository.full_name(&digest));
+    let document = repository.try_manifest(&digest.clone().into()).await;
+    let found = match document.map_err(with_name)? {
+        Some(document) => document.parse().map_or(ChildContent::Blob, |manifest| {
+            ChildContent::Manifest(Box::new(manifest))
+        }),
+        None if repository.has_blob(&digest).await.map_err(with_name)? => ChildContent::Blob,
+        None => ChildContent::Absent,
     };
     Ok((digest, found))
 }
 
-struct Drawing<'a> {
-    below: &'a Below,
+/// Builder of the nodes of a [`ManifestTree`].
+struct TreeBuilder<'a> {
+    descendants: &'a Descendants,
+    /// Digests that already have a node.
     seen: HashSet<Digest>,
     total_size: u64,
 }
 
-impl Drawing<'_> {
+impl TreeBuilder<'_> {
     fn node(&mut self, descriptor: &Descriptor, kind: ChildKind, depth: usize) -> Node {
-        let below = self.below;
+        let below = self.descendants;
         let manifest = below
             .manifests
             .get(&descriptor.digest)
             .filter(|_| kind == ChildKind::Manifest);
         let state = self.state(descriptor, depth);
-        if state == State::There {
+        if state == NodeState::Present {
             self.total_size = self
                 .total_size
                 .saturating_add(descriptor.size.unwrap_or_default());
         }
         let children = match manifest {
-            Some(manifest) if state == State::There => {
+            Some(manifest) if state == NodeState::Present => {
                 let parts = manifest
                     .children()
                     .iter()
@@ -187,7 +201,7 @@ impl Drawing<'_> {
         };
         Node {
             kind: match manifest {
-                Some(manifest) => documents::kind(manifest).into(),
+                Some(manifest) => manifest_io::kind_name(manifest).into(),
                 None if kind == ChildKind::Manifest => "unknown".into(),
                 None => kind.as_str().into(),
             },
@@ -201,34 +215,34 @@ impl Drawing<'_> {
         }
     }
 
-    fn state(&mut self, descriptor: &Descriptor, depth: usize) -> State {
-        if self.below.absent.contains(&descriptor.digest) {
-            State::Absent
+    fn state(&mut self, descriptor: &Descriptor, depth: usize) -> NodeState {
+        if self.descendants.absent.contains(&descriptor.digest) {
+            NodeState::Absent
         } else if depth > MAX_DEPTH {
-            State::TooDeep
+            NodeState::TooDeep
         } else if self.seen.insert(descriptor.digest.clone()) {
-            State::There
+            NodeState::Present
         } else {
-            State::Shared
+            NodeState::Shared
         }
     }
 }
 
 impl Node {
     fn line(&self) -> String {
-        let mut words: Vec<String> = Vec::new();
-        words.extend(self.platform.as_ref().map(ToString::to_string));
-        words.push(self.kind.clone());
-        words.push(self.digest.to_string());
-        words.extend(self.media_type.as_ref().map(ToString::to_string));
-        words.extend(self.size.map(size));
-        words.extend(match self.state {
-            State::There => None,
-            State::Shared => Some("(shared, see above)".into()),
-            State::Absent => Some("(absent)".into()),
-            State::TooDeep => Some("(too deep to look into)".into()),
+        let mut fields: Vec<String> = Vec::new();
+        fields.extend(self.platform.as_ref().map(ToString::to_string));
+        fields.push(self.kind.clone());
+        fields.push(self.digest.to_string());
+        fields.extend(self.media_type.as_ref().map(ToString::to_string));
+        fields.extend(self.size.map(format_size));
+        fields.extend(match self.state {
+            NodeState::Present => None,
+            NodeState::Shared => Some("(shared, see above)".into()),
+            NodeState::Absent => Some("(missing)".into()),
+            NodeState::TooDeep => Some("(nested too deep)".into()),
         });
-        words.join("  ")
+        fields.join("  ")
     }
 
     fn draw_children(&self, indent: &str, text: &mut String) {

@@ -1,13 +1,13 @@
-//! How many findings there are.
+//! Number of lint findings by severity.
 
 use std::fmt;
 
 use portolan_model::{Finding, Severity};
 use serde::Serialize;
 
-use crate::output::count;
+use crate::output::format_count;
 
-/// Findings by severity. Its JSON has stable names.
+/// Number of lint findings by severity. Scripts parse the JSON form, so its fields are stable.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) errors: usize,
@@ -16,10 +16,11 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+    /// Counts findings, including the omitted findings that a [`Finding`] represents.
+    pub(crate) fn from_findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
         let mut counts = Self::default();
         for finding in findings {
-            match finding.rule.severity() {
+            match finding.severity {
                 Severity::Error => counts.errors += finding.count(),
                 Severity::Warning => counts.warnings += finding.count(),
                 Severity::Info => counts.infos += finding.count(),
@@ -28,12 +29,13 @@ impl Counts {
         counts
     }
 
+    /// Returns whether there are no findings.
     pub(crate) fn is_zero(self) -> bool {
         self == Self::default()
     }
 }
 
-/// Those that there are, the gravest first.
+/// Formats the numbers that are not zero, highest severity first: `1 error, 2 warnings`.
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = [
@@ -41,15 +43,15 @@ impl fmt::Display for Counts {
             (self.warnings, "warning"),
             (self.infos, "info"),
         ];
-        let told: Vec<_> = all
+        let parts: Vec<_> = all
             .into_iter()
             .filter(|(number, _)| *number > 0)
-            .map(|(number, thing)| count(number, thing))
+            .map(|(number, noun)| format_count(number, noun))
             .collect();
-        formatter.write_str(&if told.is_empty() {
+        formatter.write_str(&if parts.is_empty() {
             "no findings".into()
         } else {
-            told.join(", ")
+            parts.join(", ")
         })
     }
 }
@@ -61,19 +63,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gravest_are_told_first() {
+    fn formats_the_highest_severity_first() {
         let findings = [Rule::IndexNested, Rule::SizeMismatch, Rule::IndexEmpty]
             .map(|rule| Finding::new(rule, "", ""));
-        assert_eq!(Counts::of(&findings).to_string(), "1 error, 2 infos");
+        assert_eq!(
+            Counts::from_findings(&findings).to_string(),
+            "1 error, 2 infos"
+        );
         assert_eq!(Counts::default().to_string(), "no findings");
     }
 
     #[test]
-    fn what_is_not_told_one_by_one_is_counted() {
+    fn counts_further_occurrences() {
         let finding = Finding {
-            further: 9000,
+            omitted: 9000,
             ..Finding::new(Rule::IndexMixedFamilies, "/manifests/999", "mixed")
         };
-        assert_eq!(Counts::of([&finding]).to_string(), "9001 warnings");
+        assert_eq!(
+            Counts::from_findings([&finding]).to_string(),
+            "9001 warnings"
+        );
     }
 }

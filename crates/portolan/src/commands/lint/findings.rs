@@ -1,84 +1,87 @@
-//! Findings as lines for people, document by document.
+//! Text output of lint findings, document by document.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use portolan_model::lint::{Tree, TreeDocument};
-use portolan_model::{ChildKind, Digest, Finding, Platform, Rule, Severity};
+use portolan_model::lint::{Fix, LintDocument, LintTree};
+use portolan_model::{Digest, Finding, Rule, Severity, child_platforms};
 
 use super::Counts;
-use super::mend::Mender;
-use crate::documents;
-use crate::location::Location;
-use crate::output::{count, short};
+use super::fix::FixRenderer;
+use crate::image_ref::Location;
+use crate::manifest_io;
+use crate::output::{format_count, short_digest};
 
-/// Most places that are told of one rule in one document.
-pub(super) const MOST_PLACES: usize = 10;
+/// Maximum number of findings printed for one rule in one document, and of documents printed for
+/// one group.
+pub(super) const MAX_LOCATIONS: usize = 10;
 
-/// Most groups of documents that are told. No image that somebody builds has as many.
-const MOST_GROUPS: usize = 100;
+/// Maximum number of groups of documents to print. Images that real tools build have fewer groups.
+const MAX_GROUPS: usize = 100;
 
-/// All findings, and how many they are. Documents about which the same is to be said are told together.
-pub(super) fn told(location: &Location, tree: &Tree, mender: &Mender) -> String {
-    let platforms = platforms(tree);
-    let groups = alike(tree.documents());
+/// Renders all findings and their number. Documents with identical findings are printed as a group.
+pub(super) fn render(location: &Location, tree: &LintTree, fixes: &FixRenderer) -> String {
+    let platforms = child_platforms(tree.documents().iter().map(|document| &document.manifest));
+    let groups = group_documents(tree.documents());
     let mut text = String::new();
-    for documents in groups.iter().take(MOST_GROUPS) {
-        for (position, document) in documents.iter().take(MOST_PLACES) {
+    for documents in groups.iter().take(MAX_GROUPS) {
+        for (position, document) in documents.iter().take(MAX_LOCATIONS) {
             let name = match position {
                 0 => Some(location.to_string()),
                 _ => platforms.get(&document.digest).map(ToString::to_string),
             };
-            heading(document, name, &mut text);
+            write_heading(document, name, &mut text);
         }
-        if documents.len() > MOST_PLACES {
+        if documents.len() > MAX_LOCATIONS {
             let _ = writeln!(
                 text,
-                "and {} more",
-                count(documents.len() - MOST_PLACES, "document")
+                "and {}",
+                format_count(documents.len() - MAX_LOCATIONS, "more document")
             );
         }
         if let Some((_, first)) = documents.first() {
-            for findings in by_rule(&first.findings) {
-                rule(&findings, mender, &mut text);
+            for findings in group_by_rule(&first.findings) {
+                write_rule(&findings, fixes, &mut text);
             }
         }
         text.push('\n');
     }
-    if groups.len() > MOST_GROUPS {
-        let untold: Vec<_> = groups
+    if groups.len() > MAX_GROUPS {
+        let omitted: Vec<_> = groups
             .iter()
-            .skip(MOST_GROUPS)
+            .skip(MAX_GROUPS)
             .flatten()
             .map(|(_, document)| document)
             .collect();
-        let counts = Counts::of(untold.iter().flat_map(|document| &document.findings));
-        let documents = count(untold.len(), "document");
+        let counts = Counts::from_findings(omitted.iter().flat_map(|document| &document.findings));
+        let documents = format_count(omitted.len(), "more document");
         let _ = writeln!(
             text,
-            "and {documents} with {counts}, which portolan lint --json tells\n"
+            "and {documents} with {counts}; use --json to print all\n"
         );
     }
-    let counts = Counts::of(tree.findings());
+    let counts = Counts::from_findings(tree.findings());
     let _ = writeln!(
         text,
         "{counts} in {}",
-        count(tree.documents().len(), "document")
+        format_count(tree.documents().len(), "document")
     );
     text
 }
 
-/// Documents with findings, in the order in which they were read, each with those behind it of which the same is said.
-fn alike(documents: &[TreeDocument]) -> Vec<Vec<(usize, &TreeDocument)>> {
+/// Groups the documents that have identical findings, so that the findings are printed once. Groups
+/// are in the order of their first document. Each document is paired with its position in
+/// `documents`. Documents without findings are skipped.
+fn group_documents(documents: &[LintDocument]) -> Vec<Vec<(usize, &LintDocument)>> {
     let mut groups: Vec<Vec<_>> = Vec::new();
-    let mut known: HashMap<Vec<Said<'_>>, usize> = HashMap::new();
+    let mut known: HashMap<Vec<FindingKey<'_>>, usize> = HashMap::new();
     for (position, document) in documents
         .iter()
         .enumerate()
         .filter(|(_, document)| !document.findings.is_empty())
     {
         let group = *known
-            .entry(document.findings.iter().map(said).collect())
+            .entry(document.findings.iter().map(finding_key).collect())
             .or_insert(groups.len());
         match groups.get_mut(group) {
             Some(documents) => documents.push((position, document)),
@@ -88,69 +91,75 @@ fn alike(documents: &[TreeDocument]) -> Vec<Vec<(usize, &TreeDocument)>> {
     groups
 }
 
-/// What is said of a finding, and what its command names.
-type Said<'a> = (Rule, &'a str, &'a str, &'a str, Option<&'a Digest>);
+/// Properties of a finding that are printed. Documents whose findings have equal keys are identical
+/// in the output, so they are printed as a group.
+type FindingKey<'a> = (Rule, &'a str, &'a str, Fix, Option<&'a Digest>);
 
-fn said(finding: &Finding) -> Said<'_> {
-    let named = finding
+/// Returns the key of a finding. The key contains the digest only if the fix command contains it.
+fn finding_key(finding: &Finding) -> FindingKey<'_> {
+    let digest = finding
         .digest
         .as_ref()
-        .filter(|_| finding.mend.contains("DIGEST"));
+        .filter(|_| finding.fix.names_digests());
     (
         finding.rule,
         &finding.pointer,
         &finding.message,
-        finding.mend,
-        named,
+        finding.fix,
+        digest,
     )
 }
 
-/// One line for those who asked for something else.
-pub(super) fn mentioned(location: &Location, tree: &Tree) -> String {
-    match Counts::of(tree.findings()) {
+/// Renders the number of findings as one line, for output that does not list the findings.
+pub(super) fn render_counts(location: &Location, tree: &LintTree) -> String {
+    match Counts::from_findings(tree.findings()) {
         counts if counts.is_zero() => String::new(),
-        counts => format!("\nFindings: {counts}, see portolan lint {location}\n"),
+        counts => {
+            format!("\nFindings: {counts}\nhelp: for details, run `portolan lint {location}`\n")
+        }
     }
 }
 
-fn heading(document: &TreeDocument, name: Option<String>, text: &mut String) {
-    let kind = documents::kind(&document.manifest);
+/// Writes the heading of a document: its name, kind and digest.
+fn write_heading(document: &LintDocument, name: Option<String>, text: &mut String) {
+    let kind = manifest_io::kind_name(&document.manifest);
     let name = name.map_or_else(String::new, |name| format!("{name}  "));
     let algorithm = document.digest.algorithm();
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
         "{name}{kind}  {algorithm}:{}",
-        short(&document.digest)
+        short_digest(&document.digest)
     );
 }
 
-fn rule(findings: &[&Finding], mender: &Mender, text: &mut String) {
+/// Writes the findings of one rule, with their fix commands.
+fn write_rule(findings: &[&Finding], fixes: &FixRenderer, text: &mut String) {
     let Some(first) = findings.first() else {
         return;
     };
     let rule = first.rule;
-    let _ = writeln!(text, "  {}  {rule}", severity(rule.severity()));
-    for finding in findings.iter().take(MOST_PLACES) {
-        let place = if finding.pointer.is_empty() {
+    let _ = writeln!(text, "  {}  {rule}", severity_label(max_severity(findings)));
+    for finding in findings.iter().take(MAX_LOCATIONS) {
+        let pointer = if finding.pointer.is_empty() {
             String::new()
         } else {
             format!("{}: ", finding.pointer)
         };
-        let _ = writeln!(text, "    {place}{}", finding.message);
+        let _ = writeln!(text, "    {pointer}{}", finding.message);
     }
     let all: usize = findings.iter().map(|finding| finding.count()).sum();
-    let told = findings.len().min(MOST_PLACES);
-    if all > told {
-        let _ = writeln!(text, "    and {} more", all - told);
+    let printed = findings.len().min(MAX_LOCATIONS);
+    if all > printed {
+        let _ = writeln!(text, "    and {} more", all - printed);
     }
-    let _ = writeln!(text, "    from: {}", rule.section());
-    for command in mender.commands(findings.iter().copied()) {
-        let _ = writeln!(text, "    mend: {command}");
+    let _ = writeln!(text, "    see: {}", rule.section());
+    for command in fixes.render_all(findings.iter().copied()) {
+        let _ = writeln!(text, "    help: {command}");
     }
 }
 
-fn severity(severity: Severity) -> &'static str {
+fn severity_label(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error  ",
         Severity::Warning => "warning",
@@ -158,8 +167,9 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// Findings of the same rule together, the gravest first, and else in the order in which they were found.
-fn by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+/// Groups findings by rule. The groups are sorted by severity, highest first, and then by the order
+/// of `findings`.
+fn group_by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
         match groups
@@ -170,64 +180,61 @@ fn by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
             None => groups.push(vec![finding]),
         }
     }
-    groups.sort_by_key(|group| std::cmp::Reverse(group[0].rule.severity()));
+    groups.sort_by_key(|group| std::cmp::Reverse(max_severity(group)));
     groups
 }
 
-/// What each document is for, as far as an index says.
-fn platforms(tree: &Tree) -> HashMap<&Digest, &Platform> {
-    let mut platforms = HashMap::new();
-    let children = tree
-        .documents()
-        .iter()
-        .flat_map(|document| document.manifest.children());
-    for child in children.filter(|child| child.kind == ChildKind::Manifest) {
-        if let Some(platform) = &child.descriptor.platform {
-            platforms
-                .entry(&child.descriptor.digest)
-                .or_insert(platform);
-        }
-    }
-    platforms
+fn max_severity(findings: &[&Finding]) -> Severity {
+    let severities = findings.iter().map(|finding| finding.severity);
+    severities.max().unwrap_or(Severity::Info)
 }
 
 #[cfg(test)]
 mod tests {
-    use portolan_model::fixtures::{Image, Index, image};
-    use portolan_model::lint::{Answer, Limits, Lint, Seek};
+    use portolan_model::fixtures::{ImageFixture, IndexFixture, image};
+    use portolan_model::lint::{ContentKind, ContentResponse, LintLimits, Linter};
     use serde_json::json;
 
     use super::*;
 
-    /// What is told of an index of these images, of whose content nothing is known.
-    fn told_of(index: &Index, images: &[Image]) -> String {
-        let mut lint = Lint::new(index.digest(), index.manifest(), Limits::default());
-        while let Some(want) = lint.next_want() {
+    /// Lints `index`, and renders the findings. The repository has `images`, and the presence of
+    /// other content is unknown.
+    fn render_findings(index: &IndexFixture, images: &[ImageFixture]) -> String {
+        let mut lint = Linter::new(index.digest(), index.manifest(), LintLimits::default());
+        while let Some(want) = lint.next_request() {
             let found = images
                 .iter()
-                .find(|image| want.seek == Seek::Manifest && image.digest() == want.digest);
+                .find(|image| want.kind == ContentKind::Manifest && image.digest() == want.digest);
             lint.supply(
                 &want,
-                found.map_or(Answer::Unknown, |image| Answer::Manifest(image.manifest())),
+                found.map_or(ContentResponse::Unknown, |image| {
+                    ContentResponse::Manifest(image.manifest())
+                }),
             );
         }
         let location = "oci:images:app".parse().unwrap();
-        told(&location, &lint.finish(), &Mender::new(&location))
+        render(&location, &lint.finish(), &FixRenderer::new(&location))
     }
 
-    /// An index for as many platforms, and the images, of which this is said.
-    fn siblings(number: usize, image_of: impl Fn(usize) -> Image) -> (Index, Vec<Image>) {
+    /// Builds an index with `number` images for different platforms.
+    fn siblings(
+        number: usize,
+        image_of: impl Fn(usize) -> ImageFixture,
+    ) -> (IndexFixture, Vec<ImageFixture>) {
         let images: Vec<_> = (0..number).map(image_of).collect();
-        let place = |index: Index, (number, image): (usize, &Image)| {
+        let add = |index: IndexFixture, (number, image): (usize, &ImageFixture)| {
             index.image(image, &format!("linux/arch{number}"))
         };
-        (images.iter().enumerate().fold(Index::oci(), place), images)
+        (
+            images.iter().enumerate().fold(IndexFixture::oci(), add),
+            images,
+        )
     }
 
     #[test]
-    fn what_is_beyond_the_bound_is_counted() {
+    fn counts_findings_beyond_the_limit() {
         let (index, _) = siblings(1200, |number| image(&number.to_string()).docker());
-        let text = told_of(&index, &[]);
+        let text = render_findings(&index, &[]);
         assert!(
             text.contains("    and 1190 more\n") && text.ends_with("1200 warnings in 1 document\n"),
             "{text}"
@@ -235,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn the_same_about_siblings_is_told_once() {
+    fn prints_identical_findings_of_siblings_once() {
         let (index, images) = siblings(30, |number| {
             image(&number.to_string()).field("x", json!(number))
         });
-        let text = told_of(&index, &images);
+        let text = render_findings(&index, &images);
         assert_eq!(text.matches("unknown-field").count(), 1, "{text}");
         assert!(
             text.starts_with("linux/arch0  ")
@@ -248,20 +255,20 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("\nand 20 documents more\n  info     unknown-field\n    /x: "),
+            text.contains("\nand 20 more documents\n  info     unknown-field\n    /x: "),
             "{text}"
         );
         assert!(text.ends_with("30 infos in 31 documents\n"), "{text}");
     }
 
     #[test]
-    fn what_differs_about_too_many_is_left_to_the_report() {
+    fn counts_document_groups_beyond_the_limit() {
         let different = |number: usize| image("a").field(&format!("x{number}"), json!(1));
-        let (index, images) = siblings(MOST_GROUPS + 3, different);
-        let text = told_of(&index, &images);
-        assert_eq!(text.matches("unknown-field").count(), MOST_GROUPS, "{text}");
+        let (index, images) = siblings(MAX_GROUPS + 3, different);
+        let text = render_findings(&index, &images);
+        assert_eq!(text.matches("unknown-field").count(), MAX_GROUPS, "{text}");
         assert!(
-            text.contains("and 3 documents with 3 infos, which portolan lint --json tells\n"),
+            text.contains("and 3 more documents with 3 infos; use --json to print all\n"),
             "{text}"
         );
         assert!(text.ends_with("103 infos in 104 documents\n"), "{text}");

@@ -1,4 +1,4 @@
-//! `--policy`: what a registry with that policy would answer to a push of the image.
+//! `--policy`: predicts whether a registry with a given policy would accept a push of the image.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -6,26 +6,26 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::anyhow;
-use portolan_model::lint::{Tree, TreeDocument};
+use portolan_model::lint::{LintDocument, LintTree};
 use portolan_model::{Digest, Finding, RepositoryName};
-use portolan_registry::wrap::{PolicyRules, is_mended, normalised};
-use portolan_registry::{Error, Judged, Policy, Preset, Verdict};
+use portolan_registry::wrap::{PolicyRules, is_fixed_by_normalization, normalized_digest};
+use portolan_registry::{Error, JudgedFinding, Policy, Preset, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::findings::MOST_PLACES;
-use super::mend::Mender;
+use super::findings::MAX_LOCATIONS;
+use super::fix::FixRenderer;
 use crate::config::{self, ConfigError};
 use crate::failure::{Failure, Outcome, Status};
-use crate::location::Location;
-use crate::output::{count, short};
-use crate::places::Source;
+use crate::image_ref::Location;
+use crate::output::{format_count, short_digest};
+use crate::resolve::ImageSource;
 
-/// A preset's name, or a file.
+/// Value of `--policy`: the name of a preset, or the path of a configuration file.
 #[derive(Clone, Debug)]
-pub(super) struct Choice(String);
+pub(super) struct PolicyArg(String);
 
-impl FromStr for Choice {
+impl FromStr for PolicyArg {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -33,73 +33,83 @@ impl FromStr for Choice {
     }
 }
 
-/// A policy's answer to a push of each document of a tree, as they would be pushed one after another.
+/// Decision of a policy on an image: the result of pushing all documents of its tree.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
+pub(super) struct PolicyDecision {
     policy: String,
-    /// The repository that is pushed to; none where the image lies on disk.
+    /// Repository whose policy applies, or `None` if the image is on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<String>,
     accepted: bool,
-    /// The digest that the tags of a push would get instead of that of the image, where the policy converts.
+    /// Digest of the converted image that the tags would point to, if the policy converts the
+    /// image.
     #[serde(skip_serializing_if = "Option::is_none")]
-    normalised: Option<Digest>,
+    normalized: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Refusal>,
-    findings: Vec<Judged>,
+    error: Option<Rejection>,
+    findings: Vec<JudgedFinding>,
 }
 
-/// What the first refusal says.
+/// Error of the first document whose push the policy would reject.
 #[derive(Serialize)]
-struct Refusal {
+struct Rejection {
     code: String,
     message: String,
 }
 
-impl Choice {
-    /// What the policy says of the tree, which is stored at `source`.
-    pub(super) fn answer(
+impl PolicyArg {
+    /// Evaluates the policy for a push of `tree`. The tree was read from `source`.
+    pub(super) fn evaluate(
         &self,
         location: &Location,
-        source: &Source,
-        tree: &Tree,
-    ) -> Outcome<Answer> {
-        let repository = location.host().map(|_| &source.place.repository);
-        let policy = self.policy(location, repository).map_err(Failure::usage)?;
-        let (normalised, not_normalised) =
-            match policy.normalises().map(|format| normalised(tree, format)) {
-                Some(Ok(digest)) => (digest, None),
-                Some(Err(finding)) => (None, Some(*finding)),
-                None => (None, None),
-            };
-        let (mut judged, mut refusal) = (Vec::new(), None);
+        source: &ImageSource,
+        tree: &LintTree,
+    ) -> Outcome<PolicyDecision> {
+        let repository = location.host().map(|_| &source.repository.name);
+        let policy = self.policy(location, repository)?;
+        let (normalized, not_normalized) = match policy
+            .normalization()
+            .map(|format| normalized_digest(tree, format))
+        {
+            Some(Ok(digest)) => (digest, None),
+            Some(Err(finding)) => (None, Some(*finding)),
+            None => (None, None),
+        };
+        let (mut judged, mut rejection) = (Vec::new(), None);
         for (position, document) in tree.documents().iter().enumerate() {
             let mut findings = findings(&policy, position, document);
-            // The tags are set with the push of the first document.
-            findings.extend(not_normalised.clone().filter(|_| position == 0));
-            refusal = refusal.or_else(|| policy.judge(findings.clone()).err());
-            judged.extend(findings.into_iter().map(|finding| policy.judged(finding)));
+            // Only the first document, the root of the tree, is pushed with tags and therefore
+            // converted. So a failed conversion is a finding about the root.
+            findings.extend(not_normalized.clone().filter(|_| position == 0));
+            rejection = rejection.or_else(|| policy.judge(findings.clone()).err());
+            judged.extend(
+                findings
+                    .into_iter()
+                    .map(|finding| policy.assign_verdict(finding)),
+            );
         }
-        if normalised.is_some() && refusal.is_none() {
+        // The conversion fixes these findings, so the registry would not warn about them.
+        if normalized.is_some() && rejection.is_none() {
             for judged in judged
                 .iter_mut()
-                .filter(|judged| is_mended(judged.finding.rule))
+                .filter(|judged| is_fixed_by_normalization(judged.finding.rule))
             {
                 judged.verdict = Verdict::Accept;
             }
         }
         judged.sort_by_key(|judged| std::cmp::Reverse(judged.verdict));
-        Ok(Answer {
+        Ok(PolicyDecision {
             policy: self.0.clone(),
             repository: repository.map(ToString::to_string),
-            accepted: refusal.is_none(),
-            normalised: normalised.filter(|_| refusal.is_none()),
-            error: refusal.as_ref().map(Refusal::of),
+            accepted: rejection.is_none(),
+            normalized: normalized.filter(|_| rejection.is_none()),
+            error: rejection.as_ref().map(Rejection::from_error),
             findings: judged,
         })
     }
 
+    /// Returns the preset, or the policy in the configuration file that applies to `repository`.
     fn policy(
         &self,
         location: &Location,
@@ -110,37 +120,39 @@ impl Choice {
         }
         let path = Path::new(&self.0);
         if !path.exists() {
-            let message = format!(
-                "\"{}\" is no file, and no preset; those are open, sparse, oci-only and docker-only",
-                self.0
-            );
-            return Err(ConfigError::Invalid(message));
+            if self.0.contains(['/', '.']) {
+                return Err(ConfigError::FileNotFound(path.to_owned()));
+            }
+            let message = format!("\"{}\" is neither a file nor a preset", self.0);
+            let help = "the presets are open, sparse, oci-only and docker-only";
+            return Err(ConfigError::invalid(message).with_help(help));
         }
         let rules = PolicyRules::from(config::load(Some(path))?.policies()?);
         let Some(repository) = repository else {
             let message = format!(
-                "{location} is in no repository, which the entries of {} are for; give a preset",
+                "{location} is not in a repository, so no entry of {} can match",
                 self.0
             );
-            return Err(ConfigError::Invalid(message));
+            return Err(ConfigError::invalid(message).with_help("use a preset"));
         };
         Ok(rules.policy(repository).unwrap_or_default())
     }
 }
 
-/// What a push of the document would be judged by.
-fn findings(policy: &Policy, position: usize, document: &TreeDocument) -> Vec<Finding> {
-    let place = (position > 0).then(|| document.digest.clone());
-    let types = policy.types(&document.manifest).into_iter();
+/// Returns the findings that the policy evaluates when the document is pushed: findings about types
+/// that `policy` does not accept, and lint findings.
+fn findings(policy: &Policy, position: usize, document: &LintDocument) -> Vec<Finding> {
+    let digest = (position > 0).then(|| document.digest.clone());
+    let types = policy.check_types(&document.manifest).into_iter();
     let types = types.map(|finding| Finding {
-        document: place.clone(),
+        document: digest.clone(),
         ..finding
     });
     types.chain(document.findings.iter().cloned()).collect()
 }
 
-impl Refusal {
-    fn of(error: &Error) -> Self {
+impl Rejection {
+    fn from_error(error: &Error) -> Self {
         Self {
             code: error.kind().code().to_string(),
             message: error.message().into(),
@@ -148,84 +160,82 @@ impl Refusal {
     }
 }
 
-impl Answer {
-    /// The answer for programs.
-    pub(super) fn report(&self, mender: &Mender) -> Value {
+impl PolicyDecision {
+    /// Builds the JSON form of the decision.
+    pub(super) fn to_json(&self, fixes: &FixRenderer) -> Value {
         let mut report = json!(self);
         let findings = report["findings"].as_array_mut().into_iter().flatten();
-        for (
-            finding,
-            Judged {
-                finding: Finding { mend, digest, .. },
-                ..
-            },
-        ) in findings.zip(&self.findings)
-        {
-            finding["mend"] = mender.command(mend, digest).into();
+        for (value, JudgedFinding { finding, .. }) in findings.zip(&self.findings) {
+            value["fix"] = fixes.render(finding.fix, &finding.digest).into();
         }
         report
     }
 
-    /// What the policy does something about, by rule, and what it answers.
-    pub(super) fn text(&self, mender: &Mender) -> String {
-        let told: Vec<_> = self
+    /// Renders the decision, after the findings that the policy rejects or warns about, grouped by
+    /// rule.
+    pub(super) fn to_text(&self, fixes: &FixRenderer) -> String {
+        let judged: Vec<_> = self
             .findings
             .iter()
             .filter(|judged| judged.verdict != Verdict::Accept)
             .collect();
-        let mut rules: Vec<_> = told.iter().map(|judged| judged.finding.rule).collect();
+        let mut rules: Vec<_> = judged.iter().map(|judged| judged.finding.rule).collect();
         let mut seen = HashSet::new();
         rules.retain(|rule| seen.insert(*rule));
         let mut text = String::new();
         for rule in rules {
-            let of_rule = told
+            let findings = judged
                 .iter()
                 .filter(|judged| judged.finding.rule == rule)
                 .copied();
-            group(&of_rule.collect::<Vec<_>>(), mender, &mut text);
+            write_rule(&findings.collect::<Vec<_>>(), fixes, &mut text);
         }
-        let normalised = self.normalised.as_ref().map_or_else(String::new, |digest| {
-            format!("The tags would be set to {digest}, which is what it becomes in OCI's types.\n")
+        let converted = self.normalized.as_ref().map_or_else(String::new, |digest| {
+            format!("The tags would point to {digest}, the image converted to OCI types.\n")
         });
-        text + &normalised + &self.summary() + "\n"
+        text + &converted + &self.summary() + "\n"
     }
 
-    /// One line that says what a push would be answered.
+    /// Renders the decision in one line.
     fn summary(&self) -> String {
         let to = self
             .repository
             .as_ref()
             .map_or_else(String::new, |repository| format!(" to {repository}"));
         let policy = &self.policy;
-        let warned = self
+        let warnings = self
             .findings
             .iter()
             .filter(|judged| judged.verdict == Verdict::Warn);
-        let warned = warned.map(|judged| judged.finding.count()).sum();
+        let warnings = warnings.map(|judged| judged.finding.count()).sum();
         match &self.error {
-            Some(Refusal { code, message }) => {
-                format!("{policy} refuses a push{to}: {code}: {message}")
+            Some(Rejection { code, message }) => {
+                format!("policy {policy} rejects a push{to}: {code}: {message}")
             }
-            None if warned == 0 => format!("{policy} accepts a push{to}"),
+            None if warnings == 0 => format!("policy {policy} accepts a push{to}"),
             None => format!(
-                "{policy} accepts a push{to}, with {}",
-                count(warned, "warning")
+                "policy {policy} accepts a push{to} with {}",
+                format_count(warnings, "warning")
             ),
         }
     }
 
-    /// A refusal ends with the status of findings.
-    pub(super) fn ended(&self) -> Outcome {
+    /// Returns a failure if the policy rejects the push.
+    pub(super) fn to_outcome(&self) -> Outcome {
         if self.accepted {
             Ok(())
         } else {
-            Err(Failure::new(Status::Findings, anyhow!("a push is refused")))
+            Err(Failure::new(
+                Status::Findings,
+                anyhow!("the policy rejects a push of the image"),
+            ))
         }
     }
 }
 
-fn group(judged: &[&Judged], mender: &Mender, text: &mut String) {
-    let Some(Judged {
+/// Writes the findings of one rule, with their fix commands.
+fn write_rule(judged: &[&JudgedFinding], fixes: &FixRenderer, text: &mut String) {
+    let Some(JudgedFinding {
         finding: first,
         verdict,
     }) = judged.first()
@@ -239,21 +249,21 @@ fn group(judged: &[&Judged], mender: &Mender, text: &mut String) {
     };
     // Writing to a string does not fail.
     let _ = writeln!(text, "  {verdict}  {}", first.rule);
-    for Judged { finding, .. } in judged.iter().take(MOST_PLACES) {
+    for JudgedFinding { finding, .. } in judged.iter().take(MAX_LOCATIONS) {
         let document = finding
             .document
             .as_ref()
-            .map(|digest| short(digest).to_owned());
-        let place = [document.unwrap_or_default(), finding.pointer.clone()].join(" ");
-        let _ = writeln!(text, "    {}: {}", place.trim(), finding.message);
+            .map(|digest| short_digest(digest).to_owned());
+        let pointer = [document.unwrap_or_default(), finding.pointer.clone()].join(" ");
+        let _ = writeln!(text, "    {}: {}", pointer.trim(), finding.message);
     }
     let all: usize = judged.iter().map(|judged| judged.finding.count()).sum();
-    let told = judged.len().min(MOST_PLACES);
-    if all > told {
-        let _ = writeln!(text, "    and {} more", all - told);
+    let printed = judged.len().min(MAX_LOCATIONS);
+    if all > printed {
+        let _ = writeln!(text, "    and {} more", all - printed);
     }
-    for command in mender.commands(judged.iter().map(|judged| &judged.finding)) {
-        let _ = writeln!(text, "    mend: {command}");
+    for command in fixes.render_all(judged.iter().map(|judged| &judged.finding)) {
+        let _ = writeln!(text, "    help: {command}");
     }
     text.push('\n');
 }

@@ -1,64 +1,66 @@
-//! Findings and targets as JSON.
+//! JSON output of lint findings, and of predictions for the targets of `--for`.
 
 use portolan_model::compat::{
-    Cause, Feature, Judgement, Operation, Outcome, Reason, Target, Verdict,
+    Cause, FactOutcome, Feature, Judgment, Operation, Reason, Target, TargetVerdict,
 };
-use portolan_model::lint::Tree;
+use portolan_model::lint::LintTree;
 use portolan_model::{Digest, Finding, MediaType};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Counts;
-use super::mend::Mender;
-use crate::location::Location;
+use super::fix::FixRenderer;
+use crate::image_ref::Location;
 
-/// All that is said of an image. Its JSON has stable names.
+/// Lint findings and predictions for an image. Scripts parse the JSON form, so its fields are
+/// stable.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report<'a> {
+pub(super) struct LintReport<'a> {
     reference: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media_type: Option<&'a MediaType>,
-    /// Number of documents that were read.
+    /// Number of documents read.
     documents: usize,
     counts: Counts,
     findings: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    targets: Vec<Entry<'a>>,
+    targets: Vec<TargetEntry<'a>>,
 }
 
-/// What one target does.
+/// Prediction for one target: whether it accepts the image.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct TargetEntry<'a> {
     target: &'static str,
     name: &'static str,
     version: &'static str,
-    verdict: Verdict,
-    reasons: Vec<Why<'a>>,
+    verdict: TargetVerdict,
+    reasons: Vec<ReasonEntry<'a>>,
 }
 
-/// A fact that applies.
+/// Known behavior of a target that affects the image, and the parts of the image that cause it.
 #[derive(Serialize)]
-struct Why<'a> {
+struct ReasonEntry<'a> {
     operation: Operation,
-    outcome: Outcome,
+    outcome: FactOutcome,
     feature: Feature,
-    says: &'static str,
+    summary: &'static str,
     source: &'static str,
-    mend: String,
-    /// Number of places in all.
+    fix: String,
+    /// Number of causes, including causes that are not in `causes`.
     count: usize,
     causes: &'a [Cause],
 }
 
-impl<'a> Report<'a> {
+impl<'a> LintReport<'a> {
+    /// Builds the report of an image.
     pub(super) fn new(
         location: &Location,
-        tree: &'a Tree,
-        judged: &'a [(&Target, Judgement)],
-        mender: &Mender,
+        tree: &'a LintTree,
+        judged: &'a [(&Target, Judgment)],
+        fixes: &FixRenderer,
     ) -> Self {
         let top = tree.documents().first();
         Self {
@@ -66,62 +68,62 @@ impl<'a> Report<'a> {
             digest: top.map(|document| &document.digest),
             media_type: top.map(|document| document.manifest.media_type()),
             documents: tree.documents().len(),
-            counts: Counts::of(tree.findings()),
+            counts: Counts::from_findings(tree.findings()),
             findings: tree
                 .findings()
-                .map(|finding| mended(finding, mender))
+                .map(|finding| finding_with_fix(finding, fixes))
                 .collect(),
             targets: judged
                 .iter()
-                .map(|(target, judgement)| Entry::new(target, judgement, mender))
+                .map(|(target, judgment)| TargetEntry::new(target, judgment, fixes))
                 .collect(),
         }
     }
 }
 
-/// A finding whose command names the image.
-fn mended(finding: &Finding, mender: &Mender) -> Value {
+/// Serializes a finding, with its fix rendered for the image.
+fn finding_with_fix(finding: &Finding, fixes: &FixRenderer) -> Value {
     let mut value = serde_json::to_value(finding).unwrap_or_default();
-    value["mend"] = mender.command(finding.mend, &finding.digest).into();
+    value["fix"] = fixes.render(finding.fix, &finding.digest).into();
     value
 }
 
-impl<'a> Entry<'a> {
-    fn new(target: &Target, judgement: &'a Judgement, mender: &Mender) -> Self {
+impl<'a> TargetEntry<'a> {
+    fn new(target: &Target, judgment: &'a Judgment, fixes: &FixRenderer) -> Self {
         let Target {
             id, name, version, ..
         } = *target;
-        let reasons = judgement
+        let reasons = judgment
             .reasons
             .iter()
-            .map(|reason| Why::new(reason, mender))
+            .map(|reason| ReasonEntry::new(reason, fixes))
             .collect();
         Self {
             target: id,
             name,
             version,
-            verdict: judgement.verdict,
+            verdict: judgment.verdict,
             reasons,
         }
     }
 }
 
-impl<'a> Why<'a> {
-    fn new(reason: &'a Reason, mender: &Mender) -> Self {
+impl<'a> ReasonEntry<'a> {
+    fn new(reason: &'a Reason, fixes: &FixRenderer) -> Self {
         let Reason {
             fact,
             count,
             causes,
-            mend,
+            fix,
         } = reason;
-        let mend = mender.command(mend, causes.iter().map(|cause| &cause.digest));
+        let fix = fixes.render(*fix, causes.iter().map(|cause| &cause.digest));
         Self {
             operation: fact.operation,
             outcome: fact.outcome,
             feature: fact.feature,
-            says: fact.says,
+            summary: fact.summary,
             source: fact.source,
-            mend,
+            fix,
             count: *count,
             causes,
         }

@@ -1,49 +1,52 @@
-//! The rules, whatever the image.
+//! `--rules`: lists all lint rules.
 
+use portolan_model::lint::Fix;
 use portolan_model::{Rule, Severity};
 use serde::Serialize;
 
 use crate::failure::Outcome;
 use crate::output::{self, Table};
 
-/// Every rule. Its JSON has stable names.
+/// List of all lint rules. Scripts parse the JSON form, so its fields are stable.
 #[derive(Serialize)]
-struct Rules {
-    rules: Vec<Entry>,
+struct RuleList {
+    rules: Vec<RuleEntry>,
 }
 
+/// Properties of a lint rule.
 #[derive(Serialize)]
-struct Entry {
+struct RuleEntry {
     rule: Rule,
     severity: Severity,
     section: &'static str,
     summary: &'static str,
-    mend: &'static str,
+    fix: Fix,
 }
 
-impl Entry {
-    fn of(rule: Rule) -> Self {
+impl RuleEntry {
+    fn from_rule(rule: Rule) -> Self {
         Self {
             rule,
             severity: rule.severity(),
             section: rule.section(),
             summary: rule.summary(),
-            mend: rule.mend(),
+            fix: rule.fix(),
         }
     }
 }
 
+/// Prints all lint rules.
 pub(super) fn show(json: bool) -> Outcome {
-    let rules = Rule::ALL.into_iter().map(Entry::of).collect();
+    let rules = Rule::ALL.into_iter().map(RuleEntry::from_rule).collect();
     if json {
-        output::json(&Rules { rules })
+        output::json(&RuleList { rules })
     } else {
-        output::text(&table().to_string())
+        output::text(&render_table().to_string())
     }
 }
 
-fn table() -> Table {
-    let mut table = Table::new(["RULE", "SEVERITY", "WHAT IT FINDS"]);
+fn render_table() -> Table {
+    let mut table = Table::new(["RULE", "SEVERITY", "DESCRIPTION"]);
     for rule in Rule::ALL {
         let severity = match rule.severity() {
             Severity::Error => "error",

@@ -1,107 +1,121 @@
-//! What targets do with an image, as lines for people.
+//! Text output of the predictions for the targets of `--for`.
 
 use std::fmt::Write;
 
-use portolan_model::compat::{Cause, Judgement, Operation, Outcome, Reason, Target};
+use portolan_model::compat::{Cause, FactOutcome, Judgment, Operation, Reason, Target};
 
-use super::mend::Mender;
-use crate::location::Location;
-use crate::output::{Table, short};
+use super::fix::FixRenderer;
+use crate::image_ref::Location;
+use crate::output::{Table, short_digest};
 
-type Judged = (&'static Target, Judgement);
+type JudgedTarget = (&'static Target, Judgment);
 
-/// A line for each of all targets, or a block for each of those that were named.
-pub(super) fn told(judged: &[Judged], all: bool, location: &Location, mender: &Mender) -> String {
+/// Renders the predictions: one line for each target if `all` is true, otherwise one block for each
+/// target.
+pub(super) fn render(
+    judged: &[JudgedTarget],
+    all: bool,
+    location: &Location,
+    fixes: &FixRenderer,
+) -> String {
     if all {
-        return matrix(judged, location);
+        return render_table(judged, location);
     }
     judged
         .iter()
-        .map(|(target, judgement)| block(target, judgement, mender))
+        .map(|(target, judgment)| render_target(target, judgment, fixes))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-fn matrix(judged: &[Judged], location: &Location) -> String {
-    let mut table = Table::new(["TARGET", "VERDICT", "WHY"]);
-    for (target, judgement) in judged {
-        let why = judgement.reasons.first().map(|reason| why(target, reason));
+/// Renders the predictions as a table with one line for each target.
+fn render_table(judged: &[JudgedTarget], location: &Location) -> String {
+    let mut table = Table::new(["TARGET", "VERDICT", "REASON"]);
+    for (target, judgment) in judged {
+        let reason = judgment
+            .reasons
+            .first()
+            .map(|reason| render_reason(target, reason));
         table.row([
             target.id.into(),
-            judgement.verdict.as_str().into(),
-            why.unwrap_or_default(),
+            judgment.verdict.as_str().into(),
+            reason.unwrap_or_default(),
         ]);
     }
-    format!("{table}\nMore about one: portolan lint {location} --for TARGET\n")
+    format!("{table}\nhelp: for details, run `portolan lint {location} --for TARGET`\n")
 }
 
-fn why(target: &Target, reason: &Reason) -> String {
-    let place = reason.causes.first().map(place).unwrap_or_default();
-    let operation = operation(target, reason);
+/// Renders a reason in one line, with its first cause.
+fn render_reason(target: &Target, reason: &Reason) -> String {
+    let cause = reason
+        .causes
+        .first()
+        .map(cause_location)
+        .unwrap_or_default();
+    let operation = operation_prefix(target, reason);
     format!(
-        "{operation}{} ({place})",
+        "{operation}{} ({cause})",
         reason.fact.feature.summary().trim_end_matches('.')
     )
 }
 
-/// What is said of an operation where it is not the only one.
-fn operation(target: &Target, reason: &Reason) -> String {
+/// Returns the operation (push, pull or copy) as a prefix, or an empty string if the target has
+/// only one operation.
+fn operation_prefix(target: &Target, reason: &Reason) -> String {
     match target.operations {
         [_] => String::new(),
         _ => format!("{}: ", reason.fact.operation.as_str()),
     }
 }
 
-fn block(target: &Target, judgement: &Judgement, mender: &Mender) -> String {
+/// Renders the prediction for a target, with all reasons.
+fn render_target(target: &Target, judgment: &Judgment, fixes: &FixRenderer) -> String {
     let Target {
         id, name, version, ..
     } = target;
-    let mut text = format!(
-        "{id}: {}\n  {name}, {version}\n",
-        judgement.verdict.as_str()
-    );
-    for reason in &judgement.reasons {
+    let mut text = format!("{id}: {}\n  {name}, {version}\n", judgment.verdict.as_str());
+    for reason in &judgment.reasons {
         let _ = write!(
             text,
             "\n  {}: {}\n",
-            ending(reason.fact.operation, reason.fact.outcome),
-            reason.fact.says
+            outcome_label(reason.fact.operation, reason.fact.outcome),
+            reason.fact.summary
         );
-        causes(reason, &mut text);
-        let mend = mender.command(reason.mend, reason.causes.iter().map(|cause| &cause.digest));
-        let _ = writeln!(
-            text,
-            "    known from: {}\n    mend: {mend}",
-            reason.fact.source
-        );
+        write_causes(reason, &mut text);
+        let fix = fixes.render(reason.fix, reason.causes.iter().map(|cause| &cause.digest));
+        let _ = writeln!(text, "    source: {}\n    help: {fix}", reason.fact.source);
     }
     text
 }
 
-fn ending(operation: Operation, outcome: Outcome) -> String {
+fn outcome_label(operation: Operation, outcome: FactOutcome) -> String {
     match outcome {
-        Outcome::Fails => format!("{} fails", operation.as_str()),
-        Outcome::Remark => format!("{} works", operation.as_str()),
+        FactOutcome::Fails => format!("{} fails", operation.as_str()),
+        FactOutcome::Remark => format!("{} works", operation.as_str()),
     }
 }
 
-fn causes(reason: &Reason, text: &mut String) {
+fn write_causes(reason: &Reason, text: &mut String) {
     for cause in &reason.causes {
         let media_type = cause
             .media_type
             .as_ref()
-            .map_or("of no type", |media_type| media_type.as_str());
-        let _ = writeln!(text, "    {}  {media_type}", place(cause));
+            .map_or("no media type", |media_type| media_type.as_str());
+        let _ = writeln!(text, "    {}  {media_type}", cause_location(cause));
     }
     if reason.count > reason.causes.len() {
         let _ = writeln!(text, "    and {} more", reason.count - reason.causes.len());
     }
 }
 
-/// Where something is: the pointer, what it is for, and its digest.
-fn place(cause: &Cause) -> String {
+/// Renders the location of a cause in the image: its pointer, platform and digest.
+fn cause_location(cause: &Cause) -> String {
     let platform = cause.platform.as_ref().map(ToString::to_string);
-    let digest = format!("{}:{}", cause.digest.algorithm(), short(&cause.digest));
+    let digest = format!(
+        "{}:{}",
+        cause.digest.algorithm(),
+        short_digest(&cause.digest)
+    );
     let pointer = Some(cause.pointer.clone()).filter(|pointer| !pointer.is_empty());
     pointer
         .into_iter()

@@ -1,13 +1,16 @@
-//! Reading the configuration again while the server runs.
+//! Reload of the configuration while the server runs.
 
 use portolan_registry::wrap::PolicyRules;
 use tokio::signal::unix::Signal;
 
 use crate::config::{ConfigError, Configuration};
 
-/// Reads the configuration each time that `signal` comes. Its policies count from then on; a configuration that is
-/// wrong changes nothing. Never ends.
-pub(super) async fn whenever(
+/// Reloads the configuration with `configure` each time a `signal` arrives. Never returns.
+///
+/// Only policies take effect without a restart: the new policies replace the content of `policies`.
+/// If other keys differ from `started_with`, a warning is logged. An invalid configuration changes
+/// nothing.
+pub(super) async fn reload_on_signal(
     mut signal: Signal,
     started_with: &Configuration,
     policies: &PolicyRules,
@@ -20,26 +23,30 @@ pub(super) async fn whenever(
                 policies.replace(rules);
                 tracing::info!(
                     policies = count,
-                    "the configuration was read again, and its policies count from now on"
+                    "reloaded the configuration; the new policies are in effect"
                 );
-                tell_what_waits(started_with, &configuration);
+                log_keys_requiring_restart(started_with, &configuration);
             }
             Err(error) => {
-                tracing::error!(%error, "the configuration was read again and is wrong; what counted before still counts");
+                tracing::error!(%error, help = error.help(), "failed to reload the configuration; the previous policies stay in effect");
             }
         }
     }
+    // No more signals can arrive, but the server must continue. If this function returned, the
+    // caller would stop the server.
     std::future::pending::<()>().await;
 }
 
-/// Names what differs from the start and counts at the next one.
-fn tell_what_waits(started_with: &Configuration, configuration: &Configuration) {
-    match started_with.changed_for_the_next_start(configuration) {
+/// Logs the keys whose values differ from those at startup and take effect only after a restart.
+fn log_keys_requiring_restart(started_with: &Configuration, configuration: &Configuration) {
+    match started_with.keys_requiring_restart(configuration) {
         Ok(keys) if keys.is_empty() => (),
         Ok(keys) => tracing::warn!(
             keys = keys.join(", "),
-            "these keys have changed and count after a restart"
+            "these keys have changed and take effect after a restart"
         ),
-        Err(error) => tracing::error!(%error, "it is not known which keys have changed"),
+        Err(error) => {
+            tracing::error!(%error, "failed to compare the configuration with the one at startup");
+        }
     }
 }

@@ -1,17 +1,20 @@
-//! What a copy asks for when there is nothing to do.
+//! Requests of a copy that has nothing to do.
 
 use std::fs;
 
-use portolan_testkit::proxy::{Class, Method, Proxy, Requests};
+use portolan_testkit::proxy::{Method, Proxy, RequestClass, RequestFilter};
 
-use super::stage::{Content, Side, portolan_copy};
+use super::stage::{Content, ProxiedRegistry, portolan_copy};
 
 const TAGS: [&str; 5] = ["v1", "v2", "v3", "v4", "latest"];
 
 #[tokio::test]
-async fn a_second_run_asks_each_side_once_a_tag() {
+async fn a_second_run_sends_one_request_per_tag_and_side() {
     let content = Content::new();
-    let (source, target) = (Side::with(&content, &TAGS).await, Side::start());
+    let (source, target) = (
+        ProxiedRegistry::start_with(&content, &TAGS).await,
+        ProxiedRegistry::start(),
+    );
     let home = tempfile::tempdir().unwrap();
     let list = home.path().join("list");
     let lines: Vec<_> = TAGS
@@ -19,8 +22,8 @@ async fn a_second_run_asks_each_side_once_a_tag() {
         .map(|tag| {
             format!(
                 "{} {}",
-                source.by_proxy(&format!("app:{tag}")),
-                target.by_proxy(&format!("copy:{tag}"))
+                source.proxied_reference(&format!("app:{tag}")),
+                target.proxied_reference(&format!("copy:{tag}"))
             )
         })
         .collect();
@@ -33,31 +36,38 @@ async fn a_second_run_asks_each_side_once_a_tag() {
                 .status()
                 .unwrap()
                 .success()
-        )
+        );
     };
 
     copy();
     let layer = content.large_layer().to_string();
     assert_eq!(
-        source
-            .proxy
-            .count(&Requests::of(Method::GET, Class::Blob).with(&layer)),
+        source.proxy.request_count(
+            &RequestFilter::for_class(Method::GET, RequestClass::Blob).with_path_part(&layer)
+        ),
         1,
-        "five tags share a layer"
+        "the layer shared by five tags is read once"
     );
-    source.proxy.mend();
-    target.proxy.mend();
+    source.proxy.reset();
+    target.proxy.reset();
     copy();
     for proxy in [&source.proxy, &target.proxy] {
         assert_eq!(
-            proxy.count(&Requests::of(Method::HEAD, Class::Manifest)),
+            proxy.request_count(&RequestFilter::for_class(
+                Method::HEAD,
+                RequestClass::Manifest
+            )),
             TAGS.len()
         );
-        assert!(others(proxy) <= 1, "{:#?}", proxy.seen());
+        assert!(count_other_requests(proxy) <= 1, "{:#?}", proxy.requests());
     }
 }
 
-/// Requests beside those for manifests' heads; one ping is allowed.
-fn others(proxy: &Proxy) -> usize {
-    proxy.count(&Requests::all()) - proxy.count(&Requests::of(Method::HEAD, Class::Manifest))
+/// Counts requests other than HEAD of manifests. One ping is allowed.
+fn count_other_requests(proxy: &Proxy) -> usize {
+    proxy.request_count(&RequestFilter::all())
+        - proxy.request_count(&RequestFilter::for_class(
+            Method::HEAD,
+            RequestClass::Manifest,
+        ))
 }

@@ -1,16 +1,18 @@
-//! From a registry that does harm into a layout on disk.
+//! Copies from a faulty registry to a layout on disk.
 
 use std::fs;
 use std::path::Path;
 
 use portolan_model::Digest;
-use portolan_testkit::proxy::{BodyFault, Class, Fault, Method, Requests, StatusCode, When};
+use portolan_testkit::proxy::{
+    BodyFault, Fault, Method, RequestClass, RequestFilter, StatusCode, Trigger,
+};
 use serde_json::Value;
 
-use super::stage::{Content, Side, judge, portolan_copy, run};
+use super::stage::{Content, ProxiedRegistry, judge, portolan_copy, run};
 
-/// Whether the layout has the content under its name. What it has is right to the last byte.
-fn whether_arrived(layout: &Path, content: &Content) -> bool {
+/// Returns whether the layout has the content under its name. Panics if any byte of it is wrong.
+fn has_arrived(layout: &Path, content: &Content) -> bool {
     let Ok(index) = fs::read(layout.join("index.json")) else {
         return false;
     };
@@ -21,31 +23,38 @@ fn whether_arrived(layout: &Path, content: &Content) -> bool {
     };
     assert_eq!(entry["digest"], content.digest().as_str());
     for bytes in content.manifests().into_iter().chain(content.blobs()) {
-        let held = fs::read(
+        let stored = fs::read(
             layout
                 .join("blobs/sha256")
-                .join(Digest::sha256(&bytes).encoded()),
+                .join(Digest::sha256(&bytes).encoded_part()),
         )
         .unwrap();
-        assert!(held == bytes, "a file of {} bytes", bytes.len());
+        assert!(stored == bytes, "a file of {} bytes", bytes.len());
     }
     true
 }
 
-/// Copies into a fresh layout with harm done to blobs on their way.
-fn copy(source: &Side, content: &Content, when: When, fault: Fault) -> Result<(), String> {
-    source.proxy.mend();
-    source
-        .proxy
-        .spoil(Requests::of(Method::GET, Class::Blob), when, fault);
+/// Copies to a new layout while faults are injected into blob downloads.
+fn copy(
+    source: &ProxiedRegistry,
+    content: &Content,
+    when: Trigger,
+    fault: Fault,
+) -> Result<(), String> {
+    source.proxy.reset();
+    source.proxy.inject(
+        RequestFilter::for_class(Method::GET, RequestClass::Blob),
+        when,
+        fault,
+    );
     let folder = tempfile::tempdir().unwrap();
     let layout = folder.path().join("layout");
     let target = format!("oci:{}:v1", layout.display());
     let output = run(portolan_copy(folder.path())
-        .arg(source.by_proxy("app:v1"))
+        .arg(source.proxied_reference("app:v1"))
         .arg(target));
-    assert!(source.proxy.spoilt() > 0);
-    judge(&output, whether_arrived(&layout, content))
+    assert!(source.proxy.fault_count() > 0);
+    judge(&output, has_arrived(&layout, content))
 }
 
 fn faults() -> Vec<Fault> {
@@ -54,24 +63,24 @@ fn faults() -> Vec<Fault> {
         BodyFault::Truncate(600_000),
         BodyFault::Flip(600_000),
     ];
-    let refusal = Fault::Refuse {
+    let unavailable = Fault::Reject {
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after: None,
     };
     bodies
         .map(Fault::Response)
         .into_iter()
-        .chain([refusal, Fault::LoseAnswer])
+        .chain([unavailable, Fault::DropResponse])
         .collect()
 }
 
 #[tokio::test]
-async fn harm_that_passes() {
+async fn recovers_from_a_single_fault() {
     let content = Content::new();
-    let source = Side::with(&content, &["v1"]).await;
+    let source = ProxiedRegistry::start_with(&content, &["v1"]).await;
     for fault in faults() {
         assert_eq!(
-            copy(&source, &content, When::Nth(1), fault),
+            copy(&source, &content, Trigger::Nth(1), fault),
             Ok(()),
             "{fault:?}"
         );
@@ -79,10 +88,10 @@ async fn harm_that_passes() {
 }
 
 #[tokio::test]
-async fn harm_that_does_not() {
+async fn fails_if_the_fault_persists() {
     let content = Content::new();
-    let source = Side::with(&content, &["v1"]).await;
+    let source = ProxiedRegistry::start_with(&content, &["v1"]).await;
     for fault in [BodyFault::Truncate(600_000), BodyFault::Flip(600_000)] {
-        copy(&source, &content, When::Always, Fault::Response(fault)).unwrap_err();
+        copy(&source, &content, Trigger::Always, Fault::Response(fault)).unwrap_err();
     }
 }

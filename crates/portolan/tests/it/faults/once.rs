@@ -1,98 +1,106 @@
-//! Each kind of harm once to each kind of request: it passes, so the copy goes well.
+//! Each kind of fault, once for each kind of request: the copy must recover and succeed.
 
 use std::time::{Duration, Instant};
 
-use portolan_testkit::proxy::{BodyFault, Class, Fault, Method, Requests, StatusCode, When};
+use portolan_testkit::proxy::{
+    BodyFault, Fault, Method, RequestClass, RequestFilter, StatusCode, Trigger,
+};
 
-use super::stage::{Side, Stage};
+use super::stage::{ProxiedRegistry, Scenario};
 
-/// Places in a body: the first is before its first byte.
-const PLACES: [u64; 3] = [0, 1000, 700_001];
+/// Offsets in a body. The first is before its first byte.
+const OFFSETS: [u64; 3] = [0, 1000, 700_001];
 
-type Kinds = &'static [(Method, Class)];
+type Kinds = &'static [(Method, RequestClass)];
 
-/// What the source is asked.
+/// Requests to the source.
 const READS: Kinds = &[
-    (Method::HEAD, Class::Manifest),
-    (Method::GET, Class::Manifest),
-    (Method::GET, Class::Blob),
+    (Method::HEAD, RequestClass::Manifest),
+    (Method::GET, RequestClass::Manifest),
+    (Method::GET, RequestClass::Blob),
 ];
 
-/// What the target is asked.
+/// Requests to the target.
 const WRITES: Kinds = &[
-    (Method::HEAD, Class::Manifest),
-    (Method::HEAD, Class::Blob),
-    (Method::POST, Class::Uploads),
-    (Method::PATCH, Class::Upload),
-    (Method::PUT, Class::Upload),
-    (Method::PUT, Class::Manifest),
+    (Method::HEAD, RequestClass::Manifest),
+    (Method::HEAD, RequestClass::Blob),
+    (Method::POST, RequestClass::Uploads),
+    (Method::PATCH, RequestClass::Upload),
+    (Method::PUT, RequestClass::Upload),
+    (Method::PUT, RequestClass::Manifest),
 ];
 
-/// Those whose answers or requests have a body.
-const READ_BODIES: Kinds = &[(Method::GET, Class::Manifest), (Method::GET, Class::Blob)];
+/// Requests whose responses have a body, and requests that have a body themselves.
+const READ_BODIES: Kinds = &[
+    (Method::GET, RequestClass::Manifest),
+    (Method::GET, RequestClass::Blob),
+];
 const WRITTEN_BODIES: Kinds = &[
-    (Method::PATCH, Class::Upload),
-    (Method::PUT, Class::Upload),
-    (Method::PUT, Class::Manifest),
+    (Method::PATCH, RequestClass::Upload),
+    (Method::PUT, RequestClass::Upload),
+    (Method::PUT, RequestClass::Manifest),
 ];
 
-/// Those with the largest bodies.
-const READ_BLOBS: Kinds = &[(Method::GET, Class::Blob)];
+/// Requests with the largest response bodies.
+const READ_BLOBS: Kinds = &[(Method::GET, RequestClass::Blob)];
 
-fn spoil_once(side: &Side, kinds: Kinds, fault: Fault) {
+fn inject_once(side: &ProxiedRegistry, kinds: Kinds, fault: Fault) {
     for (method, class) in kinds {
-        side.proxy
-            .spoil(Requests::of(method.clone(), *class), When::Nth(1), fault);
+        side.proxy.inject(
+            RequestFilter::for_class(method.clone(), *class),
+            Trigger::Nth(1),
+            fault,
+        );
     }
 }
 
-/// Copies to a fresh target with the harm done at the source, and has to succeed.
-async fn passes_at_source(stage: &mut Stage, kinds: Kinds, fault: Fault) {
-    stage.begin_anew();
-    spoil_once(&stage.source, kinds, fault);
+/// Copies to a new target while the fault is injected at the source. The copy must succeed.
+async fn assert_recovers_at_source(stage: &mut Scenario, kinds: Kinds, fault: Fault) {
+    stage.reset();
+    inject_once(&stage.source, kinds, fault);
     let copied = stage.copy().await;
     assert_eq!(
-        (copied, stage.source.proxy.spoilt()),
+        (copied, stage.source.proxy.fault_count()),
         (Ok(()), kinds.len()),
         "{fault:?} at the source"
     );
 }
 
-/// The same at the target.
-async fn passes_at_target(stage: &mut Stage, kinds: Kinds, fault: Fault) {
-    stage.begin_anew();
-    spoil_once(&stage.target, kinds, fault);
+/// Copies to a new target while the fault is injected there. The copy must succeed.
+async fn assert_recovers_at_target(stage: &mut Scenario, kinds: Kinds, fault: Fault) {
+    stage.reset();
+    inject_once(&stage.target, kinds, fault);
     let copied = stage.copy().await;
     assert_eq!(
-        (copied, stage.target.proxy.spoilt()),
+        (copied, stage.target.proxy.fault_count()),
         (Ok(()), kinds.len()),
         "{fault:?} at the target"
     );
 }
 
-async fn passes(fault: Fault) {
-    let mut stage = Stage::new().await;
-    passes_at_source(&mut stage, READS, fault).await;
-    passes_at_target(&mut stage, WRITES, fault).await;
+async fn assert_recovers(fault: Fault) {
+    let mut stage = Scenario::new().await;
+    assert_recovers_at_source(&mut stage, READS, fault).await;
+    assert_recovers_at_target(&mut stage, WRITES, fault).await;
 }
 
-/// Harm to bodies, in several places.
-async fn passes_in_bodies(reads: Kinds, writes: Kinds, fault: fn(u64) -> BodyFault) {
-    let mut stage = Stage::new().await;
-    for place in PLACES {
-        passes_at_source(&mut stage, reads, Fault::Response(fault(place))).await;
-        passes_at_target(&mut stage, writes, Fault::Request(fault(place))).await;
+/// Injects faults into bodies, at several offsets.
+async fn assert_recovers_in_bodies(reads: Kinds, writes: Kinds, fault: fn(u64) -> BodyFault) {
+    let mut stage = Scenario::new().await;
+    for offset in OFFSETS {
+        assert_recovers_at_source(&mut stage, reads, Fault::Response(fault(offset))).await;
+        assert_recovers_at_target(&mut stage, writes, Fault::Request(fault(offset))).await;
     }
 }
 
 #[tokio::test]
-async fn refusals_that_pass() {
-    passes(Fault::Refuse {
+async fn recovers_from_server_errors() {
+    assert_recovers(Fault::Reject {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         retry_after: None,
     })
     .await;
-    passes(Fault::Refuse {
+    assert_recovers(Fault::Reject {
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after: None,
     })
@@ -100,15 +108,15 @@ async fn refusals_that_pass() {
 }
 
 #[tokio::test]
-async fn too_many_requests_and_the_time_to_wait() {
-    let fault = Fault::Refuse {
+async fn waits_for_the_time_in_retry_after() {
+    let fault = Fault::Reject {
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after: Some(1),
     };
-    let mut stage = Stage::new().await;
+    let mut stage = Scenario::new().await;
     let began = Instant::now();
-    passes_at_source(&mut stage, READ_BLOBS, fault).await;
-    passes_at_target(&mut stage, &[(Method::PUT, Class::Manifest)], fault).await;
+    assert_recovers_at_source(&mut stage, READ_BLOBS, fault).await;
+    assert_recovers_at_target(&mut stage, &[(Method::PUT, RequestClass::Manifest)], fault).await;
     assert!(
         began.elapsed() >= Duration::from_secs(2),
         "{:?}",
@@ -117,26 +125,26 @@ async fn too_many_requests_and_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn delays() {
-    passes(Fault::Delay(Duration::from_millis(300))).await;
+async fn tolerates_delays() {
+    assert_recovers(Fault::Delay(Duration::from_millis(300))).await;
 }
 
 #[tokio::test]
-async fn lost_answers() {
-    passes(Fault::LoseAnswer).await;
+async fn recovers_from_lost_responses() {
+    assert_recovers(Fault::DropResponse).await;
 }
 
 #[tokio::test]
-async fn connections_cut_within_a_body() {
-    passes_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Cut).await;
+async fn recovers_from_cut_connections() {
+    assert_recovers_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Cut).await;
 }
 
 #[tokio::test]
-async fn bodies_that_end_too_early() {
-    passes_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Truncate).await;
+async fn recovers_from_truncated_bodies() {
+    assert_recovers_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Truncate).await;
 }
 
 #[tokio::test]
-async fn bytes_that_flip() {
-    passes_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Flip).await;
+async fn recovers_from_flipped_bytes() {
+    assert_recovers_in_bodies(READ_BODIES, WRITTEN_BODIES, BodyFault::Flip).await;
 }

@@ -1,4 +1,4 @@
-//! Two registries, a proxy before each, and what is copied from one to the other.
+//! Two registries, each behind a proxy, and the content that is copied between them.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use portolan_model::fixtures::{Image, Index, image, repository, tag};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, image, repository, tag};
 use portolan_model::{Digest, Reference};
 use portolan_registry::{Context, Kind, PutManifest, Reader, Registry, TagUpdate};
 use portolan_testkit::proxy::Proxy;
@@ -18,11 +18,11 @@ use crate::{binary, text};
 
 pub(crate) const MEBIBYTE: usize = 1 << 20;
 
-/// Longest time that a copy may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit for a copy.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// A text of so many bytes in which no two places look alike.
-pub(crate) fn long(name: &str, length: usize) -> String {
+/// Returns a text of `length` bytes without repetitions.
+pub(crate) fn unique_text(name: &str, length: usize) -> String {
     let mut text = String::with_capacity(length + 20);
     for line in 0.. {
         writeln!(text, "{name} {line}").unwrap();
@@ -34,30 +34,32 @@ pub(crate) fn long(name: &str, length: usize) -> String {
     text
 }
 
-/// An index with its images.
+/// Index with its images.
 pub(crate) struct Content {
-    pub(crate) images: Vec<Image>,
-    index: Index,
+    pub(crate) images: Vec<ImageFixture>,
+    index: IndexFixture,
 }
 
 impl Content {
-    /// Three images with layers of up to 3 MiB, one of them shared; always the same.
+    /// Creates three images with layers of up to 3 MiB, one of them shared. The content is always
+    /// the same.
     pub(crate) fn new() -> Self {
-        let shared = long("shared", MEBIBYTE);
-        let image =
-            |name, length| image(name).layers([long(name, length).as_str(), shared.as_str()]);
-        Self::of([
+        let shared = unique_text("shared", MEBIBYTE);
+        let image = |name, length| {
+            image(name).layers([unique_text(name, length).as_str(), shared.as_str()])
+        };
+        Self::from_images([
             (image("large", 3 * MEBIBYTE), "linux/amd64"),
             (image("medium", 3 * MEBIBYTE / 2), "linux/arm64"),
             (image("small", 1000).docker(), "linux/s390x"),
         ])
     }
 
-    /// An index of these images for these platforms.
-    pub(crate) fn of<const N: usize>(images: [(Image, &str); N]) -> Self {
+    /// Creates an index of these images for these platforms.
+    pub(crate) fn from_images<const N: usize>(images: [(ImageFixture, &str); N]) -> Self {
         let index = images
             .iter()
-            .fold(Index::oci(), |index, (image, platform)| {
+            .fold(IndexFixture::oci(), |index, (image, platform)| {
                 index.image(image, platform)
             });
         Self {
@@ -66,25 +68,25 @@ impl Content {
         }
     }
 
-    /// What its tag points to.
+    /// Returns the digest of the index.
     pub(crate) fn digest(&self) -> Digest {
         self.index.digest()
     }
 
-    /// The digest of the largest layer.
+    /// Returns the digest of the largest layer.
     pub(crate) fn large_layer(&self) -> Digest {
         Digest::sha256(&self.images[0].blobs()[1])
     }
 
     pub(crate) fn blobs(&self) -> Vec<Bytes> {
-        self.images.iter().flat_map(Image::blobs).collect()
+        self.images.iter().flat_map(ImageFixture::blobs).collect()
     }
 
-    /// Every manifest with its bytes, the index last.
+    /// Returns the bytes of all manifests, the index last.
     pub(crate) fn manifests(&self) -> Vec<Bytes> {
         self.images
             .iter()
-            .map(Image::bytes)
+            .map(ImageFixture::bytes)
             .chain([self.index.bytes()])
             .collect()
     }
@@ -107,7 +109,10 @@ impl Content {
                 .await
                 .unwrap();
         }
-        let tags = to.iter().map(|name| TagUpdate::always(tag(name))).collect();
+        let tags = to
+            .iter()
+            .map(|name| TagUpdate::unconditional(tag(name)))
+            .collect();
         registry
             .put_manifest(
                 &context,
@@ -123,15 +128,15 @@ impl Content {
     }
 }
 
-/// A registry with a proxy before it.
-pub(crate) struct Side {
+/// Registry behind a proxy.
+pub(crate) struct ProxiedRegistry {
     process: Process,
     pub(crate) proxy: Proxy,
     _data: TempDir,
 }
 
-impl Side {
-    /// An empty one.
+impl ProxiedRegistry {
+    /// Starts an empty registry.
     pub(crate) fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary());
@@ -147,85 +152,86 @@ impl Side {
         }
     }
 
-    /// One that has the content under each of the tags.
-    pub(crate) async fn with(content: &Content, tags: &[&str]) -> Self {
+    /// Starts a registry that has the content under each of the tags.
+    pub(crate) async fn start_with(content: &Content, tags: &[&str]) -> Self {
         let side = Self::start();
         content.push(&side.registry(), "app", tags).await;
         side
     }
 
-    /// The registry itself, not by way of the proxy.
+    /// Returns the registry, for direct access without the proxy.
     pub(crate) fn registry(&self) -> HttpRegistry {
         HttpRegistry::new(self.process.address())
     }
 
-    /// A reference that goes by way of the proxy.
-    pub(crate) fn by_proxy(&self, name: &str) -> String {
+    /// Returns a reference to the registry through the proxy.
+    pub(crate) fn proxied_reference(&self, name: &str) -> String {
         format!("{}/{name}", self.proxy.address())
     }
 
-    /// Another proxy before the same registry.
+    /// Starts another proxy for the same registry.
     pub(crate) fn another_proxy(&self) -> Proxy {
         Proxy::start(self.process.address()).unwrap()
     }
 }
 
-/// Source, target, and a home for the client.
-pub(crate) struct Stage {
+/// Source, target, and a home folder for the client.
+pub(crate) struct Scenario {
     pub(crate) content: Content,
-    pub(crate) source: Side,
-    pub(crate) target: Side,
+    pub(crate) source: ProxiedRegistry,
+    pub(crate) target: ProxiedRegistry,
     home: TempDir,
 }
 
-impl Stage {
-    /// A source that has `app:v1`, and an empty target.
+impl Scenario {
+    /// Starts a source that has `app:v1`, and an empty target.
     pub(crate) async fn new() -> Self {
-        Self::with(Content::new()).await
+        Self::with_content(Content::new()).await
     }
 
-    /// The same with other content.
-    pub(crate) async fn with(content: Content) -> Self {
-        let source = Side::with(&content, &["v1"]).await;
+    /// Starts a source that has `content` as `app:v1`, and an empty target.
+    pub(crate) async fn with_content(content: Content) -> Self {
+        let source = ProxiedRegistry::start_with(&content, &["v1"]).await;
         Self {
             content,
             source,
-            target: Side::start(),
+            target: ProxiedRegistry::start(),
             home: tempfile::tempdir().unwrap(),
         }
     }
 
-    /// Goes on with an empty target, and without harm.
-    pub(crate) fn begin_anew(&mut self) {
-        self.source.proxy.mend();
-        self.target = Side::start();
+    /// Removes all faults and starts an empty target.
+    pub(crate) fn reset(&mut self) {
+        self.source.proxy.reset();
+        self.target = ProxiedRegistry::start();
     }
 
-    /// `portolan copy` from `app:v1` at the source to `copy:v1` at the target.
+    /// Returns the command that copies `app:v1` at the source to `copy:v1` at the target.
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = portolan_copy(self.home.path());
         command
             .args(options)
-            .arg(self.source.by_proxy("app:v1"))
-            .arg(self.target.by_proxy("copy:v1"));
+            .arg(self.source.proxied_reference("app:v1"))
+            .arg(self.target.proxied_reference("copy:v1"));
         command
     }
 
-    /// Copies, and answers whether that went well, having looked at the target either way.
+    /// Runs the copy and verifies the content of the target. Returns standard error if the copy
+    /// failed.
     pub(crate) async fn copy(&self) -> Result<(), String> {
         let output = run(&mut self.command(&[]));
-        self.judge(&output).await
+        self.check_outcome(&output).await
     }
 
-    pub(crate) async fn judge(&self, output: &Output) -> Result<(), String> {
+    pub(crate) async fn check_outcome(&self, output: &Output) -> Result<(), String> {
         judge(
             output,
-            whether_arrived(&self.target.registry(), &self.content).await,
+            has_arrived(&self.target.registry(), &self.content).await,
         )
     }
 }
 
-/// The command with a home of its own.
+/// Returns the command `portolan copy` with its own home folder.
 pub(crate) fn portolan_copy(home: &Path) -> Command {
     let mut command = Command::new(binary());
     for variable in [
@@ -243,7 +249,7 @@ pub(crate) fn portolan_copy(home: &Path) -> Command {
     command
 }
 
-/// Runs a command that is no use if it takes longer than anybody would wait.
+/// Runs a command, and panics if it exceeds the time limit.
 pub(crate) fn run(command: &mut Command) -> Output {
     let mut child = command
         .stdout(Stdio::null())
@@ -252,10 +258,10 @@ pub(crate) fn run(command: &mut Command) -> Output {
         .unwrap();
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > TIME_LIMIT {
             child.kill().unwrap();
             panic!(
-                "it is not done after {PATIENCE:?}: {}",
+                "the copy did not complete within {TIME_LIMIT:?}: {}",
                 text(&child.wait_with_output().unwrap().stderr)
             );
         }
@@ -264,32 +270,34 @@ pub(crate) fn run(command: &mut Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What the command said, held against whether the content has arrived: a success without it is none, and a failure
-/// says why.
+/// Checks the exit status against the content of the target.
+///
+/// A success requires that the content has arrived. A failure requires a message, which is
+/// returned.
 pub(crate) fn judge(output: &Output, arrived: bool) -> Result<(), String> {
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     match output.status.code() {
         Some(0) => {
             assert!(
                 arrived,
-                "it says that all is well, and the tag is not there: {said}"
+                "the copy succeeded, but the tag does not exist: {stderr}"
             );
             Ok(())
         }
         Some(5) => {
             assert!(
-                said.lines().last().is_some_and(|line| !line.is_empty()),
-                "it fails without a word"
+                stderr.lines().last().is_some_and(|line| !line.is_empty()),
+                "the copy failed without a message"
             );
-            assert!(!said.contains("panicked"), "{said}");
-            Err(said)
+            assert!(!stderr.contains("panicked"), "{stderr}");
+            Err(stderr)
         }
-        other => panic!("it ends with {other:?}: {said}"),
+        other => panic!("unexpected exit status {other:?}: {stderr}"),
     }
 }
 
-/// Whether the tag is there. What is there is right to the last byte.
-pub(crate) async fn whether_arrived(registry: &HttpRegistry, content: &Content) -> bool {
+/// Returns whether the tag exists. Panics if any byte of its content is wrong.
+pub(crate) async fn has_arrived(registry: &HttpRegistry, content: &Content) -> bool {
     let (context, name) = (Context::anonymous(), repository("copy"));
     let by_tag = registry
         .get_manifest(&context, &name, &tag("v1").into())

@@ -1,20 +1,20 @@
-//! Harm of all kinds at random, on both sides, over many seeds.
+//! Random faults of all kinds on both sides, for many seeds.
 
 use std::thread;
 use std::time::Duration;
 
-use portolan_testkit::proxy::{BodyFault, Fault, Proxy, Requests, StatusCode, When};
+use portolan_testkit::proxy::{BodyFault, Fault, Proxy, RequestFilter, StatusCode, Trigger};
 
-use super::stage::{Content, Side, judge, portolan_copy, run, whether_arrived};
+use super::stage::{Content, ProxiedRegistry, has_arrived, judge, portolan_copy, run};
 
 const SEEDS: u64 = 16;
-/// Copies at a time: they mostly wait for their turn to try again.
-const TOGETHER: u64 = 8;
-/// Of so many requests one is spoilt by each kind of harm.
-const TIMES: u32 = 80;
+/// Number of parallel copies. They mostly wait for retries.
+const PARALLEL: u64 = 8;
+/// Each kind of fault hits one of this many requests.
+const ONE_IN: u32 = 80;
 
 fn faults() -> Vec<Fault> {
-    let refusal = |status, retry_after| Fault::Refuse {
+    let error = |status, retry_after| Fault::Reject {
         status,
         retry_after,
     };
@@ -25,11 +25,11 @@ fn faults() -> Vec<Fault> {
         BodyFault::Flip(400_000),
     ];
     let others = [
-        refusal(StatusCode::TOO_MANY_REQUESTS, Some(0)),
-        refusal(StatusCode::INTERNAL_SERVER_ERROR, None),
-        refusal(StatusCode::SERVICE_UNAVAILABLE, None),
+        error(StatusCode::TOO_MANY_REQUESTS, Some(0)),
+        error(StatusCode::INTERNAL_SERVER_ERROR, None),
+        error(StatusCode::SERVICE_UNAVAILABLE, None),
         Fault::Delay(Duration::from_millis(100)),
-        Fault::LoseAnswer,
+        Fault::DropResponse,
     ];
     let bodies = bodies
         .into_iter()
@@ -37,12 +37,12 @@ fn faults() -> Vec<Fault> {
     others.into_iter().chain(bodies).collect()
 }
 
-fn storm(proxy: &Proxy, seed: u64) {
+fn inject_random_faults(proxy: &Proxy, seed: u64) {
     for (number, fault) in (0..).zip(faults()) {
-        proxy.spoil(
-            Requests::all(),
-            When::OneIn {
-                times: TIMES,
+        proxy.inject(
+            RequestFilter::all(),
+            Trigger::OneIn {
+                times: ONE_IN,
                 seed: seed * 1000 + number,
             },
             fault,
@@ -50,40 +50,44 @@ fn storm(proxy: &Proxy, seed: u64) {
     }
 }
 
-/// What became of one copy, and how often it met with harm.
-async fn copy(content: &Content, source: &Side, seed: u64) -> (Result<(), String>, usize) {
+/// Runs one copy, and returns its result and the number of injected faults.
+async fn copy(
+    content: &Content,
+    source: &ProxiedRegistry,
+    seed: u64,
+) -> (Result<(), String>, usize) {
     let (near, target, home) = (
         source.another_proxy(),
-        Side::start(),
+        ProxiedRegistry::start(),
         tempfile::tempdir().unwrap(),
     );
-    storm(&near, 2 * seed);
-    storm(&target.proxy, 2 * seed + 1);
+    inject_random_faults(&near, 2 * seed);
+    inject_random_faults(&target.proxy, 2 * seed + 1);
     let from = format!("{}/app:v1", near.address());
     let output = run(portolan_copy(home.path())
         .arg(from)
-        .arg(target.by_proxy("copy:v1")));
-    let arrived = whether_arrived(&target.registry(), content).await;
+        .arg(target.proxied_reference("copy:v1")));
+    let arrived = has_arrived(&target.registry(), content).await;
     (
         judge(&output, arrived),
-        near.spoilt() + target.proxy.spoilt(),
+        near.fault_count() + target.proxy.fault_count(),
     )
 }
 
 #[tokio::test]
-async fn nothing_wrong_ever_arrives() {
+async fn never_stores_wrong_content() {
     let content = Content::new();
-    let source = Side::with(&content, &["v1"]).await;
+    let source = ProxiedRegistry::start_with(&content, &["v1"]).await;
     let (content, source) = (&content, &source);
     let copies = thread::scope(|scope| {
-        let threads: Vec<_> = (0..TOGETHER)
+        let threads: Vec<_> = (0..PARALLEL)
             .map(|first| {
                 scope.spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread()
                         .enable_all()
                         .build()
                         .unwrap();
-                    let seeds = (first..SEEDS).step_by(TOGETHER.try_into().unwrap());
+                    let seeds = (first..SEEDS).step_by(PARALLEL.try_into().unwrap());
                     seeds
                         .map(|seed| runtime.block_on(copy(content, source, seed)))
                         .collect::<Vec<_>>()

@@ -1,44 +1,52 @@
-//! Only what is missing moves, once, in an order that shows nobody a half of anything.
+//! Selection and order of transfers: only missing content is copied, once, and never in an order
+//! that exposes incomplete content.
 
 use std::sync::{Arc, Mutex};
 
-use portolan_model::fixtures::{Index, blob, image, tag};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image, tag};
 use portolan_model::{Descriptor, Digest};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Ends, copier, nobody, place, platforms};
-use crate::contract::{Repository, refused};
-use crate::copy::{Action, Event, Observer, Options, Request};
+use super::{Ends, copier, handle, no_observer, platforms};
+use crate::contract::{TestRepository, expect_error};
+use crate::copy::{CopyEvent, CopyObserver, CopyOptions, CopyRequest, PlannedAction};
 use crate::{Kind, Precondition, Registry, TagUpdate};
 
 #[tokio::test]
-async fn a_second_run_asks_each_side_once() {
+async fn second_run_sends_one_request_to_each_side() {
     let ends = Ends::new();
-    ends.source().image(&image("a"), &["v1"]).await;
+    ends.source().push_image(&image("a"), &["v1"]).await;
     ends.copy("v1").await.unwrap();
     ends.source.take_calls();
     ends.target.take_calls();
     let plan = ends.plan("v1").await.unwrap();
-    assert!(plan.is_nothing());
-    ends.copier.carry_out(&plan, &nobody()).await.unwrap();
+    assert!(plan.is_up_to_date());
+    ends.copier.execute(&plan, &no_observer()).await.unwrap();
     assert_eq!(ends.source.take_calls(), ["head_manifest v1"]);
     assert_eq!(ends.target.take_calls(), ["head_manifest copied"]);
 }
 
 #[tokio::test]
-async fn what_is_there_does_not_move() {
+async fn does_not_copy_blobs_that_are_present() {
     let ends = Ends::new();
     let image = image("a").layers(["x", "y"]);
-    ends.source().image(&image, &["v1"]).await;
-    ends.target().blob(blob("x")).await;
+    ends.source().push_image(&image, &["v1"]).await;
+    ends.target().push_blob(blob("x")).await;
     let plan = ends.plan("v1").await.unwrap();
     let actions: Vec<_> = plan.blobs.iter().map(|blob| blob.action.clone()).collect();
-    assert_eq!(actions, [Action::Copy, Action::There, Action::Copy]);
-    let outcome = ends.copier.carry_out(&plan, &nobody()).await.unwrap();
+    assert_eq!(
+        actions,
+        [
+            PlannedAction::Copy,
+            PlannedAction::Present,
+            PlannedAction::Copy
+        ]
+    );
+    let outcome = ends.copier.execute(&plan, &no_observer()).await.unwrap();
     assert_eq!(
         (
             outcome.tally.copied,
-            outcome.tally.there,
+            outcome.tally.present,
             outcome.tally.manifests
         ),
         (2, 1, 1)
@@ -54,29 +62,29 @@ async fn what_is_there_does_not_move() {
 }
 
 #[tokio::test]
-async fn within_a_registry_blobs_are_mounted() {
+async fn mounts_blobs_within_a_registry() {
     let ends = Ends::new();
-    ends.source().image(&image("a"), &["v1"]).await;
-    let request = Request {
-        target: place(Arc::clone(&ends.source) as _, "sparse/to"),
+    ends.source().push_image(&image("a"), &["v1"]).await;
+    let request = CopyRequest {
+        target: handle(Arc::clone(&ends.source) as _, "sparse/to"),
         ..ends.request("v1")
     };
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
     assert_eq!((plan.tally().mounted, plan.tally().copied), (2, 0));
-    let outcome = ends.copier.carry_out(&plan, &nobody()).await.unwrap();
+    let outcome = ends.copier.execute(&plan, &no_observer()).await.unwrap();
     assert_eq!((outcome.tally.mounted, outcome.tally.copied), (2, 0));
 }
 
 #[tokio::test]
-async fn a_blob_goes_to_a_registry_once_in_a_run() {
+async fn copies_a_blob_to_a_registry_only_once() {
     let ends = Ends::new();
     let (source, target): (Arc<dyn Registry>, Arc<dyn Registry>) =
         (ends.source.clone(), ends.target.clone());
     let requests: Vec<_> = ["a", "b", "c"]
         .map(|name| {
-            let target = place(Arc::clone(&target), &format!("sparse/{name}"));
-            Request {
-                source: place(Arc::clone(&source), "sparse/from"),
+            let target = handle(Arc::clone(&target), &format!("sparse/{name}"));
+            CopyRequest {
+                source: handle(Arc::clone(&source), "sparse/from"),
                 target,
                 ..ends.request(name)
             }
@@ -84,11 +92,15 @@ async fn a_blob_goes_to_a_registry_once_in_a_run() {
         .into();
     for name in ["a", "b", "c"] {
         let image = image(name).layers(["shared"]);
-        ends.source().image(&image, &[name]).await;
+        ends.source().push_image(&image, &[name]).await;
     }
     let copies = requests.iter().map(|request| async {
         let plan = ends.copier.plan(request, &ends.options).await.unwrap();
-        ends.copier.carry_out(&plan, &nobody()).await.unwrap().tally
+        ends.copier
+            .execute(&plan, &no_observer())
+            .await
+            .unwrap()
+            .tally
     });
     let tallies = futures_util::future::join_all(copies).await;
     assert_eq!(
@@ -109,105 +121,108 @@ async fn a_blob_goes_to_a_registry_once_in_a_run() {
 }
 
 #[tokio::test]
-async fn what_is_said_about_signatures_and_blobs_comes_along_too() {
+async fn copies_referrers_of_signatures_and_blobs() {
     let mut ends = Ends::new();
     let unknown = blob("unknown");
-    let app = Index::oci()
+    let app = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .child_of_type("application/vnd.example.blob", &unknown, None);
     let [bill, of_bill, of_signature] = ["bill", "of bill", "of signature"].map(image);
-    let of_blob = image("of blob").subject(&Descriptor::of(Digest::sha256(&unknown)));
+    let of_blob = image("of blob").subject(&Descriptor::from_digest(Digest::sha256(&unknown)));
     let referrer = image("referrer").subject(&bill.descriptor());
-    let signed = |digest: &Digest, suffix: &str| format!("sha256-{}.{suffix}", digest.encoded());
+    let signed =
+        |digest: &Digest, suffix: &str| format!("sha256-{}.{suffix}", digest.encoded_part());
     let tags = [
         signed(&app.digest(), "sbom"),
         signed(&bill.digest(), "sig"),
         signed(&of_bill.digest(), "att"),
     ];
     let source = ends.source();
-    source.image(&image("a"), &[]).await;
-    source.blob(unknown.clone()).await;
-    source.index(&app, &["v1"]).await;
+    source.push_image(&image("a"), &[]).await;
+    source.push_blob(unknown.clone()).await;
+    source.push_index(&app, &["v1"]).await;
     for (image, tag) in [&bill, &of_bill, &of_signature].into_iter().zip(&tags) {
-        source.image(image, &[tag.as_str()]).await;
+        source.push_image(image, &[tag.as_str()]).await;
     }
     for image in [&of_blob, &referrer] {
-        source.image(image, &[]).await;
+        source.push_image(image, &[]).await;
     }
     ends.options.referrers = true;
     ends.copy("v1").await.unwrap();
     for (tag, image) in tags.iter().zip([&bill, &of_bill, &of_signature]) {
         assert_eq!(
-            ends.target().tagged(tag).await,
+            ends.target().resolve_tag(tag).await,
             Some(image.digest()),
             "{tag}"
         );
     }
     for image in [&of_blob, &referrer] {
-        ends.target().get(image.digest()).await.unwrap();
+        ends.target().get_manifest(image.digest()).await.unwrap();
     }
-    assert!(ends.plan("v1").await.unwrap().is_nothing());
+    assert!(ends.plan("v1").await.unwrap().is_up_to_date());
 }
 
-/// Writes down the manifests and tags in the order in which they are there.
+/// Records manifests and tags in storage order.
 #[derive(Default)]
-struct Order(Mutex<Vec<String>>);
+struct OrderRecorder(Mutex<Vec<String>>);
 
-impl Observer for Order {
-    fn notice(&self, event: Event<'_>) {
+impl CopyObserver for OrderRecorder {
+    fn on_event(&self, event: CopyEvent<'_>) {
         match event {
-            Event::ManifestDone { digest, .. } => self.0.lock().unwrap().push(digest.to_string()),
-            Event::TagSet { tag, .. } => self.0.lock().unwrap().push(tag.to_string()),
+            CopyEvent::ManifestDone { digest, .. } => {
+                self.0.lock().unwrap().push(digest.to_string());
+            }
+            CopyEvent::TagSet { tag, .. } => self.0.lock().unwrap().push(tag.to_string()),
             _ => (),
         }
     }
 }
 
 #[tokio::test]
-async fn children_come_before_parents_and_the_tag_last() {
+async fn stores_children_before_parents_and_sets_the_tag_last() {
     let mut ends = Ends::new();
     let child = image("a");
-    let inner = Index::oci().image(&child, "linux/amd64");
-    let index = Index::oci().nested(&inner, None);
+    let inner = IndexFixture::oci().image(&child, "linux/amd64");
+    let index = IndexFixture::oci().nested_index(&inner, None);
     let signature = image("signature").subject(&child.descriptor());
     let source = ends.source();
-    source.image(&child, &[]).await;
-    source.index(&inner, &[]).await;
-    source.index(&index, &["v1"]).await;
-    source.image(&signature, &[]).await;
+    source.push_image(&child, &[]).await;
+    source.push_index(&inner, &[]).await;
+    source.push_index(&index, &["v1"]).await;
+    source.push_image(&signature, &[]).await;
     ends.options.referrers = true;
-    let order = Arc::new(Order::default());
+    let order = Arc::new(OrderRecorder::default());
     let plan = ends.plan("v1").await.unwrap();
     ends.copier
-        .carry_out(&plan, &(order.clone() as Arc<dyn Observer>))
+        .execute(&plan, &(order.clone() as Arc<dyn CopyObserver>))
         .await
         .unwrap();
     let order = std::mem::take(&mut *order.0.lock().unwrap());
-    let position = |what: &str| order.iter().position(|there| there == what).unwrap();
+    let position = |wanted: &str| order.iter().position(|stored| stored == wanted).unwrap();
     assert!(position(child.digest().as_str()) < position(inner.digest().as_str()));
     assert_eq!(order[3..], [index.digest().to_string(), "copied".into()]);
     assert_eq!(ends.target().referrers(&child.digest()).await.len(), 1);
 }
 
 #[tokio::test]
-async fn referrers_of_referrers_and_tags_of_cosign_come_along() {
+async fn copies_referrers_of_referrers_and_cosign_tags() {
     let mut ends = Ends::new();
     let app = image("app");
     let bill = image("bill").subject(&app.descriptor());
     let signature = image("signature").subject(&bill.descriptor());
     let source = ends.source();
     for (image, tag) in [(&app, "v1"), (&bill, "bill"), (&signature, "signature")] {
-        source.image(image, &[tag]).await;
+        source.push_image(image, &[tag]).await;
     }
-    let cosign = format!("sha256-{}.sig", app.digest().encoded());
+    let cosign = format!("sha256-{}.sig", app.digest().encoded_part());
     source
-        .image(&image("cosign"), &[&cosign, "another", "zzz"])
+        .push_image(&image("cosign"), &[&cosign, "another", "zzz"])
         .await;
     ends.copy("v1").await.unwrap();
     assert_eq!(
         ends.target().tags().await.unwrap(),
         ["copied"],
-        "nothing comes along unasked"
+        "referrers are copied only on request"
     );
 
     ends.options.referrers = true;
@@ -222,28 +237,28 @@ async fn referrers_of_referrers_and_tags_of_cosign_come_along() {
 }
 
 #[tokio::test]
-async fn referrers_follow_an_index_that_is_written_anew() {
+async fn referrers_of_a_rewritten_index_are_updated() {
     let mut ends = Ends::new();
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .image(&image("b"), "linux/arm64");
     let source = ends.source();
-    source.image(&image("a"), &[]).await;
-    source.image(&image("b"), &[]).await;
-    source.index(&index, &["v1"]).await;
+    source.push_image(&image("a"), &[]).await;
+    source.push_image(&image("b"), &[]).await;
+    source.push_index(&index, &["v1"]).await;
     let subject = portolan_model::Descriptor::new(
         index.media_type(),
         index.digest(),
         index.bytes().len() as u64,
     );
     let bill = image("bill").subject(&subject);
-    source.image(&bill, &[]).await;
-    let attached = format!("sha256-{}.att", index.digest().encoded());
-    source.image(&image("attached"), &[&attached]).await;
-    ends.options = Options {
+    source.push_image(&bill, &[]).await;
+    let attached = format!("sha256-{}.att", index.digest().encoded_part());
+    source.push_image(&image("attached"), &[&attached]).await;
+    ends.options = CopyOptions {
         platforms: platforms(&["linux/amd64"]),
         referrers: true,
-        ..Options::default()
+        ..CopyOptions::default()
     };
     let plan = ends.plan("v1").await.unwrap();
     let outcome = ends.copy("v1").await.unwrap();
@@ -259,51 +274,53 @@ async fn referrers_follow_an_index_that_is_written_anew() {
         "{:?}",
         plan.remarks
     );
-    let attached = format!("sha256-{}.att", outcome.digest.encoded());
+    let attached = format!("sha256-{}.att", outcome.digest.encoded_part());
     assert_eq!(
-        ends.target().tagged(&attached).await,
+        ends.target().resolve_tag(&attached).await,
         Some(image("attached").digest())
     );
     assert!(
-        ends.plan("v1").await.unwrap().is_nothing(),
-        "all of it is found again"
+        ends.plan("v1").await.unwrap().is_up_to_date(),
+        "the second run copies nothing"
     );
 }
 
 #[tokio::test]
-async fn a_precondition_goes_with_the_tag() {
+async fn passes_preconditions_to_the_target() {
     let ends = Ends::new();
-    ends.source().image(&image("a"), &["v1"]).await;
-    ends.target().image(&image("b"), &["copied"]).await;
+    ends.source().push_image(&image("a"), &["v1"]).await;
+    ends.target().push_image(&image("b"), &["copied"]).await;
     let absent = TagUpdate {
         tag: tag("copied"),
         precondition: Precondition::Absent,
     };
-    let request = Request {
+    let request = CopyRequest {
         tags: vec![absent],
         ..ends.request("v1")
     };
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    refused(
-        ends.copier.carry_out(&plan, &nobody()).await,
+    expect_error(
+        ends.copier.execute(&plan, &no_observer()).await,
         &Kind::PreconditionFailed,
     );
     assert_eq!(
-        ends.target().tagged("copied").await,
+        ends.target().resolve_tag("copied").await,
         Some(image("b").digest())
     );
-    ends.target().image(&image("a"), &["copied"]).await;
+    ends.target().push_image(&image("a"), &["copied"]).await;
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
-    refused(
-        ends.copier.carry_out(&plan, &nobody()).await,
+    expect_error(
+        ends.copier.execute(&plan, &no_observer()).await,
         &Kind::PreconditionFailed,
     );
 }
 
 #[tokio::test]
-async fn a_plan_in_json_has_stable_names() {
+async fn json_of_a_plan_is_stable() {
     let ends = Ends::new();
-    ends.source().image(&image("a").layers([]), &["v1"]).await;
+    ends.source()
+        .push_image(&image("a").layers([]), &["v1"])
+        .await;
     let plan = json!(ends.plan("v1").await.unwrap());
     let (manifest, config) = (
         image("a").layers([]).manifest(),
@@ -328,23 +345,23 @@ async fn a_plan_in_json_has_stable_names() {
 }
 
 #[tokio::test]
-async fn a_copy_without_a_tag_is_had_by_its_digest() {
+async fn copy_without_a_tag_is_available_by_digest() {
     let ends = Ends::new();
-    let digest = ends.source().image(&image("a"), &["v1"]).await;
-    let request = Request {
+    let digest = ends.source().push_image(&image("a"), &["v1"]).await;
+    let request = CopyRequest {
         tags: Vec::new(),
         reference: digest.clone().into(),
         ..ends.request("v1")
     };
     let plan = copier().plan(&request, &ends.options).await.unwrap();
-    ends.copier.carry_out(&plan, &nobody()).await.unwrap();
+    ends.copier.execute(&plan, &no_observer()).await.unwrap();
     assert_eq!(
-        ends.target().get(&digest).await.unwrap().1,
+        ends.target().get_manifest(&digest).await.unwrap().1,
         image("a").bytes()
     );
     let registry: Arc<dyn Registry> = ends.target.clone();
     assert!(
-        Repository::of(&registry, "sparse/to")
+        TestRepository::new(&registry, "sparse/to")
             .tags()
             .await
             .unwrap()
@@ -353,9 +370,9 @@ async fn a_copy_without_a_tag_is_had_by_its_digest() {
 }
 
 #[tokio::test]
-async fn a_copy_may_be_a_task_of_its_own() {
+async fn copy_can_run_in_a_spawned_task() {
     let ends = Arc::new(Ends::new());
-    ends.source().image(&image("a"), &["v1"]).await;
+    ends.source().push_image(&image("a"), &["v1"]).await;
     let task = tokio::spawn({
         let ends = Arc::clone(&ends);
         async move { ends.copy("v1").await }
@@ -364,77 +381,77 @@ async fn a_copy_may_be_a_task_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_rechecked_there() {
+async fn recheck_reads_present_manifests_from_the_target() {
     let mut ends = Ends::new();
-    let index = Index::oci().image(&image("a"), "linux/amd64");
-    ends.source().image(&image("a"), &[]).await;
-    ends.source().index(&index, &["v1"]).await;
+    let index = IndexFixture::oci().image(&image("a"), "linux/amd64");
+    ends.source().push_image(&image("a"), &[]).await;
+    ends.source().push_index(&index, &["v1"]).await;
     ends.copy("v1").await.unwrap();
     ends.source.take_calls();
     ends.options.recheck = true;
-    assert!(ends.plan("v1").await.unwrap().is_nothing());
+    assert!(ends.plan("v1").await.unwrap().is_up_to_date());
     assert_eq!(ends.source.take_calls(), ["head_manifest v1"]);
 }
 
 #[tokio::test]
-async fn an_index_that_refers_is_not_cut_down_to_platforms() {
+async fn referring_index_is_not_reduced_to_platforms() {
     let mut ends = Ends::new();
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&image("a"), "linux/amd64")
         .image(&image("b"), "linux/arm64");
     let source = ends.source();
-    source.image(&image("a"), &[]).await;
-    source.image(&image("b"), &[]).await;
-    source.index(&index, &["v1"]).await;
-    source.image(&image("bundled"), &[]).await;
-    let bundle = Index::oci()
+    source.push_image(&image("a"), &[]).await;
+    source.push_image(&image("b"), &[]).await;
+    source.push_index(&index, &["v1"]).await;
+    source.push_image(&image("bundled"), &[]).await;
+    let bundle = IndexFixture::oci()
         .without_platform(&image("bundled"))
         .field("subject", json!(image("a").descriptor()));
-    source.index(&bundle, &[]).await;
-    ends.options = Options {
+    source.push_index(&bundle, &[]).await;
+    ends.options = CopyOptions {
         platforms: platforms(&["linux/amd64"]),
         referrers: true,
-        ..Options::default()
+        ..CopyOptions::default()
     };
     ends.copy("v1").await.unwrap();
     assert_eq!(
-        ends.target().get(bundle.digest()).await.unwrap().1,
+        ends.target().get_manifest(bundle.digest()).await.unwrap().1,
         bundle.bytes()
     );
     assert_eq!(
         ends.target()
-            .get(image("bundled").digest())
+            .get_manifest(image("bundled").digest())
             .await
             .unwrap()
             .1,
         image("bundled").bytes()
     );
     assert!(
-        ends.plan("v1").await.unwrap().is_nothing(),
-        "what was written anew is found again"
+        ends.plan("v1").await.unwrap().is_up_to_date(),
+        "the second run copies nothing"
     );
 }
 
 #[tokio::test]
-async fn a_bundle_may_hold_what_it_refers_to() {
+async fn copies_a_bundle_that_contains_its_subject() {
     let mut ends = Ends::new();
     let app = image("app");
-    let bundle = Index::oci()
+    let bundle = IndexFixture::oci()
         .image(&app, "linux/amd64")
         .field("subject", json!(app.descriptor()));
-    ends.source().image(&app, &["v1"]).await;
-    ends.source().index(&bundle, &[]).await;
-    // Under a policy that wants children to be there.
+    ends.source().push_image(&app, &["v1"]).await;
+    ends.source().push_index(&bundle, &[]).await;
+    // The policy of this repository requires children to be present.
     let target: Arc<dyn Registry> = ends.target.clone();
-    let request = Request {
-        target: place(target, "open/to"),
+    let request = CopyRequest {
+        target: handle(target, "open/to"),
         ..ends.request("v1")
     };
     ends.options.referrers = true;
-    let order = Arc::new(Order::default());
+    let order = Arc::new(OrderRecorder::default());
     let plan = ends.copier.plan(&request, &ends.options).await.unwrap();
     ends.copier
-        .carry_out(&plan, &(order.clone() as Arc<dyn Observer>))
+        .execute(&plan, &(order.clone() as Arc<dyn CopyObserver>))
         .await
         .unwrap();
     let order = std::mem::take(&mut *order.0.lock().unwrap());
@@ -447,14 +464,16 @@ async fn a_bundle_may_hold_what_it_refers_to() {
 }
 
 #[tokio::test]
-async fn what_was_signed_at_the_target_stays() {
+async fn keeps_signatures_created_at_the_target() {
     let mut ends = Ends::new();
     let app = image("app");
-    let cosign = format!("sha256-{}.sig", app.digest().encoded());
-    ends.source().image(&app, &["v1"]).await;
-    ends.source().image(&image("signed here"), &[&cosign]).await;
+    let cosign = format!("sha256-{}.sig", app.digest().encoded_part());
+    ends.source().push_image(&app, &["v1"]).await;
+    ends.source()
+        .push_image(&image("signed here"), &[&cosign])
+        .await;
     ends.target()
-        .image(&image("signed there"), &[&cosign])
+        .push_image(&image("signed there"), &[&cosign])
         .await;
     ends.options.referrers = true;
     let plan = ends.plan("v1").await.unwrap();
@@ -465,22 +484,99 @@ async fn what_was_signed_at_the_target_stays() {
     );
     ends.copy("v1").await.unwrap();
     assert_eq!(
-        ends.target().tagged(&cosign).await,
+        ends.target().resolve_tag(&cosign).await,
         Some(image("signed there").digest())
     );
 
     let ends = Ends {
-        options: Options {
+        options: CopyOptions {
             referrers: true,
-            ..Options::default()
+            ..CopyOptions::default()
         },
         ..Ends::new()
     };
-    ends.source().image(&app, &["v1"]).await;
-    ends.source().image(&image("signed here"), &[&cosign]).await;
+    ends.source().push_image(&app, &["v1"]).await;
+    ends.source()
+        .push_image(&image("signed here"), &[&cosign])
+        .await;
     ends.copy("v1").await.unwrap();
     assert!(
-        ends.plan("v1").await.unwrap().is_nothing(),
-        "a signature that is there is not set again"
+        ends.plan("v1").await.unwrap().is_up_to_date(),
+        "a signature that is present is not set again"
     );
+}
+
+/// Pushes images, and an index of them, to the source, and returns the children of the index that is
+/// copied for `platform`.
+async fn copied_children(index: &IndexFixture, images: &[ImageFixture], platform: &str) -> Value {
+    let mut ends = Ends::new();
+    for image in images {
+        ends.source().push_image(image, &[]).await;
+    }
+    ends.source().push_index(index, &["v1"]).await;
+    ends.options.platforms = platforms(&[platform]);
+    let copied = ends.copy("v1").await.unwrap();
+    let target = ends.target();
+    let (_, bytes) = target.get_manifest(&copied.digest).await.unwrap();
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    document["manifests"].clone()
+}
+
+#[tokio::test]
+async fn one_entry_of_a_digest_with_several_platforms_is_copied() {
+    let index = IndexFixture::oci()
+        .image(&image("a"), "linux/amd64")
+        .image(&image("a"), "linux/arm64");
+    let children = copied_children(&index, &[image("a")], "linux/arm64").await;
+    assert_eq!(children.as_array().unwrap().len(), 1);
+    assert_eq!(children[0]["platform"]["architecture"], "arm64");
+}
+
+#[tokio::test]
+async fn platforms_are_read_from_configs_if_the_index_states_none() {
+    let (arm, windows) = (
+        image("arm").built_for("linux/arm64"),
+        image("windows")
+            .built_for("windows/amd64")
+            .config_field("os.version", json!("10.0.20348.1547")),
+    );
+    let index = IndexFixture::oci()
+        .without_platform(&image("a"))
+        .without_platform(&arm)
+        .without_platform(&windows);
+    let images = [image("a"), arm.clone(), windows.clone()];
+    for (wanted, image) in [
+        ("linux/arm64", &arm),
+        ("windows(10.0.20348)/amd64", &windows),
+    ] {
+        let children = copied_children(&index, &images, wanted).await;
+        assert_eq!(children.as_array().unwrap().len(), 1, "{wanted}");
+        assert_eq!(children[0]["digest"], json!(image.digest()), "{wanted}");
+    }
+    let mut ends = Ends::new();
+    for image in &images {
+        ends.source().push_image(image, &[]).await;
+    }
+    ends.source().push_index(&index, &["v1"]).await;
+    ends.options.platforms = platforms(&["linux/s390x"]);
+    let error = expect_error(ends.copy("v1").await, &Kind::ManifestUnknown);
+    let expected = "the platforms are linux/amd64, linux/arm64, windows(10.0.20348.1547)/amd64";
+    assert_eq!(error.help(), Some(expected));
+}
+
+#[tokio::test]
+async fn a_lower_variant_is_copied_if_there_is_no_exact_one() {
+    let (old, new) = (image("v6"), image("v7"));
+    let index = IndexFixture::oci()
+        .image(&old, "linux/arm/v6")
+        .image(&new, "linux/arm/v7");
+    let images = [old.clone(), new.clone()];
+    for (wanted, image) in [("linux/armhf", &new), ("linux/arm/v6", &old)] {
+        let children = copied_children(&index, &images, wanted).await;
+        assert_eq!(children.as_array().unwrap().len(), 1, "{wanted}");
+        assert_eq!(children[0]["digest"], json!(image.digest()), "{wanted}");
+    }
+    let lower = IndexFixture::oci().image(&old, "linux/arm/v6");
+    let children = copied_children(&lower, &images, "linux/arm/v7").await;
+    assert_eq!(children[0]["digest"], json!(old.digest()));
 }

@@ -1,4 +1,4 @@
-//! A registry in memory that writes down what it is asked, and breaks where it is told to.
+//! Registry in memory that records requests and injects faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,31 +10,43 @@ use portolan_model::{
     Algorithm, ByteRange, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag,
 };
 
+use crate::contract::test_admission;
 use crate::memory::MemoryRegistry;
 use crate::{
-    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, ManifestInfo,
-    ManifestRead, Mount, Page, PageRequest, PutManifest, PutOutcome, Reader, Result, Upload,
-    UploadId, Writer,
+    BlobInfo, BlobRead, Body, Context, Deleter, Deletion, Error, Kind, Lister, LocalRegistry,
+    ManifestInfo, ManifestRead, MountOutcome, Page, PageRequest, PutManifest, PutOutcome, Reader,
+    Registry, Result, Upload, UploadId, Uploads, Writer,
 };
 
-/// What goes wrong once, with the next large blob that is read or written.
+/// Fault that affects one read or write of a large blob.
 pub(super) enum Fault {
-    /// Reading ends with an error behind so many bytes.
+    /// The read fails after this many bytes.
     ReadBreaks(usize),
-    /// A bit is not what it was.
+    /// The read fails after this many bytes, because the registry does not support the range.
+    ReadUnsupported(usize),
+    /// The read returns corrupted bytes.
     ReadFlips,
-    /// Writing takes so many bytes and then fails.
+    /// The write stores this many bytes and then fails.
     WriteBreaks(usize),
+    /// The write stores this many bytes and then fails, because the disk is full.
+    DiskFull(usize),
 }
 
-#[derive(Default)]
 pub(super) struct Spy {
-    inner: MemoryRegistry,
+    inner: Arc<dyn Registry>,
     calls: Mutex<Vec<String>>,
     faults: Mutex<VecDeque<Fault>>,
 }
 
 impl Spy {
+    fn new() -> Self {
+        Self {
+            inner: MemoryRegistry::new().handle(test_admission()),
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+        }
+    }
+
     pub(super) fn next_fault(&self, fault: Fault) {
         self.faults.lock().unwrap().push_back(fault);
     }
@@ -43,7 +55,7 @@ impl Spy {
         self.faults.lock().unwrap().clear();
     }
 
-    /// What it was asked since the last time this was asked.
+    /// Returns the requests since the last call.
     pub(super) fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.calls())
     }
@@ -52,11 +64,12 @@ impl Spy {
         self.calls.lock().unwrap()
     }
 
-    fn note(&self, call: &str, what: &dyn ToString) {
-        self.calls().push(format!("{call} {}", what.to_string()));
+    fn record(&self, call: &str, argument: &dyn ToString) {
+        self.calls()
+            .push(format!("{call} {}", argument.to_string()));
     }
 
-    fn fault(&self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
+    fn take_fault(&self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         if faults.front().is_some_and(wanted) {
             faults.pop_front()
@@ -66,13 +79,13 @@ impl Spy {
     }
 }
 
-fn broken() -> Error {
-    Error::new(Kind::Unavailable, "the cable was cut")
+fn connection_error() -> Error {
+    Error::new(Kind::Unavailable, "connection lost")
 }
 
-fn cut(bytes: &Bytes, count: usize) -> Body {
+fn truncated_body(bytes: &Bytes, count: usize, error: Error) -> Body {
     let part = bytes.slice(..count.min(bytes.len()));
-    Body::sized(bytes.len() as u64, stream::iter([Ok(part), Err(broken())]))
+    Body::with_length(bytes.len() as u64, stream::iter([Ok(part), Err(error)]))
 }
 
 #[async_trait]
@@ -84,20 +97,27 @@ impl Reader for Spy {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let what = range.map_or_else(|| digest.to_string(), |range| format!("{digest} {range:?}"));
-        self.note("get_blob", &what);
+        let argument =
+            range.map_or_else(|| digest.to_string(), |range| format!("{digest} {range:?}"));
+        self.record("get_blob", &argument);
         let read = self
             .inner
             .get_blob(context, repository, digest, range)
             .await?;
         let hit = |fault: &Fault| {
-            matches!(fault, Fault::ReadBreaks(_) | Fault::ReadFlips) && read.size > 1 << 20
+            matches!(
+                fault,
+                Fault::ReadBreaks(_) | Fault::ReadUnsupported(_) | Fault::ReadFlips
+            ) && read.size > 1 << 20
         };
-        let fault = self.fault(hit);
+        let fault = self.take_fault(hit);
         let Some(fault) = fault else { return Ok(read) };
         let bytes = read.body.collect(usize::MAX).await?;
         let body = match fault {
-            Fault::ReadBreaks(count) => cut(&bytes, count),
+            Fault::ReadBreaks(count) => truncated_body(&bytes, count, connection_error()),
+            Fault::ReadUnsupported(count) => {
+                truncated_body(&bytes, count, Error::new(Kind::Unsupported, "wrong range"))
+            }
             _ => bytes.iter().map(|byte| byte ^ 1).collect::<Bytes>().into(),
         };
         Ok(BlobRead { body, ..read })
@@ -109,7 +129,7 @@ impl Reader for Spy {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
-        self.note("head_blob", digest);
+        self.record("head_blob", digest);
         self.inner.head_blob(context, repository, digest).await
     }
 
@@ -119,7 +139,7 @@ impl Reader for Spy {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        self.note("get_manifest", reference);
+        self.record("get_manifest", reference);
         self.inner
             .get_manifest(context, repository, reference)
             .await
@@ -131,7 +151,7 @@ impl Reader for Spy {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        self.note("head_manifest", reference);
+        self.record("head_manifest", reference);
         self.inner
             .head_manifest(context, repository, reference)
             .await
@@ -152,12 +172,24 @@ impl Writer for Spy {
             .iter()
             .map(|update| update.tag.as_str())
             .collect();
-        self.note(
+        self.record(
             "put_manifest",
             &format!("{} {}", Digest::sha256(&bytes), tags.join(" ")),
         );
         self.inner
             .put_manifest(context, repository, bytes, options)
+            .await
+    }
+
+    async fn check_manifest(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        bytes: Bytes,
+        options: PutManifest,
+    ) -> Result<PutOutcome> {
+        self.inner
+            .check_manifest(context, repository, bytes, options)
             .await
     }
 
@@ -168,20 +200,48 @@ impl Writer for Spy {
         digest: &Digest,
         body: Body,
     ) -> Result<()> {
-        self.note("put_blob", digest);
+        self.record("put_blob", digest);
         self.inner.put_blob(context, repository, digest, body).await
     }
 
-    async fn start_upload(
+    async fn mount(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<MountOutcome> {
+        let argument = from.map_or_else(
+            || digest.to_string(),
+            |from| format!("{digest} from {from}"),
+        );
+        self.record("mount", &argument);
+        match from {
+            Some(from) => {
+                self.inner
+                    .mount(context, repository, digest, Some(from))
+                    .await
+            }
+            // Behave like registries that cannot search all repositories.
+            None => self
+                .inner
+                .open_upload(context, repository, digest.algorithm())
+                .await
+                .map(MountOutcome::Upload),
+        }
+    }
+}
+
+#[async_trait]
+impl Uploads for Spy {
+    async fn open_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
         algorithm: &Algorithm,
     ) -> Result<Upload> {
-        self.note("start_upload", repository);
-        self.inner
-            .start_upload(context, repository, algorithm)
-            .await
+        self.record("open_upload", repository);
+        self.inner.open_upload(context, repository, algorithm).await
     }
 
     async fn upload_status(
@@ -190,11 +250,11 @@ impl Writer for Spy {
         repository: &RepositoryName,
         id: &UploadId,
     ) -> Result<Upload> {
-        self.note("upload_status", repository);
+        self.record("upload_status", repository);
         self.inner.upload_status(context, repository, id).await
     }
 
-    async fn write_upload(
+    async fn append_upload(
         &self,
         context: &Context,
         repository: &RepositoryName,
@@ -202,19 +262,25 @@ impl Writer for Spy {
         offset: Option<u64>,
         body: Body,
     ) -> Result<Upload> {
-        self.note("write_upload", &offset.unwrap_or_default());
-        let Some(Fault::WriteBreaks(count)) =
-            self.fault(|fault| matches!(fault, Fault::WriteBreaks(_)))
-        else {
-            return self
-                .inner
-                .write_upload(context, repository, id, offset, body)
-                .await;
+        self.record("append_upload", &offset.unwrap_or_default());
+        let hit = |fault: &Fault| matches!(fault, Fault::WriteBreaks(_) | Fault::DiskFull(_));
+        let (count, kind) = match self.take_fault(hit) {
+            Some(Fault::WriteBreaks(count)) => (count, Kind::Unavailable),
+            Some(Fault::DiskFull(count)) => (count, Kind::StorageFull),
+            _ => {
+                return self
+                    .inner
+                    .append_upload(context, repository, id, offset, body)
+                    .await;
+            }
         };
         let bytes = body.collect(usize::MAX).await?;
-        self.inner
-            .write_upload(context, repository, id, offset, cut(&bytes, count))
-            .await
+        let part = truncated_body(&bytes, count, connection_error());
+        let written = self
+            .inner
+            .append_upload(context, repository, id, offset, part)
+            .await;
+        written.map_err(|error| error.with_kind(kind))
     }
 
     async fn finish_upload(
@@ -226,7 +292,7 @@ impl Writer for Spy {
         body: Body,
         digest: &Digest,
     ) -> Result<()> {
-        self.note("finish_upload", digest);
+        self.record("finish_upload", digest);
         self.inner
             .finish_upload(context, repository, id, offset, body, digest)
             .await
@@ -238,35 +304,8 @@ impl Writer for Spy {
         repository: &RepositoryName,
         id: &UploadId,
     ) -> Result<()> {
-        self.note("cancel_upload", repository);
+        self.record("cancel_upload", repository);
         self.inner.cancel_upload(context, repository, id).await
-    }
-
-    async fn mount(
-        &self,
-        context: &Context,
-        repository: &RepositoryName,
-        digest: &Digest,
-        from: Option<&RepositoryName>,
-    ) -> Result<Mount> {
-        let what = from.map_or_else(
-            || digest.to_string(),
-            |from| format!("{digest} from {from}"),
-        );
-        self.note("mount", &what);
-        match from {
-            Some(from) => {
-                self.inner
-                    .mount(context, repository, digest, Some(from))
-                    .await
-            }
-            // As registries do that cannot search.
-            None => self
-                .inner
-                .start_upload(context, repository, digest.algorithm())
-                .await
-                .map(Mount::Upload),
-        }
     }
 }
 
@@ -286,7 +325,7 @@ impl Lister for Spy {
         repository: &RepositoryName,
         page: &PageRequest,
     ) -> Result<Page<Tag>> {
-        self.note("tags", repository);
+        self.record("tags", repository);
         self.inner.tags(context, repository, page).await
     }
 
@@ -298,10 +337,19 @@ impl Lister for Spy {
         artifact_type: Option<&MediaType>,
         page: &PageRequest,
     ) -> Result<Page<Descriptor>> {
-        self.note("referrers", digest);
+        self.record("referrers", digest);
         self.inner
             .referrers(context, repository, digest, artifact_type, page)
             .await
+    }
+
+    async fn manifests(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Descriptor>> {
+        self.inner.manifests(context, repository, page).await
     }
 }
 
@@ -339,19 +387,27 @@ impl Deleter for Spy {
             .delete_blob(context, repository, digest, deletion)
             .await
     }
+
+    async fn delete_repository(
+        &self,
+        context: &Context,
+        repository: &RepositoryName,
+    ) -> Result<()> {
+        self.inner.delete_repository(context, repository).await
+    }
 }
 
-/// A big blob in pieces, so that a break can come in its middle.
+/// Returns a large blob in chunks, so that a fault can occur in the middle.
 pub(super) fn pieces(content: &Bytes) -> Body {
     let content = content.clone();
     let count = content.len().div_ceil(PIECE);
     let piece =
         move |number| Ok(content.slice(number * PIECE..content.len().min((number + 1) * PIECE)));
-    Body::stream(stream::iter(0..count).map(piece))
+    Body::from_stream(stream::iter(0..count).map(piece))
 }
 
 const PIECE: usize = 64 << 10;
 
 pub(super) fn spies() -> (Arc<Spy>, Arc<Spy>) {
-    (Arc::default(), Arc::default())
+    (Arc::new(Spy::new()), Arc::new(Spy::new()))
 }

@@ -1,38 +1,39 @@
-//! Which policy a repository has, replaced as a whole while the registry runs.
+//! Policy rules of a registry. They can be replaced while the registry runs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use globset::{GlobBuilder, GlobMatcher};
 use portolan_model::RepositoryName;
 
-use crate::{Policy, Result};
+use crate::{Admission, JudgedFinding, Policy, PushFacts, Result};
 
-/// A policy, and the repositories that it is for.
+/// A policy, and the pattern of the repositories that it applies to.
 #[derive(Clone, Debug)]
 pub struct PolicyRule {
     repositories: GlobMatcher,
     policy: Policy,
 }
 
-/// The pattern can match no repository.
+/// Error for a pattern that cannot match any repository.
 #[derive(Debug, thiserror::Error)]
-#[error("\"{pattern}\" matches no repository: {reason}")]
+#[error("pattern \"{pattern}\" cannot match any repository: {reason}")]
 pub struct PatternError {
     pattern: String,
     reason: String,
 }
 
 impl PolicyRule {
-    /// `*` stands for any part of one component of a name, `**` for any number of components.
+    /// Creates a rule for the repositories that match a pattern. In a pattern, `*` matches any part
+    /// of one component of a name, and `**` matches any number of components.
     ///
     /// # Errors
-    /// [`PatternError`].
+    /// Returns [`PatternError`] if the pattern cannot match any repository.
     pub fn new(repositories: &str, policy: Policy) -> Result<Self, PatternError> {
         let wrong = |reason: String| PatternError {
             pattern: repositories.to_owned(),
             reason,
         };
-        if let Some(reason) = mistake(repositories) {
+        if let Some(reason) = invalid_reason(repositories) {
             return Err(wrong(reason));
         }
         let glob = GlobBuilder::new(repositories)
@@ -45,53 +46,66 @@ impl PolicyRule {
         })
     }
 
-    /// Whether it is for a repository.
+    /// Returns whether the rule applies to a repository.
     pub fn matches(&self, repository: &RepositoryName) -> bool {
         self.repositories.is_match(repository.as_str())
     }
 
-    /// The policy.
+    /// Returns the policy of the rule.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 }
 
-/// Why no name can match: what a pattern says beside its stars has to be part of one.
-fn mistake(pattern: &str) -> Option<String> {
+/// Returns the reason why no repository can match `pattern`, or `None` if a repository can match
+/// it. The text between the wildcards must be valid in a repository name.
+fn invalid_reason(pattern: &str) -> Option<String> {
     if pattern.is_empty() {
-        return Some("it is empty; ** stands for all of them".into());
+        return Some("it is empty; use ** to match every repository".into());
     }
     if pattern
         .split('/')
         .any(|component| component.contains("**") && component != "**")
     {
-        return Some("** stands for whole components, between slashes; * for part of one".into());
+        return Some("** must be a full component between slashes; use * for a part of one".into());
     }
     let like_a_name = pattern.replace("**", "a").replace('*', "a");
     let error = like_a_name.parse::<RepositoryName>().err()?;
     Some(format!(
-        "{error}; beside that a pattern has * for any part of one component and ** for any number of them"
+        "{error}; a pattern may also contain * for any part of one component, and ** for any number of components"
     ))
 }
 
-/// The rules of a registry, of which the last that matches a repository counts. Clones share them.
+/// Policy rules of a registry. The last rule that matches a repository applies. Clones share the
+/// rules.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyRules(Arc<RwLock<Arc<[PolicyRule]>>>);
 
 impl PolicyRules {
-    /// Puts others in their place. Whoever asks from now on is answered by these alone.
+    /// Replaces all rules. Later lookups use only the new rules.
     pub fn replace(&self, rules: Vec<PolicyRule>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
     }
 
-    /// The policy of a repository, unless no rule matches it.
+    /// Returns the policy of a repository, or `None` if no rule matches it.
     pub fn policy(&self, repository: &RepositoryName) -> Option<Policy> {
+        // Take a snapshot, so that the lock is not held while patterns are matched. A poisoned lock
+        // is harmless: the rules are replaced in one assignment and cannot be inconsistent.
         let rules = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
         rules
             .iter()
             .rev()
             .find(|rule| rule.matches(repository))
             .map(|rule| rule.policy.clone())
+    }
+}
+
+/// Checks a push with the current policy of its repository, or with the default policy if no rule
+/// matches.
+impl Admission for PolicyRules {
+    fn admit(&self, push: &PushFacts<'_>) -> Result<Vec<JudgedFinding>> {
+        let policy = self.policy(push.repository).unwrap_or_default();
+        policy.admit(push)
     }
 }
 
@@ -126,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_replaced_for_all_who_share_them() {
+    fn replacing_rules_affects_all_clones() {
         let policies = policies([("**", Preset::Sparse)]);
         let shared = policies.clone();
         policies.replace(rules([("team/**", Preset::OciOnly)]));
@@ -138,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rule_that_matches_counts() {
+    fn last_matching_rule_applies() {
         let policies = policies([
             ("**", Preset::Sparse),
             ("team/**", Preset::Open),
@@ -161,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rule_that_matches_the_caller_decides() {
+    fn no_matching_rule_means_no_policy() {
         assert_eq!(policies([]).policy(&repository("team/app")), None);
         assert_eq!(
             policies([("mirror/**", Preset::Sparse)]).policy(&repository("team/app")),
@@ -170,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn one_star_stays_within_a_component() {
+    fn one_star_matches_within_a_component() {
         for name in ["team/app", "team/x"] {
             assert!(matches("team/*", name), "{name}");
         }
@@ -184,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_are_any_number_of_components() {
+    fn two_stars_match_any_number_of_components() {
         for name in ["mirror/a", "mirror/a/b", "mirror/a/b/c"] {
             assert!(matches("mirror/**", name), "{name}");
         }
@@ -200,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_can_match_nothing_is_an_error() {
+    fn rejects_patterns_that_cannot_match() {
         for pattern in [
             "",
             "/",
@@ -223,7 +237,9 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.starts_with(&format!("\"{pattern}\" matches no repository: ")),
+                error.starts_with(&format!(
+                    "pattern \"{pattern}\" cannot match any repository: "
+                )),
                 "{error}"
             );
         }

@@ -1,77 +1,82 @@
-//! What policies do that have to know the tree, or have it converted.
+//! Tests of policies that read the tree or convert it.
 
 use futures_util::FutureExt;
-use portolan_model::convert::Format;
-use portolan_model::fixtures::{Image, Index, describe, image, sha512, tag};
-use portolan_model::{Family, Rule};
+use portolan_model::convert::ImageFormat;
+use portolan_model::fixtures::{ImageFixture, IndexFixture, descriptor_json, image, sha512, tag};
+use portolan_model::{Family, Manifest, Rule};
 use serde_json::json;
 
 use super::*;
-use crate::contract::{Repository, findings, refused};
+use crate::contract::{TestRepository, bare_kind, expect_error, rejected_findings};
 use crate::memory::MemoryRegistry;
-use crate::{Kind, Policy, Precondition, Preset, TagUpdate, Verdict};
+use crate::{
+    Admission, JudgedFinding, Kind, Policy, Precondition, Preset, PushFacts, TagUpdate, Verdict,
+};
 
-/// A repository of a registry that has one policy for everything.
-fn under(policy: impl Into<Policy>) -> (Arc<dyn Registry>, Repository) {
-    around(Arc::new(MemoryRegistry::new()), policy)
+/// Creates a repository in a registry that has one policy for everything.
+fn with_policy(policy: impl Into<Policy>) -> (Arc<dyn Registry>, TestRepository) {
+    wrap_with_policy(Arc::new(MemoryRegistry::new()), policy)
 }
 
-fn around(inner: Arc<dyn Registry>, policy: impl Into<Policy>) -> (Arc<dyn Registry>, Repository) {
+fn wrap_with_policy(
+    inner: Arc<dyn LocalRegistry>,
+    policy: impl Into<Policy>,
+) -> (Arc<dyn Registry>, TestRepository) {
     let rule = PolicyRule::new("**", policy.into()).unwrap();
     let registry: Arc<dyn Registry> = Arc::new(Policies::new(inner, vec![rule]));
-    let repository = Repository::of(&registry, "team/app");
+    let repository = TestRepository::new(&registry, "team/app");
     (registry, repository)
 }
 
-fn normalising(preset: Preset) -> Policy {
-    Policy::from(preset).normalising(Format::Oci)
+fn normalizing_policy(preset: Preset) -> Policy {
+    Policy::from(preset).with_normalization(ImageFormat::Oci)
 }
 
-fn warned(outcome: &PutOutcome) -> Vec<(Rule, &str)> {
+fn warnings(outcome: &PutOutcome) -> Vec<(Rule, &str)> {
     outcome
         .warnings()
         .map(|finding| (finding.rule, finding.pointer.as_str()))
         .collect()
 }
 
-async fn push_blobs(repository: &Repository, image: &Image) {
+async fn push_blobs(repository: &TestRepository, image: &ImageFixture) {
     for content in image.blobs() {
-        repository.blob(content).await;
+        repository.push_blob(content).await;
     }
 }
 
-/// An index whose second child says that it is for another platform than its config does.
-fn misplaced() -> (Image, Image, Index) {
+/// Returns an index whose second child is listed for a different platform than its config declares.
+fn index_with_platform_mismatch() -> (ImageFixture, ImageFixture, IndexFixture) {
     let (right, wrong) = (
         image("right").built_for("linux/amd64"),
         image("wrong").built_for("linux/amd64"),
     );
-    let index = Index::oci()
+    let index = IndexFixture::oci()
         .image(&right, "linux/amd64")
         .image(&wrong, "linux/s390x");
     (right, wrong, index)
 }
 
 #[tokio::test]
-async fn rules_about_the_tree_count_where_they_are_set() {
+async fn tree_rules_apply_only_if_a_verdict_is_set() {
     let rule = Rule::PlatformMismatch;
     for (policy, expected) in [
         (Policy::default(), None),
         (
-            Policy::default().with(rule, Verdict::Warn),
+            Policy::default().with_verdict(rule, Verdict::Warn),
             Some(Verdict::Warn),
         ),
         (
-            Policy::default().with(Rule::UnreadableChild, Verdict::Warn),
+            Policy::default().with_verdict(Rule::UnreadableChild, Verdict::Warn),
             Some(Verdict::Accept),
         ),
     ] {
-        let (_, repository) = under(policy);
-        let (right, wrong, index) = misplaced();
-        repository.image(&right, &[]).await;
-        repository.image(&wrong, &[]).await;
+        let (_, repository) = with_policy(policy);
+        let (right, wrong, index) = index_with_platform_mismatch();
+        repository.push_image(&right, &[]).await;
+        repository.push_image(&wrong, &[]).await;
         let outcome = repository
-            .put(index.bytes(), &index.media_type(), &["v1"])
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
             .await
             .unwrap();
         let judged = outcome
@@ -80,41 +85,42 @@ async fn rules_about_the_tree_count_where_they_are_set() {
             .find(|judged| judged.finding.rule == rule);
         assert_eq!(judged.map(|judged| judged.verdict), expected);
     }
-    let (_, repository) = under(Policy::default().with(rule, Verdict::Reject));
-    let (right, wrong, index) = misplaced();
-    repository.image(&right, &[]).await;
-    repository.image(&wrong, &[]).await;
-    let error = refused(
+    let (_, repository) = with_policy(Policy::default().with_verdict(rule, Verdict::Reject));
+    let (right, wrong, index) = index_with_platform_mismatch();
+    repository.push_image(&right, &[]).await;
+    repository.push_image(&wrong, &[]).await;
+    let error = expect_error(
         repository
-            .put(index.bytes(), &index.media_type(), &["v1"])
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
     assert_eq!(
-        findings(&error),
+        rejected_findings(&error),
         [("platform-mismatch".to_owned(), "/manifests/1".to_owned())]
     );
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
 }
 
 #[tokio::test]
-async fn a_child_that_was_pushed_as_a_blob_is_read_too() {
-    let (_, repository) = under(Policy::default().with(Rule::PlatformMismatch, Verdict::Reject));
-    let (right, wrong, inner) = misplaced();
+async fn reads_children_that_were_pushed_as_blobs() {
+    let (_, repository) =
+        with_policy(Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Reject));
+    let (right, wrong, inner) = index_with_platform_mismatch();
     for image in [&right, &wrong] {
         push_blobs(&repository, image).await;
-        repository.blob(image.bytes()).await;
+        repository.push_blob(image.bytes()).await;
     }
-    repository.blob(inner.bytes()).await;
-    let outer = Index::oci().nested(&inner, None);
-    let error = refused(
+    repository.push_blob(inner.bytes()).await;
+    let outer = IndexFixture::oci().nested_index(&inner, None);
+    let error = expect_error(
         repository
-            .put(outer.bytes(), &outer.media_type(), &["v1"])
+            .put_manifest(outer.bytes(), &outer.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
     assert_eq!(
-        findings(&error),
+        rejected_findings(&error),
         [("platform-mismatch".to_owned(), "/manifests/1".to_owned())]
     );
     assert_eq!(
@@ -124,36 +130,38 @@ async fn a_child_that_was_pushed_as_a_blob_is_read_too() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_refused_as_ever() {
-    let strict = Policy::default().with(Rule::PlatformMismatch, Verdict::Reject);
-    let (_, repository) = under(strict);
-    let (_, plain) = under(Preset::Open);
+async fn rejects_unparsable_manifests_like_the_inner_registry() {
+    let strict = Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Reject);
+    let (_, repository) = with_policy(strict);
+    let (_, plain) = with_policy(Preset::Open);
     let media_type = MediaType::new(MediaType::OCI_INDEX);
-    let one = refused(
-        repository.put("[]".into(), &media_type, &["v1"]).await,
-        &Kind::ManifestInvalid,
+    let one = expect_error(
+        repository
+            .put_manifest("[]".into(), &media_type, &["v1"])
+            .await,
+        &Kind::MANIFEST_INVALID,
     );
-    let other = refused(
-        plain.put("[]".into(), &media_type, &["v1"]).await,
-        &Kind::ManifestInvalid,
+    let other = expect_error(
+        plain.put_manifest("[]".into(), &media_type, &["v1"]).await,
+        &Kind::MANIFEST_INVALID,
     );
     assert_eq!(one.message(), other.message());
 }
 
 #[tokio::test]
-async fn a_docker_image_is_stored_as_it_is_and_tagged_as_an_oci_one() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn stores_a_docker_image_unchanged_and_tags_its_oci_conversion() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let image = image("a").layers(["x", "y"]).docker();
     push_blobs(&repository, &image).await;
     let outcome = repository
-        .put(image.bytes(), &image.media_type(), &["v1", "latest"])
+        .put_manifest(image.bytes(), &image.media_type(), &["v1", "latest"])
         .await
         .unwrap();
     assert_eq!(outcome.digest, image.digest());
-    assert_eq!(warned(&outcome), []);
-    let normalised = outcome.normalised.unwrap();
+    assert_eq!(warnings(&outcome), []);
+    let normalized = outcome.normalized.unwrap();
     repository
-        .serves(
+        .assert_serves(
             image.digest(),
             &image.digest(),
             &image.media_type(),
@@ -162,22 +170,22 @@ async fn a_docker_image_is_stored_as_it_is_and_tagged_as_an_oci_one() {
         .await;
 
     for tag in ["v1", "latest"] {
-        assert_eq!(repository.tagged(tag).await, Some(normalised.clone()));
+        assert_eq!(repository.resolve_tag(tag).await, Some(normalized.clone()));
     }
-    let (info, bytes) = repository.get("v1").await.unwrap();
+    let (info, bytes) = repository.get_manifest("v1").await.unwrap();
     assert_eq!(
         (info.media_type.as_str(), &info.digest),
-        (MediaType::OCI_MANIFEST, &normalised)
+        (MediaType::OCI_MANIFEST, &normalized)
     );
     let converted = Manifest::parse(bytes, Some(&info.media_type)).unwrap();
-    let named = |manifest: &Manifest| -> Vec<_> {
+    let children = |manifest: &Manifest| -> Vec<_> {
         manifest
             .children()
             .iter()
             .map(|child| child.descriptor.digest.clone())
             .collect()
     };
-    assert_eq!(named(&converted), named(&image.manifest()));
+    assert_eq!(children(&converted), children(&image.manifest()));
     assert!(
         converted.children().iter().all(|child| child
             .descriptor
@@ -189,47 +197,47 @@ async fn a_docker_image_is_stored_as_it_is_and_tagged_as_an_oci_one() {
     );
 }
 
-/// A Docker list in an OCI index, beside an image of each family.
-async fn push_mixed(repository: &Repository) -> Index {
+/// Pushes images of both formats, and returns an OCI index that also contains a Docker list.
+async fn push_mixed(repository: &TestRepository) -> IndexFixture {
     let (oci, docker, deep) = (
         image("oci"),
         image("docker").docker(),
         image("deep").docker(),
     );
     for image in [&oci, &docker, &deep] {
-        repository.image(image, &[]).await;
+        repository.push_image(image, &[]).await;
     }
-    let list = Index::docker().image(&deep, "linux/s390x");
-    repository.index(&list, &[]).await;
-    Index::oci()
+    let list = IndexFixture::docker().image(&deep, "linux/s390x");
+    repository.push_index(&list, &[]).await;
+    IndexFixture::oci()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm64")
-        .nested(&list, None)
+        .nested_index(&list, None)
 }
 
 #[tokio::test]
-async fn a_mixed_tree_is_oci_throughout_under_its_tag() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn converts_a_mixed_tree_completely() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let index = push_mixed(&repository).await;
     let outcome = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
     repository
-        .serves(
+        .assert_serves(
             index.digest(),
             &index.digest(),
             &index.media_type(),
             &index.bytes(),
         )
         .await;
-    assert_eq!(repository.tagged("v1").await, outcome.normalised);
-    assert_ne!(outcome.normalised, Some(index.digest()));
+    assert_eq!(repository.resolve_tag("v1").await, outcome.normalized);
+    assert_ne!(outcome.normalized, Some(index.digest()));
 
     let mut pending = vec!["v1".to_owned()];
     let mut types = Vec::new();
     while let Some(reference) = pending.pop() {
-        let (info, bytes) = repository.get(reference).await.unwrap();
+        let (info, bytes) = repository.get_manifest(reference).await.unwrap();
         let manifest = Manifest::parse(bytes, Some(&info.media_type)).unwrap();
         assert_eq!(info.media_type.family(), Family::Oci);
         types.push(info.media_type);
@@ -247,117 +255,128 @@ async fn a_mixed_tree_is_oci_throughout_under_its_tag() {
 }
 
 #[tokio::test]
-async fn pushing_again_changes_nothing() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn normalization_is_idempotent() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let index = push_mixed(&repository).await;
     let one = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
     let two = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
     assert_eq!(one, two);
-    let (info, bytes) = repository.get("v1").await.unwrap();
+    let (info, bytes) = repository.get_manifest("v1").await.unwrap();
     let three = repository
-        .put(bytes, &info.media_type, &["v1"])
+        .put_manifest(bytes, &info.media_type, &["v1"])
         .await
         .unwrap();
-    assert_eq!((three.digest, three.normalised), (info.digest, None));
+    assert_eq!((three.digest, three.normalized), (info.digest, None));
 }
 
 #[tokio::test]
-async fn what_is_oci_or_has_no_tag_is_left_alone() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn does_not_convert_oci_images_or_untagged_pushes() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let oci = image("oci");
     push_blobs(&repository, &oci).await;
     let outcome = repository
-        .put(oci.bytes(), &oci.media_type(), &["v1"])
+        .put_manifest(oci.bytes(), &oci.media_type(), &["v1"])
         .await
         .unwrap();
     assert_eq!(
-        (outcome.normalised, repository.tagged("v1").await),
+        (outcome.normalized, repository.resolve_tag("v1").await),
         (None, Some(oci.digest()))
     );
     let docker = image("docker").docker();
     push_blobs(&repository, &docker).await;
     let outcome = repository
-        .put(docker.bytes(), &docker.media_type(), &[])
+        .put_manifest(docker.bytes(), &docker.media_type(), &[])
         .await
         .unwrap();
-    assert_eq!(outcome.normalised, None);
-    let open = under(Preset::Open).1;
+    assert_eq!(outcome.normalized, None);
+    let open = with_policy(Preset::Open).1;
     push_blobs(&open, &docker).await;
     let outcome = open
-        .put(docker.bytes(), &docker.media_type(), &["v1"])
+        .put_manifest(docker.bytes(), &docker.media_type(), &["v1"])
         .await
         .unwrap();
     assert_eq!(
-        (outcome.normalised, open.tagged("v1").await),
+        (outcome.normalized, open.resolve_tag("v1").await),
         (None, Some(docker.digest()))
     );
 }
 
 #[tokio::test]
-async fn conditions_hold_for_where_the_tag_is() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn preconditions_apply_to_the_converted_digest() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let (one, two) = (image("one").docker(), image("two").docker());
     push_blobs(&repository, &one).await;
     push_blobs(&repository, &two).await;
     let first = repository
-        .put_if(&one, "v1", Precondition::Absent)
+        .put_image_if(&one, "v1", Precondition::Absent)
         .await
         .unwrap()
-        .normalised
+        .normalized
         .unwrap();
-    for precondition in [Precondition::Absent, Precondition::At(vec![one.digest()])] {
-        refused(
-            repository.put_if(&two, "v1", precondition).await,
+    for precondition in [
+        Precondition::Absent,
+        Precondition::PointsTo([one.digest()].into()),
+    ] {
+        expect_error(
+            repository.put_image_if(&two, "v1", precondition).await,
             &Kind::PreconditionFailed,
         );
     }
-    refused(repository.get(two.digest()).await, &Kind::ManifestUnknown);
-    assert_eq!(repository.tagged("v1").await, Some(first.clone()));
-    let second = repository
-        .put_if(&two, "v1", Precondition::At(vec![first]))
-        .await
-        .unwrap();
-    assert_eq!(repository.tagged("v1").await, second.normalised);
-}
-
-#[tokio::test]
-async fn a_dry_run_says_what_the_tag_would_be_set_to() {
-    let (_, repository) = under(normalising(Preset::Open));
-    let index = push_mixed(&repository).await;
-    let tried = repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1"])
-        .await
-        .unwrap();
-    refused(repository.get(index.digest()).await, &Kind::ManifestUnknown);
-    refused(
-        repository.get(tried.normalised.as_ref().unwrap()).await,
+    expect_error(
+        repository.get_manifest(two.digest()).await,
         &Kind::ManifestUnknown,
     );
-    refused(repository.get("v1").await, &Kind::ManifestUnknown);
+    assert_eq!(repository.resolve_tag("v1").await, Some(first.clone()));
+    let second = repository
+        .put_image_if(&two, "v1", Precondition::PointsTo([first].into()))
+        .await
+        .unwrap();
+    assert_eq!(repository.resolve_tag("v1").await, second.normalized);
+}
+
+#[tokio::test]
+async fn dry_run_returns_the_digest_that_the_tag_would_point_to() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
+    let index = push_mixed(&repository).await;
+    let checked = repository
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
+        .await
+        .unwrap();
+    expect_error(
+        repository.get_manifest(index.digest()).await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(
+        repository
+            .get_manifest(checked.normalized.as_ref().unwrap())
+            .await,
+        &Kind::ManifestUnknown,
+    );
+    expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
     assert_eq!(
         repository
-            .put(index.bytes(), &index.media_type(), &["v1"])
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
             .await
             .unwrap(),
-        tried
+        checked
     );
 }
 
 #[tokio::test]
-async fn what_cannot_be_converted_is_tagged_as_it_is_and_told() {
-    let (_, repository) = under(normalising(Preset::Sparse));
-    let missing = Index::oci()
+async fn tags_unconvertible_manifests_unchanged_with_a_warning() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Sparse));
+    let missing = IndexFixture::oci()
         .image(&image("oci"), "linux/amd64")
         .image(&image("docker").docker(), "linux/arm64");
     let plugin = image("plugin").docker().field(
         "config",
-        describe("application/vnd.docker.plugin.v1+json", b"{}"),
+        descriptor_json("application/vnd.docker.plugin.v1+json", b"{}"),
     );
     for (bytes, media_type, digest, pointer) in [
         (
@@ -373,48 +392,59 @@ async fn what_cannot_be_converted_is_tagged_as_it_is_and_told() {
             "/config",
         ),
     ] {
-        let outcome = repository.put(bytes, &media_type, &["v1"]).await.unwrap();
+        let outcome = repository
+            .put_manifest(bytes, &media_type, &["v1"])
+            .await
+            .unwrap();
         assert_eq!(
-            (outcome.normalised.as_ref(), repository.tagged("v1").await),
+            (
+                outcome.normalized.as_ref(),
+                repository.resolve_tag("v1").await
+            ),
             (None, Some(digest))
         );
         assert!(
-            warned(&outcome).contains(&(Rule::NotNormalised, pointer)),
+            warnings(&outcome).contains(&(Rule::NotNormalized, pointer)),
             "{outcome:?}"
         );
     }
-    let (_, strict) = under(normalising(Preset::Sparse).with(Rule::NotNormalised, Verdict::Reject));
-    let error = refused(
+    let (_, strict) = with_policy(
+        normalizing_policy(Preset::Sparse).with_verdict(Rule::NotNormalized, Verdict::Reject),
+    );
+    let error = expect_error(
         strict
-            .put(missing.bytes(), &missing.media_type(), &["v1"])
+            .put_manifest(missing.bytes(), &missing.media_type(), &["v1"])
             .await,
-        &Kind::ManifestInvalid,
+        &Kind::MANIFEST_INVALID,
     );
     assert_eq!(
-        findings(&error),
-        [("not-normalised".to_owned(), "/manifests/1".to_owned())]
+        rejected_findings(&error),
+        [("not-normalized".to_owned(), "/manifests/1".to_owned())]
     );
-    refused(strict.get(missing.digest()).await, &Kind::ManifestUnknown);
+    expect_error(
+        strict.get_manifest(missing.digest()).await,
+        &Kind::ManifestUnknown,
+    );
 }
 
 #[tokio::test]
-async fn what_nobody_knows_stays_in_a_converted_tree() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn unknown_types_remain_in_a_converted_tree() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let docker = image("docker").docker();
-    repository.image(&docker, &[]).await;
-    repository.blob("thing").await;
+    repository.push_image(&docker, &[]).await;
+    repository.push_blob("thing").await;
     let unknown = "application/vnd.example.unknown";
-    let index = Index::docker()
+    let index = IndexFixture::docker()
         .image(&docker, "linux/amd64")
         .child_of_type(unknown, b"thing", None);
     let outcome = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
-    let (info, bytes) = repository.get("v1").await.unwrap();
+    let (info, bytes) = repository.get_manifest("v1").await.unwrap();
     assert_eq!(
         (Some(&info.digest), info.media_type.as_str()),
-        (outcome.normalised.as_ref(), MediaType::OCI_INDEX)
+        (outcome.normalized.as_ref(), MediaType::OCI_INDEX)
     );
     let manifest = Manifest::parse(bytes, Some(&info.media_type)).unwrap();
     let child = &manifest.children()[1].descriptor;
@@ -425,69 +455,92 @@ async fn what_nobody_knows_stays_in_a_converted_tree() {
 }
 
 #[tokio::test]
-async fn a_refused_push_stores_nothing_converted() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn rejected_push_stores_no_converted_documents() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let docker = image("docker").docker();
-    repository.image(&docker, &[]).await;
-    let list = Index::docker()
+    repository.push_image(&docker, &[]).await;
+    let list = IndexFixture::docker()
         .image(&docker, "linux/amd64")
         .image(&image("absent"), "linux/arm64");
-    refused(
+    expect_error(
         repository
-            .put(list.bytes(), &list.media_type(), &["v1"])
+            .put_manifest(list.bytes(), &list.media_type(), &["v1"])
             .await,
-        &Kind::ContentMissing,
+        &Kind::CONTENT_MISSING,
     );
-    refused(repository.get(list.digest()).await, &Kind::ManifestUnknown);
+    expect_error(
+        repository.get_manifest(list.digest()).await,
+        &Kind::ManifestUnknown,
+    );
     assert_eq!(repository.tags().await.unwrap(), [""; 0]);
 }
 
-#[tokio::test]
-async fn a_failure_in_between_leaves_the_tags_alone() {
-    // The registry within takes no OCI index, so that the last of the converted documents fails.
-    let types = [
-        MediaType::OCI_MANIFEST,
-        MediaType::DOCKER_MANIFEST,
-        MediaType::DOCKER_LIST,
-    ];
-    let without_indexes = Policy::default().for_manifest_types(types.map(MediaType::new).to_vec());
-    let (within, _) = under(without_indexes);
-    let (_, repository) = around(within, normalising(Preset::Open));
-    let (before, docker) = (image("before"), image("docker").docker());
-    repository.image(&before, &["v1"]).await;
-    repository.image(&docker, &[]).await;
-    let list = Index::docker().image(&docker, "linux/amd64");
-    refused(
-        repository
-            .put(list.bytes(), &list.media_type(), &["v1"])
-            .await,
-        &Kind::ManifestInvalid,
-    );
-    assert_eq!(repository.tagged("v1").await, Some(before.digest()));
+/// Registry that rejects OCI indexes, regardless of the admission of its handles.
+struct WithoutIndexes(MemoryRegistry);
+
+impl LocalRegistry for WithoutIndexes {
+    fn handle(&self, admission: Arc<dyn Admission>) -> Arc<dyn Registry> {
+        self.0.handle(Arc::new(RejectIndexes(admission)))
+    }
+}
+
+#[derive(Debug)]
+struct RejectIndexes(Arc<dyn Admission>);
+
+impl Admission for RejectIndexes {
+    fn admit(&self, push: &PushFacts<'_>) -> Result<Vec<JudgedFinding>> {
+        let findings = self.0.admit(push)?;
+        let media_type = push.document.document.manifest.media_type();
+        if media_type.as_str() == MediaType::OCI_INDEX {
+            return Err(Error::new(Kind::MANIFEST_INVALID, "an index"));
+        }
+        Ok(findings)
+    }
 }
 
 #[tokio::test]
-async fn a_sha512_digest_stays_one() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn partial_failure_leaves_the_tags_alone() {
+    // The inner registry rejects OCI indexes, so that storing the last of the converted documents
+    // fails.
+    let inner = Arc::new(WithoutIndexes(MemoryRegistry::new()));
+    let (_, repository) = wrap_with_policy(inner, normalizing_policy(Preset::Open));
+    let (before, docker) = (image("before"), image("docker").docker());
+    repository.push_image(&before, &["v1"]).await;
+    repository.push_image(&docker, &[]).await;
+    let list = IndexFixture::docker().image(&docker, "linux/amd64");
+    expect_error(
+        repository
+            .put_manifest(list.bytes(), &list.media_type(), &["v1"])
+            .await,
+        &Kind::MANIFEST_INVALID,
+    );
+    assert_eq!(repository.resolve_tag("v1").await, Some(before.digest()));
+}
+
+#[tokio::test]
+async fn conversion_keeps_the_digest_algorithm() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let docker = image("docker").docker();
     push_blobs(&repository, &docker).await;
     let options = PutManifest {
         media_type: Some(docker.media_type()),
         digest: Some(sha512(&docker.bytes())),
-        tags: vec![TagUpdate::always(tag("v1"))],
-        ..PutManifest::default()
+        tags: vec![TagUpdate::unconditional(tag("v1"))],
     };
-    let outcome = repository.put_with(docker.bytes(), options).await.unwrap();
+    let outcome = repository
+        .put_manifest_with(docker.bytes(), options)
+        .await
+        .unwrap();
     assert_eq!(outcome.digest, sha512(&docker.bytes()));
-    let normalised = outcome.normalised.unwrap();
-    assert_eq!(*normalised.algorithm(), Algorithm::Sha512);
-    assert_eq!(repository.tagged("v1").await, Some(normalised));
+    let normalized = outcome.normalized.unwrap();
+    assert_eq!(*normalized.algorithm(), Algorithm::Sha512);
+    assert_eq!(repository.resolve_tag("v1").await, Some(normalized));
 }
 
 #[tokio::test]
-async fn deletions_are_what_the_policy_says() {
+async fn deletions_follow_the_policy() {
     for (deletions, guarded, free) in [
-        (Deletions::Unreferenced, Some(Kind::Referenced), None),
+        (Deletions::Unreferenced, Some(Kind::REFERENCED), None),
         (Deletions::Always, None, None),
         (
             Deletions::Never,
@@ -495,14 +548,14 @@ async fn deletions_are_what_the_policy_says() {
             Some(Kind::Unsupported),
         ),
     ] {
-        let (_, repository) = under(Policy::default().with_deletions(deletions));
+        let (_, repository) = with_policy(Policy::default().with_deletions(deletions));
         let (child, layer) = (image("child"), Digest::sha256(&image("child").blobs()[1]));
-        repository.image(&child, &["child"]).await;
+        repository.push_image(&child, &["child"]).await;
         repository
-            .index(&Index::oci().image(&child, "linux/amd64"), &["v1"])
+            .push_index(&IndexFixture::oci().image(&child, "linux/amd64"), &["v1"])
             .await;
-        let loose = repository.blob("loose").await;
-        let kind = |result: Result<()>| result.err().map(|error| error.kind().clone());
+        let loose = repository.push_blob("loose").await;
+        let kind = |result: Result<()>| result.err().map(|error| bare_kind(&error));
         assert_eq!(
             kind(
                 repository
@@ -524,11 +577,11 @@ async fn deletions_are_what_the_policy_says() {
 }
 
 #[tokio::test]
-async fn of_pushes_that_read_trees_only_a_few_do_so_at_once() {
+async fn limits_concurrent_pushes_that_read_trees() {
     let rules = vec![
         PolicyRule::new(
             "**",
-            Policy::default().with(Rule::PlatformMismatch, Verdict::Warn),
+            Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Warn),
         )
         .unwrap(),
         PolicyRule::new("plain/*", Policy::default()).unwrap(),
@@ -536,136 +589,183 @@ async fn of_pushes_that_read_trees_only_a_few_do_so_at_once() {
     let policies = Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), rules));
     let registry: Arc<dyn Registry> = Arc::clone(&policies) as _;
     let (reading, plain) = (
-        Repository::of(&registry, "team/app"),
-        Repository::of(&registry, "plain/app"),
+        TestRepository::new(&registry, "team/app"),
+        TestRepository::new(&registry, "plain/app"),
     );
-    let (bytes, media_type) = (Index::oci().bytes(), Index::oci().media_type());
+    let (bytes, media_type) = (
+        IndexFixture::oci().bytes(),
+        IndexFixture::oci().media_type(),
+    );
 
-    assert_eq!(policies.trees.available_permits(), TREES);
+    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
     let all = policies
-        .trees
-        .acquire_many(u32::try_from(TREES).unwrap())
+        .tree_permits
+        .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
-    let mut waiting = Box::pin(reading.put(bytes.clone(), &media_type, &["v1"]));
-    let mut checked = Box::pin(reading.rehearse(bytes.clone(), &media_type, &["v1"]));
+    let mut waiting = Box::pin(reading.put_manifest(bytes.clone(), &media_type, &["v1"]));
+    let mut checked = Box::pin(reading.check_manifest(bytes.clone(), &media_type, &["v1"]));
     assert!((&mut waiting).now_or_never().is_none() && (&mut checked).now_or_never().is_none());
-    plain.put(bytes, &media_type, &["v1"]).await.unwrap();
+    plain
+        .put_manifest(bytes, &media_type, &["v1"])
+        .await
+        .unwrap();
     drop(all);
     waiting.await.unwrap();
     checked.await.unwrap();
-    assert_eq!(policies.trees.available_permits(), TREES);
+    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
 }
 
 #[tokio::test]
-async fn findings_about_a_large_tree_are_counted() {
-    let (_, repository) = under(Policy::default().with(Rule::PlatformMismatch, Verdict::Warn));
+async fn counts_findings_in_a_large_tree() {
+    let (_, repository) =
+        with_policy(Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Warn));
     let image = image("a").built_for("linux/amd64");
-    repository.image(&image, &[]).await;
-    let mut outer = Index::oci();
+    repository.push_image(&image, &[]).await;
+    let mut outer = IndexFixture::oci();
     for part in 0..3 {
-        let inner = (0..500).fold(Index::oci(), |index, _| index.image(&image, "linux/s390x"));
+        let inner = (0..500).fold(IndexFixture::oci(), |index, _| {
+            index.image(&image, "linux/s390x")
+        });
         let inner = inner.field("annotations", json!({"part": part.to_string()}));
-        repository.index(&inner, &[]).await;
-        outer = outer.nested(&inner, None);
+        repository.push_index(&inner, &[]).await;
+        outer = outer.nested_index(&inner, None);
     }
     let outcome = repository
-        .put(outer.bytes(), &outer.media_type(), &["v1"])
+        .put_manifest(outer.bytes(), &outer.media_type(), &["v1"])
         .await
         .unwrap();
-    let told: Vec<_> = outcome
+    let warnings: Vec<_> = outcome
         .warnings()
         .filter(|finding| finding.rule == Rule::PlatformMismatch)
         .collect();
     assert_eq!(
         (
-            told.len(),
-            told.iter().map(|finding| finding.count()).sum::<usize>()
+            warnings.len(),
+            warnings
+                .iter()
+                .map(|finding| finding.count())
+                .sum::<usize>()
         ),
         (1000, 1500)
     );
 }
 
 #[tokio::test]
-async fn what_has_nothing_of_dockers_need_not_be_converted() {
-    let (_, repository) =
-        under(normalising(Preset::Open).with(Rule::NotNormalised, Verdict::Reject));
+async fn manifests_without_docker_types_need_no_conversion() {
+    let (_, repository) = with_policy(
+        normalizing_policy(Preset::Open).with_verdict(Rule::NotNormalized, Verdict::Reject),
+    );
     let custom = MediaType::new("application/vnd.example.custom+json");
-    let outcome = repository.put("{}".into(), &custom, &["v1"]).await.unwrap();
+    let outcome = repository
+        .put_manifest("{}".into(), &custom, &["v1"])
+        .await
+        .unwrap();
     assert_eq!(
-        (outcome.normalised, repository.tagged("v1").await),
+        (outcome.normalized, repository.resolve_tag("v1").await),
         (None, Some(outcome.digest))
     );
 }
 
 #[tokio::test]
-async fn a_docker_child_without_a_type_is_told() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn warns_about_a_docker_child_without_a_media_type() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let docker = image("docker").docker();
-    repository.image(&docker, &[]).await;
+    repository.push_image(&docker, &[]).await;
     let mut child = json!(docker.descriptor());
     child.as_object_mut().unwrap().remove("mediaType");
-    let index = Index::oci().child(child);
+    let index = IndexFixture::oci().child(child);
     let outcome = repository
-        .put(index.bytes(), &index.media_type(), &["v1"])
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
     assert_eq!(
-        (outcome.normalised.as_ref(), repository.tagged("v1").await),
+        (
+            outcome.normalized.as_ref(),
+            repository.resolve_tag("v1").await
+        ),
         (None, Some(index.digest()))
     );
     assert!(
-        warned(&outcome).contains(&(Rule::NotNormalised, "/manifests/0")),
+        warnings(&outcome).contains(&(Rule::NotNormalized, "/manifests/0")),
         "{outcome:?}"
     );
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_as_ever() {
-    let (_, repository) =
-        under(normalising(Preset::Open).with(Rule::NotNormalised, Verdict::Reject));
-    let list = Index::docker().image(&image("absent").docker(), "linux/amd64");
-    let error = refused(
+async fn reports_missing_content_like_other_policies() {
+    let (_, repository) = with_policy(
+        normalizing_policy(Preset::Open).with_verdict(Rule::NotNormalized, Verdict::Reject),
+    );
+    let list = IndexFixture::docker().image(&image("absent").docker(), "linux/amd64");
+    let error = expect_error(
         repository
-            .put(list.bytes(), &list.media_type(), &["v1"])
+            .put_manifest(list.bytes(), &list.media_type(), &["v1"])
             .await,
-        &Kind::ContentMissing,
+        &Kind::CONTENT_MISSING,
     );
     assert_eq!(
-        findings(&error),
+        rejected_findings(&error),
         [("missing-child".to_owned(), "/manifests/0".to_owned())]
     );
 }
 
 #[tokio::test]
-async fn what_was_mended_is_no_warning() {
-    let (_, repository) = under(normalising(Preset::Open));
+async fn fixed_findings_are_not_warnings() {
+    let (_, repository) = with_policy(normalizing_policy(Preset::Open));
     let index = push_mixed(&repository).await;
-    let tried = repository
-        .rehearse(index.bytes(), &index.media_type(), &["v1"])
+    let checked = repository
+        .check_manifest(index.bytes(), &index.media_type(), &["v1"])
         .await
         .unwrap();
     assert!(
-        warned(&tried)
+        warnings(&checked)
             .iter()
             .all(|(rule, _)| *rule != Rule::IndexMixedFamilies),
-        "{tried:?}"
+        "{checked:?}"
     );
     assert_eq!(
         repository
-            .put(index.bytes(), &index.media_type(), &["v1"])
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
             .await
             .unwrap(),
-        tried
+        checked
     );
     let untagged = repository
-        .put(index.bytes(), &index.media_type(), &[])
+        .put_manifest(index.bytes(), &index.media_type(), &[])
         .await
         .unwrap();
     assert!(
-        warned(&untagged)
+        warnings(&untagged)
             .iter()
             .any(|(rule, _)| *rule == Rule::IndexMixedFamilies),
         "{untagged:?}"
     );
+}
+
+#[tokio::test]
+async fn a_push_is_judged_by_the_policy_at_its_beginning() {
+    let rule = |policy: Policy| PolicyRule::new("**", policy).unwrap();
+    let reading = Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Warn);
+    let rules = PolicyRules::from(vec![rule(reading)]);
+    let policies = Arc::new(Policies::new(
+        Arc::new(MemoryRegistry::new()),
+        rules.clone(),
+    ));
+    let registry: Arc<dyn Registry> = Arc::clone(&policies) as _;
+    let repository = TestRepository::new(&registry, "team/app");
+    let index = IndexFixture::oci();
+    let all = policies
+        .tree_permits
+        .acquire_many(u32::try_from(MAX_TREES).unwrap())
+        .await
+        .unwrap();
+    let media_type = index.media_type();
+    let mut waiting = Box::pin(repository.put_manifest(index.bytes(), &media_type, &["v1"]));
+    assert!((&mut waiting).now_or_never().is_none());
+    rules.replace(vec![rule(Preset::DockerOnly.into())]);
+    drop(all);
+    waiting.await.unwrap();
+    let later = repository.put_manifest(index.bytes(), &media_type, &["v1"]);
+    expect_error(later.await, &Kind::MANIFEST_INVALID);
 }

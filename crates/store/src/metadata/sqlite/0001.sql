@@ -1,113 +1,148 @@
--- Times are milliseconds since 1970. Deleting leaves a tombstone (deleted_at), whose references
--- still hold the content until collection.
+-- Times are milliseconds since 1970. Digests are binary: one byte for the algorithm, then the hash.
+-- AUTOINCREMENT: an id is never given twice, so whatever was remembered by id cannot mean other rows.
+-- Deleting leaves a tombstone (deleted_at), whose edges still hold the content.
 
+-- has_content is 1 while the repository has a live manifest or blob. Rows are never deleted.
 CREATE TABLE repositories (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
+    has_content INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX repositories_listed ON repositories (name) WHERE has_content = 1;
 
-CREATE TABLE blobs (
-    digest TEXT NOT NULL PRIMARY KEY,
-    size INTEGER NOT NULL,
-    object_key TEXT NOT NULL UNIQUE,
-    created_at INTEGER NOT NULL
+-- Rows are never deleted.
+CREATE TABLE media_types (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- The first halves of object keys, one for each process. A key whose epoch is closed cannot become a
+-- blob's any more. Other tables refer to an epoch by id, which only this database knows: statements
+-- name an epoch by its random bytes, so an older copy of the database cannot confuse two of them.
+-- Rows are never deleted, because blobs refer to them.
+CREATE TABLE key_epochs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch BLOB NOT NULL UNIQUE,
+    holder TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER
+) STRICT;
+
+-- Keys under which objects may exist: those of the epoch with the counters from 256 * id on, 256 of
+-- them. A row goes when each of its keys belongs to a blob or was moved to unreferenced_objects.
+CREATE TABLE key_ranges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch_id INTEGER NOT NULL REFERENCES key_epochs (id)
+) STRICT;
+
+-- Keys that no blob has and whose objects wait to be deleted. claimed_by is the id of the epoch of the
+-- process that deletes the object; that epoch may be gone.
+CREATE TABLE unreferenced_objects (
+    epoch_id INTEGER NOT NULL REFERENCES key_epochs (id),
+    counter INTEGER NOT NULL,
+    unreferenced_at INTEGER NOT NULL,
+    claimed_by INTEGER,
+    PRIMARY KEY (epoch_id, counter)
 ) STRICT, WITHOUT ROWID;
 
--- What a repository may serve.
+-- The object key of a blob is the 8 bytes of its epoch, then its id: the counter comes from a range,
+-- so an id is never given twice.
+CREATE TABLE blobs (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    epoch_id INTEGER NOT NULL REFERENCES key_epochs (id)
+) STRICT;
+
+-- The blobs that a repository serves. manifest_deleted_at is set while a blob that an index names
+-- among its manifests is not served as a manifest, because it was deleted as one.
 CREATE TABLE repository_blobs (
     repository_id INTEGER NOT NULL REFERENCES repositories (id),
-    digest TEXT NOT NULL REFERENCES blobs (digest),
+    blob_id INTEGER NOT NULL REFERENCES blobs (id),
     linked_at INTEGER NOT NULL,
     deleted_at INTEGER,
-    PRIMARY KEY (repository_id, digest)
+    manifest_deleted_at INTEGER,
+    PRIMARY KEY (blob_id, repository_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX repository_blobs_digest ON repository_blobs (digest);
+CREATE INDEX repository_blobs_live ON repository_blobs (repository_id) WHERE deleted_at IS NULL;
 
--- Shared by all repositories that hold the manifest.
+-- Shared by all repositories that have the manifest.
 CREATE TABLE manifest_contents (
-    digest TEXT NOT NULL PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
     bytes BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE manifests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     repository_id INTEGER NOT NULL REFERENCES repositories (id),
-    digest TEXT NOT NULL REFERENCES manifest_contents (digest),
-    media_type TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    artifact_type TEXT,
-    subject TEXT,
-    annotations TEXT,
+    content_id INTEGER NOT NULL REFERENCES manifest_contents (id),
+    media_type_id INTEGER NOT NULL REFERENCES media_types (id),
     pushed_at INTEGER NOT NULL,
     deleted_at INTEGER,
-    PRIMARY KEY (repository_id, digest)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX manifests_digest ON manifests (digest);
-CREATE INDEX manifests_subject ON manifests (repository_id, subject, digest) WHERE subject IS NOT NULL;
+    UNIQUE (content_id, repository_id)
+) STRICT;
+CREATE INDEX manifests_live ON manifests (repository_id) WHERE deleted_at IS NULL;
 
--- Every digest that a manifest names. child_manifest and child_blob repeat it where the repository
--- holds it so, and are what keeps it alive. withdrawn_at is set where the child was deleted by force:
--- a blob under that digest is then no longer served as a manifest.
+-- Each manifest that has a subject, as a list of referrers shows it. deleted is 1 for a tombstone.
+CREATE TABLE referrers (
+    manifest_id INTEGER PRIMARY KEY REFERENCES manifests (id),
+    repository_id INTEGER NOT NULL,
+    subject BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    artifact_type_id INTEGER REFERENCES media_types (id),
+    annotations TEXT,
+    deleted INTEGER NOT NULL
+) STRICT;
+CREATE INDEX referrers_subject ON referrers (repository_id, subject, deleted, digest);
+CREATE INDEX referrers_type ON referrers (repository_id, subject, artifact_type_id, digest) WHERE deleted = 0;
+
+-- The distinct digests that a manifest names. A stored child is a foreign key, as a manifest, as a
+-- blob or as both; the digest of an absent one is stored instead. parent_deleted is 1 for a tombstone.
+-- media_type_id is the type with which a child in `manifests` is served while it is held as a blob.
 CREATE TABLE manifest_references (
-    repository_id INTEGER NOT NULL,
-    parent TEXT NOT NULL,
+    parent_id INTEGER NOT NULL REFERENCES manifests (id),
     position INTEGER NOT NULL,
-    pointer TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    child TEXT NOT NULL,
-    size INTEGER,
-    media_type TEXT,
-    child_manifest TEXT,
-    child_blob TEXT,
-    withdrawn_at INTEGER,
-    PRIMARY KEY (repository_id, parent, position),
-    FOREIGN KEY (repository_id, parent) REFERENCES manifests (repository_id, digest),
-    FOREIGN KEY (repository_id, child_manifest) REFERENCES manifests (repository_id, digest),
-    FOREIGN KEY (repository_id, child_blob) REFERENCES repository_blobs (repository_id, digest)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX manifest_references_child ON manifest_references (repository_id, child);
-CREATE INDEX manifest_references_child_manifest ON manifest_references (repository_id, child_manifest);
-CREATE INDEX manifest_references_child_blob ON manifest_references (repository_id, child_blob);
-
-CREATE TABLE tags (
     repository_id INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    updated_at INTEGER NOT NULL,
-    PRIMARY KEY (repository_id, name),
-    FOREIGN KEY (repository_id, digest) REFERENCES manifests (repository_id, digest)
+    parent_deleted INTEGER NOT NULL,
+    child_manifest_id INTEGER REFERENCES manifests (id),
+    child_blob_id INTEGER,
+    absent_digest BLOB,
+    media_type_id INTEGER REFERENCES media_types (id),
+    PRIMARY KEY (parent_id, position),
+    FOREIGN KEY (child_blob_id, repository_id) REFERENCES repository_blobs (blob_id, repository_id),
+    CHECK ((absent_digest IS NULL) = (child_manifest_id IS NOT NULL OR child_blob_id IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tags_digest ON tags (repository_id, digest);
+CREATE INDEX manifest_references_manifest ON manifest_references (child_manifest_id, parent_deleted)
+    WHERE child_manifest_id IS NOT NULL;
+CREATE INDEX manifest_references_blob ON manifest_references (child_blob_id, repository_id, parent_deleted)
+    WHERE child_blob_id IS NOT NULL;
+CREATE INDEX manifest_references_absent ON manifest_references (repository_id, absent_digest, parent_deleted)
+    WHERE absent_digest IS NOT NULL;
+CREATE INDEX manifest_references_typed ON manifest_references (child_blob_id, repository_id, parent_deleted)
+    WHERE media_type_id IS NOT NULL;
 
--- Each change of a tag; digest_after is NULL where it was deleted.
-CREATE TABLE tag_history (
-    id INTEGER PRIMARY KEY,
+-- The time of a tag's last change is in its history.
+CREATE TABLE tags (
     repository_id INTEGER NOT NULL REFERENCES repositories (id),
     name TEXT NOT NULL,
-    digest_before TEXT,
-    digest_after TEXT,
-    changed_at INTEGER NOT NULL,
-    changed_by TEXT NOT NULL
-) STRICT;
-CREATE INDEX tag_history_name ON tag_history (repository_id, name, id);
-
--- Keys under which an object may lie that no blob refers to: reserved ones, from before the object
--- is put there until a blob takes the key, and those of content that is gone.
-CREATE TABLE doomed_objects (
-    object_key TEXT NOT NULL PRIMARY KEY,
-    doomed_at INTEGER NOT NULL
+    manifest_id INTEGER NOT NULL REFERENCES manifests (id),
+    PRIMARY KEY (repository_id, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX tags_manifest ON tags (manifest_id, name);
 
--- Without statistics SQLite takes the first column of a primary key for as good as a whole index, and
--- looks through a repository for each blob that is linked. These are made up, and never gathered, so
--- that the plans are the same in each registry. A test holds them.
-ANALYZE;
-INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
-    ('manifests', 'manifests', '100000 1000 1'),
-    ('manifests', 'manifests_digest', '100000 2'),
-    ('manifests', 'manifests_subject', '100000 1000 2 1'),
-    ('manifest_references', 'manifest_references', '1000000 10000 10 1'),
-    ('manifest_references', 'manifest_references_child', '1000000 10000 10'),
-    ('manifest_references', 'manifest_references_child_manifest', '1000000 10000 100'),
-    ('manifest_references', 'manifest_references_child_blob', '1000000 10000 100');
-ANALYZE sqlite_schema;
+-- Each change of a tag. digest_after is NULL if the tag was deleted. changed_by is NULL for a caller
+-- without a name. cause: 1 push, 2 delete.
+CREATE TABLE tag_history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository_id INTEGER NOT NULL REFERENCES repositories (id),
+    name TEXT NOT NULL,
+    digest_before BLOB,
+    digest_after BLOB,
+    changed_at INTEGER NOT NULL,
+    changed_by TEXT,
+    cause INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tag_history_name ON tag_history (repository_id, name);

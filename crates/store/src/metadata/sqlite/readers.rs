@@ -1,4 +1,4 @@
-//! The threads that read, each with a connection of its own.
+//! Threads that run lookups. Each thread has its own connection.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,35 +8,45 @@ use portolan_registry::Result;
 use rusqlite::Connection;
 
 use super::connection::{self, Statements};
-use super::work::{Queue, Waiting, Work};
+use crate::metadata::work::{Pending, Queue, Work};
+use crate::runtime::{Runtime, timestamp};
 
-/// Most threads: what is read is mostly in memory, so more of them would only wait for each other.
-const MOST: usize = 8;
+/// Maximum number of threads. Lookups read mostly from memory, so more threads would only wait for
+/// each other.
+const MAX_THREADS: usize = 8;
 
-/// Starts the threads; they end when the queue is dropped.
-pub(super) fn start(path: &Path) -> Result<Queue> {
-    let (mut queue, waiting) = Queue::new();
-    let waiting = Arc::new(Mutex::new(waiting));
-    let threads = available_parallelism().map_or(2, |count| count.get().clamp(2, MOST));
+/// Starts the threads. They end when the queue is dropped.
+pub(super) fn start(path: &Path, runtime: &Arc<dyn Runtime>) -> Result<Queue> {
+    let (mut queue, pending) = Queue::new();
+    let pending = Arc::new(Mutex::new(pending));
+    let threads = available_parallelism().map_or(2, |count| count.get().clamp(2, MAX_THREADS));
     for _ in 0..threads {
-        let (connection, waiting) = (connection::open(path)?, Arc::clone(&waiting));
-        queue.start_thread("metadata-read", move || read(&connection, &waiting))?;
+        let (connection, pending) = (connection::open(path)?, Arc::clone(&pending));
+        let runtime = Arc::clone(runtime);
+        queue.start_thread("metadata-read", move || {
+            read(&connection, &pending, runtime.as_ref());
+        })?;
     }
     Ok(queue)
 }
 
-fn read(connection: &Connection, waiting: &Mutex<Waiting>) {
-    while let Some(mut work) = next(waiting) {
-        work.perform(&mut Statements(connection));
+/// Runs lookups until the queue is dropped.
+fn read(connection: &Connection, pending: &Mutex<Pending>, runtime: &dyn Runtime) {
+    while let Some(mut work) = receive(pending) {
+        // Skip the lookup if its caller no longer waits, so that it does not delay other lookups.
+        if work.is_abandoned() {
+            continue;
+        }
+        work.perform(&mut Statements::new(connection, timestamp(runtime)));
         work.answer(&Ok(()));
     }
 }
 
-/// A thread that panicked had let go of the queue before it worked.
-fn next(waiting: &Mutex<Waiting>) -> Option<Box<dyn Work>> {
-    waiting
+/// Receives the next piece of work. Ignores poisoning: a thread holds the lock only while it waits
+/// for work, so a panic leaves the queue intact.
+fn receive(pending: &Mutex<Pending>) -> Option<Box<dyn Work>> {
+    pending
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .recv()
-        .ok()
+        .blocking_recv()
 }

@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes what waits, commits once, and answers then.
+//! Thread that performs all writes. It performs the waiting work in one transaction, commits once,
+//! and then sends the results to all callers.
 
 use std::sync::Arc;
 
@@ -7,74 +8,96 @@ use rusqlite::Connection;
 use rusqlite::ffi;
 
 use super::connection::{Statements, storage_error};
-use super::work::{Queue, Waiting, Work};
 use crate::fatal::fatal;
+use crate::metadata::work::{Pending, Queue, Work};
+use crate::runtime::{Runtime, timestamp};
 
-/// Most pieces of work that share one commit.
+/// Maximum number of pieces of work that share one commit.
 const GROUP: usize = 128;
-/// Pieces of work after which the log is carried over into the database: some ten MiB of it.
+/// Number of pieces of work between two checkpoints. A checkpoint copies the write-ahead log into
+/// the database. At this interval, the log grows to about 10 MiB.
 const CHECKPOINT: usize = 256;
 
-/// Starts the thread; it ends when the queue is dropped.
-pub(super) fn start(connection: Connection) -> Result<Queue> {
-    let (mut queue, waiting) = Queue::new();
+/// Starts the writing thread, and returns its queue. The thread ends when the queue is dropped.
+pub(super) fn start(connection: Connection, runtime: Arc<dyn Runtime>) -> Result<Queue> {
+    let (mut queue, mut pending) = Queue::new();
     queue.start_thread("metadata-write", move || {
-        write_groups(&connection, &waiting)
+        write_groups(&connection, &mut pending, runtime.as_ref());
     })?;
     Ok(queue)
 }
 
-fn write_groups(connection: &Connection, waiting: &Waiting) {
+/// Runs work in groups until the queue is dropped.
+fn write_groups(connection: &Connection, pending: &mut Pending, runtime: &dyn Runtime) {
     let mut since_checkpoint = 0;
-    while let Ok(first) = waiting.recv() {
+    while let Some(first) = pending.blocking_recv() {
+        // All work that is waiting now shares one commit and its sync, because the sync is most of
+        // the cost of a write.
         let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
-        let committed = write_group(connection, &mut group).map_err(Arc::new);
+        while group.len() < GROUP
+            && let Ok(work) = pending.try_recv()
+        {
+            group.push(work);
+        }
+        let committed = write_group(connection, &mut group, runtime).map_err(Arc::new);
+        let is_full = matches!(&committed, Err(error) if *error.kind() == Kind::StorageFull);
         since_checkpoint += group.len();
         for work in group {
             work.answer(&committed);
         }
-        if since_checkpoint >= CHECKPOINT {
+        // On a full disk, the log cannot grow. After a checkpoint, the next write can reuse the log
+        // from its start.
+        if since_checkpoint >= CHECKPOINT || is_full {
             checkpoint(connection);
             since_checkpoint = 0;
         }
     }
 }
 
-/// Done here and not by SQLite itself, which would ignore a failed sync and make a client wait.
+/// Copies the write-ahead log into the database. The automatic checkpoints of SQLite are off,
+/// because they ignore a failed sync and delay the client whose commit starts one.
 fn checkpoint(connection: &Connection) {
     if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
         if is_failed_sync(&error) {
             fatal("syncing the metadata", &error);
         }
-        tracing::warn!(%error, "the metadata's log could not be carried over; the next time may do");
+        tracing::warn!(%error, "failed to copy the metadata's log into the database; the next checkpoint tries again");
     }
 }
 
-fn write_group(connection: &Connection, group: &mut [Box<dyn Work>]) -> Result<()> {
-    batch(connection, "BEGIN IMMEDIATE")?;
+/// Runs a group of work in one transaction.
+fn write_group(
+    connection: &Connection,
+    group: &mut [Box<dyn Work>],
+    runtime: &dyn Runtime,
+) -> Result<()> {
+    run(connection, "BEGIN IMMEDIATE")?;
+    let mut statements = Statements::new(connection, timestamp(runtime));
     let written = group
         .iter_mut()
-        .try_for_each(|work| write_one(connection, work.as_mut()));
-    let committed = written.and_then(|()| batch(connection, "COMMIT"));
+        .try_for_each(|work| write_one(&mut statements, work.as_mut()));
+    let committed = written.and_then(|()| run(connection, "COMMIT"));
     if committed.is_err() && !connection.is_autocommit() {
-        batch(connection, "ROLLBACK")?;
+        run(connection, "ROLLBACK")?;
     }
     committed
 }
 
-/// Each piece of work in a savepoint of its own, so that one that fails leaves the others alone.
-fn write_one(connection: &Connection, work: &mut dyn Work) -> Result<()> {
-    batch(connection, "SAVEPOINT work")?;
-    let stays = work.perform(&mut Statements(connection));
+/// Runs a piece of work in its own savepoint, so that a failure rolls back only this piece.
+fn write_one(statements: &mut Statements<'_>, work: &mut dyn Work) -> Result<()> {
+    let connection = statements.connection();
+    run(connection, "SAVEPOINT work")?;
+    let stays = work.perform(statements);
     if connection.is_autocommit() {
-        // SQLite ends the whole transaction by itself where the disk is full or broken.
+        // SQLite has rolled back the entire transaction on its own, as it does after some errors,
+        // such as a full disk or an I/O error. Without a transaction, the connection is in
+        // autocommit mode.
         return Err(Error::new(
             Kind::StorageFull,
-            "the metadata could not be written; is the disk full?",
+            "failed to write the metadata; the disk may be full",
         ));
     }
-    batch(
+    run(
         connection,
         if stays {
             "RELEASE work"
@@ -84,7 +107,8 @@ fn write_one(connection: &Connection, work: &mut dyn Work) -> Result<()> {
     )
 }
 
-fn batch(connection: &Connection, sql: &'static str) -> Result<()> {
+/// Runs `sql`, such as `COMMIT`. Ends the process if a sync fails.
+fn run(connection: &Connection, sql: &'static str) -> Result<()> {
     connection.execute_batch(sql).map_err(|error| {
         if is_failed_sync(&error) {
             fatal("syncing the metadata", &error);

@@ -1,26 +1,33 @@
-//! What stands in a descriptor: digest, size, type, embedded data.
+//! Cases about descriptors: digest, size, media type and embedded data.
 
-use portolan_model::fixtures::{Image, Index, blob, describe, image, sha512};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, descriptor_json, image, sha512};
 use portolan_model::{Digest, MediaType};
 use serde_json::{Value, json};
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, with};
+use crate::corpus::document::{Document, with_member};
 
 pub(super) fn cases() -> Vec<Case> {
-    [digests(), sizes(), incomplete(), algorithms(), embedded()].concat()
+    [
+        digests(),
+        sizes(),
+        incomplete_descriptors(),
+        algorithms(),
+        embedded_data(),
+    ]
+    .concat()
 }
 
-/// An image with one layer, exactly this value.
-fn layered(layer: Value) -> Image {
+/// Returns an image whose only layer descriptor is `layer`, which need not be a valid descriptor.
+fn image_with_layer(layer: Value) -> ImageFixture {
     image("a").field("layers", Value::Array(vec![layer]))
 }
 
 fn layer() -> Value {
-    describe(MediaType::OCI_LAYER_GZIP, &blob("a"))
+    descriptor_json(MediaType::OCI_LAYER_GZIP, &blob("a"))
 }
 
-fn without(mut descriptor: Value, key: &str) -> Value {
+fn without_member(mut descriptor: Value, key: &str) -> Value {
     descriptor
         .as_object_mut()
         .and_then(|object| object.remove(key));
@@ -28,7 +35,7 @@ fn without(mut descriptor: Value, key: &str) -> Value {
 }
 
 fn digests() -> Vec<Case> {
-    let named = |digest: &str| layered(with(layer(), "digest", json!(digest)));
+    let named = |digest: &str| image_with_layer(with_member(layer(), "digest", json!(digest)));
     let hex = "abcdef0123456789".repeat(4);
     vec![
         Case::new("malformed-digest/fires-when-short", &named("sha256:abc")),
@@ -39,21 +46,25 @@ fn digests() -> Vec<Case> {
         Case::new("malformed-digest/fires-without-algorithm", &named(&hex)),
         Case::new(
             "malformed-digest/fires-for-a-child",
-            &Index::oci().child(with(image("a").describe(), "digest", json!("sha256:"))),
+            &IndexFixture::oci().child(with_member(
+                image("a").describe(),
+                "digest",
+                json!("sha256:"),
+            )),
         ),
         Case::new(
-            "malformed-digest/just-not-by-another-algorithm",
+            "malformed-digest/near-miss-by-another-algorithm",
             &named(&format!("blake3:{hex}")),
         ),
         Case::new(
-            "malformed-digest/just-not-with-an-invented-algorithm",
+            "malformed-digest/near-miss-with-an-invented-algorithm",
             &named("sea+chart.v2:Bay_of-Biscay="),
         ),
     ]
 }
 
 fn sizes() -> Vec<Case> {
-    let sized = |size: Value| layered(with(layer(), "size", size));
+    let sized = |size: Value| image_with_layer(with_member(layer(), "size", size));
     let layer = Digest::sha256(&blob("a"));
     vec![
         Case::new("size-out-of-range/fires-when-negative", &sized(json!(-1))),
@@ -63,53 +74,54 @@ fn sizes() -> Vec<Case> {
         ),
         Case::new(
             "size-out-of-range/fires-over-64-bits",
-            &layered(layer_of_size("99999999999999999999")),
+            &image_with_layer(layer_of_size("99999999999999999999")),
         ),
         Case::new(
-            "size-out-of-range/just-not-the-largest",
+            "size-out-of-range/near-miss-for-the-largest-size",
             &sized(json!((1_u64 << 53) - 1)),
         )
-        .unasked("the layer", &layer),
+        .with_unknown("the layer", &layer),
         Case::new(
-            "size-out-of-range/just-not-nothing",
-            &layered(describe(MediaType::OCI_LAYER_GZIP, b"")),
+            "size-out-of-range/near-miss-for-zero",
+            &image_with_layer(descriptor_json(MediaType::OCI_LAYER_GZIP, b"")),
         )
-        .blob("nothing", ""),
+        .with_blob("nothing", ""),
     ]
 }
 
-/// A size that is beyond the integers of JSON's readers.
+/// Returns a layer descriptor with the size `size`, a JSON number that may exceed the integers that
+/// JSON parsers represent exactly.
 fn layer_of_size(size: &str) -> Value {
-    with(
+    with_member(
         layer(),
         "size",
         serde_json::from_str(size).unwrap_or_default(),
     )
 }
 
-fn incomplete() -> Vec<Case> {
+fn incomplete_descriptors() -> Vec<Case> {
     let image = image("a");
     let stranger = json!({"digest": Digest::sha256(b"somewhere")});
     vec![
         Case::new(
             "descriptor-incomplete/fires-without-type",
-            &layered(without(layer(), "mediaType")),
+            &image_with_layer(without_member(layer(), "mediaType")),
         ),
         Case::new(
             "descriptor-incomplete/fires-without-size",
-            &layered(without(layer(), "size")),
+            &image_with_layer(without_member(layer(), "size")),
         ),
         Case::new(
             "descriptor-incomplete/fires-for-a-child",
-            &Index::oci().child(without(image.describe(), "mediaType")),
+            &IndexFixture::oci().child(without_member(image.describe(), "mediaType")),
         )
-        .holds("the image", &image),
+        .with_document("the image", &image),
         Case::new(
-            "descriptor-incomplete/just-not-when-bare",
-            &layered(layer()),
+            "descriptor-incomplete/near-miss-when-bare",
+            &image_with_layer(layer()),
         ),
         Case::new(
-            "descriptor-incomplete/just-not-elsewhere",
+            "descriptor-incomplete/near-miss-elsewhere",
             &image.field("x", stranger),
         ),
     ]
@@ -118,23 +130,23 @@ fn incomplete() -> Vec<Case> {
 fn algorithms() -> Vec<Case> {
     let image = image("a");
     let by_sha512 = sha512(&image.bytes());
-    let root = Index::oci().image(&image, "linux/amd64");
+    let root = IndexFixture::oci().image(&image, "linux/amd64");
     vec![
         Case::new(
             "digest-not-sha256/fires-for-a-layer",
-            &layered(with(layer(), "digest", json!(sha512(&blob("a"))))),
+            &image_with_layer(with_member(layer(), "digest", json!(sha512(&blob("a"))))),
         )
-        .blob_under("the layer", sha512(&blob("a")), blob("a")),
+        .with_blob_under("the layer", sha512(&blob("a")), blob("a")),
         Case::new("digest-not-sha256/fires-for-a-child", &{
-            let child = with(image.describe(), "digest", json!(by_sha512));
-            Index::oci().child(with(
+            let child = with_member(image.describe(), "digest", json!(by_sha512));
+            IndexFixture::oci().child(with_member(
                 child,
                 "platform",
                 json!({"os": "linux", "architecture": "amd64"}),
             ))
         })
-        .holds("the image", &image)
-        .manifest(
+        .with_document("the image", &image)
+        .with_manifest(
             "the image by sha512",
             by_sha512.clone(),
             &image.media_type(),
@@ -143,12 +155,13 @@ fn algorithms() -> Vec<Case> {
         Case::new("digest-not-sha256/fires-for-a-subject", &{
             image.clone().field(
                 "subject",
-                with(image.describe(), "digest", json!(by_sha512)),
+                with_member(image.describe(), "digest", json!(by_sha512)),
             )
         })
-        .lacks("the subject", &by_sha512),
-        Case::new("digest-not-sha256/just-not-throughout", &root).holds("the image", &image),
-        Case::new("digest-not-sha256/just-not-in-an-annotation", &{
+        .without("the subject", &by_sha512),
+        Case::new("digest-not-sha256/near-miss-throughout", &root)
+            .with_document("the image", &image),
+        Case::new("digest-not-sha256/near-miss-in-an-annotation", &{
             image
                 .clone()
                 .field("annotations", json!({"replaces": by_sha512}))
@@ -156,36 +169,40 @@ fn algorithms() -> Vec<Case> {
     ]
 }
 
-fn embedded() -> Vec<Case> {
+fn embedded_data() -> Vec<Case> {
     let carrying = |content: &str, data: &str| {
-        let layer = with(
-            describe("text/plain", content.as_bytes()),
+        let layer = with_member(
+            descriptor_json("text/plain", content.as_bytes()),
             "data",
             json!(data),
         );
-        let image = layered(layer);
+        let image = image_with_layer(layer);
         (image, content.to_owned())
     };
-    let case =
-        |name, (image, content): (Image, String)| Case::new(name, &image).blob("the text", content);
+    let case = |name, (image, content): (ImageFixture, String)| {
+        Case::new(name, &image).with_blob("the text", content)
+    };
     vec![
         case(
             "embedded-data-mismatch/fires-for-other-content",
             carrying("hello", "SGVsbG8="),
         )
-        .lacks("another text", &Digest::sha256(b"Hello")),
+        .without("another text", &Digest::sha256(b"Hello")),
         case(
             "embedded-data-mismatch/fires-for-another-size",
             carrying("hello", "aGVsbG8h"),
         ),
         case(
-            "embedded-data-mismatch/fires-when-no-base64",
+            "embedded-data-mismatch/fires-for-invalid-base64",
             carrying("hello", "hello!"),
         ),
         case(
-            "embedded-data-mismatch/just-not-the-right-content",
+            "embedded-data-mismatch/near-miss-for-matching-content",
             carrying("hello", "aGVsbG8="),
         ),
-        case("embedded-data-mismatch/just-not-nothing", carrying("", "")),
+        case(
+            "embedded-data-mismatch/near-miss-when-empty",
+            carrying("", ""),
+        ),
     ]
 }

@@ -1,11 +1,12 @@
-//! Which types stand together: unknown ones, withdrawn ones, those of the other family.
+//! Cases about the two families of media types, OCI and Docker: unknown types, withdrawn types, and
+//! types of the other family.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Image, Index, blob, describe, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, descriptor_json, image};
 use serde_json::json;
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text, with};
+use crate::corpus::document::{Document, TextDocument, with_member};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,108 +21,111 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn unknown_types() -> Vec<Case> {
-    let chart = Text::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
-    let root = Index::oci().child(chart.describe());
+    let chart = TextDocument::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
+    let root = IndexFixture::oci().child(chart.describe());
     vec![
         Case::new("unknown-media-type/fires-for-the-root", &chart),
-        Case::new("unknown-media-type/fires-for-a-child", &root).holds("the chart", &chart),
-        Case::new("unknown-media-type/fires-for-a-child-held-as-blob", &root)
-            .blob("the chart", chart.bytes()),
+        Case::new("unknown-media-type/fires-for-a-child", &root).with_document("the chart", &chart),
+        Case::new("unknown-media-type/fires-for-a-child-stored-as-blob", &root)
+            .with_blob("the chart", chart.bytes()),
         Case::new(
-            "unknown-media-type/just-not-for-a-layer",
+            "unknown-media-type/near-miss-for-a-layer",
             &image("a").layer_of_type(media::UNKNOWN, "soundings"),
         ),
-        Case::new("unknown-media-type/just-not-for-a-config", &{
-            image("a").field("config", describe(media::HELM_CONFIG, b"{}"))
+        Case::new("unknown-media-type/near-miss-for-a-config", &{
+            image("a").field("config", descriptor_json(media::HELM_CONFIG, b"{}"))
         })
-        .blob("the config", "{}"),
-        Case::new("unknown-media-type/just-not-for-the-withdrawn-artifact", &{
-            let withdrawn =
-                json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": media::ARTIFACT});
-            Text::new(MediaType::OCI_ARTIFACT, withdrawn.to_string())
-        }),
+        .with_blob("the config", "{}"),
+        Case::new(
+            "unknown-media-type/near-miss-for-the-withdrawn-artifact",
+            &{
+                let withdrawn =
+                    json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": media::ARTIFACT});
+                TextDocument::new(MediaType::OCI_ARTIFACT, withdrawn.to_string())
+            },
+        ),
     ]
 }
 
 fn schema1() -> Vec<Case> {
-    let withdrawn = Text::new(
+    let withdrawn = TextDocument::new(
         media::SCHEMA1,
         r#"{"schemaVersion":1,"fsLayers":[],"history":[]}"#,
     );
-    let similar = Text::new(
+    let similar = TextDocument::new(
         "application/vnd.docker.distribution.manifest.v3+json",
         r#"{"schemaVersion":3}"#,
     );
     vec![
         Case::new(
             "docker-schema1/fires-for-a-child",
-            &Index::oci().child(withdrawn.describe()),
+            &IndexFixture::oci().child(withdrawn.describe()),
         )
-        .holds("the withdrawn one", &withdrawn),
+        .with_document("the withdrawn manifest", &withdrawn),
         Case::new(
             "docker-schema1/fires-for-an-absent-child",
-            &Index::docker().child(withdrawn.describe()),
+            &IndexFixture::docker().child(withdrawn.describe()),
         )
-        .lacks("the withdrawn one", &withdrawn.sha256()),
+        .without("the withdrawn manifest", &withdrawn.sha256()),
         Case::new(
-            "docker-schema1/just-not-another-of-dockers",
-            &Index::oci().child(similar.describe()),
+            "docker-schema1/near-miss-for-a-similar-type",
+            &IndexFixture::oci().child(similar.describe()),
         )
-        .holds("the third schema", &similar),
+        .with_document("the similar manifest", &similar),
     ]
 }
 
 fn mixed_indexes() -> Vec<Case> {
     let (oci, docker) = (image("oci"), image("docker").docker());
-    let list = Index::docker().image(&docker, "linux/amd64");
-    let chart = Text::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
+    let list = IndexFixture::docker().image(&docker, "linux/amd64");
+    let chart = TextDocument::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
     let mixed_layers = image("mixed").layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker");
     vec![
         Case::new(
-            "index-mixed-families/fires-for-dockers-child",
-            &Index::oci().image(&docker, "linux/amd64"),
+            "index-mixed-families/fires-for-a-docker-child",
+            &IndexFixture::oci().image(&docker, "linux/amd64"),
         )
-        .holds("docker", &docker),
+        .with_document("docker", &docker),
         Case::new(
-            "index-mixed-families/fires-for-dockers-list",
-            &Index::oci().nested(&list, None),
+            "index-mixed-families/fires-for-a-docker-list",
+            &IndexFixture::oci().nested_index(&list, None),
         )
-        .holds("the list", &list)
-        .holds("docker", &docker),
+        .with_document("the list", &list)
+        .with_document("docker", &docker),
         Case::new(
-            "index-mixed-families/fires-in-dockers-list",
-            &Index::docker().image(&oci, "linux/amd64"),
+            "index-mixed-families/fires-in-a-docker-list",
+            &IndexFixture::docker().image(&oci, "linux/amd64"),
         )
-        .holds("oci", &oci),
+        .with_document("oci", &oci),
         Case::new(
             "index-mixed-families/fires-for-an-absent-child",
-            &Index::oci().image(&docker, "linux/amd64"),
+            &IndexFixture::oci().image(&docker, "linux/amd64"),
         )
-        .lacks("docker", &docker.sha256()),
+        .without("docker", &docker.sha256()),
         Case::new(
-            "index-mixed-families/just-not-for-a-child-of-neither",
-            &Index::docker().child(chart.describe()),
+            "index-mixed-families/near-miss-for-a-child-of-neither-family",
+            &IndexFixture::docker().child(chart.describe()),
         )
-        .holds("the chart", &chart),
+        .with_document("the chart", &chart),
         Case::new(
-            "index-mixed-families/just-not-for-a-childs-layer",
-            &Index::oci().image(&mixed_layers, "linux/amd64"),
+            "index-mixed-families/near-miss-for-a-childs-layer",
+            &IndexFixture::oci().image(&mixed_layers, "linux/amd64"),
         )
-        .holds("mixed", &mixed_layers),
-        Case::new("index-mixed-families/just-not-for-a-subject", &{
-            Index::oci()
+        .with_document("mixed", &mixed_layers),
+        Case::new("index-mixed-families/near-miss-for-a-subject", &{
+            IndexFixture::oci()
                 .image(&oci, "linux/amd64")
                 .field("subject", json!(docker.descriptor()))
         })
-        .holds("oci", &oci)
-        .holds("docker", &docker),
+        .with_document("oci", &oci)
+        .with_document("docker", &docker),
     ]
 }
 
 fn mixed_manifests() -> Vec<Case> {
     let (oci, docker) = (image("a").layers(["a"]), image("a").docker().layers(["a"]));
-    let of_config = |image: &Image, media_type: &str| {
-        let config = describe(media_type, &image.blobs()[0]);
+    let of_config = |image: &ImageFixture, media_type: &str| {
+        let config = descriptor_json(media_type, &image.blobs()[0]);
         image.clone().field("config", config)
     };
     vec![
@@ -138,23 +142,23 @@ fn mixed_manifests() -> Vec<Case> {
             &of_config(&oci, MediaType::DOCKER_CONFIG),
         ),
         Case::new(
-            "manifest-mixed-families/fires-in-dockers",
+            "manifest-mixed-families/fires-in-docker-format",
             &docker.clone().layer_of_type(media::OCI_LAYER_ZSTD, "b"),
         ),
         Case::new(
-            "manifest-mixed-families/fires-for-dockers-config",
+            "manifest-mixed-families/fires-for-a-docker-config",
             &of_config(&docker, MediaType::OCI_CONFIG),
         ),
         Case::new(
-            "manifest-mixed-families/just-not-for-a-layer-of-neither",
+            "manifest-mixed-families/near-miss-for-a-layer-of-neither-family",
             &oci.layer_of_type(media::IN_TOTO, "b"),
         ),
         Case::new(
-            "manifest-mixed-families/just-not-for-a-plugin",
+            "manifest-mixed-families/near-miss-for-a-plugin",
             &of_config(&docker, media::DOCKER_PLUGIN),
         ),
         Case::new(
-            "manifest-mixed-families/just-not-for-dockers-model",
+            "manifest-mixed-families/near-miss-for-a-docker-model",
             &of_config(&image("a").layers(["a"]), media::DOCKER_MODEL_CONFIG)
                 .layer_of_type(media::DOCKER_MODEL_WEIGHTS, "b"),
         ),
@@ -164,13 +168,13 @@ fn mixed_manifests() -> Vec<Case> {
 fn oci_fields() -> Vec<Case> {
     let (oci, docker) = (image("a"), image("a").docker());
     let annotations = json!({"k": "v"});
-    let annotated = with(
-        describe(MediaType::DOCKER_LAYER_GZIP, &blob("a")),
+    let annotated = with_member(
+        descriptor_json(MediaType::DOCKER_LAYER_GZIP, &blob("a")),
         "annotations",
         annotations.clone(),
     );
-    let urls = with(
-        describe(media::DOCKER_FOREIGN, &blob("b")),
+    let urls = with_member(
+        descriptor_json(media::DOCKER_FOREIGN, &blob("b")),
         "urls",
         json!(["https://example.com/b"]),
     );
@@ -183,27 +187,27 @@ fn oci_fields() -> Vec<Case> {
             "oci-field-in-docker/fires-for-a-subject",
             &docker.clone().subject(&oci.descriptor()),
         )
-        .holds("oci", &oci),
+        .with_document("oci", &oci),
         Case::new(
             "oci-field-in-docker/fires-for-an-artifact-type",
             &docker.clone().field("artifactType", json!(media::ARTIFACT)),
         ),
         Case::new(
             "oci-field-in-docker/fires-in-a-list",
-            &Index::docker().field("annotations", annotations.clone()),
+            &IndexFixture::docker().field("annotations", annotations.clone()),
         ),
         Case::new(
             "oci-field-in-docker/fires-in-a-descriptor",
             &docker.clone().field("layers", json!([annotated])),
         ),
         Case::new(
-            "oci-field-in-docker/just-not-in-oci",
+            "oci-field-in-docker/near-miss-in-oci",
             &oci.field("annotations", annotations),
         ),
         Case::new(
-            "oci-field-in-docker/just-not-for-urls",
+            "oci-field-in-docker/near-miss-for-urls",
             &docker.field("layers", json!([urls])),
         )
-        .lacks("the layer", &{ portolan_model::Digest::sha256(&blob("b")) }),
+        .without("the layer", &{ portolan_model::Digest::sha256(&blob("b")) }),
     ]
 }

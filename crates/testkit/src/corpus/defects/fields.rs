@@ -1,11 +1,12 @@
-//! What stands in a document: keys, types of values, the document's own type.
+//! Cases about the fields of a document: their keys, the types of their values, and the media type
+//! of the document itself.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Image, Index, describe, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, descriptor_json, image};
 use serde_json::{Value, json};
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text, with};
+use crate::corpus::document::{Document, TextDocument, with_member};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -14,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
         two_shapes(),
         malformed_fields(),
         schema_versions(),
-        own_types(),
+        document_types(),
         unknown_fields(),
     ]
     .concat()
@@ -22,31 +23,32 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn duplicate_keys() -> Vec<Case> {
     let image = image("a");
-    let annotated = with(
-        describe(MediaType::OCI_LAYER_GZIP, b"x"),
+    let annotated = with_member(
+        descriptor_json(MediaType::OCI_LAYER_GZIP, b"x"),
         "annotations",
         json!({"k": "v"}),
     );
     vec![
         Case::new(
             "duplicate-key/fires-at-the-top",
-            &Index::oci().edited(r#""manifests":[]"#, r#""manifests":[],"manifests":[]"#),
+            &IndexFixture::oci()
+                .replace_text(r#""manifests":[]"#, r#""manifests":[],"manifests":[]"#),
         ),
         Case::new(
             "duplicate-key/fires-in-a-descriptor",
-            &image.edited(r#""layers":[{"#, r#""layers":[{"size":1,"#),
+            &image.replace_text(r#""layers":[{"#, r#""layers":[{"size":1,"#),
         ),
         Case::new(
-            "duplicate-key/just-not-in-two-objects",
+            "duplicate-key/near-miss-in-two-objects",
             &image
                 .clone()
                 .field("layers", json!([annotated]))
                 .field("annotations", json!({"k": "v"})),
         )
-        .blob("the layer", "x"),
+        .with_blob("the layer", "x"),
         Case::new(
-            "duplicate-key/just-not-by-case",
-            &Index::oci().field("MediaType", json!(MediaType::OCI_INDEX)),
+            "duplicate-key/near-miss-by-case",
+            &IndexFixture::oci().field("MediaType", json!(MediaType::OCI_INDEX)),
         ),
     ]
 }
@@ -54,7 +56,7 @@ fn duplicate_keys() -> Vec<Case> {
 fn two_shapes() -> Vec<Case> {
     let both = json!({"schemaVersion": 2, "manifests": [], "layers": []}).to_string();
     let image = image("a");
-    let child = with(
+    let child = with_member(
         json!(image.descriptor()),
         "platform",
         json!({"os": "linux", "architecture": "amd64"}),
@@ -62,37 +64,37 @@ fn two_shapes() -> Vec<Case> {
     vec![
         Case::new(
             "two-shapes/fires-in-an-index",
-            &Index::oci().field("layers", json!([])),
+            &IndexFixture::oci().field("layers", json!([])),
         ),
         Case::new(
             "two-shapes/fires-in-an-image",
             &image.clone().field("manifests", json!([])),
         ),
         Case::new(
-            "two-shapes/fires-for-the-first-schema",
+            "two-shapes/fires-for-schema-1",
             &image.clone().field("fsLayers", json!([])),
         ),
         Case::new(
-            "two-shapes/just-not-in-a-type-nobody-knows",
-            &Text::new(media::UNKNOWN, both),
+            "two-shapes/near-miss-in-an-unknown-type",
+            &TextDocument::new(media::UNKNOWN, both),
         ),
         Case::new(
-            "two-shapes/just-not-in-a-descriptor",
-            &Index::oci().child(with(child, "layers", json!([]))),
+            "two-shapes/near-miss-in-a-descriptor",
+            &IndexFixture::oci().child(with_member(child, "layers", json!([]))),
         )
-        .holds("the image", &image),
+        .with_document("the image", &image),
     ]
 }
 
 fn malformed_fields() -> Vec<Case> {
     let image = image("a");
-    let layer = describe(MediaType::OCI_LAYER_GZIP, &image.blobs()[1]);
+    let layer = descriptor_json(MediaType::OCI_LAYER_GZIP, &image.blobs()[1]);
     let sized = |size: Value| {
         image
             .clone()
-            .field("layers", json!([with(layer.clone(), "size", size)]))
+            .field("layers", json!([with_member(layer.clone(), "size", size)]))
     };
-    let stranger = with(describe("a/b", b"x"), "size", json!("one"));
+    let stranger = with_member(descriptor_json("a/b", b"x"), "size", json!("one"));
     vec![
         Case::new(
             "malformed-field/fires-for-layers",
@@ -104,12 +106,12 @@ fn malformed_fields() -> Vec<Case> {
             &image.clone().field("mediaType", json!(2)),
         ),
         Case::new("malformed-field/fires-for-an-annotation", &{
-            let layer = with(layer.clone(), "annotations", json!({"built": 5}));
+            let layer = with_member(layer.clone(), "annotations", json!({"built": 5}));
             image.clone().field("layers", json!([layer]))
         }),
         Case::new(
             "malformed-field/fires-without-digest",
-            &Index::oci().child(json!({"mediaType": MediaType::OCI_MANIFEST, "size": 2})),
+            &IndexFixture::oci().child(json!({"mediaType": MediaType::OCI_MANIFEST, "size": 2})),
         ),
         Case::new(
             "malformed-field/fires-for-a-subject",
@@ -117,19 +119,19 @@ fn malformed_fields() -> Vec<Case> {
         ),
         Case::new(
             "malformed-field/fires-for-a-platform",
-            &Index::oci().child(with(
+            &IndexFixture::oci().child(with_member(
                 json!(image.descriptor()),
                 "platform",
                 json!("linux/amd64"),
             )),
         )
-        .holds("the image", &image),
+        .with_document("the image", &image),
         Case::new(
-            "malformed-field/just-not-for-null",
+            "malformed-field/near-miss-for-null",
             &image.clone().field("layers", Value::Null),
         ),
         Case::new(
-            "malformed-field/just-not-elsewhere",
+            "malformed-field/near-miss-elsewhere",
             &image.field("x", stranger),
         ),
     ]
@@ -142,32 +144,32 @@ fn schema_versions() -> Vec<Case> {
     vec![
         Case::new(
             "schema-version/fires-without",
-            &image.edited(r#""schemaVersion":2"#, r#""annotations":{}"#),
+            &image.replace_text(r#""schemaVersion":2"#, r#""annotations":{}"#),
         ),
         Case::new(
             "schema-version/fires-for-1",
-            &Index::oci().field("schemaVersion", json!(1)),
+            &IndexFixture::oci().field("schemaVersion", json!(1)),
         ),
         Case::new(
             "schema-version/fires-for-text",
             &image.clone().field("schemaVersion", json!("2")),
         ),
         Case::new(
-            "schema-version/just-not-in-the-withdrawn-artifact",
-            &Text::new(MediaType::OCI_ARTIFACT, withdrawn.to_string()),
+            "schema-version/near-miss-in-the-withdrawn-artifact",
+            &TextDocument::new(MediaType::OCI_ARTIFACT, withdrawn.to_string()),
         ),
         Case::new(
-            "schema-version/just-not-in-a-type-nobody-knows",
-            &Text::new(media::UNKNOWN, "{}"),
+            "schema-version/near-miss-in-an-unknown-type",
+            &TextDocument::new(media::UNKNOWN, "{}"),
         ),
     ]
 }
 
-fn own_types() -> Vec<Case> {
+fn document_types() -> Vec<Case> {
     let (oci, docker) = (image("a"), image("a").docker());
-    let own = |image: &Image| format!(r#","mediaType":"{}""#, image.media_type());
-    let untyped = oci.edited(&own(&oci), "");
-    let misdescribed = with(
+    let own = |image: &ImageFixture| format!(r#","mediaType":"{}""#, image.media_type());
+    let untyped = oci.replace_text(&own(&oci), "");
+    let misdescribed = with_member(
         docker.describe(),
         "mediaType",
         json!(MediaType::OCI_MANIFEST),
@@ -176,47 +178,47 @@ fn own_types() -> Vec<Case> {
     vec![
         Case::new("missing-media-type/fires-in-an-image", &untyped),
         Case::new(
-            "missing-media-type/fires-in-dockers",
-            &docker.edited(&own(&docker), ""),
+            "missing-media-type/fires-in-docker-format",
+            &docker.replace_text(&own(&docker), ""),
         ),
         Case::new(
             "missing-media-type/fires-in-an-index",
-            &Text::new(
+            &TextDocument::new(
                 MediaType::OCI_INDEX,
                 r#"{"schemaVersion":2,"manifests":[]}"#,
             ),
         ),
         Case::new(
             "missing-media-type/fires-when-empty",
-            &Index::oci().field("mediaType", json!("")),
+            &IndexFixture::oci().field("mediaType", json!("")),
         ),
-        Case::new("missing-media-type/just-not-by-header-alone", &oci).claimed(None),
+        Case::new("missing-media-type/near-miss-with-a-header-only", &oci).with_content_type(None),
         Case::new(
-            "missing-media-type/just-not-in-a-type-nobody-knows",
-            &Text::new(media::UNKNOWN, r#"{"a":1}"#),
+            "missing-media-type/near-miss-in-an-unknown-type",
+            &TextDocument::new(media::UNKNOWN, r#"{"a":1}"#),
         ),
         Case::new("media-type-mismatch/fires-for-the-header", &docker)
-            .claimed(Some(MediaType::OCI_MANIFEST)),
+            .with_content_type(Some(MediaType::OCI_MANIFEST)),
         Case::new(
             "media-type-mismatch/fires-for-an-index-sent-as-image",
-            &Index::oci(),
+            &IndexFixture::oci(),
         )
-        .claimed(Some(MediaType::OCI_MANIFEST)),
+        .with_content_type(Some(MediaType::OCI_MANIFEST)),
         Case::new(
             "media-type-mismatch/fires-for-a-child",
-            &Index::oci().child(on_amd64(misdescribed)),
+            &IndexFixture::oci().child(with_amd64(misdescribed)),
         )
-        .holds("the image", &docker)
-        .manifest("the image", docker.sha256(), &oci_manifest, docker.bytes()),
-        Case::new("media-type-mismatch/just-not-by-parameters", &oci)
-            .claimed(Some(&format!("{oci_manifest}; charset=utf-8"))),
-        Case::new("media-type-mismatch/just-not-by-a-generic-header", &oci)
-            .claimed(Some("application/json")),
+        .with_document("the image", &docker)
+        .with_manifest("the image", docker.sha256(), &oci_manifest, docker.bytes()),
+        Case::new("media-type-mismatch/near-miss-by-parameters", &oci)
+            .with_content_type(Some(&format!("{oci_manifest}; charset=utf-8"))),
+        Case::new("media-type-mismatch/near-miss-by-a-generic-header", &oci)
+            .with_content_type(Some("application/json")),
     ]
 }
 
-fn on_amd64(descriptor: Value) -> Value {
-    with(
+fn with_amd64(descriptor: Value) -> Value {
+    with_member(
         descriptor,
         "platform",
         json!({"os": "linux", "architecture": "amd64"}),
@@ -225,8 +227,8 @@ fn on_amd64(descriptor: Value) -> Value {
 
 fn unknown_fields() -> Vec<Case> {
     let (image, subject) = (image("a"), image("subject"));
-    let child = |key: &str, value| with(on_amd64(json!(image.descriptor())), key, value);
-    let full_child = with(
+    let child = |key: &str, value| with_member(with_amd64(json!(image.descriptor())), key, value);
+    let full_child = with_member(
         child("annotations", json!({"k": "v"})),
         "artifactType",
         json!(media::ARTIFACT),
@@ -234,8 +236,8 @@ fn unknown_fields() -> Vec<Case> {
     let full_platform = json!({
         "os": "windows", "architecture": "arm64", "os.version": "10.0.20348", "os.features": ["win32k"], "variant": "v8",
     });
-    let full_child = with(
-        with(full_child, "urls", json!([])),
+    let full_child = with_member(
+        with_member(full_child, "urls", json!([])),
         "platform",
         full_platform,
     );
@@ -246,34 +248,34 @@ fn unknown_fields() -> Vec<Case> {
         ),
         Case::new(
             "unknown-field/fires-in-a-descriptor",
-            &Index::oci().child(child("built", json!("yesterday"))),
+            &IndexFixture::oci().child(child("built", json!("yesterday"))),
         )
-        .holds("the image", &image),
-        Case::new("unknown-field/just-not-in-a-full-image", &{
+        .with_document("the image", &image),
+        Case::new("unknown-field/near-miss-in-a-full-image", &{
             let image = image
                 .clone()
                 .field("artifactType", json!(media::ARTIFACT))
                 .field("annotations", json!({"k": "v"}));
             image.subject(&subject.descriptor())
         })
-        .holds("the subject", &subject),
-        Case::new("unknown-field/just-not-in-a-full-index", &{
-            let index = Index::oci()
+        .with_document("the subject", &subject),
+        Case::new("unknown-field/near-miss-in-a-full-index", &{
+            let index = IndexFixture::oci()
                 .child(full_child)
                 .field("artifactType", json!(media::ARTIFACT));
             index
                 .field("annotations", json!({"k": "v"}))
                 .field("subject", json!(subject.descriptor()))
         })
-        .holds("the image", &image)
-        .holds("the subject", &subject),
+        .with_document("the image", &image)
+        .with_document("the subject", &subject),
         Case::new(
-            "unknown-field/just-not-in-annotations",
+            "unknown-field/near-miss-in-annotations",
             &image.field("annotations", json!({"built": "yesterday"})),
         ),
         Case::new(
-            "unknown-field/just-not-in-a-type-nobody-knows",
-            &Text::new(media::UNKNOWN, r#"{"soundings":[]}"#),
+            "unknown-field/near-miss-in-an-unknown-type",
+            &TextDocument::new(media::UNKNOWN, r#"{"soundings":[]}"#),
         ),
     ]
 }

@@ -1,86 +1,89 @@
-//! What an index has for children.
+//! Cases about the children of an index.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Index, blob, image};
+use portolan_model::fixtures::{IndexFixture, blob, image};
 use serde_json::{Value, json};
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text};
+use crate::corpus::document::{Document, TextDocument};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
-    [nested(), blob_children(), empty()].concat()
+    [nested_indexes(), blob_children(), empty_indexes()].concat()
 }
 
-fn nested() -> Vec<Case> {
+fn nested_indexes() -> Vec<Case> {
     let image = image("a");
-    let inner = Index::oci().image(&image, "linux/amd64");
+    let inner = IndexFixture::oci().image(&image, "linux/amd64");
     vec![
         Case::new(
             "index-nested/fires",
-            &Index::oci().nested(&inner, Some("linux/amd64")),
+            &IndexFixture::oci().nested_index(&inner, Some("linux/amd64")),
         )
-        .holds("inner", &inner)
-        .holds("the image", &image),
+        .with_document("inner", &inner)
+        .with_document("the image", &image),
         Case::new(
             "index-nested/fires-for-an-absent-index",
-            &Index::docker().nested(&Index::docker(), None),
+            &IndexFixture::docker().nested_index(&IndexFixture::docker(), None),
         )
-        .lacks("inner", &Index::docker().digest()),
-        Case::new("index-nested/just-not-for-a-subject", &{
+        .without("inner", &IndexFixture::docker().digest()),
+        Case::new("index-nested/near-miss-for-a-subject", &{
             let subject = json!(inner.descriptor());
-            Index::oci()
+            IndexFixture::oci()
                 .image(&image, "linux/amd64")
                 .field("subject", subject)
         })
-        .holds("the subject", &inner)
-        .holds("the image", &image),
+        .with_document("the subject", &inner)
+        .with_document("the image", &image),
     ]
 }
 
 fn blob_children() -> Vec<Case> {
-    let layered = |media_type| Index::oci().child_of_type(media_type, &blob("layer"), None);
-    let chart = Text::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
+    let layered = |media_type| IndexFixture::oci().child_of_type(media_type, &blob("layer"), None);
+    let chart = TextDocument::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
     vec![
         Case::new(
             "index-blob-child/fires-for-a-layer",
             &layered(MediaType::OCI_LAYER_GZIP),
         )
-        .blob("the layer", blob("layer")),
+        .with_blob("the layer", blob("layer")),
         Case::new(
-            "index-blob-child/fires-for-dockers-layer",
+            "index-blob-child/fires-for-a-docker-layer",
             &layered(MediaType::DOCKER_LAYER_GZIP),
         )
-        .blob("the layer", blob("layer")),
+        .with_blob("the layer", blob("layer")),
         Case::new(
             "index-blob-child/fires-for-a-config",
             &layered(media::BUILDKIT_CONFIG),
         )
-        .blob("the config", blob("layer")),
+        .with_blob("the config", blob("layer")),
         Case::new(
-            "index-blob-child/just-not-for-a-type-nobody-knows",
-            &Index::oci().child(chart.describe()),
+            "index-blob-child/near-miss-for-an-unknown-type",
+            &IndexFixture::oci().child(chart.describe()),
         )
-        .blob("the chart", chart.bytes()),
+        .with_blob("the chart", chart.bytes()),
     ]
 }
 
-fn empty() -> Vec<Case> {
+fn empty_indexes() -> Vec<Case> {
     let absent = image("absent");
     vec![
-        Case::new("index-empty/fires", &Index::oci()),
-        Case::new("index-empty/fires-for-dockers-list", &Index::docker()),
+        Case::new("index-empty/fires", &IndexFixture::oci()),
         Case::new(
-            "index-empty/fires-for-null",
-            &Index::oci().field("manifests", Value::Null),
+            "index-empty/fires-for-a-docker-list",
+            &IndexFixture::docker(),
         ),
         Case::new(
-            "index-empty/just-not-with-an-absent-child",
-            &Index::oci().image(&absent, "linux/amd64"),
-        )
-        .lacks("absent", &absent.digest()),
+            "index-empty/fires-for-null",
+            &IndexFixture::oci().field("manifests", Value::Null),
+        ),
         Case::new(
-            "index-empty/just-not-for-an-image-without-layers",
+            "index-empty/near-miss-with-an-absent-child",
+            &IndexFixture::oci().image(&absent, "linux/amd64"),
+        )
+        .without("absent", &absent.digest()),
+        Case::new(
+            "index-empty/near-miss-for-an-image-without-layers",
             &image("a").layers([]),
         ),
     ]

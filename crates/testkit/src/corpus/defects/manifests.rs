@@ -1,11 +1,11 @@
-//! What a manifest is made of.
+//! Cases about the config and layers of a manifest.
 
-use portolan_model::fixtures::{Image, blob, describe, image};
+use portolan_model::fixtures::{ImageFixture, blob, descriptor_json, image};
 use portolan_model::{Digest, MediaType};
 use serde_json::{Value, json};
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Text, with};
+use crate::corpus::document::{TextDocument, with_member};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -14,8 +14,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn non_distributable() -> Vec<Case> {
     let elsewhere = Digest::sha256(&blob("elsewhere"));
-    let linked = with(
-        describe(MediaType::OCI_LAYER_GZIP, &blob("here")),
+    let linked = with_member(
+        descriptor_json(MediaType::OCI_LAYER_GZIP, &blob("here")),
         "urls",
         json!(["https://example.com/here"]),
     );
@@ -24,36 +24,40 @@ fn non_distributable() -> Vec<Case> {
             "non-distributable-layer/fires",
             &image("a").layer_of_type(media::OCI_NON_DISTRIBUTABLE, "elsewhere"),
         )
-        .lacks("the layer", &elsewhere),
-        Case::new("non-distributable-layer/fires-when-it-is-here", &{
+        .without("the layer", &elsewhere),
+        Case::new("non-distributable-layer/fires-when-present", &{
             image("a").layer_of_type(media::OCI_NON_DISTRIBUTABLE, "elsewhere")
         }),
-        Case::new("non-distributable-layer/fires-in-dockers", &{
+        Case::new("non-distributable-layer/fires-in-docker-format", &{
             image("a")
                 .docker()
                 .layer_of_type(media::DOCKER_FOREIGN, "elsewhere")
         })
-        .lacks("the layer", &elsewhere),
+        .without("the layer", &elsewhere),
         Case::new(
-            "non-distributable-layer/just-not-for-a-link",
+            "non-distributable-layer/near-miss-for-a-link",
             &image("a").field("layers", json!([linked])),
         )
-        .blob("the layer", blob("here")),
+        .with_blob("the layer", blob("here")),
     ]
 }
 
-/// A manifest whose config is the two bytes `{}`, of this type.
-fn with_config(media_type: &str) -> Image {
+/// Returns a manifest whose config descriptor has the media type `media_type` and references the
+/// two bytes `{}`.
+fn with_config(media_type: &str) -> ImageFixture {
     image("artifact")
-        .field("config", describe(media_type, b"{}"))
-        .field("layers", json!([describe("text/plain", b"five knots")]))
+        .field("config", descriptor_json(media_type, b"{}"))
+        .field(
+            "layers",
+            json!([descriptor_json("text/plain", b"five knots")]),
+        )
 }
 
 fn artifacts() -> Vec<Case> {
-    let case = |name, image: Image| {
+    let case = |name, image: ImageFixture| {
         Case::new(name, &image)
-            .blob("the empty config", "{}")
-            .blob("the text", "five knots")
+            .with_blob("the empty config", "{}")
+            .with_blob("the text", "five knots")
     };
     let typed = |artifact_type: Value| {
         with_config(MediaType::OCI_EMPTY).field("artifactType", artifact_type)
@@ -65,23 +69,23 @@ fn artifacts() -> Vec<Case> {
         ),
         case("artifact-without-type/fires-when-empty", typed(json!(""))),
         case(
-            "artifact-without-type/just-not-with-one",
+            "artifact-without-type/near-miss-with-an-artifact-type",
             typed(json!(media::ARTIFACT)),
         ),
         case(
-            "artifact-without-type/just-not-with-a-type-of-config",
+            "artifact-without-type/near-miss-with-a-config-type",
             with_config(media::HELM_CONFIG),
         ),
     ]
 }
 
 fn layers() -> Vec<Case> {
-    let empty = describe(MediaType::OCI_EMPTY, b"{}");
+    let empty = descriptor_json(MediaType::OCI_EMPTY, b"{}");
     let withdrawn = json!({"mediaType": MediaType::OCI_ARTIFACT, "artifactType": media::ARTIFACT});
     vec![
         Case::new("no-layers/fires", &image("a").layers([])),
         Case::new(
-            "no-layers/fires-in-dockers",
+            "no-layers/fires-in-docker-format",
             &image("a").docker().layers([]),
         ),
         Case::new(
@@ -89,13 +93,13 @@ fn layers() -> Vec<Case> {
             &image("a").field("layers", Value::Null),
         ),
         Case::new(
-            "no-layers/just-not-with-the-empty-one",
+            "no-layers/near-miss-with-an-empty-layer",
             &image("a").field("layers", json!([empty])),
         )
-        .blob("the empty layer", "{}"),
+        .with_blob("the empty layer", "{}"),
         Case::new(
-            "no-layers/just-not-in-the-withdrawn-artifact",
-            &Text::new(MediaType::OCI_ARTIFACT, withdrawn.to_string()),
+            "no-layers/near-miss-in-the-withdrawn-artifact",
+            &TextDocument::new(MediaType::OCI_ARTIFACT, withdrawn.to_string()),
         ),
     ]
 }

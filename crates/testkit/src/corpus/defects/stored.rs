@@ -1,11 +1,11 @@
-//! What is stored under the digests that a document names.
+//! Cases about stored content that is missing, or does not match the descriptors that reference it.
 
-use portolan_model::fixtures::{Index, blob, describe, image};
+use portolan_model::fixtures::{IndexFixture, blob, descriptor_json, image};
 use portolan_model::{Digest, MediaType};
 use serde_json::json;
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text, on, with};
+use crate::corpus::document::{Document, TextDocument, with_member, with_platform};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -15,28 +15,29 @@ pub(super) fn cases() -> Vec<Case> {
 fn children() -> Vec<Case> {
     let image = image("a").layers(["base", "program"]);
     let blobs = image.blobs();
-    let root = Index::oci().image(&image, "linux/amd64");
+    let root = IndexFixture::oci().image(&image, "linux/amd64");
     let foreign = image
         .clone()
         .layer_of_type(media::DOCKER_FOREIGN, "elsewhere");
     vec![
         Case::new("missing-child/fires-for-a-layer", &image)
-            .lacks("base", &Digest::sha256(&blobs[1])),
+            .without("base", &Digest::sha256(&blobs[1])),
         Case::new("missing-child/fires-for-everything", &image)
-            .lacks("the config", &Digest::sha256(&blobs[0]))
-            .lacks("base", &Digest::sha256(&blobs[1]))
-            .lacks("program", &Digest::sha256(&blobs[2])),
-        Case::new("missing-child/fires-for-a-manifest", &root).lacks("the image", &image.digest()),
-        Case::new("missing-child/fires-below", &root)
-            .holds("the image", &image)
-            .lacks("program", &Digest::sha256(&blobs[2])),
-        Case::new("missing-child/just-not-for-a-foreign-layer", &foreign)
-            .lacks("elsewhere", &Digest::sha256(&blob("elsewhere"))),
-        Case::new("missing-child/just-not-when-nobody-looked", &root)
-            .unasked("the image", &image.digest()),
+            .without("the config", &Digest::sha256(&blobs[0]))
+            .without("base", &Digest::sha256(&blobs[1]))
+            .without("program", &Digest::sha256(&blobs[2])),
+        Case::new("missing-child/fires-for-a-manifest", &root)
+            .without("the image", &image.digest()),
+        Case::new("missing-child/fires-below-the-root", &root)
+            .with_document("the image", &image)
+            .without("program", &Digest::sha256(&blobs[2])),
+        Case::new("missing-child/near-miss-for-a-foreign-layer", &foreign)
+            .without("elsewhere", &Digest::sha256(&blob("elsewhere"))),
+        Case::new("missing-child/near-miss-when-not-queried", &root)
+            .with_unknown("the image", &image.digest()),
         Case::new(
-            "missing-child/just-not-elsewhere",
-            &image.field("x", describe("a/b", b"stranger")),
+            "missing-child/near-miss-elsewhere",
+            &image.field("x", descriptor_json("a/b", b"stranger")),
         ),
     ]
 }
@@ -45,19 +46,22 @@ fn subjects() -> Vec<Case> {
     let subject = image("subject");
     let root = image("a").subject(&subject.descriptor());
     vec![
-        Case::new("missing-subject/fires", &root).lacks("the subject", &subject.digest()),
-        Case::new("missing-subject/just-not-when-it-is-there", &root)
-            .holds("the subject", &subject),
-        Case::new("missing-subject/just-not-when-nobody-looked", &root)
-            .unasked("the subject", &subject.digest()),
+        Case::new("missing-subject/fires", &root).without("the subject", &subject.digest()),
+        Case::new("missing-subject/near-miss-when-present", &root)
+            .with_document("the subject", &subject),
+        Case::new("missing-subject/near-miss-when-not-queried", &root)
+            .with_unknown("the subject", &subject.digest()),
     ]
 }
 
 fn sizes() -> Vec<Case> {
     let image = image("a");
-    let layer = describe(MediaType::OCI_LAYER_GZIP, &blob("a"));
-    let off_by_one = with(layer.clone(), "size", json!(blob("a").len() + 1));
-    let misdescribed = on(with(image.describe(), "size", json!(7)), "linux/amd64");
+    let layer = descriptor_json(MediaType::OCI_LAYER_GZIP, &blob("a"));
+    let off_by_one = with_member(layer.clone(), "size", json!(blob("a").len() + 1));
+    let misdescribed = with_platform(
+        with_member(image.describe(), "size", json!(7)),
+        "linux/amd64",
+    );
     let mut unsized_layer = layer;
     unsized_layer
         .as_object_mut()
@@ -69,16 +73,16 @@ fn sizes() -> Vec<Case> {
         ),
         Case::new(
             "size-mismatch/fires-for-a-child",
-            &Index::oci().child(misdescribed.clone()),
+            &IndexFixture::oci().child(misdescribed.clone()),
         )
-        .holds("the image", &image),
+        .with_document("the image", &image),
         Case::new(
-            "size-mismatch/just-not-when-it-is-not-there",
-            &Index::oci().child(misdescribed),
+            "size-mismatch/near-miss-when-missing",
+            &IndexFixture::oci().child(misdescribed),
         )
-        .lacks("the image", &image.digest()),
+        .without("the image", &image.digest()),
         Case::new(
-            "size-mismatch/just-not-without-a-size",
+            "size-mismatch/near-miss-without-a-size",
             &image.field("layers", json!([unsized_layer])),
         ),
     ]
@@ -87,13 +91,13 @@ fn sizes() -> Vec<Case> {
 fn types() -> Vec<Case> {
     let (oci, docker) = (image("a"), image("a").docker());
     let described = |media_type: &str| {
-        Index::oci().child(on(
-            with(docker.describe(), "mediaType", json!(media_type)),
+        IndexFixture::oci().child(with_platform(
+            with_member(docker.describe(), "mediaType", json!(media_type)),
             "linux/amd64",
         ))
     };
-    let chart = Text::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
-    let parameters = with(
+    let chart = TextDocument::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#);
+    let parameters = with_member(
         oci.describe(),
         "mediaType",
         json!(format!("{}; charset=utf-8", MediaType::OCI_MANIFEST)),
@@ -103,21 +107,21 @@ fn types() -> Vec<Case> {
             "stored-type-mismatch/fires",
             &described(MediaType::OCI_MANIFEST),
         )
-        .holds("the image", &docker),
+        .with_document("the image", &docker),
         Case::new(
-            "stored-type-mismatch/fires-for-a-type-nobody-knows",
+            "stored-type-mismatch/fires-for-an-unknown-type",
             &described(media::UNKNOWN),
         )
-        .holds("the image", &docker),
+        .with_document("the image", &docker),
         Case::new(
-            "stored-type-mismatch/just-not-for-a-blob",
-            &Index::oci().child(chart.describe()),
+            "stored-type-mismatch/near-miss-for-a-blob",
+            &IndexFixture::oci().child(chart.describe()),
         )
-        .blob("the chart", chart.bytes()),
+        .with_blob("the chart", chart.bytes()),
         Case::new(
-            "stored-type-mismatch/just-not-by-parameters",
-            &Index::oci().child(on(parameters, "linux/amd64")),
+            "stored-type-mismatch/near-miss-by-parameters",
+            &IndexFixture::oci().child(with_platform(parameters, "linux/amd64")),
         )
-        .holds("the image", &oci),
+        .with_document("the image", &oci),
     ]
 }

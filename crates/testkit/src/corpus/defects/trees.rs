@@ -1,18 +1,19 @@
-//! What shows only when the whole tree is seen.
+//! Cases about defects that are detectable only in the full tree.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Index, image};
+use portolan_model::fixtures::{IndexFixture, image};
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text, on};
+use crate::corpus::document::{Document, TextDocument, with_platform};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
-    [ages(), unreadable(), limits()].concat()
+    [build_dates(), unreadable_children(), limits()].concat()
 }
 
-/// An index of images that were built on these days, each for another platform.
-fn built<const N: usize>(name: &'static str, days: [Option<&str>; N]) -> Case {
+/// Creates a case with an index of images for different platforms. `days` are the creation dates in
+/// their configs.
+fn images_built_on<const N: usize>(name: &'static str, days: [Option<&str>; N]) -> Case {
     const PLATFORMS: [&str; 5] = [
         "linux/amd64",
         "linux/arm64",
@@ -37,51 +38,51 @@ fn built<const N: usize>(name: &'static str, days: [Option<&str>; N]) -> Case {
         .collect();
     let root = children
         .iter()
-        .fold(Index::oci(), |index, (platform, image)| {
+        .fold(IndexFixture::oci(), |index, (platform, image)| {
             index.image(image, platform)
         });
     children
         .iter()
         .fold(Case::new(name, &root), |case, (platform, image)| {
-            case.holds(platform, image)
+            case.with_document(platform, image)
         })
 }
 
-fn ages() -> Vec<Case> {
+fn build_dates() -> Vec<Case> {
     let today = Some("2026-06-30T12:00:00Z");
     let days_91_before = Some("2026-03-31T12:00:00Z");
     let days_90_before = Some("2026-04-01T12:00:00Z");
     vec![
-        built(
+        images_built_on(
             "child-much-older/fires",
             [today, today, Some("2024-01-27T09:01:33Z"), today],
         ),
-        built(
+        images_built_on(
             "child-much-older/fires-beside-one-sibling",
             [days_91_before, today],
         ),
-        built(
+        images_built_on(
             "child-much-older/fires-across-offsets",
             [Some("2026-03-31T14:00:00+02:00"), today],
         ),
-        built(
-            "child-much-older/just-not-after-90-days",
+        images_built_on(
+            "child-much-older/near-miss-after-90-days",
             [days_90_before, today, today],
         ),
-        built(
-            "child-much-older/just-not-for-reproducible-builds",
+        images_built_on(
+            "child-much-older/near-miss-for-reproducible-builds",
             [Some("1970-01-01T00:00:00Z"), today, today],
         ),
-        built(
-            "child-much-older/just-not-without-dates",
+        images_built_on(
+            "child-much-older/near-miss-without-dates",
             [None, today, None],
         ),
-        built(
-            "child-much-older/just-not-when-younger",
+        images_built_on(
+            "child-much-older/near-miss-when-younger",
             [days_91_before, days_91_before, days_91_before, today],
         ),
-        built(
-            "child-much-older/just-not-for-words",
+        images_built_on(
+            "child-much-older/near-miss-for-an-invalid-date",
             [Some("last spring"), today, today],
         ),
         older_attestation(),
@@ -93,67 +94,68 @@ fn older_attestation() -> Case {
         image("young").built_at("2026-06-30T12:00:00Z"),
         image("old").built_at("2024-01-27T09:01:33Z"),
     );
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&young, "linux/amd64")
-        .child(on(statement.describe(), "unknown/unknown"));
-    Case::new("child-much-older/just-not-for-an-attestation", &root)
-        .holds("young", &young)
-        .holds("the statement", &statement)
+        .child(with_platform(statement.describe(), "unknown/unknown"));
+    Case::new("child-much-older/near-miss-for-an-attestation", &root)
+        .with_document("young", &young)
+        .with_document("the statement", &statement)
 }
 
-fn unreadable() -> Vec<Case> {
-    let broken = Text::new(MediaType::OCI_MANIFEST, "here be dragons");
-    let withdrawn = Text::new(
+fn unreadable_children() -> Vec<Case> {
+    let broken = TextDocument::new(MediaType::OCI_MANIFEST, "here be dragons");
+    let withdrawn = TextDocument::new(
         MediaType::OCI_MANIFEST,
         r#"{"schemaVersion":1,"fsLayers":[]}"#,
     );
-    let unknown = Text::new(media::UNKNOWN, "here be dragons");
-    let case = |name, child: &Text| {
+    let unknown = TextDocument::new(media::UNKNOWN, "here be dragons");
+    let case = |name, child: &TextDocument| {
         Case::new(
             name,
-            &Index::oci().child(on(child.describe(), "linux/amd64")),
+            &IndexFixture::oci().child(with_platform(child.describe(), "linux/amd64")),
         )
-        .holds("the child", child)
+        .with_document("the child", child)
     };
     vec![
-        case("unreadable-child/fires-when-no-json", &broken),
-        case("unreadable-child/fires-for-the-first-schema", &withdrawn),
-        case(
-            "unreadable-child/just-not-for-a-type-nobody-knows",
-            &unknown,
-        ),
+        case("unreadable-child/fires-for-invalid-json", &broken),
+        case("unreadable-child/fires-for-schema-1", &withdrawn),
+        case("unreadable-child/near-miss-for-an-unknown-type", &unknown),
         Case::new(
-            "unreadable-child/just-not-when-absent",
-            &Index::oci().child(on(broken.describe(), "linux/amd64")),
+            "unreadable-child/near-miss-when-absent",
+            &IndexFixture::oci().child(with_platform(broken.describe(), "linux/amd64")),
         )
-        .lacks("the child", &broken.sha256()),
+        .without("the child", &broken.sha256()),
     ]
 }
 
 fn limits() -> Vec<Case> {
     vec![
-        nested_twice("tree-too-deep/fires").within(1, 100),
-        nested_twice("tree-too-deep/just-not-at-the-limit").within(2, 100),
-        built("tree-too-large/fires", [None, None, None]).within(16, 3),
-        built("tree-too-large/just-not-at-the-limit", [None, None, None]).within(16, 4),
-        one_child_often(),
+        nested_twice("tree-too-deep/fires").with_limits(1, 100),
+        nested_twice("tree-too-deep/near-miss-at-the-limit").with_limits(2, 100),
+        images_built_on("tree-too-large/fires", [None, None, None]).with_limits(16, 3),
+        images_built_on("tree-too-large/near-miss-at-the-limit", [None, None, None])
+            .with_limits(16, 4),
+        repeated_child(),
     ]
 }
 
-/// An image at depth 2.
+/// Creates a case with an image in a nested index, at depth 2.
 fn nested_twice(name: &'static str) -> Case {
     let image = image("a");
-    let inner = Index::oci().image(&image, "linux/amd64");
-    Case::new(name, &Index::oci().nested(&inner, None))
-        .holds("inner", &inner)
-        .holds("the image", &image)
+    let inner = IndexFixture::oci().image(&image, "linux/amd64");
+    Case::new(name, &IndexFixture::oci().nested_index(&inner, None))
+        .with_document("inner", &inner)
+        .with_document("the image", &image)
 }
 
-/// A document that is named from many places is read, and counted, once.
-fn one_child_often() -> Case {
+/// Creates a case in which many descriptors reference one document. A lint run reads and counts it
+/// once.
+fn repeated_child() -> Case {
     let image = image("a");
-    let root = (0..5).fold(Index::oci(), |index, _| index.image(&image, "linux/amd64"));
-    Case::new("tree-too-large/just-not-for-one-child-often", &root)
-        .holds("the image", &image)
-        .within(16, 2)
+    let root = (0..5).fold(IndexFixture::oci(), |index, _| {
+        index.image(&image, "linux/amd64")
+    });
+    Case::new("tree-too-large/near-miss-for-a-repeated-child", &root)
+        .with_document("the image", &image)
+        .with_limits(16, 2)
 }

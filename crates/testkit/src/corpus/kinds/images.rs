@@ -1,11 +1,11 @@
-//! Images, of one family throughout.
+//! Cases about images with media types of only one family, OCI or Docker.
 
-use portolan_model::fixtures::{Index, blob, describe, image, sha512};
+use portolan_model::fixtures::{IndexFixture, blob, descriptor_json, image, sha512};
 use portolan_model::{Digest, MediaType};
 use serde_json::json;
 
 use crate::corpus::case::Case;
-use crate::corpus::document::with;
+use crate::corpus::document::with_member;
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -38,7 +38,7 @@ fn foreign_layer() -> Case {
         .layers([])
         .layer_of_type(media::DOCKER_FOREIGN, "elsewhere");
     Case::new("kind/docker-foreign-layer", &windows)
-        .lacks("the foreign layer", &Digest::sha256(&blob("elsewhere")))
+        .without("the foreign layer", &Digest::sha256(&blob("elsewhere")))
 }
 
 fn non_distributable_layer() -> Case {
@@ -46,7 +46,7 @@ fn non_distributable_layer() -> Case {
         .layers([])
         .layer_of_type(media::OCI_NON_DISTRIBUTABLE, "elsewhere");
     Case::new("kind/oci-non-distributable-layer", &windows)
-        .lacks("the foreign layer", &Digest::sha256(&blob("elsewhere")))
+        .without("the foreign layer", &Digest::sha256(&blob("elsewhere")))
 }
 
 fn annotated_image() -> Case {
@@ -57,13 +57,14 @@ fn annotated_image() -> Case {
     )
 }
 
-/// A sha256 index, so that every client can name it, of an image whose every digest is sha512.
+/// Creates a case with an image that uses only sha512 digests. Its index has a sha256 digest, so
+/// that every client can reference it.
 fn sha512_throughout() -> Case {
     let plain = image("a");
     let blobs = plain.blobs();
     let by_sha512 = |media_type, content: &[u8]| {
-        with(
-            describe(media_type, content),
+        with_member(
+            descriptor_json(media_type, content),
             "digest",
             json!(sha512(content)),
         )
@@ -75,36 +76,36 @@ fn sha512_throughout() -> Case {
             json!([by_sha512(MediaType::OCI_LAYER_GZIP, &blobs[1])]),
         );
     let child = by_sha512(MediaType::OCI_MANIFEST, &image.bytes());
-    let root = Index::oci().child(with(
+    let root = IndexFixture::oci().child(with_member(
         child,
         "platform",
         json!({"os": "linux", "architecture": "amd64"}),
     ));
     Case::new("kind/sha512-throughout", &root)
-        .manifest(
+        .with_manifest(
             "the image",
             sha512(&image.bytes()),
             &image.media_type(),
             image.bytes(),
         )
-        .blob_under("the config", sha512(&blobs[0]), blobs[0].clone())
-        .blob_under("the layer", sha512(&blobs[1]), blobs[1].clone())
+        .with_blob_under("the config", sha512(&blobs[0]), blobs[0].clone())
+        .with_blob_under("the layer", sha512(&blobs[1]), blobs[1].clone())
 }
 
 fn named_by_sha512() -> Case {
     let image = image("a");
-    let child = with(
+    let child = with_member(
         json!(image.descriptor()),
         "digest",
         json!(sha512(&image.bytes())),
     );
-    let root = Index::oci().child(with(
+    let root = IndexFixture::oci().child(with_member(
         child,
         "platform",
         json!({"os": "linux", "architecture": "amd64"}),
     ));
-    let case = Case::new("kind/child-named-by-sha512", &root).holds("the image", &image);
-    case.manifest(
+    let case = Case::new("kind/child-named-by-sha512", &root).with_document("the image", &image);
+    case.with_manifest(
         "the image by sha512",
         sha512(&image.bytes()),
         &image.media_type(),

@@ -1,41 +1,49 @@
-//! Indexes, of one family throughout.
+//! Cases about indexes with media types of only one family, OCI or Docker.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Image, Index, blob, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image};
 use serde_json::json;
 
 use crate::corpus::case::Case;
-use crate::corpus::document::{Document, Text, on, with};
+use crate::corpus::document::{Document, TextDocument, with_member, with_platform};
 use crate::corpus::media;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        platforms("kind/oci-index", Index::oci(), |image| image),
-        platforms("kind/docker-list", Index::docker(), Image::docker),
-        nested(),
+        platforms("kind/oci-index", IndexFixture::oci(), |image| image),
+        platforms(
+            "kind/docker-list",
+            IndexFixture::docker(),
+            ImageFixture::docker,
+        ),
+        nested_index(),
         docker_lists_in_a_list(),
-        Case::new("kind/empty-index", &Index::oci()),
-        Case::new("kind/empty-docker-list", &Index::docker()),
+        Case::new("kind/empty-index", &IndexFixture::oci()),
+        Case::new("kind/empty-docker-list", &IndexFixture::docker()),
         buildkit_cache(),
         unknown_as_manifest(),
         unknown_as_blob(),
-        unknown_first_for_the_platform(),
+        unknown_child_first(),
         attestations(),
         without_platform(),
-        sparse(),
+        sparse_index(),
         Case::new(
             "kind/custom-type",
-            &Text::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#),
+            &TextDocument::new(media::UNKNOWN, r#"{"soundings":[3,5,8]}"#),
         ),
         Case::new(
-            "kind/custom-type-that-is-no-json",
-            &Text::new("application/vnd.example.chart", "here be dragons"),
+            "kind/custom-type-that-is-not-json",
+            &TextDocument::new("application/vnd.example.chart", "here be dragons"),
         ),
-        spaced_out(),
+        unusual_white_space(),
     ]
 }
 
-fn platforms(name: &'static str, index: Index, family: fn(Image) -> Image) -> Case {
+fn platforms(
+    name: &'static str,
+    index: IndexFixture,
+    family: fn(ImageFixture) -> ImageFixture,
+) -> Case {
     let amd64 = family(image("amd64"));
     let arm64 = family(image("arm64").built_for("linux/arm64"));
     let arm = family(image("arm").built_for("linux/arm/v7"));
@@ -44,115 +52,117 @@ fn platforms(name: &'static str, index: Index, family: fn(Image) -> Image) -> Ca
         .image(&arm64, "linux/arm64")
         .image(&arm, "linux/arm/v7");
     Case::new(name, &index)
-        .holds("amd64", &amd64)
-        .holds("arm64", &arm64)
-        .holds("arm", &arm)
+        .with_document("amd64", &amd64)
+        .with_document("arm64", &arm64)
+        .with_document("arm", &arm)
 }
 
-fn nested() -> Case {
+fn nested_index() -> Case {
     let (deep, beside) = (image("deep"), image("beside").built_for("linux/arm64"));
-    let inner = Index::oci().image(&deep, "linux/amd64");
-    let middle = Index::oci().nested(&inner, Some("linux/amd64"));
-    let root = Index::oci()
-        .nested(&middle, Some("linux/amd64"))
+    let inner = IndexFixture::oci().image(&deep, "linux/amd64");
+    let middle = IndexFixture::oci().nested_index(&inner, Some("linux/amd64"));
+    let root = IndexFixture::oci()
+        .nested_index(&middle, Some("linux/amd64"))
         .image(&beside, "linux/arm64");
     Case::new("kind/nested-index", &root)
-        .holds("middle", &middle)
-        .holds("inner", &inner)
-        .holds("deep", &deep)
-        .holds("beside", &beside)
+        .with_document("middle", &middle)
+        .with_document("inner", &inner)
+        .with_document("deep", &deep)
+        .with_document("beside", &beside)
 }
 
 fn docker_lists_in_a_list() -> Case {
     let image = image("a").docker();
-    let inner = Index::docker().image(&image, "linux/amd64");
-    let root = Index::docker().nested(&inner, Some("linux/amd64"));
+    let inner = IndexFixture::docker().image(&image, "linux/amd64");
+    let root = IndexFixture::docker().nested_index(&inner, Some("linux/amd64"));
     Case::new("kind/docker-list-in-a-list", &root)
-        .holds("inner", &inner)
-        .holds("the image", &image)
+        .with_document("inner", &inner)
+        .with_document("the image", &image)
 }
 
-/// As `buildctl --export-cache type=registry` writes it: an index whose children are layers and a configuration.
+/// Creates a case with a build cache as `buildctl --export-cache type=registry` writes it: an index
+/// whose children are layers and a cache config.
 fn buildkit_cache() -> Case {
     let records = json!({"layers": [], "records": []}).to_string();
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .child_of_type(MediaType::OCI_LAYER_GZIP, &blob("layer"), None)
         .child_of_type(media::BUILDKIT_CONFIG, records.as_bytes(), None);
     Case::new("kind/buildkit-cache", &root)
-        .blob("the layer", blob("layer"))
-        .blob("the records", records)
+        .with_blob("the layer", blob("layer"))
+        .with_blob("the records", records)
 }
 
 fn unknown_as_manifest() -> Case {
     let (known, unknown) = (
         image("a"),
-        Text::new(media::UNKNOWN, r#"{"pushed":"to /manifests/"}"#),
+        TextDocument::new(media::UNKNOWN, r#"{"pushed":"to /manifests/"}"#),
     );
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&known, "linux/amd64")
         .child(unknown.describe());
     Case::new("kind/unknown-child-as-manifest", &root)
-        .holds("the image", &known)
-        .holds("the chart", &unknown)
+        .with_document("the image", &known)
+        .with_document("the chart", &unknown)
 }
 
 fn unknown_as_blob() -> Case {
     let (known, unknown) = (
         image("a"),
-        Text::new(media::UNKNOWN, r#"{"pushed":"to /blobs/"}"#),
+        TextDocument::new(media::UNKNOWN, r#"{"pushed":"to /blobs/"}"#),
     );
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&known, "linux/amd64")
         .child(unknown.describe());
     Case::new("kind/unknown-child-as-blob", &root)
-        .holds("the image", &known)
-        .blob("the chart", unknown.bytes())
+        .with_document("the image", &known)
+        .with_blob("the chart", unknown.bytes())
 }
 
-/// containerd fails on this one: the entry that matches first is of no use to it.
-fn unknown_first_for_the_platform() -> Case {
+/// Creates a case with an index whose first child for `linux/amd64` has an unknown media type.
+/// containerd selects it and fails, although the second child is usable.
+fn unknown_child_first() -> Case {
     let (known, unknown) = (
         image("a"),
-        Text::new(media::UNKNOWN, r#"{"stands":"first"}"#),
+        TextDocument::new(media::UNKNOWN, r#"{"stands":"first"}"#),
     );
-    let root = Index::oci()
-        .child(on(unknown.describe(), "linux/amd64"))
+    let root = IndexFixture::oci()
+        .child(with_platform(unknown.describe(), "linux/amd64"))
         .image(&known, "linux/amd64");
     Case::new("kind/unknown-child-first", &root)
-        .holds("the image", &known)
-        .holds("the chart", &unknown)
+        .with_document("the image", &known)
+        .with_document("the chart", &unknown)
 }
 
-/// Two images, each with an attestation as BuildKit adds it.
+/// Creates a case with an index of two images, each with an attestation as BuildKit adds it.
 fn attestations() -> Case {
     let (amd64, arm64) = (image("amd64"), image("arm64").built_for("linux/arm64"));
     let (first, second) = (statement("first"), statement("second"));
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&amd64, "linux/amd64")
         .image(&arm64, "linux/arm64")
-        .child(attesting(&first, &amd64))
-        .child(attesting(&second, &arm64));
+        .child(attestation_descriptor(&first, &amd64))
+        .child(attestation_descriptor(&second, &arm64));
     Case::new("kind/attestations", &root)
-        .holds("amd64", &amd64)
-        .holds("arm64", &arm64)
-        .holds("the first attestation", &first)
-        .holds("the second attestation", &second)
+        .with_document("amd64", &amd64)
+        .with_document("arm64", &arm64)
+        .with_document("the first attestation", &first)
+        .with_document("the second attestation", &second)
 }
 
-fn statement(name: &str) -> Image {
+fn statement(name: &str) -> ImageFixture {
     image(name)
         .built_for("unknown/unknown")
         .layers([])
         .layer_of_type(media::IN_TOTO, name)
 }
 
-fn attesting(statement: &Image, image: &Image) -> serde_json::Value {
+fn attestation_descriptor(statement: &ImageFixture, image: &ImageFixture) -> serde_json::Value {
     let annotations = json!({
         "vnd.docker.reference.type": "attestation-manifest",
         "vnd.docker.reference.digest": image.digest(),
     });
-    with(
-        on(statement.describe(), "unknown/unknown"),
+    with_member(
+        with_platform(statement.describe(), "unknown/unknown"),
         "annotations",
         annotations,
     )
@@ -162,23 +172,27 @@ fn without_platform() -> Case {
     let image = image("a");
     Case::new(
         "kind/child-without-platform",
-        &Index::oci().without_platform(&image),
+        &IndexFixture::oci().without_platform(&image),
     )
-    .holds("the image", &image)
+    .with_document("the image", &image)
 }
 
-fn sparse() -> Case {
+fn sparse_index() -> Case {
     let (here, elsewhere) = (image("here"), image("elsewhere").built_for("linux/arm64"));
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&here, "linux/amd64")
         .image(&elsewhere, "linux/arm64");
     Case::new("kind/sparse-index", &root)
-        .holds("here", &here)
-        .lacks("elsewhere", &elsewhere.digest())
+        .with_document("here", &here)
+        .without("elsewhere", &elsewhere.digest())
 }
 
-/// White space, escapes and the order of keys are whatever the writer likes.
-fn spaced_out() -> Case {
+/// Creates a case with a document that has unusual but valid white space, escapes and order of
+/// keys.
+fn unusual_white_space() -> Case {
     let text = "{\n  \"manifests\": [],\n  \"mediaType\": \"application\\/vnd.oci.image.index.v1+json\",\n  \"schemaVersion\": 2\n}\n";
-    Case::new("kind/spaced-out", &Text::new(MediaType::OCI_INDEX, text))
+    Case::new(
+        "kind/unusual-white-space",
+        &TextDocument::new(MediaType::OCI_INDEX, text),
+    )
 }

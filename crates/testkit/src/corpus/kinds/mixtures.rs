@@ -1,14 +1,14 @@
-//! Mixtures of the two families.
+//! Cases about documents that mix media types of the families OCI and Docker.
 
 use portolan_model::MediaType;
-use portolan_model::fixtures::{Image, Index, blob, describe, image};
+use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, descriptor_json, image};
 use serde_json::json;
 
 use crate::corpus::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        eleven(),
+        mixed_index(),
         docker_child(),
         docker_list_in_an_index(),
         oci_children_in_a_list(),
@@ -22,20 +22,21 @@ pub(super) fn cases() -> Vec<Case> {
             "kind/oci-image-with-docker-layer",
             &oci().layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker"),
         ),
-        many_levels(),
+        mixed_at_every_level(),
     ]
 }
 
-fn oci() -> Image {
+fn oci() -> ImageFixture {
     image("a").layers([])
 }
 
-fn docker() -> Image {
+fn docker() -> ImageFixture {
     oci().docker()
 }
 
-/// memcached:1.6-alpine as it was: ten OCI images, and third among them an old Docker one.
-fn eleven() -> Case {
+/// Creates a case like `memcached:1.6-alpine` on Docker Hub: an index of ten OCI images, with an
+/// old Docker image as the third child.
+fn mixed_index() -> Case {
     const PLATFORMS: [&str; 11] = [
         "linux/amd64",
         "linux/arm/v6",
@@ -59,12 +60,12 @@ fn eleven() -> Case {
             .built_at("2024-12-03T20:11:45Z"),
     });
     let both = || PLATFORMS.iter().zip(&children);
-    let root = both().fold(Index::oci(), |index, (platform, child)| {
+    let root = both().fold(IndexFixture::oci(), |index, (platform, child)| {
         index.image(child, platform)
     });
     both().fold(
         Case::new("kind/eleven-children", &root),
-        |case, (platform, child)| case.holds(platform, child),
+        |case, (platform, child)| case.with_document(platform, child),
     )
 }
 
@@ -73,12 +74,12 @@ fn docker_child() -> Case {
         image("amd64"),
         image("arm").built_for("linux/arm/v7").docker(),
     );
-    let root = Index::oci()
+    let root = IndexFixture::oci()
         .image(&first, "linux/amd64")
         .image(&third, "linux/arm/v7");
     Case::new("kind/docker-child-in-an-index", &root)
-        .holds("amd64", &first)
-        .holds("arm", &third)
+        .with_document("amd64", &first)
+        .with_document("arm", &third)
 }
 
 fn docker_list_in_an_index() -> Case {
@@ -86,14 +87,14 @@ fn docker_list_in_an_index() -> Case {
         image("direct"),
         image("listed").built_for("linux/arm64").docker(),
     );
-    let list = Index::docker().image(&listed, "linux/arm64");
-    let root = Index::oci()
+    let list = IndexFixture::docker().image(&listed, "linux/arm64");
+    let root = IndexFixture::oci()
         .image(&direct, "linux/amd64")
-        .nested(&list, None);
+        .nested_index(&list, None);
     Case::new("kind/docker-list-in-an-index", &root)
-        .holds("direct", &direct)
-        .holds("the list", &list)
-        .holds("listed", &listed)
+        .with_document("direct", &direct)
+        .with_document("the list", &list)
+        .with_document("listed", &listed)
 }
 
 fn oci_children_in_a_list() -> Case {
@@ -101,12 +102,12 @@ fn oci_children_in_a_list() -> Case {
         image("oci"),
         image("docker").built_for("linux/arm64").docker(),
     );
-    let root = Index::docker()
+    let root = IndexFixture::docker()
         .image(&oci, "linux/amd64")
         .image(&docker, "linux/arm64");
     Case::new("kind/oci-child-in-a-docker-list", &root)
-        .holds("oci", &oci)
-        .holds("docker", &docker)
+        .with_document("oci", &oci)
+        .with_document("docker", &docker)
 }
 
 fn oci_index_in_a_list() -> Case {
@@ -114,44 +115,45 @@ fn oci_index_in_a_list() -> Case {
         image("direct").docker(),
         image("indexed").built_for("linux/arm64"),
     );
-    let index = Index::oci().image(&indexed, "linux/arm64");
-    let root = Index::docker()
+    let index = IndexFixture::oci().image(&indexed, "linux/arm64");
+    let root = IndexFixture::docker()
         .image(&direct, "linux/amd64")
-        .nested(&index, Some("linux/arm64"));
+        .nested_index(&index, Some("linux/arm64"));
     Case::new("kind/oci-index-in-a-docker-list", &root)
-        .holds("direct", &direct)
-        .holds("the index", &index)
-        .holds("indexed", &indexed)
+        .with_document("direct", &direct)
+        .with_document("the index", &index)
+        .with_document("indexed", &indexed)
 }
 
 fn docker_image_with_oci_config() -> Case {
     let image = image("a").docker();
-    let config = describe(MediaType::OCI_CONFIG, &image.blobs()[0]);
+    let config = descriptor_json(MediaType::OCI_CONFIG, &image.blobs()[0]);
     Case::new(
         "kind/docker-image-with-oci-config",
         &image.field("config", json!(config)),
     )
 }
 
-/// Both families by turns, nested, and one image named from two places.
-fn many_levels() -> Case {
+/// Creates a case with nested indexes of alternating families, in which several descriptors
+/// reference the same image.
+fn mixed_at_every_level() -> Case {
     let shared = image("shared")
         .layers([])
         .layer_of_type(MediaType::DOCKER_LAYER_GZIP, "docker");
     let old = image("old").built_for("linux/arm/v7").docker();
-    let list = Index::docker()
+    let list = IndexFixture::docker()
         .image(&old, "linux/arm/v7")
         .image(&shared, "linux/amd64");
-    let middle = Index::oci()
-        .nested(&list, None)
+    let middle = IndexFixture::oci()
+        .nested_index(&list, None)
         .image(&shared, "linux/amd64");
-    let root = Index::docker()
-        .nested(&middle, None)
+    let root = IndexFixture::docker()
+        .nested_index(&middle, None)
         .image(&shared, "linux/amd64");
     Case::new("kind/mixed-at-every-level", &root)
-        .holds("middle", &middle)
-        .holds("the list", &list)
-        .holds("shared", &shared)
-        .holds("old", &old)
-        .blob("a blob that nobody names", blob("unnamed"))
+        .with_document("middle", &middle)
+        .with_document("the list", &list)
+        .with_document("shared", &shared)
+        .with_document("old", &old)
+        .with_blob("an unreferenced blob", blob("unnamed"))
 }

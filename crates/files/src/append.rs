@@ -1,0 +1,55 @@
+//! Writing of streamed content to a file. Frames are gathered into batches of 1 MiB. A blocking
+//! thread hashes and writes one batch while the async task gathers the next batch, so no thread
+//! waits for a slow sender.
+
+mod gather;
+mod incoming;
+#[cfg(test)]
+mod tests;
+
+use portolan_registry::{Body, Error, Result};
+use tokio::task::spawn_blocking;
+
+use gather::{Batch, gather};
+
+pub(crate) use incoming::StoredLength;
+pub use incoming::{Incoming, OpenFile};
+
+impl Incoming {
+    /// Appends `body` to the content. Bytes that arrive before an error are retained. Returns the
+    /// content, and the error if there was one. The content is `None` only if the blocking write
+    /// did not finish, for example because it panicked. In this case, only the length of the file
+    /// shows how many bytes were written.
+    ///
+    /// Run the future to completion: if it is dropped, a write may still be in progress.
+    pub async fn append(self, mut body: Body) -> (Option<Self>, Result<()>) {
+        let mut incoming = self;
+        let mut batch = gather(&mut body).await;
+        loop {
+            let Batch { frames, end } = batch;
+            if frames.is_empty() {
+                match end {
+                    Some(end) => return (Some(incoming), end),
+                    None => batch = gather(&mut body).await,
+                }
+                continue;
+            }
+            let writing = spawn_blocking(move || incoming.write(&frames));
+            // Gather the next batch while this batch is written.
+            let next = match end {
+                None => Some(gather(&mut body).await),
+                Some(_) => None,
+            };
+            let (back, written) = match writing.await {
+                Ok(done) => done,
+                Err(error) => {
+                    return (None, Err(Error::internal("failed to write content", error)));
+                }
+            };
+            match next {
+                Some(next) if written.is_ok() => (incoming, batch) = (back, next),
+                _ => return (Some(back), written.and(end.unwrap_or(Ok(())))),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `portolan serve`: runs the registry.
+
+mod reload;
+
+use std::io::{Write, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use portolan_registry::wrap::PolicyRules;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::stop;
+use super::values::parse_address;
+use crate::compose;
+use crate::config::{self, Configuration};
+use crate::failure::{Failure, Status};
+
+/// Run the registry.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  portolan serve
+  portolan serve --listen 127.0.0.1:5001 --data /srv/registry
+  portolan serve --config /etc/portolan.toml")]
+pub(crate) struct Arguments {
+    /// Read this configuration file (TOML) [default: none].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen on this IP:PORT, localhost:PORT or PORT; port 0
+    /// selects a free port [default: 127.0.0.1:5000]
+    #[arg(long, verbatim_doc_comment, value_name = "ADDR", value_parser = parse_address)]
+    listen: Option<SocketAddr>,
+    /// Store all data in this folder, created if missing
+    /// [default: ./portolan-data]
+    #[arg(long, verbatim_doc_comment, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Allow a non-loopback address, on which everybody
+    /// can push and delete
+    #[arg(long, verbatim_doc_comment)]
+    anonymous: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let configuration = configure(arguments)?;
+    let _log = crate::logging::start(crate::logging::parse_filter(&configuration.telemetry.log)?);
+    let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
+    runtime
+        .block_on(serve(arguments, configuration))
+        .map_err(|error| Failure::new(Status::Failed, error))
+}
+
+/// Loads the configuration, overrides it with the arguments, and validates the result.
+fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError> {
+    let mut configuration = config::load(arguments.config.as_deref())?;
+    if let Some(listen) = arguments.listen {
+        configuration.server.listen = listen;
+    }
+    if let Some(data) = &arguments.data {
+        configuration.storage.folder.clone_from(data);
+    }
+    configuration.server.anonymous |= arguments.anonymous;
+    configuration.check()?;
+    Ok(configuration)
+}
+
+/// Runs the server until a signal stops it.
+async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::Result<()> {
+    let stop = wait_for_stop()?;
+    stop::survive_file_size_limit()?;
+    let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    let policies = PolicyRules::from(configuration.policies()?);
+    let (server, jobs) = compose::build_server(&configuration, policies.clone()).await?;
+    let scheme = if server.is_tls() { "https" } else { "http" };
+    announce(
+        stdout(),
+        &format!("{scheme}://{}", server.local_addr()),
+        &configuration,
+    );
+    tokio::select! {
+        () = server.run(stop) => (),
+        () = reload::reload_on_signal(hangup, &configuration, &policies, || configure(arguments)) => (),
+    }
+    jobs.stop().await;
+    Ok(())
+}
+
+/// Prints the URL of the server and commands to try.
+///
+/// The first line ends with the URL, for scripts. A script may close the pipe after this line, so
+/// write errors are ignored.
+fn announce(mut output: impl Write, url: &str, configuration: &Configuration) {
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let folder = configuration.storage.folder.display();
+    let _ = write!(
+        output,
+        "Portolan is listening on {url}
+Data is stored in {folder}
+
+Try it from another terminal:
+  docker tag alpine {host}/alpine && docker push {host}/alpine
+  skopeo copy --all --dest-tls-verify=false docker://docker.io/library/alpine docker://{host}/alpine
+  curl {url}/v2/alpine/tags/list
+
+Press Ctrl-C to stop.
+"
+    );
+}
+
+/// Returns a future that completes on SIGTERM or SIGINT.
+fn wait_for_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    Ok(async move {
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(
+            signal,
+            "shutting down: rejecting new connections, waiting for active requests"
+        );
+    })
+}

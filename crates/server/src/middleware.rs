@@ -1,0 +1,5 @@
+//! Middleware around every request.
+
+pub(crate) mod access_log;
+pub(crate) mod client_address;
+pub(crate) mod request_id;

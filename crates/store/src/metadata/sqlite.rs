@@ -1,0 +1,56 @@
+//! Metadata in SQLite. One thread runs all writes, in groups that share one commit, and a few other
+//! threads run lookups.
+
+mod connection;
+#[cfg(test)]
+pub(crate) mod measured;
+mod readers;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use portolan_registry::Result;
+
+pub(crate) use connection::is_failed_write;
+
+use super::work::Queue;
+use super::{Lookup, Transaction};
+use crate::runtime::Runtime;
+
+/// Migrations of the schema, oldest first. A released migration never changes.
+const MIGRATIONS: &[&str] = &[include_str!("sqlite/0001.sql")];
+
+/// Metadata in one SQLite file.
+pub(crate) struct Sqlite {
+    writer: Queue,
+    readers: Queue,
+}
+
+impl Sqlite {
+    /// Opens the file, creates it if it does not exist, and runs the migrations that it lacks.
+    ///
+    /// # Errors
+    /// Returns [`Kind::Internal`](portolan_registry::Kind::Internal) if the file cannot be opened or
+    /// was written by a newer version.
+    pub(crate) fn open(path: &Path, runtime: &Arc<dyn Runtime>) -> Result<Self> {
+        let mut connection = connection::open(path)?;
+        connection::migrate(&mut connection, MIGRATIONS)?;
+        connection::truncate_log(&connection)?;
+        Ok(Self {
+            writer: writer::start(connection, Arc::clone(runtime))?,
+            readers: readers::start(path, runtime)?,
+        })
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(work).await
+    }
+
+    pub(crate) async fn lookup<T: Send + 'static>(&self, lookup: Lookup<T>) -> Result<T> {
+        self.readers.lookup(lookup).await
+    }
+}

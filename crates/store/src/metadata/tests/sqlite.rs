@@ -1,0 +1,101 @@
+//! Behavior of SQLite: files, versions, threads, and lookups whose callers have gone.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use portolan_model::fixtures::repository;
+
+use super::scenario::name;
+use super::{all_database_tests, database_tests, open, sqlite};
+use crate::metadata::*;
+use portolan_files::{Runtime, SystemRuntime};
+
+all_database_tests!(sqlite());
+
+#[tokio::test]
+async fn queued_work_is_done_when_the_database_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let database = open(&path);
+    for number in 0..500 {
+        let name = repository(&format!("r{number}"));
+        let write = database.write(move |transaction| ensure_repository(transaction, &name));
+        assert!(write.now_or_never().is_none());
+    }
+    drop(database);
+    let stored: i64 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM repositories", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stored, 500);
+}
+
+#[tokio::test]
+async fn lookups_that_nobody_waits_for_are_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("test.db"));
+    let has_run = Arc::new(AtomicBool::new(false));
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(std::sync::Mutex::new(wait));
+    // Block every reading thread, so that the next lookup stays in the queue.
+    let block = || {
+        let wait = Arc::clone(&wait);
+        Lookup::new(Statement::new("SELECT 1", []), move |_| {
+            let _ = wait.lock().unwrap().recv();
+            Ok(())
+        })
+    };
+    let mut blocked: Vec<_> = (0..8).map(|_| Box::pin(database.lookup(block()))).collect();
+    for lookup in &mut blocked {
+        assert!(lookup.now_or_never().is_none());
+    }
+    let flag = Arc::clone(&has_run);
+    let abandoned = Lookup::new(Statement::new("SELECT 1", []), move |_| {
+        flag.store(true, Ordering::Relaxed);
+        Ok(())
+    });
+    assert!(database.lookup(abandoned).now_or_never().is_none());
+    drop(release);
+    for lookup in blocked {
+        lookup.await.unwrap();
+    }
+    let last = Lookup::new(Statement::new("SELECT 1", []), |_| Ok(()));
+    database.lookup(last).await.unwrap();
+    drop(database);
+    assert!(!has_run.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_place_without_a_write_ahead_log_is_rejected() {
+    let runtime: Arc<dyn Runtime> = Arc::new(SystemRuntime);
+    let error = Sqlite::open(Path::new(":memory:"), &runtime).err().unwrap();
+    assert!(error.message().contains("write-ahead log"), "{error}");
+}
+
+#[tokio::test]
+async fn metadata_of_a_newer_version_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    drop(open(&path));
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 1000)
+        .unwrap();
+    let runtime: Arc<dyn Runtime> = Arc::new(SystemRuntime);
+    let error = Sqlite::open(&path, &runtime).err().unwrap();
+    assert!(error.help().unwrap().contains("newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn committed_work_is_present_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let database = open(&path);
+    let write = database.write(|transaction| ensure_repository(transaction, &name()));
+    write.await.unwrap();
+    drop(database);
+    let listed = open(&path).lookup(list_repositories("", 10)).await.unwrap();
+    assert_eq!(listed, [name()]);
+}

@@ -1,0 +1,39 @@
+//! Size of the database for small images.
+
+use portolan_model::fixtures::image;
+
+use super::subject;
+
+const IMAGES: u64 = 1000;
+/// Maximum number of bytes in the database for an image with a config, two layers and a tag.
+const GOAL: u64 = 1500;
+
+#[tokio::test]
+async fn a_small_image_takes_few_bytes_of_database() {
+    let subject = subject().await;
+    let mut manifests = 0;
+    for number in 0..IMAGES {
+        let (one, two) = (format!("one {number}"), format!("two {number}"));
+        let image = image(&number.to_string()).layers([&one, &two]);
+        let name = format!("team/app-{}", number % 50);
+        let tag = format!("v{number}");
+        subject.store.push(&name, &image, &tag).await;
+        manifests += image.bytes().len() as u64;
+    }
+    drop(subject.store);
+    let path = subject.folder.path().join("portolan.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    let pragma = |name: &str| -> u64 {
+        let value = database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        value.unwrap().try_into().unwrap()
+    };
+    database
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    let bytes = pragma("page_count") * pragma("page_size") / IMAGES;
+    println!(
+        "{bytes} bytes for each image, of which {} are its manifest",
+        manifests / IMAGES
+    );
+    assert!(bytes <= GOAL, "{bytes} bytes for each image");
+}
