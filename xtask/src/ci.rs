@@ -1,15 +1,15 @@
 //! `cargo xtask ci`: runs every check and tier, with the time of each. All of them run, and the
 //! command fails if one fails.
 
+mod step;
+
 use std::env;
-use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::servers::workspace;
+use self::step::Step;
 use crate::tools;
 
 /// Pinned, so that new lints of a new release are adopted by a deliberate change.
@@ -58,49 +58,40 @@ pub(crate) struct Arguments {
     without_tests: bool,
 }
 
-/// Outcome of one step.
-struct Step {
-    name: String,
-    took: Duration,
-    passed: bool,
-}
-
-/// Runs all steps and prints the time of each.
+/// Runs all steps, and prints the time of each and the last lines of those that failed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut steps = Vec::new();
     run_checks(&mut steps)?;
     if !arguments.without_tests {
-        run_step(
-            &mut steps,
+        steps.push(step::run(
             "tests",
             &mut cargo_command(&["test", "--workspace"]),
-        );
+        ));
     }
-    run_step_of_one_test(
-        &mut steps,
-        "lint time limit",
-        cargo_command(&LINT_TIME).args(["--exact", "--ignored"]),
+    steps.push(
+        step::run(
+            "lint time limit",
+            cargo_command(&LINT_TIME).args(["--exact", "--ignored"]),
+        )
+        .expect_line("test result: ok. 1 passed"),
     );
     tools::require(&[tools::DISTRIBUTION])?;
-    run_step(
-        &mut steps,
+    steps.push(step::run(
         "client against distribution",
         &mut cargo_command(&DISTRIBUTION),
-    );
+    ));
     for tier in TIERS {
-        run_step(&mut steps, tier[0], &mut xtask_command(tier)?);
+        steps.push(step::run(tier[0], &mut xtask_command(tier)?));
     }
     print_summary(&steps)
 }
 
 fn run_checks(steps: &mut Vec<Step>) -> Result<()> {
-    run_step(
-        steps,
+    steps.push(step::run(
         "fmt",
         &mut cargo_command(&["fmt", "--all", "--check"]),
-    );
-    run_step(
-        steps,
+    ));
+    steps.push(step::run(
         "clippy",
         &mut cargo_command(&[
             "clippy",
@@ -112,21 +103,19 @@ fn run_checks(steps: &mut Vec<Step>) -> Result<()> {
             "--deny",
             "warnings",
         ]),
-    );
-    run_step(steps, "tidy", &mut xtask_command(&["tidy"])?);
-    run_step(
-        steps,
+    ));
+    steps.push(step::run("tidy", &mut xtask_command(&["tidy"])?));
+    steps.push(step::run(
         "doc",
         cargo_command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
-    );
+    ));
     let deny = deny_binary()?;
     if !deny.exists() {
-        run_step(steps, "install cargo-deny", &mut install_deny()?);
+        steps.push(step::run("install cargo-deny", &mut install_deny()?));
     }
     // `advisories` is not checked: its database is a repository on GitHub, which some machines
     // cannot reach.
-    run_step(
-        steps,
+    steps.push(step::run(
         "deny",
         Command::new(deny).args([
             "check",
@@ -135,73 +124,28 @@ fn run_checks(steps: &mut Vec<Step>) -> Result<()> {
             "licenses",
             "sources",
         ]),
-    );
+    ));
     Ok(())
-}
-
-fn run_step(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
-    time_step(steps, name, command, |command| {
-        Ok(command.status()?.success())
-    });
-}
-
-/// Runs a step that passes only if exactly one test ran. Cargo succeeds even if the name matches no
-/// test.
-fn run_step_of_one_test(steps: &mut Vec<Step>, name: &str, command: &mut Command) {
-    time_step(steps, name, command, |command| {
-        let output = command.stderr(Stdio::inherit()).output()?;
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        print!("{stdout}");
-        Ok(output.status.success() && stdout.contains("test result: ok. 1 passed"))
-    });
-}
-
-fn time_step(
-    steps: &mut Vec<Step>,
-    name: &str,
-    command: &mut Command,
-    run: impl FnOnce(&mut Command) -> io::Result<bool>,
-) {
-    println!("=== {name}: {command:?}");
-    let begin = Instant::now();
-    let outcome = run(command.current_dir(workspace()));
-    if let Err(error) = &outcome {
-        println!("{error}");
-    }
-    let passed = outcome.is_ok_and(|passed| passed);
-    let took = begin.elapsed();
-    println!(
-        "=== {name}: {} after {:.1} s",
-        status_text(passed),
-        took.as_secs_f64()
-    );
-    steps.push(Step {
-        name: name.to_owned(),
-        took,
-        passed,
-    });
 }
 
 fn print_summary(steps: &[Step]) -> Result<()> {
+    let failed: Vec<&Step> = steps.iter().filter(|step| !step.has_passed()).collect();
+    for step in &failed {
+        step.print_last_lines();
+    }
     println!("=== ci");
     for step in steps {
-        println!(
-            "{:<28} {:>7.1} s  {}",
-            step.name,
-            step.took.as_secs_f64(),
-            status_text(step.passed)
-        );
+        println!("{}", step.summary());
     }
-    let failed = steps.iter().filter(|step| !step.passed).count();
-    println!("{} steps passed, {failed} failed", steps.len() - failed);
-    if failed > 0 {
-        bail!("{failed} steps failed");
+    println!(
+        "{} steps passed, {} failed",
+        steps.len() - failed.len(),
+        failed.len()
+    );
+    if !failed.is_empty() {
+        bail!("{} steps failed", failed.len());
     }
     Ok(())
-}
-
-fn status_text(passed: bool) -> &'static str {
-    if passed { "passed" } else { "FAILED" }
 }
 
 fn cargo_command(arguments: &[&str]) -> Command {

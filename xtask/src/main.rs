@@ -1,6 +1,10 @@
 //! `cargo xtask`: checks of the project, interoperability runs and benchmarks.
 
-#![expect(clippy::print_stdout, reason = "a command line prints to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints to the terminal"
+)]
 
 mod bench;
 mod ci;
@@ -16,6 +20,8 @@ mod services;
 mod tidy;
 mod tools;
 mod torture;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -44,8 +50,19 @@ enum Command {
     Torture(torture::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Command::parse() {
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace, which would push a tier's last lines out of sight.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),

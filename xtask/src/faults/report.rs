@@ -17,15 +17,8 @@ impl Outcome {
     }
 }
 
-/// Prints the errors and the table, and returns the number of failed cases.
+/// Prints the table, then the errors, and returns the number of failed cases.
 pub(crate) fn print(outcomes: &[(&str, &str, Outcome)]) -> usize {
-    let mut failed = 0;
-    for (_, name, outcome) in outcomes {
-        if let Err(error) = &outcome.result {
-            failed += 1;
-            println!("--- {name}: {error:#}\n");
-        }
-    }
     let mut current = "";
     for (section, name, outcome) in outcomes {
         if current != *section {
@@ -33,6 +26,13 @@ pub(crate) fn print(outcomes: &[(&str, &str, Outcome)]) -> usize {
             current = section;
         }
         println!("{}", row(name, outcome));
+    }
+    let mut failed = 0;
+    for (_, name, outcome) in outcomes {
+        if let Err(error) = &outcome.result {
+            failed += 1;
+            println!("--- {name}: {error:#}\n");
+        }
     }
     println!("{} passed, {failed} failed", outcomes.len() - failed);
     failed

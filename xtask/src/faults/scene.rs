@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use portolan_testkit::fake::{Asked, Fake, Reply};
@@ -83,14 +83,18 @@ impl Scene {
 
     /// Runs Portolan in the folder.
     pub(crate) fn portolan(&self, arguments: &[&str]) -> Result<Run> {
-        Run::new(&mut self.portolan_command(arguments))
+        let mut command = self.home.program_command(&self.binary);
+        Run::new(command.args(arguments).current_dir(self.folder.path()))
     }
 
-    /// Returns a command of Portolan, for a caller that changes its environment or its input.
-    pub(crate) fn portolan_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.home.program_command(&self.binary);
+    /// Starts Portolan without output, for a caller that interrupts it.
+    pub(crate) fn start_portolan(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = self.home.daemon(&self.binary);
         command.args(arguments).current_dir(self.folder.path());
-        command
+        Ok(command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?)
     }
 
     /// Runs a shell script in the folder. In it, `$0` is the binary under test, and `$@` are the

@@ -37,7 +37,7 @@ impl Containerd {
         );
         let file = sandbox.path("containerd.toml");
         fs::write(&file, configuration)?;
-        let mut command = sandbox.daemon(CONTAINERD);
+        let mut command = sandbox.daemon(&CONTAINERD.path());
         command.arg("--config").arg(file);
         let log = sandbox.path("containerd.log");
         let daemon = Daemon::start(command, &log, || client(&sandbox, &["version"]).output())?;

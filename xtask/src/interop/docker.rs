@@ -23,7 +23,7 @@ pub(crate) struct Docker {
 impl Docker {
     /// Starts `dockerd` and waits until it responds.
     pub(crate) fn start(sandbox: Sandbox) -> Result<Self> {
-        let mut command = sandbox.daemon(DOCKERD);
+        let mut command = sandbox.daemon(&DOCKERD.path());
         command.arg("--data-root").arg(sandbox.path("data"));
         command.arg("--exec-root").arg(sandbox.path("exec"));
         command.arg("--pidfile").arg(sandbox.path("docker.pid"));

@@ -85,9 +85,10 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// Returns a command without a time limit, for a daemon that its caller stops.
-    pub(crate) fn daemon(&self, tool: Tool) -> Command {
-        let mut command = Command::new(tool.path());
+    /// Returns a command without a time limit, for a program that its caller stops. The process of
+    /// the command is the program itself, so the end of the process is the end of the program.
+    pub(crate) fn daemon(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         self.environment(&mut command);
         command
     }

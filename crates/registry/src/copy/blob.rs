@@ -225,10 +225,10 @@ impl Transfer<'_> {
     }
 
     async fn cancel_session(&self, progress: &mut Progress, memory: &mut BlobSession<'_>) {
-        memory.remove();
         if let Some(session) = progress.session.take() {
             cancel(&self.plan.request.target, &session).await;
         }
+        memory.remove();
     }
 
     /// Resumes a session that still exists. Otherwise mounts the blob, or opens a session if it

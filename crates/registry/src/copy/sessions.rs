@@ -36,12 +36,13 @@ impl OpenSessions {
         };
     }
 
-    /// Cancels all sessions, because the copy was given up.
+    /// Cancels all sessions, because the copy was given up. A session remains stored until it is
+    /// canceled, so that a process that is killed in between does not leave it behind.
     pub(super) async fn cancel(self, target: &Repository, stored: &dyn SessionStore) {
         let open = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (digest, id) in open {
-            stored.remove(&target.display_name, &digest);
             cancel(target, &id).await;
+            stored.remove(&target.display_name, &digest);
         }
     }
 }

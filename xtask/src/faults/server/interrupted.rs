@@ -1,12 +1,12 @@
 //! Interrupted copies.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::fault::Fault;
 use super::super::scene::Scene;
@@ -35,14 +35,10 @@ fn interrupted_copies(scene: &Scene) -> Result<()> {
     let mut first = None;
     let mut sent = 0;
     for signal in [Signal::KILL, Signal::INT, Signal::TERM] {
-        let mut running = scene
-            .portolan_command(&copy)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut running = scene.start_portolan(&copy)?;
         wait_for_upload(&mut running, &data, sent + (4 << 20))?;
-        let group = Pid::from_raw(i32::try_from(running.id())?).context("no process id")?;
-        kill_process_group(group, signal)?;
+        let process = Pid::from_raw(i32::try_from(running.id())?).context("no process id")?;
+        kill_process(process, signal)?;
         running.wait()?;
         let uploads = large_uploads(&data)?;
         let [(file, length)] = uploads.as_slice() else {
@@ -54,9 +50,13 @@ fn interrupted_copies(scene: &Scene) -> Result<()> {
         );
         sent = *length;
     }
-    scene.portolan(&copy)?.expect_status(0)?;
+    let resumed = scene.portolan(&copy)?;
+    resumed.expect_status(0)?;
     let left = large_uploads(&data)?;
-    ensure!(left.is_empty(), "the completed copy left {left:?}");
+    resumed.expect(
+        left.is_empty(),
+        &format!("no upload left, but there is {left:?}"),
+    )?;
     let place = super::super::indexes::place(&server.host(), "app", "v1");
     RegistryConnection::new(&server.host())?.compare(&kind, &kind.top, &place)
 }

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::fault::Fault;
 use super::super::http::answer_all;
@@ -61,14 +60,10 @@ fn exit_statuses(scene: &Scene) -> Result<()> {
     for (status, signal) in [(130, Signal::INT), (143, Signal::TERM)] {
         let silent = TcpListener::bind("127.0.0.1:0")?;
         let reference = format!("http://{}/app:v1", silent.local_addr()?);
-        let mut running = scene
-            .portolan_command(&["inspect", &reference])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut running = scene.start_portolan(&["inspect", &reference])?;
         let _connection = silent.accept()?;
-        let group = Pid::from_raw(i32::try_from(running.id())?).context("no process id")?;
-        kill_process_group(group, signal)?;
+        let process = Pid::from_raw(i32::try_from(running.id())?).context("no process id")?;
+        kill_process(process, signal)?;
         let ended = running.wait()?;
         ensure!(
             ended.code() == Some(status),

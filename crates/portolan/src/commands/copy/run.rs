@@ -11,6 +11,7 @@ use portolan_registry::copy::{
     RewrittenDocument, SessionStore, TooDeep,
 };
 use portolan_registry::{Error, JudgedFinding, Kind, Precondition, TagUpdate};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pairs::Pair;
 use super::report::{Reporter, render_losses};
@@ -113,11 +114,15 @@ impl Run {
     }
 
     /// Copies a pair in a separate task, so that several copies use all processors.
+    ///
+    /// If the returned future is dropped, because a signal stops the command, the task is aborted.
+    /// Otherwise it would take the shutdown of the runtime for an error that cannot be retried, and
+    /// cancel the upload sessions that a later copy resumes.
     pub(super) async fn copy(self: Arc<Self>, pair: Pair) -> CopyResult {
-        let task = tokio::spawn({
+        let task = AbortOnDropHandle::new(tokio::spawn({
             let pair = pair.clone();
             async move { self.copy_pair(&pair).await }
-        });
+        }));
         let result = task
             .await
             .unwrap_or_else(|error| Err(Error::internal("copying", error).into()));
