@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use portolan_model::{Digest, Manifest, RepositoryName, Tag};
 use portolan_registry::{Context, Deleter, Deletion, Error, Parent, Result};
 
+use crate::cache::Affected;
 use crate::metadata::{
     ParentRow, Removal, find_parents, manifest_bytes, remove_blob, remove_manifest,
     remove_repository, remove_tag,
@@ -26,10 +27,13 @@ impl Deleter for Store {
     ) -> Result<()> {
         let (name, wanted) = (repository.clone(), tag.clone());
         let who = caller_name(context);
-        let removed = self
-            .parts
-            .database
-            .write(move |transaction| remove_tag(transaction, &name, &wanted, who.as_deref()));
+        let affected = Affected::Some {
+            tags: vec![tag.clone()],
+            digests: Vec::new(),
+        };
+        let removed = self.change(repository, affected, move |transaction| {
+            remove_tag(transaction, &name, &wanted, who.as_deref())
+        });
         if removed.await? {
             Ok(())
         } else {
@@ -50,6 +54,8 @@ impl Deleter for Store {
         let (name, wanted) = (repository.clone(), digest.clone());
         let who = caller_name(context);
         let removal = self.run_detached(|store| async move {
+            // The tags of the manifest are not known.
+            let _change = store.parts.cache.begin_change(&name, Affected::All);
             loop {
                 let (name, wanted, who) = (name.clone(), wanted.clone(), who.clone());
                 let is_guarded = deletion == Deletion::Guarded;
@@ -78,10 +84,13 @@ impl Deleter for Store {
     ) -> Result<()> {
         let (name, wanted) = (repository.clone(), digest.clone());
         let is_guarded = deletion == Deletion::Guarded;
-        let removed = self
-            .parts
-            .database
-            .write(move |transaction| remove_blob(transaction, &name, &wanted, is_guarded));
+        let affected = Affected::Some {
+            tags: Vec::new(),
+            digests: vec![digest.clone()],
+        };
+        let removed = self.change(repository, affected, move |transaction| {
+            remove_blob(transaction, &name, &wanted, is_guarded)
+        });
         match removed.await? {
             Removal::Removed | Removal::Partial => Ok(()),
             Removal::Unknown => Err(Error::blob_unknown(repository, digest)),
@@ -98,6 +107,7 @@ impl Deleter for Store {
     ) -> Result<()> {
         let (name, who) = (repository.clone(), caller_name(context));
         let removal = self.run_detached(|store| async move {
+            let _change = store.parts.cache.begin_change(&name, Affected::All);
             let mut has_begun = false;
             loop {
                 let (name, who) = (name.clone(), who.clone());

@@ -5,6 +5,8 @@
 //! modules.
 
 mod blobs;
+mod byte_size;
+mod cache;
 mod deleter;
 mod fatal;
 mod folder_check;
@@ -24,8 +26,9 @@ mod tests;
 mod uploads;
 mod writer;
 
+pub use byte_size::{ByteSize, InvalidByteSize};
 pub use jobs::Jobs;
 pub use portolan_files::{Runtime, SystemRuntime};
 pub use reserve::{InvalidReserve, Reserve};
-pub use settings::UploadSettings;
+pub use settings::{CacheSettings, UploadSettings};
 pub use store::{Settings, Store};

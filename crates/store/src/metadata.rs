@@ -35,7 +35,7 @@ pub(crate) use blobs::{
 pub(crate) use database::Database;
 pub(crate) use document::Document;
 pub(crate) use manifests::{
-    ManifestHead, find_child_blob, find_manifest, find_manifest_by_tag, head_manifest,
+    ManifestHead, ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag, head_manifest,
     head_manifest_by_tag, list_manifests, media_types, remove_manifest, store_manifest,
     store_media_type,
 };

@@ -1,4 +1,4 @@
-//! Reads of blobs and manifests: one lookup in the database, then the bytes.
+//! Reads of blobs and manifests: from the cache, or one lookup in the database, then the bytes.
 
 use std::ops::Range;
 
@@ -11,10 +11,13 @@ use portolan_registry::{
 };
 
 use crate::metadata::{
-    ManifestHead, find_blob, find_blob_size, find_child_blob, find_manifest, find_manifest_by_tag,
-    head_manifest, head_manifest_by_tag,
+    BlobRow, ManifestHead, find_blob, find_blob_size, find_child_blob, find_manifest,
+    find_manifest_by_tag, head_manifest, head_manifest_by_tag,
 };
 use crate::store::Store;
+
+/// Maximum size of a blob that is cached in memory, in bytes. Most configs are smaller.
+const SMALL_BLOB: u32 = 64 << 10;
 
 #[async_trait]
 impl Reader for Store {
@@ -25,20 +28,20 @@ impl Reader for Store {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        let database = &self.parts.database;
-        if let Some(row) = database.lookup(find_blob(repository, digest)).await? {
+        if let Some(row) = self.find_blob(repository, digest).await? {
             let range = resolve_range(range, row.size)?;
-            let body = self.parts.objects.read(&row.key, range.clone()).await?;
+            let body = self.read_object(digest, row, range.clone()).await?;
             let size = row.size;
             return Ok(BlobRead { size, range, body });
         }
         // A manifest can also be read as a blob. Few clients do so, so this is a second lookup. It
         // may see a later state of the database than the first lookup.
-        let manifest = database.lookup(find_manifest(repository, digest)).await?;
-        let manifest = manifest.ok_or_else(|| Error::blob_unknown(repository, digest))?;
-        let size = manifest.head.size;
+        let reference = digest.clone().into();
+        let manifest = self.find_manifest(repository, &reference).await?;
+        let (_, bytes) = manifest.ok_or_else(|| Error::blob_unknown(repository, digest))?;
+        let size = bytes.len() as u64;
         let range = resolve_range(range, size)?;
-        let body = part(&manifest.bytes.into(), &range).into();
+        let body = part(&bytes, &range).into();
         Ok(BlobRead { size, range, body })
     }
 
@@ -48,6 +51,9 @@ impl Reader for Store {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
+        if let Some(row) = self.parts.cache.blob(repository, digest) {
+            return Ok(BlobInfo { size: row.size });
+        }
         let lookup = find_blob_size(repository, digest);
         let size = self.parts.database.lookup(lookup).await?;
         let size = size.ok_or_else(|| Error::blob_unknown(repository, digest))?;
@@ -60,14 +66,10 @@ impl Reader for Store {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
-        let lookup = match reference {
-            Reference::Tag(tag) => find_manifest_by_tag(repository, tag),
-            Reference::Digest(digest) => find_manifest(repository, digest),
-        };
-        if let Some(manifest) = self.parts.database.lookup(lookup).await? {
+        if let Some((head, bytes)) = self.find_manifest(repository, reference).await? {
             return Ok(ManifestRead {
-                info: manifest.head.into(),
-                body: Body::Full(manifest.bytes.into()),
+                info: head.into(),
+                body: Body::Full(bytes),
             });
         }
         match reference {
@@ -82,17 +84,96 @@ impl Reader for Store {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestInfo> {
-        let lookup = match reference {
-            Reference::Tag(tag) => head_manifest_by_tag(repository, tag),
-            Reference::Digest(digest) => head_manifest(repository, digest),
+        let cache = &self.parts.cache;
+        if let Some(head) = cache.head(repository, reference) {
+            return Ok(head.into());
+        }
+        let head = match reference {
+            Reference::Tag(tag) => {
+                let fill = cache.begin_fill(repository);
+                let lookup = head_manifest_by_tag(repository, tag);
+                let head = self.parts.database.lookup(lookup).await?;
+                if let Some(head) = &head {
+                    fill.add_head(reference, head);
+                }
+                head
+            }
+            // The result may be a blob that is served as a manifest, which is not cached.
+            Reference::Digest(digest) => {
+                let lookup = head_manifest(repository, digest);
+                self.parts.database.lookup(lookup).await?
+            }
         };
-        let head = self.parts.database.lookup(lookup).await?;
         head.map(ManifestInfo::from)
             .ok_or_else(|| Error::manifest_unknown(repository, reference))
     }
 }
 
 impl Store {
+    /// Returns a manifest with its bytes, from the cache if possible.
+    async fn find_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<(ManifestHead, Bytes)>> {
+        let cache = &self.parts.cache;
+        if let Some(head) = cache.head(repository, reference)
+            && let Some(bytes) = cache.bytes(&head.digest)
+        {
+            return Ok(Some((head, bytes)));
+        }
+        let fill = cache.begin_fill(repository);
+        let lookup = match reference {
+            Reference::Tag(tag) => find_manifest_by_tag(repository, tag),
+            Reference::Digest(digest) => find_manifest(repository, digest),
+        };
+        let manifest = self.parts.database.lookup(lookup).await?;
+        Ok(manifest.map(|manifest| {
+            let head = manifest.head.clone();
+            (head, fill.add_manifest(reference, manifest))
+        }))
+    }
+
+    /// Returns size and object of a blob, from the cache if possible.
+    async fn find_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BlobRow>> {
+        let cache = &self.parts.cache;
+        if let Some(row) = cache.blob(repository, digest) {
+            return Ok(Some(row));
+        }
+        let fill = cache.begin_fill(repository);
+        let found = self
+            .parts
+            .database
+            .lookup(find_blob(repository, digest))
+            .await?;
+        if let Some(row) = found {
+            fill.add_blob(digest, row);
+        }
+        Ok(found)
+    }
+
+    /// Reads a part of a blob. A small blob is cached, unless only a part of it is requested.
+    async fn read_object(&self, digest: &Digest, row: BlobRow, range: Range<u64>) -> Result<Body> {
+        if row.size > u64::from(SMALL_BLOB) {
+            return self.parts.objects.read(&row.key, range).await;
+        }
+        let cache = &self.parts.cache;
+        if let Some(bytes) = cache.bytes(digest) {
+            return Ok(part(&bytes, &range).into());
+        }
+        let is_whole = range == (0..row.size);
+        let body = self.parts.objects.read(&row.key, range).await?;
+        if !is_whole {
+            return Ok(body);
+        }
+        let bytes = body.collect(SMALL_BLOB as usize).await?;
+        Ok(cache.share(digest, bytes).into())
+    }
+
     /// Reads a blob that an index references in `manifests` as a manifest.
     async fn get_child_blob(
         &self,

@@ -5,17 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ByteSize;
+
 /// Hundredths of a percent in the whole file system.
 const WHOLE: u16 = 10_000;
-
-/// Units of sizes, the largest first.
-const UNITS: [(&str, u64); 5] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
 
 /// Free space that pushes leave: a share of the file system (`1%`), or a size (`10GiB`).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -23,8 +16,8 @@ const UNITS: [(&str, u64); 5] = [
 pub enum Reserve {
     /// Share of the file system, in hundredths of a percent.
     Share(u16),
-    /// Size in bytes.
-    Bytes(u64),
+    /// Size.
+    Bytes(ByteSize),
 }
 
 /// Error for a text that is neither a percentage nor a size.
@@ -48,7 +41,7 @@ impl Reserve {
                 let bytes = u128::from(total) * u128::from(share) / u128::from(WHOLE);
                 u64::try_from(bytes).unwrap_or(total)
             }
-            Self::Bytes(bytes) => bytes,
+            Self::Bytes(size) => size.bytes(),
         }
     }
 }
@@ -67,7 +60,7 @@ impl FromStr for Reserve {
         let trimmed = text.trim();
         match trimmed.strip_suffix('%') {
             Some(percentage) => parse_share(percentage.trim_end()).map(Self::Share),
-            None => parse_size(trimmed).map(Self::Bytes),
+            None => trimmed.parse().ok().map(Self::Bytes),
         }
         .ok_or_else(|| InvalidReserve(text.to_owned()))
     }
@@ -85,18 +78,6 @@ fn parse_share(text: &str) -> Option<u16> {
     Some(share.checked_add(decimals)?).filter(|share| *share < WHOLE)
 }
 
-/// Parses a number of bytes, with or without a unit.
-fn parse_size(text: &str) -> Option<u64> {
-    let end = text.find(|digit: char| !digit.is_ascii_digit());
-    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    let (number, unit) = (number.parse::<u64>().ok()?, unit.trim_start());
-    if unit.is_empty() {
-        return Some(number);
-    }
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    number.checked_mul(*factor)
-}
-
 /// Writes the percentage or the size in the largest unit that fits.
 impl fmt::Display for Reserve {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,11 +90,7 @@ impl fmt::Display for Reserve {
                     hundredths => write!(formatter, "{whole}.{hundredths:02}%"),
                 }
             }
-            Self::Bytes(bytes) => {
-                let fits = |(_, factor): &&(&str, u64)| bytes > 0 && bytes % factor == 0;
-                let (unit, factor) = UNITS.iter().find(fits).unwrap_or(&("B", 1));
-                write!(formatter, "{}{unit}", bytes / factor)
-            }
+            Self::Bytes(size) => write!(formatter, "{size}"),
         }
     }
 }
@@ -124,7 +101,7 @@ impl TryFrom<Written> for Reserve {
     fn try_from(written: Written) -> Result<Self, InvalidReserve> {
         match written {
             Written::Number(number) => u64::try_from(number)
-                .map(Self::Bytes)
+                .map(|bytes| Self::Bytes(ByteSize::new(bytes)))
                 .map_err(|_| InvalidReserve(number.to_string())),
             Written::Text(text) => text.parse(),
         }
@@ -149,10 +126,14 @@ mod tests {
             ("0.05%", Reserve::Share(5), "0.05%"),
             ("99.99%", Reserve::Share(9_999), "99.99%"),
             ("0%", Reserve::Share(0), "0%"),
-            ("10 GiB", Reserve::Bytes(10 << 30), "10GiB"),
-            ("1536MiB", Reserve::Bytes(1536 << 20), "1536MiB"),
-            ("0", Reserve::Bytes(0), "0B"),
-            ("1000", Reserve::Bytes(1000), "1000B"),
+            ("10 GiB", Reserve::Bytes(ByteSize::new(10 << 30)), "10GiB"),
+            (
+                "1536MiB",
+                Reserve::Bytes(ByteSize::new(1536 << 20)),
+                "1536MiB",
+            ),
+            ("0", Reserve::Bytes(ByteSize::new(0)), "0B"),
+            ("1000", Reserve::Bytes(ByteSize::new(1000)), "1000B"),
         ] {
             assert_eq!(text.parse(), Ok(reserve), "{text}");
             assert_eq!(reserve.to_string(), written);
@@ -190,6 +171,6 @@ mod tests {
     fn share_depends_on_the_file_system() {
         assert_eq!(Reserve::default().bytes_of(u64::MAX), u64::MAX / 100);
         assert_eq!(Reserve::Share(50).bytes_of(2000), 10);
-        assert_eq!(Reserve::Bytes(7).bytes_of(2000), 7);
+        assert_eq!(Reserve::Bytes(ByteSize::new(7)).bytes_of(2000), 7);
     }
 }

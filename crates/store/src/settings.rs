@@ -1,12 +1,12 @@
 //! Default values of [`Settings`], and the form of the settings in the configuration: the tables
-//! `[storage]` and `[storage.uploads]`. Durations are strings such as `90s` or `1day`.
+//! `[storage]`, `[storage.uploads]` and `[storage.cache]`. Durations are strings such as `90s` or `1day`.
 
 use std::time::Duration;
 
 use portolan_files::sessions::MAX_PARTIAL_UPLOADS;
 use serde::{Deserialize, Serialize};
 
-use crate::{Reserve, Settings};
+use crate::{ByteSize, Reserve, Settings};
 
 /// Settings of upload sessions.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -20,12 +20,29 @@ pub struct UploadSettings {
     pub per_repository: usize,
 }
 
+/// Settings of the cache of what repositories serve.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Memory for cached content and for manifests that are being sent. With 0, nothing is cached.
+    pub memory: ByteSize,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             folder: "./portolan-data".into(),
             reserve: Reserve::default(),
             uploads: UploadSettings::default(),
+            cache: CacheSettings::default(),
+        }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::new(32 << 20),
         }
     }
 }
@@ -54,14 +71,19 @@ mod tests {
         for document in [json!({}), json!({"uploads": {}})] {
             assert_eq!(read(document).unwrap(), Settings::default());
         }
-        let document = json!({"folder": "/srv", "reserve": "1GiB", "uploads": {"expire": "90s"}});
+        let document = json!({
+            "folder": "/srv", "reserve": "1GiB", "uploads": {"expire": "90s"}, "cache": {"memory": "8MiB"}
+        });
         let settings = read(document).unwrap();
         let expected = Settings {
             folder: "/srv".into(),
-            reserve: Reserve::Bytes(1 << 30),
+            reserve: Reserve::Bytes(ByteSize::new(1 << 30)),
             uploads: UploadSettings {
                 expire: Duration::from_secs(90),
                 ..UploadSettings::default()
+            },
+            cache: CacheSettings {
+                memory: ByteSize::new(8 << 20),
             },
         };
         assert_eq!(settings, expected);
@@ -72,7 +94,10 @@ mod tests {
         let written = serde_json::to_value(Settings::default()).unwrap();
         assert_eq!(
             written,
-            json!({"folder": "./portolan-data", "reserve": "1%", "uploads": {"expire": "1day", "per_repository": 100}})
+            json!({
+                "folder": "./portolan-data", "reserve": "1%",
+                "uploads": {"expire": "1day", "per_repository": 100}, "cache": {"memory": "32MiB"}
+            })
         );
     }
 
@@ -86,7 +111,7 @@ mod tests {
             );
         }
         let number = read(json!({"reserve": 4096})).unwrap();
-        assert_eq!(number.reserve, Reserve::Bytes(4096));
+        assert_eq!(number.reserve, Reserve::Bytes(ByteSize::new(4096)));
     }
 
     #[test]

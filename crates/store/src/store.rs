@@ -12,19 +12,21 @@ use std::time::Duration;
 
 use portolan_files::durable::{Durability, OnFailedSync};
 use portolan_files::file_error;
+use portolan_model::RepositoryName;
 use portolan_registry::{
     Admission, Caller, Context, Error, Kind, LocalRegistry, Policy, Registry, Result,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::blobs::{Filesystem, Objects};
+use crate::cache::{Affected, Cache};
 use crate::folder_check;
 use crate::lock::FolderLock;
-use crate::metadata::{Database, Sqlite, is_failed_write};
+use crate::metadata::{Database, Sqlite, Transaction, is_failed_write};
 use crate::object_keys::ObjectKeys;
 use crate::reserve::Reserve;
 use crate::runtime::Runtime;
-use crate::settings::UploadSettings;
+use crate::settings::{CacheSettings, UploadSettings};
 use crate::space::SpaceGuard;
 use crate::uploads::{Files, UploadSessions};
 use crate::writer::MediaTypes;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub reserve: Reserve,
     /// Settings of upload sessions.
     pub uploads: UploadSettings,
+    /// Settings of the cache in memory.
+    pub cache: CacheSettings,
 }
 
 impl Settings {
@@ -88,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) uploads: Box<dyn UploadSessions>,
     pub(crate) keys: ObjectKeys,
     pub(crate) media_types: Arc<MediaTypes>,
+    pub(crate) cache: Cache,
     pub(crate) upload_expiry: Duration,
     pub(crate) space: Arc<SpaceGuard>,
     lock: FolderLock,
@@ -131,6 +136,7 @@ impl Store {
             uploads: Box::new(uploads),
             keys: ObjectKeys::open(&database, &runtime).await?,
             media_types: Arc::default(),
+            cache: Cache::new(settings.cache.memory.bytes())?,
             database,
             upload_expiry: settings.uploads.expire,
             space: SpaceGuard::of_system(folder, settings.reserve),
@@ -154,6 +160,22 @@ impl Store {
     /// Returns an error if the file cannot be written.
     pub fn announce(&self, address: SocketAddr) -> Result<()> {
         self.parts.lock.announce(address)
+    }
+
+    /// Changes a repository in one transaction. The cache shows no state before the change once this
+    /// returns. The change completes even if the caller drops the returned future.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        repository: &RepositoryName,
+        affected: Affected,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
+        let repository = repository.clone();
+        self.run_detached(|store| async move {
+            let _change = store.parts.cache.begin_change(&repository, affected);
+            store.parts.database.write(work).await
+        })
+        .await
     }
 
     /// Runs `work` in a separate task. It completes even if the caller drops the returned future.

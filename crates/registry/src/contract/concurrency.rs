@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use portolan_model::Digest;
@@ -14,6 +15,9 @@ use crate::{Deletion, Kind, MountOutcome, Precondition, Registry, Result};
 
 /// Number of repetitions of each race, so that more than one order of events occurs.
 const ROUNDS: usize = 12;
+
+/// Number of changes of a tag that clients read at the same time.
+const CHANGES: usize = 60;
 
 /// Number of clients in races between more than two clients.
 pub(super) const CLIENTS: usize = 8;
@@ -376,5 +380,54 @@ pub async fn reads_of_a_moving_tag_are_consistent(registry: Arc<dyn Registry>) {
             (image.digest(), image.media_type(), image.bytes())
         );
     }
+    moving.await.expect("the writer does not panic");
+}
+
+/// Checks that reads see each change of a tag once it is answered, and never go back: neither to a
+/// state before the last answered change, nor to a state before one that another client has read.
+pub async fn reads_see_each_answered_change(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let images: Vec<_> = (0..CHANGES)
+        .map(|number| image(&format!("v{number}")))
+        .collect();
+    for image in &images {
+        repository.push_image(image, &[]).await;
+    }
+    let states: Arc<[Digest]> = images.iter().map(ImageFixture::digest).collect();
+    // Index of the newest state that was answered to the writer or read by a reader.
+    let newest = Arc::new(AtomicUsize::new(0));
+    repository.push_image(&images[0], &["moving"]).await;
+    let (writer, answered) = (repository.clone(), Arc::clone(&newest));
+    let moving = tokio::spawn(async move {
+        for (number, image) in images.iter().enumerate() {
+            writer
+                .push_manifest(image.bytes(), &image.media_type(), &["moving"])
+                .await;
+            answered.fetch_max(number, Ordering::SeqCst);
+        }
+    });
+    let read = |reader: usize| {
+        let (repository, newest) = (repository.clone(), Arc::clone(&newest));
+        let states = Arc::clone(&states);
+        async move {
+            while newest.load(Ordering::SeqCst) < CHANGES - 1 {
+                let before = newest.load(Ordering::SeqCst);
+                let info = if reader.is_multiple_of(2) {
+                    repository.head_manifest("moving").await
+                } else {
+                    repository
+                        .get_manifest("moving")
+                        .await
+                        .map(|(info, _)| info)
+                };
+                let digest = info.expect("the tag always exists").digest;
+                let state = states.iter().position(|state| *state == digest);
+                let state = state.expect("the tag points to a pushed manifest");
+                assert!(state >= before, "read state {state} after state {before}");
+                newest.fetch_max(state, Ordering::SeqCst);
+            }
+        }
+    };
+    join_all((0..CLIENTS).map(read)).await;
     moving.await.expect("the writer does not panic");
 }

@@ -32,6 +32,50 @@ pub async fn deletes_only_the_tag(registry: Arc<dyn Registry>) {
     );
 }
 
+/// Checks that content that was read before its deletion is unknown afterwards, and that a tag of a
+/// deleted manifest does not return when the manifest is pushed again.
+pub async fn deleted_content_that_was_read_is_unknown(registry: Arc<dyn Registry>) {
+    let repository = TestRepository::new(&registry, "team/app");
+    let one = image("one");
+    let digest = repository.push_image(&one, &["v1"]).await;
+    let layer = repository.push_blob(blob("unreferenced")).await;
+    for _ in 0..2 {
+        repository
+            .assert_serves("v1", &digest, &one.media_type(), &one.bytes())
+            .await;
+        let read = repository.read_blob(&layer).await;
+        assert_eq!(read.expect("the blob exists"), blob("unreferenced"));
+        let read = repository.read_blob(&digest).await;
+        assert_eq!(read.expect("a manifest is also a blob"), one.bytes());
+    }
+    repository
+        .delete_manifest(&digest, Deletion::Guarded)
+        .await
+        .expect("no manifest references it");
+    for reference in ["v1".to_owned(), digest.to_string()] {
+        expect_error(
+            repository.get_manifest(&reference).await,
+            &Kind::ManifestUnknown,
+        );
+        expect_error(
+            repository.head_manifest(&reference).await,
+            &Kind::ManifestUnknown,
+        );
+    }
+    expect_error(repository.read_blob(&digest).await, &Kind::BlobUnknown);
+    repository
+        .delete_blob(&layer, Deletion::Guarded)
+        .await
+        .expect("no manifest references it");
+    expect_error(repository.read_blob(&layer).await, &Kind::BlobUnknown);
+    expect_error(repository.blob_size(&layer).await, &Kind::BlobUnknown);
+    repository.push_image(&one, &[]).await;
+    repository
+        .assert_serves(&digest, &digest, &one.media_type(), &one.bytes())
+        .await;
+    assert_eq!(repository.resolve_tag("v1").await, None);
+}
+
 /// Checks that the deletion of a manifest removes all its tags, and retains other manifests and all
 /// blobs.
 pub async fn deletes_a_manifest_with_its_tags(registry: Arc<dyn Registry>) {

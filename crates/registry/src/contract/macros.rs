@@ -167,6 +167,7 @@ macro_rules! contract_tests {
         ] }
         $crate::contract_group! { $make, deletes: [
             deletes_only_the_tag,
+            deleted_content_that_was_read_is_unknown,
             deletes_a_manifest_with_its_tags,
             stores_a_deleted_manifest_again,
             deletes_a_blob,
@@ -211,6 +212,7 @@ macro_rules! contract_tests {
             image_push_races_with_layer_deletion,
             mount_races_with_source_deletion,
             reads_of_a_moving_tag_are_consistent,
+            reads_see_each_answered_change,
         ] }
     };
 }

@@ -51,7 +51,7 @@ const REMOVE_PAGE: &str = "UPDATE repository_blobs SET deleted_at = ?2 \
 const PAGE: usize = 1000;
 
 /// Size of a blob, and the key of its object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct BlobRow {
     pub(crate) size: u64,
     pub(crate) key: ObjectKey,

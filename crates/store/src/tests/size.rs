@@ -1,6 +1,10 @@
-//! Size of the database for small images.
+//! Size of the database for small images, and of its log.
+
+use std::fs;
+use std::time::Duration;
 
 use portolan_model::fixtures::image;
+use serde_json::json;
 
 use super::subject;
 
@@ -36,4 +40,23 @@ async fn a_small_image_takes_few_bytes_of_database() {
         manifests / IMAGES
     );
     assert!(bytes <= GOAL, "{bytes} bytes for each image");
+}
+
+#[tokio::test]
+async fn the_log_of_the_database_is_bounded_and_shrinks() {
+    let subject = subject().await;
+    let large = json!({"padding": "x".repeat(3 << 20)});
+    for number in 0..12 {
+        let image = image(&number.to_string()).field("annotations", large.clone());
+        subject.store.push("a", &image, "v1").await;
+    }
+    let log = subject.folder.path().join("portolan.db-wal");
+    // The log is truncated after the last push was answered.
+    for _ in 0..100 {
+        if fs::metadata(&log).unwrap().len() <= 16 << 20 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the log has {} bytes", fs::metadata(&log).unwrap().len());
 }

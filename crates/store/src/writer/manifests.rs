@@ -51,6 +51,8 @@ impl Store {
         // The closure must hold no handle to the store. Otherwise the database thread could drop
         // the last handle, and would wait for itself to end.
         let (attempt, media_types) = (Arc::clone(put), Arc::clone(&self.parts.media_types));
+        let cache = &self.parts.cache;
+        let _change = cache.begin_change(put.push.repository(), put.affected_entries());
         let written = self.parts.database.write(move |transaction| {
             attempt.store(transaction, |media_type| media_types.is_stored(media_type))
         });

@@ -10,6 +10,7 @@ use portolan_registry::{
     PushedManifest, PutManifest, PutOutcome, Result, Stored, TagUpdate, UnparsedChild,
 };
 
+use crate::cache::Affected;
 use crate::metadata::{
     Children, Document, Statement, Transaction, View, ensure_repository, media_types,
     require_changes, set_tag, store_manifest, store_media_type,
@@ -81,6 +82,16 @@ impl Put {
             &self.options.tags,
             digests,
         )
+    }
+
+    /// Returns the entries of the cache that this push affects.
+    pub(super) fn affected_entries(&self) -> Affected {
+        let children = self.children.values().map(|child| &child.digest);
+        let digests = children.chain([&self.document.digest]);
+        Affected::Some {
+            tags: self.options.tags.iter().map(|it| it.tag.clone()).collect(),
+            digests: digests.cloned().collect(),
+        }
     }
 
     /// Checks the manifest with the [`Admission`], and stores it with its tags. `is_stored` returns

@@ -7,7 +7,7 @@ use portolan_model::Digest;
 use portolan_model::fixtures::{blob, image};
 use portolan_registry::contract::{TestRepository, expect_error};
 use portolan_registry::{Context, Deletion, Kind, Registry};
-use portolan_store::{Reserve, Settings, Store, SystemRuntime};
+use portolan_store::{ByteSize, Reserve, Settings, Store, SystemRuntime};
 
 async fn open(folder: &Path, reserve: Reserve) -> Arc<dyn Registry> {
     let settings = Settings {
@@ -22,14 +22,14 @@ async fn open(folder: &Path, reserve: Reserve) -> Arc<dyn Registry> {
 #[tokio::test]
 async fn pushes_fail_and_reads_and_deletions_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = open(folder.path(), Reserve::Bytes(0)).await;
+    let registry = open(folder.path(), Reserve::Bytes(ByteSize::new(0))).await;
     let image = image("a").layers(["x"]);
     let before = TestRepository::new(&registry, "a");
     let digest = before.push_image(&image, &["v1", "v2"]).await;
     let session = before.open_upload().await;
     drop((before, registry));
 
-    let registry = open(folder.path(), Reserve::Bytes(u64::MAX)).await;
+    let registry = open(folder.path(), Reserve::Bytes(ByteSize::new(u64::MAX))).await;
     let (repository, other) = (
         TestRepository::new(&registry, "a"),
         TestRepository::new(&registry, "b"),

@@ -64,6 +64,7 @@ fn other(key: &str, value: &Value) -> String {
         _ if key.contains("timeouts") || key.ends_with("expire") => "7s".into(),
         _ if key.ends_with("listen") => "127.0.0.1:5009".into(),
         _ if key.ends_with("reserve") => "2%".into(),
+        _ if key.ends_with("cache.memory") => "64MiB".into(),
         _ => "other".into(),
     }
 }

@@ -16,10 +16,10 @@ use crate::runtime::Timestamp;
 /// is prepared twice.
 const PREPARED: usize = 128;
 /// Maximum time that a connection waits for a lock. Only a checkpoint can hold a lock for long.
-const BUSY: Duration = Duration::from_secs(10);
-/// Size in bytes. SQLite truncates a larger write-ahead log to this size after copying it into the
-/// database.
-const LOG_LIMIT: i64 = 16 << 20;
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// Size of the file of the write-ahead log, in bytes, above which it is truncated after it was
+/// copied into the database.
+pub(super) const LOG_LIMIT: u32 = 16 << 20;
 
 /// Opens a connection to the file at `path`, and creates the file if it does not exist.
 pub(super) fn open(path: &Path) -> Result<Connection> {

@@ -2,21 +2,25 @@
 //! and then sends the results to all callers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use portolan_registry::{Error, Kind, Result};
 use rusqlite::Connection;
 use rusqlite::ffi;
 
-use super::connection::{Statements, storage_error};
+use super::connection::{BUSY, LOG_LIMIT, Statements, storage_error};
 use crate::fatal::fatal;
 use crate::metadata::work::{Pending, Queue, Work};
 use crate::runtime::{Runtime, timestamp};
 
 /// Maximum number of pieces of work that share one commit.
 const GROUP: usize = 128;
-/// Number of pieces of work between two checkpoints. A checkpoint copies the write-ahead log into
-/// the database. At this interval, the log grows to about 10 MiB.
-const CHECKPOINT: usize = 256;
+/// Size of the write-ahead log, in bytes, at which it is copied into the database (checkpoint).
+const CHECKPOINT: u64 = 8 << 20;
+/// Size of a frame of the log, in bytes: a page of the database and its header.
+const FRAME: u64 = 4096 + 24;
+/// Maximum time to wait for lookups that still read the log before it is truncated.
+const TRUNCATION_WAIT: Duration = Duration::from_millis(100);
 
 /// Starts the writing thread, and returns its queue. The thread ends when the queue is dropped.
 pub(super) fn start(connection: Connection, runtime: Arc<dyn Runtime>) -> Result<Queue> {
@@ -29,7 +33,6 @@ pub(super) fn start(connection: Connection, runtime: Arc<dyn Runtime>) -> Result
 
 /// Runs work in groups until the queue is dropped.
 fn write_groups(connection: &Connection, pending: &mut Pending, runtime: &dyn Runtime) {
-    let mut since_checkpoint = 0;
     while let Some(first) = pending.blocking_recv() {
         // All work that is waiting now shares one commit and its sync, because the sync is most of
         // the cost of a write.
@@ -41,23 +44,48 @@ fn write_groups(connection: &Connection, pending: &mut Pending, runtime: &dyn Ru
         }
         let committed = write_group(connection, &mut group, runtime).map_err(Arc::new);
         let is_full = matches!(&committed, Err(error) if *error.kind() == Kind::StorageFull);
-        since_checkpoint += group.len();
         for work in group {
             work.answer(&committed);
         }
         // On a full disk, the log cannot grow. After a checkpoint, the next write can reuse the log
         // from its start.
-        if since_checkpoint >= CHECKPOINT || is_full {
-            checkpoint(connection);
-            since_checkpoint = 0;
+        let log = log_size(connection);
+        if log > u64::from(LOG_LIMIT) {
+            truncate_log(connection);
+        } else if log >= CHECKPOINT || is_full {
+            checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
     }
 }
 
+/// Returns the number of bytes of the write-ahead log that are in use.
+fn log_size(connection: &Connection) -> u64 {
+    let frames = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
+    // Without a log, the number of frames is -1.
+    let frames: i64 = frames.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed to measure the log of the metadata");
+        0
+    });
+    u64::try_from(frames).unwrap_or_default() * FRAME
+}
+
+/// Copies the write-ahead log into the database, and truncates its file, so that the disk space of
+/// a burst of large writes is free again. If a lookup still reads the log, it is only copied.
+fn truncate_log(connection: &Connection) {
+    let wait = |time| {
+        if let Err(error) = connection.busy_timeout(time) {
+            tracing::warn!(%error, "failed to set the time limit for locks of the metadata");
+        }
+    };
+    wait(TRUNCATION_WAIT);
+    checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    wait(BUSY);
+}
+
 /// Copies the write-ahead log into the database. The automatic checkpoints of SQLite are off,
 /// because they ignore a failed sync and delay the client whose commit starts one.
-fn checkpoint(connection: &Connection) {
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+fn checkpoint(connection: &Connection, pragma: &str) {
+    if let Err(error) = connection.query_row(pragma, [], |_| Ok(())) {
         if is_failed_sync(&error) {
             fatal("syncing the metadata", &error);
         }
