@@ -1,6 +1,7 @@
 //! Layout in a folder: `oci-layout`, `index.json` and `blobs/ALGORITHM/ENCODED` (image-spec,
 //! image-layout.md).
 
+mod index_file;
 mod lock;
 mod open;
 mod storage;
@@ -21,9 +22,10 @@ use portolan_files::{file_error, is_absent, run_blocking};
 use portolan_model::Digest;
 use portolan_registry::{Error, Kind, Result, UploadId};
 
-use crate::files::{FOLDER_MODE, Stamp, replace};
+use crate::files::{FOLDER_MODE, replace};
 use crate::index::LayoutIndex;
 use crate::layout::Orphan;
+use index_file::CachedIndex;
 use lock::lock;
 
 pub(crate) use open::check_version;
@@ -46,8 +48,8 @@ pub(crate) const LAYOUT_CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 pub struct Folder {
     path: PathBuf,
     access: Access,
-    /// Cached index, with the stamp of its file. The stamp is `None` if the file did not exist.
-    index: Mutex<Option<(Option<Stamp>, Arc<LayoutIndex>)>>,
+    /// Cached index.
+    index: Mutex<Option<CachedIndex>>,
     writing: Mutex<Option<Arc<Writing>>>,
 }
 
@@ -55,7 +57,10 @@ pub struct Folder {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
     Read,
+    /// Each change is durable when it returns.
     Write,
+    /// Pushes are durable after the next [`Storage::save`](crate::storage::Storage::save).
+    Gather,
 }
 
 /// State of a layout that is open for writing. The order of the fields matters: the lock is dropped
@@ -96,9 +101,9 @@ impl Folder {
 
     /// Opens the layout in a folder for writing. Creates the layout if the folder is empty or does
     /// not exist.
-    pub(crate) fn open_for_writing(path: PathBuf) -> Result<Self> {
+    pub(crate) fn open_for_writing(path: PathBuf, access: Access) -> Result<Self> {
         open::check_for_writing(&path)?;
-        let folder = Self::new(path, Access::Write);
+        let folder = Self::new(path, access);
         let writing = folder.writing()?;
         folder.create_layout_files(&writing)?;
         Ok(folder)
@@ -116,7 +121,7 @@ impl Folder {
     }
 
     fn check_access(&self) -> Result<()> {
-        if self.access == Access::Write {
+        if self.access != Access::Read {
             return Ok(());
         }
         Err(Error::new(

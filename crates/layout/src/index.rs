@@ -1,6 +1,8 @@
 //! `index.json` as a document. Everything that is not changed is preserved (image-spec,
 //! image-layout.md).
 
+mod change;
+mod entries;
 mod entry;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,9 @@ use portolan_registry::{Error, Kind, Result};
 
 use crate::layout::describe_entries;
 
+use entries::{Entries, EntryId};
+
+pub(crate) use change::IndexChange;
 pub(crate) use entry::{CONTAINERD_NAME, IndexEntry, NAME_ANNOTATIONS, REF_NAME};
 
 const MANIFESTS: &str = "manifests";
@@ -27,7 +32,7 @@ pub(crate) const MAX_LIST_BYTES: u64 = 64 << 20;
 pub struct LayoutIndex {
     /// Members of the document. The value of `manifests` is only a placeholder for `entries`.
     members: Vec<(String, Json)>,
-    entries: Vec<IndexEntry>,
+    entries: Entries,
 }
 
 impl LayoutIndex {
@@ -40,7 +45,7 @@ impl LayoutIndex {
         ];
         Self {
             members: members.map(|(key, value)| (key.to_owned(), value)).into(),
-            entries: Vec::new(),
+            entries: Entries::default(),
         }
     }
 
@@ -111,10 +116,22 @@ impl LayoutIndex {
         self.entries.iter().filter_map(IndexEntry::descriptor)
     }
 
+    /// Returns the descriptors of the entries of a manifest, in the order of the document.
+    pub(crate) fn entries_of(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
+        let ids = self.entries.with_digest(digest).into_iter();
+        ids.filter_map(|id| self.entries.get(id).descriptor())
+    }
+
+    /// Returns the descriptors of the entries that have `name` in one of [`NAME_ANNOTATIONS`], in
+    /// the order of the document.
+    pub(crate) fn entries_named(&self, name: &str) -> impl Iterator<Item = &Descriptor> {
+        let ids = self.entries.with_name(name).into_iter();
+        ids.filter_map(|id| self.entries.get(id).descriptor())
+    }
+
     /// Returns the descriptor of a manifest, if it has an entry.
     pub(crate) fn find(&self, digest: &Digest) -> Option<&Descriptor> {
-        self.descriptors()
-            .find(|descriptor| descriptor.digest == *digest)
+        self.entries_of(digest).next()
     }
 
     /// Returns the descriptor of the manifest with a name.
@@ -124,10 +141,8 @@ impl LayoutIndex {
     /// meant.
     pub(crate) fn find_by_name(&self, name: &str) -> Result<Option<&Descriptor>> {
         let named: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.name() == Some(name))
-            .filter_map(IndexEntry::descriptor)
+            .ids_by_tag(name)
+            .filter_map(|id| self.entries.get(id).descriptor())
             .collect();
         let Some((first, others)) = named.split_first() else {
             return Ok(None);
@@ -153,73 +168,57 @@ impl LayoutIndex {
     /// Returns whether a manifest has a bare entry: an entry with only the type, size and digest of
     /// its content.
     pub(crate) fn has_bare(&self, digest: &Digest) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.describes(digest) && entry.is_bare())
+        self.find_bare(digest).is_some()
     }
 
     /// Updates the media type and the artifact type in all entries of a manifest.
     pub(crate) fn update_types(&mut self, descriptor: &Descriptor) {
-        for entry in self
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.describes(&descriptor.digest))
-        {
-            entry.update_types(descriptor);
+        for id in self.entries.with_digest(&descriptor.digest) {
+            self.entries
+                .change(id, |entry| entry.update_types(descriptor));
         }
     }
 
     /// Assigns a name to a manifest, and removes the name from all other manifests. A manifest that
     /// loses its only name keeps an unnamed entry.
     pub(crate) fn assign_name(&mut self, name: &str, descriptor: &Descriptor) {
-        let is_named = |entry: &IndexEntry| entry.name() == Some(name);
-        if self
-            .entries
+        let digest = &descriptor.digest;
+        let named: Vec<_> = self.ids_by_tag(name).collect();
+        let has_name = named
             .iter()
-            .any(|entry| entry.describes(&descriptor.digest) && is_named(entry))
-        {
-            self.remove_name(name, Some(&descriptor.digest));
-            return;
+            .any(|id| self.entries.get(*id).describes(digest));
+        if !has_name {
+            let bare = self.find_bare(digest);
+            let mut entry = bare
+                .and_then(|bare| self.entries.remove(bare))
+                .unwrap_or_else(|| IndexEntry::new(descriptor));
+            entry.set_name(name);
+            match named.first() {
+                Some(first) => self.entries.insert_before(*first, entry),
+                None => self.entries.insert_sorted(entry),
+            }
         }
-        let bare = self
-            .entries
-            .iter()
-            .position(|entry| entry.describes(&descriptor.digest) && entry.is_bare());
-        let mut entry = match bare {
-            Some(position) => self.entries.remove(position),
-            None => IndexEntry::new(descriptor),
-        };
-        entry.set_name(name);
-        match self.entries.iter().position(is_named) {
-            Some(position) => self.entries.insert(position, entry),
-            None => self.insert(entry),
-        }
-        self.remove_name(name, Some(&descriptor.digest));
+        self.remove_name(name, Some(digest));
     }
 
     /// Removes a name from all manifests except the manifest with the digest `but`. A manifest that
     /// loses its only name keeps an unnamed entry.
     pub(crate) fn remove_name(&mut self, name: &str, but: Option<&Digest>) {
+        let named: Vec<_> = self.ids_by_tag(name).collect();
         let mut changed = BTreeSet::new();
-        for entry in &mut self.entries {
-            if entry.name() == Some(name) && !but.is_some_and(|digest| entry.describes(digest)) {
-                entry.clear_name();
+        for id in named {
+            let entry = self.entries.get(id);
+            if !but.is_some_and(|digest| entry.describes(digest)) {
                 changed.extend(entry.digest().cloned());
+                self.entries.change(id, IndexEntry::clear_name);
             }
         }
-        let is_bare = |entry: &mut IndexEntry| {
-            entry.is_bare()
-                && entry
-                    .digest()
-                    .is_some_and(|digest| changed.contains(digest))
-        };
-        let bare: Vec<_> = self.entries.extract_if(.., is_bare).collect();
-        for entry in bare {
-            if entry
-                .digest()
-                .is_some_and(|digest| self.find(digest).is_none())
-            {
-                self.insert(entry);
+        for digest in changed {
+            let bare: Vec<_> = self.bare_ids(&digest).collect();
+            let removed = bare.into_iter().filter_map(|id| self.entries.remove(id));
+            let first = removed.collect::<Vec<_>>().into_iter().next();
+            if let Some(first) = first.filter(|_| self.find(&digest).is_none()) {
+                self.entries.insert_sorted(first);
             }
         }
     }
@@ -229,9 +228,11 @@ impl LayoutIndex {
         self.entries.clear();
     }
 
-    /// Adds an entry without a name.
+    /// Adds an entry without a name. The result does not depend on the order of the additions: the
+    /// entry follows the last entry with a lower or equal sort key. Other entries, which may be in
+    /// any order, stay in place.
     pub(crate) fn add(&mut self, descriptor: &Descriptor) {
-        self.insert(IndexEntry::new(descriptor));
+        self.entries.insert_sorted(IndexEntry::new(descriptor));
     }
 
     /// Adds an entry at the end.
@@ -239,27 +240,34 @@ impl LayoutIndex {
         self.entries.push(IndexEntry::new(descriptor));
     }
 
-    /// Inserts an entry after the last entry with a lower or equal sort key. Therefore, the result
-    /// does not depend on the order of the insertions. Other entries, which may be in any order,
-    /// stay in place.
-    fn insert(&mut self, entry: IndexEntry) {
-        let before = self
-            .entries
-            .iter()
-            .rposition(|other| other.sort_key() <= entry.sort_key());
-        self.entries
-            .insert(before.map_or(0, |position| position + 1), entry);
-    }
-
     /// Removes all entries of a manifest.
     pub(crate) fn remove(&mut self, digest: &Digest) {
-        self.entries.retain(|entry| !entry.describes(digest));
+        for id in self.entries.with_digest(digest) {
+            self.entries.remove(id);
+        }
     }
 
     /// Removes the bare entries of a manifest (see [`LayoutIndex::has_bare`]).
     pub(crate) fn remove_bare(&mut self, digest: &Digest) {
-        self.entries
-            .retain(|entry| !(entry.describes(digest) && entry.is_bare()));
+        let bare: Vec<_> = self.bare_ids(digest).collect();
+        for id in bare {
+            self.entries.remove(id);
+        }
+    }
+
+    /// Returns the entries with a name that can be a tag, in the order of the document.
+    fn ids_by_tag(&self, name: &str) -> impl Iterator<Item = EntryId> {
+        let ids = self.entries.with_name(name).into_iter();
+        ids.filter(move |id| self.entries.get(*id).name() == Some(name))
+    }
+
+    fn find_bare(&self, digest: &Digest) -> Option<EntryId> {
+        self.bare_ids(digest).next()
+    }
+
+    fn bare_ids(&self, digest: &Digest) -> impl Iterator<Item = EntryId> {
+        let ids = self.entries.with_digest(digest).into_iter();
+        ids.filter(|id| self.entries.get(*id).is_bare())
     }
 }
 

@@ -6,12 +6,13 @@
 
 mod change;
 mod manifest_cache;
+mod name_lookup;
 mod names;
 mod orphans;
+mod simple_push;
 mod view;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use portolan_model::{Descriptor, Digest, MediaType, Reference, Tag};
 use portolan_registry::{
@@ -22,6 +23,7 @@ use crate::content::Content;
 use crate::index::LayoutIndex;
 use crate::storage::Storage;
 use manifest_cache::ManifestCache;
+use name_lookup::NameLookup;
 use view::View;
 
 pub(crate) use change::PushAction;
@@ -36,15 +38,16 @@ pub struct Layout<S> {
     change_lock: Mutex<()>,
     manifest_cache: Mutex<ManifestCache>,
     cached_view: Mutex<Option<CachedView>>,
-    /// Number of additions and removals of content so far. A cached view with another number is
-    /// outdated.
-    content_changes: AtomicU64,
+    /// Names of an index. They are outdated if that is no longer the current index.
+    cached_names: Mutex<Option<(Weak<LayoutIndex>, Arc<NameLookup>)>>,
+    /// Content that was added since the cached view was last checked.
+    added_content: Mutex<Vec<Digest>>,
 }
 
-/// Cached view of an index. It is valid while neither the index nor the content changes.
+/// Cached view of an index.
 struct CachedView {
-    index: Arc<LayoutIndex>,
-    content_changes: u64,
+    /// Index of the view. It is no longer the current index if that was changed or replaced.
+    index: Weak<LayoutIndex>,
     view: Arc<View>,
 }
 
@@ -55,7 +58,8 @@ impl<S: Storage> Layout<S> {
             change_lock: Mutex::default(),
             manifest_cache: Mutex::default(),
             cached_view: Mutex::default(),
-            content_changes: AtomicU64::default(),
+            cached_names: Mutex::default(),
+            added_content: Mutex::default(),
         }
     }
 
@@ -63,9 +67,14 @@ impl<S: Storage> Layout<S> {
         &self.storage
     }
 
-    /// Invalidates the cached view. Must be called after content was added or removed.
-    pub(crate) fn invalidate_view(&self) {
-        self.content_changes.fetch_add(1, Ordering::Relaxed);
+    /// Takes note of new content. Must be called after content was added. Does not block.
+    pub(crate) fn note_added_content(&self, digest: &Digest) {
+        lock(&self.added_content).push(digest.clone());
+    }
+
+    /// Invalidates the cached view. Must be called after content was removed.
+    fn invalidate_view(&self) {
+        *lock(&self.cached_view) = None;
     }
 
     /// Returns whether the layout contains any entry or blob.
@@ -154,8 +163,9 @@ impl<S: Storage> Layout<S> {
         let index = self.storage.index()?;
         let view = self.view(&index)?;
         let names = |digest: &Digest| {
-            let entries = index.descriptors().filter(|entry| entry.digest == *digest);
-            let annotations = entries.flat_map(|entry| &entry.annotations);
+            let annotations = index
+                .entries_of(digest)
+                .flat_map(|entry| &entry.annotations);
             annotations
                 .filter(|(key, name)| {
                     self.storage.name_annotations().contains(&key.as_str())
@@ -188,18 +198,19 @@ impl<S: Storage> Layout<S> {
 
     /// Returns the view of `index`, from the cache if possible.
     fn view(&self, index: &Arc<LayoutIndex>) -> Result<Arc<View>> {
-        let content_changes = self.content_changes.load(Ordering::Relaxed);
-        let mut seen = lock(&self.cached_view);
-        if let Some(seen) = seen.as_ref()
-            && Arc::ptr_eq(&seen.index, index)
-            && seen.content_changes == content_changes
+        let mut cached = lock(&self.cached_view);
+        let added = std::mem::take(&mut *lock(&self.added_content));
+        if let Some(cached) = cached.as_ref()
+            && cached.index.as_ptr() == Arc::as_ptr(index)
+            && !added.iter().any(|digest| cached.view.lacks(digest))
         {
-            return Ok(Arc::clone(&seen.view));
+            return Ok(Arc::clone(&cached.view));
         }
+        // Forget the old view first: if an error occurs, the new content would not be considered.
+        *cached = None;
         let view = Arc::new(self.compute_view(index, None)?);
-        *seen = Some(CachedView {
-            index: Arc::clone(index),
-            content_changes,
+        *cached = Some(CachedView {
+            index: Arc::downgrade(index),
             view: Arc::clone(&view),
         });
         Ok(view)

@@ -58,13 +58,36 @@ impl LayoutRegistry {
     /// layout, and [`Kind::Unsupported`](portolan_registry::Kind::Unsupported) if the folder
     /// contains something else.
     pub async fn open_for_writing(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
+        Self::open_with_access(path.into(), Access::Write).await
+    }
+
+    /// Opens the layout in a folder like [`LayoutRegistry::open_for_writing`], to push many
+    /// manifests. Pushed manifests and tags are durable after the next [`LayoutRegistry::save`]:
+    /// `index.json` is not written for each of them. Until then, other processes do not see them,
+    /// and a crash leaves the layout without them.
+    ///
+    /// # Errors
+    /// Returns the errors of [`LayoutRegistry::open_for_writing`].
+    pub async fn open_for_copies(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::open_with_access(path.into(), Access::Gather).await
+    }
+
+    async fn open_with_access(path: PathBuf, access: Access) -> Result<Self> {
         run_blocking(move || {
             Ok(Self::new(SingleLayout::new(Arc::new(
-                Folder::open_for_writing(path)?,
+                Folder::open_for_writing(path, access)?,
             ))))
         })
         .await
+    }
+
+    /// Writes `index.json`, durably, if it lacks pushed manifests or tags.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written. The next call tries again.
+    pub async fn save(&self) -> Result<()> {
+        let layout = Arc::clone(self.source().layout());
+        run_blocking(move || layout.save()).await
     }
 
     /// Returns all unreferenced blobs, in the order of their digests. Deleting a manifest leaves

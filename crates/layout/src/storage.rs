@@ -9,7 +9,7 @@ use portolan_model::{Algorithm, Digest, Manifest};
 use portolan_registry::{Body, PutManifest, Result, Upload, UploadId};
 
 use crate::content::Content;
-use crate::index::LayoutIndex;
+use crate::index::{IndexChange, LayoutIndex};
 
 /// Storage of an index and blobs. The synchronous methods block on disk I/O.
 ///
@@ -30,6 +30,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Replaces the index, atomically and durably.
     fn replace_index(&self, index: LayoutIndex) -> Result<()>;
+
+    /// Changes the index, and returns the changed index. The change is durable after this call or,
+    /// if the storage gathers changes, after the next call of [`Storage::save`].
+    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>>;
+
+    /// Writes all gathered changes of the index, durably.
+    fn save(&self) -> Result<()>;
 
     /// Returns the content with a digest.
     fn find(&self, digest: &Digest) -> Result<Option<Content>>;

@@ -47,15 +47,16 @@ impl Resolver {
         let remotes = Remotes::new(Environment::from_process(), options, Arc::clone(&console))?;
         Ok(Self {
             remotes,
-            disk: OpenImages::new(false),
+            disk: OpenImages::new(),
             console,
         })
     }
 
-    /// Sets whether folders and archives accept manifests whose content is missing.
-    pub(crate) fn with_sparse_targets(self, sparse: bool) -> Self {
+    /// Prepares for copies of several images. Folders accept manifests whose content is missing if
+    /// `sparse` is true, and archives too. The index of a folder is written by [`Resolver::save`].
+    pub(crate) fn for_copies(self, sparse: bool) -> Self {
         Self {
-            disk: OpenImages::new(sparse),
+            disk: OpenImages::for_copies(sparse),
             ..self
         }
     }
@@ -171,6 +172,19 @@ impl Resolver {
             Location::Local(local) => self
                 .disk
                 .finish(local)
+                .await
+                .map_err(|failure| location.annotate("write", failure)),
+        }
+    }
+
+    /// Writes the index of a folder that is open for copies, if it lacks images. Does nothing for
+    /// other locations.
+    pub(crate) async fn save(&self, location: &Location) -> Outcome {
+        match location {
+            Location::Registry(_) => Ok(()),
+            Location::Local(local) => self
+                .disk
+                .save(local)
                 .await
                 .map_err(|failure| location.annotate("write", failure)),
         }

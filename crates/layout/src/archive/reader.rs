@@ -15,7 +15,7 @@ use portolan_registry::{Body, Error, Kind, PutManifest, Result, Upload, UploadId
 use super::tar_index::TarIndex;
 use super::{ArchiveContents, ArchiveFormat};
 use crate::content::Content;
-use crate::index::LayoutIndex;
+use crate::index::{IndexChange, LayoutIndex};
 use crate::spool::Spool;
 use crate::storage::Storage;
 
@@ -82,6 +82,14 @@ impl<F: ArchiveFormat> Storage for ArchiveReader<F> {
 
     fn replace_index(&self, _: LayoutIndex) -> Result<()> {
         self.reject()
+    }
+
+    fn change_index(&self, _: IndexChange) -> Result<Arc<LayoutIndex>> {
+        self.reject()
+    }
+
+    fn save(&self) -> Result<()> {
+        Ok(())
     }
 
     fn find(&self, digest: &Digest) -> Result<Option<Content>> {

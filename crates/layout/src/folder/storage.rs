@@ -12,10 +12,10 @@ use portolan_files::{file_error, is_absent, run_blocking};
 use portolan_model::{Algorithm, Digest, Manifest};
 use portolan_registry::{Body, PutManifest, Result, Upload, UploadId};
 
-use super::{BLOBS_FOLDER, Folder, INDEX_FILE, digest_from_path, list_folder, lock_of};
+use super::{BLOBS_FOLDER, Folder, digest_from_path, list_folder};
 use crate::content::Content;
-use crate::files::{Stamp, replace};
-use crate::index::{LayoutIndex, MAX_LIST_BYTES, NAME_ANNOTATIONS};
+use crate::files::replace;
+use crate::index::{IndexChange, LayoutIndex, NAME_ANNOTATIONS};
 use crate::storage::Storage;
 
 #[async_trait]
@@ -29,40 +29,19 @@ impl Storage for Arc<Folder> {
     }
 
     fn index(&self) -> Result<Arc<LayoutIndex>> {
-        let path = self.path.join(INDEX_FILE);
-        let mut cached = lock_of(&self.index);
-        // The stamp is taken before the file is read. If the file changes in between, the stamp is
-        // outdated, and the next call reads the file again.
-        let stamp = Stamp::read(&path)?;
-        if let Some((_, index)) = cached.as_ref().filter(|(cached, _)| *cached == stamp) {
-            return Ok(Arc::clone(index));
-        }
-        let index = if stamp.is_some() {
-            let file = File::open(&path).map_err(file_error("read", &path))?;
-            let size = file.metadata().map_err(file_error("inspect", &path))?.len();
-            let bytes = Content::of_file(file, size).read(MAX_LIST_BYTES);
-            let bytes = bytes
-                .map_err(|error| error.with_prefix(format!("failed to read {}", path.display())))?;
-            LayoutIndex::parse(bytes)
-                .map_err(|error| error.with_prefix(format!("failed to open {}", self.describe())))?
-        } else {
-            LayoutIndex::empty()
-        };
-        let (_, index) = cached.insert((stamp, Arc::new(index)));
-        Ok(Arc::clone(index))
+        self.current_index()
     }
 
     fn replace_index(&self, index: LayoutIndex) -> Result<()> {
-        let writing = self.writing()?;
-        self.create_layout_files(&writing)?;
-        let stamp = replace(
-            &writing.durability,
-            &self.path.join(INDEX_FILE),
-            &index.to_bytes(),
-            &writing.scratch,
-        )?;
-        *lock_of(&self.index) = Some((Some(stamp), Arc::new(index)));
-        Ok(())
+        self.write_index(&Arc::new(index))
+    }
+
+    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>> {
+        self.apply(change)
+    }
+
+    fn save(&self) -> Result<()> {
+        self.save_index()
     }
 
     fn find(&self, digest: &Digest) -> Result<Option<Content>> {

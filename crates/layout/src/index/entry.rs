@@ -68,11 +68,12 @@ impl IndexEntry {
     }
 
     pub(super) fn name(&self) -> Option<&str> {
-        self.descriptor
-            .as_ref()?
-            .annotations
-            .get(REF_NAME)
-            .map(String::as_str)
+        self.annotation(REF_NAME)
+    }
+
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        let annotations = &self.descriptor.as_ref()?.annotations;
+        annotations.get(key).map(String::as_str)
     }
 
     pub(super) fn digest(&self) -> Option<&Digest> {

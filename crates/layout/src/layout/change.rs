@@ -1,11 +1,14 @@
 //! Changes to a layout: first the content, then the index in one step.
 
+use std::sync::{Arc, Weak};
+
 use portolan_model::{Descriptor, Digest, Json, Manifest, MediaType, RepositoryName, Tag};
 use portolan_registry::{
     Admission, Attempt, Deletion, Error, MAX_MANIFEST_BYTES, PushedManifest, PutManifest,
     PutOutcome, Result, verify_digest,
 };
 
+use super::simple_push::{Addition, Before, SimplePush};
 use super::view::View;
 use super::{CurrentState, Layout, lock};
 use crate::index::LayoutIndex;
@@ -69,24 +72,71 @@ impl<S: Storage> Layout<S> {
         push.admit(admission, &present)?.and_then(|admitted| {
             check_preconditions(&index, options)?;
             if action == PushAction::Put {
-                self.commit_manifest(&index, push.digest(), push.manifest(), options)?;
+                self.commit_manifest(index, view, push, options)?;
             }
             Ok(PutOutcome::new(push, admitted.findings))
         })
     }
 
+    /// Stores a manifest and sets its tags. `index` and `view` are the current ones. They are
+    /// changed in place if nothing else uses them.
     fn commit_manifest(
         &self,
-        index: &LayoutIndex,
-        digest: &Digest,
-        manifest: &Manifest,
+        index: Arc<LayoutIndex>,
+        view: Arc<View>,
+        push: &PushedManifest,
         options: &PutManifest,
     ) -> Result<()> {
+        let (digest, manifest) = (push.digest(), push.manifest());
         self.storage.store_manifest(digest, manifest.bytes())?;
-        self.invalidate_view();
-        lock(&self.manifest_cache).insert_manifest(digest, manifest);
-        let changed = self.index_with_manifest(index, digest, manifest, options)?;
+        self.note_added_content(digest);
+        let document = lock(&self.manifest_cache).insert_manifest(digest, manifest);
+        let before = Before {
+            index: &index,
+            view: &view,
+            has_content: |digest: &Digest| Ok(self.storage.find(digest)?.is_some()),
+        };
+        let tags = options.tags.iter().map(|update| update.tag.clone());
+        let simple = before.plan(describe(digest, manifest), &document, tags.collect())?;
+        if let Some(simple) = simple {
+            drop(view);
+            return self.commit_simple(index, simple);
+        }
+        let changed = self.index_with_manifest(&index, digest, manifest, options)?;
         self.storage.replace_index(changed)
+    }
+
+    /// Writes all gathered changes of the index, durably.
+    pub(crate) fn save(&self) -> Result<()> {
+        let _changing = lock(&self.change_lock);
+        self.storage.save()
+    }
+
+    fn commit_simple(&self, index: Arc<LayoutIndex>, push: SimplePush) -> Result<()> {
+        let digest = push.change.descriptor.digest.clone();
+        let before = Arc::downgrade(&index);
+        drop(index);
+        let index = self.storage.change_index(push.change)?;
+        let mut cached = lock(&self.cached_view);
+        let outdated = cached.as_mut();
+        // Another thread may have computed the new view in the meantime.
+        let outdated = outdated.filter(|cached| Weak::ptr_eq(&cached.index, &before));
+        let Some(outdated) = outdated else {
+            return Ok(());
+        };
+        outdated.index = Arc::downgrade(&index);
+        if let Some(Addition { document, missing }) = push.addition {
+            // The content of a missing child may have been added since it was looked up.
+            if missing
+                .iter()
+                .any(|child| self.storage.find(child).is_ok_and(|found| found.is_some()))
+            {
+                *cached = None;
+                return Ok(());
+            }
+            Arc::make_mut(&mut outdated.view).add(&digest, &document, missing);
+        }
+        Ok(())
     }
 
     /// Returns a copy of `index` with the tags of `options` set. The manifest can be reached from
@@ -95,7 +145,7 @@ impl<S: Storage> Layout<S> {
     /// Adds an entry for the manifest only if no tag or other index already makes it reachable with
     /// the right type. Removes bare entries that are no longer needed: those of its children, and
     /// of manifests that lost a tag to this manifest.
-    fn index_with_manifest(
+    pub(super) fn index_with_manifest(
         &self,
         index: &LayoutIndex,
         digest: &Digest,

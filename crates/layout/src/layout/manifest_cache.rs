@@ -119,12 +119,16 @@ impl ManifestCache {
     }
 
     /// Adds a manifest that is already parsed.
-    pub(super) fn insert_manifest(&mut self, digest: &Digest, manifest: &Manifest) {
+    pub(super) fn insert_manifest(
+        &mut self,
+        digest: &Digest,
+        manifest: &Manifest,
+    ) -> Arc<ParsedManifest> {
         self.insert(
             digest,
             Some(manifest.media_type()),
             ParsedManifest::new(manifest, digest),
-        );
+        )
     }
 
     /// Removes a manifest from the cache.

@@ -1,13 +1,15 @@
 //! Names of the manifests in a layout, and the default manifest when no name is given.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use portolan_model::{Descriptor, Digest, ImageReference};
 use portolan_registry::{Error, Kind, Result};
 use serde_json::json;
 
-use super::Layout;
-use crate::index::CONTAINERD_NAME;
+use super::name_lookup::NameLookup;
+use super::{Layout, lock};
+use crate::index::{CONTAINERD_NAME, LayoutIndex};
 use crate::storage::Storage;
 
 /// Name of a manifest in a layout or an archive.
@@ -55,20 +57,17 @@ impl<S: Storage> Layout<S> {
         }
         let index = self.storage.index()?;
         let annotations = self.storage.name_annotations();
-        let full = normalize(name);
-        let is_stored = |stored: &str| stored == name;
-        let is_same = |stored: &str| full.is_some() && normalize(stored) == full;
-        let has_tag = |stored: &str| parse_tag(stored) == Some(name);
-        let matchers: [&dyn Fn(&str) -> bool; 3] = [&is_stored, &is_same, &has_tag];
-        for matches in matchers {
-            let found: Vec<_> = index
-                .descriptors()
-                .filter(|descriptor| stored_names(descriptor, annotations).any(matches))
-                .collect();
-            if let [first, ..] = found[..] {
-                self.check_unambiguous(name, &found)?;
-                return Ok(first.clone());
-            }
+        let is_stored =
+            |entry: &&Descriptor| stored_names(entry, annotations).any(|own| own == name);
+        let mut found: Vec<_> = index.entries_named(name).filter(is_stored).collect();
+        let lookup;
+        if found.is_empty() {
+            lookup = self.name_lookup(&index);
+            found.extend(lookup.find(name));
+        }
+        if let [first, ..] = found[..] {
+            self.check_unambiguous(name, &found)?;
+            return Ok(first.clone());
         }
         let message = format!("{name:?} was not found in {}", self.storage.describe());
         Err(Error::new(Kind::ManifestUnknown, message)
@@ -82,24 +81,16 @@ impl<S: Storage> Layout<S> {
     /// name.
     pub(crate) fn only_manifest(&self) -> Result<Descriptor> {
         let index = self.storage.index()?;
-        let mut entries: Vec<&Descriptor> = Vec::new();
-        for descriptor in index.descriptors() {
-            if entries
-                .iter()
-                .all(|other| other.digest != descriptor.digest)
-            {
-                entries.push(descriptor);
-            }
-        }
+        let mut seen = HashSet::new();
+        let mut entries: Vec<&Descriptor> = index.descriptors().collect();
+        entries.retain(|descriptor| seen.insert(&descriptor.digest));
         if let [only] = entries[..] {
             return Ok(only.clone());
         }
         let view = self.view(&index)?;
+        let referenced = view.referenced();
         let is_named = |digest: &Digest| {
-            let mut entries = index
-                .descriptors()
-                .filter(|descriptor| descriptor.digest == *digest);
-            entries.any(|descriptor| {
+            index.entries_of(digest).any(|descriptor| {
                 stored_names(descriptor, self.storage.name_annotations())
                     .next()
                     .is_some()
@@ -107,7 +98,7 @@ impl<S: Storage> Layout<S> {
         };
         let stands_alone = |entry: &&&Descriptor| {
             let digest = &entry.digest;
-            is_named(digest) || (!view.is_referrer(digest) && view.parents(digest).is_empty())
+            is_named(digest) || (!view.is_referrer(digest) && !referenced.contains(digest))
         };
         let standing: Vec<_> = entries.iter().filter(stands_alone).collect();
         if let [only] = standing[..] {
@@ -125,6 +116,18 @@ impl<S: Storage> Layout<S> {
         Err(Error::new(Kind::Unsupported, message)
             .with_detail(json!({"digests": others}))
             .with_help(describe_names(&self.names()?)))
+    }
+
+    fn name_lookup(&self, index: &Arc<LayoutIndex>) -> Arc<NameLookup> {
+        let mut cached = lock(&self.cached_names);
+        if let Some((of, names)) = cached.as_ref()
+            && of.as_ptr() == Arc::as_ptr(index)
+        {
+            return Arc::clone(names);
+        }
+        let names = Arc::new(NameLookup::new(index, self.storage.name_annotations()));
+        *cached = Some((Arc::downgrade(index), Arc::clone(&names)));
+        names
     }
 
     fn find_by_digest(&self, digest: &Digest) -> Result<Option<Descriptor>> {
@@ -155,7 +158,7 @@ impl<S: Storage> Layout<S> {
 }
 
 /// Returns the names of an entry, the most specific name last.
-fn stored_names<'a>(
+pub(super) fn stored_names<'a>(
     descriptor: &'a Descriptor,
     annotations: &'a [&str],
 ) -> impl Iterator<Item = &'a str> {
@@ -166,7 +169,7 @@ fn stored_names<'a>(
 }
 
 /// Parses a reference as docker does: `a` means `docker.io/library/a:latest`.
-fn normalize(name: &str) -> Option<ImageReference> {
+pub(super) fn normalize(name: &str) -> Option<ImageReference> {
     let mut image: ImageReference = name.parse().ok()?;
     if image.tag.is_none() && image.digest.is_none() {
         image.tag = "latest".parse().ok();

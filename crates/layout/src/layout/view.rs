@@ -1,7 +1,7 @@
 //! View of a layout: the manifests that can be reached from its index. These are the entries of the
 //! index, and the children of indexes at any depth.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use portolan_model::{Child, Descriptor, Digest, MediaType};
@@ -15,7 +15,7 @@ use crate::index::LayoutIndex;
 const MAX_DEPTH: usize = 16;
 
 /// Manifests of a layout whose content exists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct View {
     /// Manifests by digest. Lists of manifests have this order.
     manifests: BTreeMap<Digest, Arc<ParsedManifest>>,
@@ -25,6 +25,21 @@ pub(super) struct View {
     /// Entries without content, and manifests whose content cannot be read or is nested too deeply.
     /// The references of both are unknown.
     unresolved: BTreeSet<Digest>,
+    /// Entries and children without content. The view changes as soon as their content exists.
+    missing: HashSet<Digest>,
+    /// Digests of the referrers by subject.
+    referrers: HashMap<Digest, BTreeSet<Digest>>,
+    /// Types that indexes declare for their children in the field `manifests`.
+    declared_types: HashMap<Digest, DeclaredType>,
+}
+
+/// Type that the indexes of a view declare for a child.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum DeclaredType {
+    /// Type that all of them declare.
+    Same(Option<MediaType>),
+    /// Different types. The first index determines the type.
+    Different,
 }
 
 impl View {
@@ -62,6 +77,54 @@ impl View {
             }
         }
         Ok(walk.view)
+    }
+
+    /// Adds a manifest that is not in the view yet. `missing` are those of its children whose
+    /// content does not exist. All others must be in the view already, with the type that the
+    /// manifest declares.
+    pub(super) fn add(
+        &mut self,
+        digest: &Digest,
+        document: &Arc<ParsedManifest>,
+        missing: impl IntoIterator<Item = Digest>,
+    ) {
+        self.missing.extend(missing);
+        for child in document.manifests() {
+            self.declare(child);
+        }
+        self.insert(digest.clone(), Arc::clone(document));
+    }
+
+    /// Returns whether the view may change if the content with `digest` is added.
+    pub(super) fn lacks(&self, digest: &Digest) -> bool {
+        self.missing.contains(digest) || self.unresolved.contains(digest)
+    }
+
+    /// Returns the parsed manifest with a digest.
+    pub(super) fn document(&self, digest: &Digest) -> Option<&Arc<ParsedManifest>> {
+        self.manifests.get(digest)
+    }
+
+    /// Returns the type that indexes declare for a child in the field `manifests`, if any does.
+    pub(super) fn declared_type(&self, digest: &Digest) -> Option<&DeclaredType> {
+        self.declared_types.get(digest)
+    }
+
+    fn declare(&mut self, child: &Descriptor) {
+        let new = DeclaredType::Same(child.media_type.clone());
+        let declared = self.declared_types.entry(child.digest.clone());
+        let declared = declared.or_insert_with(|| new.clone());
+        if *declared != new {
+            *declared = DeclaredType::Different;
+        }
+    }
+
+    fn insert(&mut self, digest: Digest, document: Arc<ParsedManifest>) {
+        if let Some((subject, _)) = &document.referrer {
+            let referrers = self.referrers.entry(subject.clone()).or_default();
+            referrers.insert(digest.clone());
+        }
+        self.manifests.insert(digest, document);
     }
 
     /// Returns the media type of the manifest `digest`. Returns `None` for an ambiguous child,
@@ -117,12 +180,10 @@ impl View {
 
     /// Returns the descriptors of the referrers of a digest, in the order of their digests.
     pub(super) fn referrers(&self, digest: &Digest) -> impl Iterator<Item = &Descriptor> {
-        let referring = self
-            .manifests
-            .values()
-            .filter_map(|document| document.referrer.as_ref());
+        let referrers = self.referrers.get(digest).into_iter().flatten();
+        let referring = referrers.filter_map(|referrer| self.manifests.get(referrer));
         referring
-            .filter(move |(subject, _)| subject == digest)
+            .filter_map(|document| document.referrer.as_ref())
             .map(|(_, descriptor)| descriptor)
     }
 
@@ -135,10 +196,13 @@ impl View {
 
     /// Returns the digests of all manifests and of all content that they reference.
     pub(super) fn reachable(&self) -> BTreeSet<&Digest> {
-        self.manifests
-            .keys()
-            .chain(self.edges().map(|(_, child)| &child.descriptor.digest))
-            .collect()
+        self.manifests.keys().chain(self.referenced()).collect()
+    }
+
+    /// Returns the digests of all content that manifests reference.
+    pub(super) fn referenced(&self) -> HashSet<&Digest> {
+        let children = self.edges().map(|(_, child)| &child.descriptor.digest);
+        children.collect()
     }
 
     /// Returns the digests of the manifests whose references are unknown.
@@ -165,9 +229,12 @@ struct Walk<'a, F> {
 impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
     /// Adds a child of unknown type to the view, if its content exists.
     fn add_ambiguous(&mut self, descriptor: Descriptor) -> Result<()> {
-        if !self.view.ambiguous.contains_key(&descriptor.digest)
-            && (self.find)(&descriptor.digest)?.is_some()
-        {
+        if self.view.ambiguous.contains_key(&descriptor.digest) {
+            return Ok(());
+        }
+        if (self.find)(&descriptor.digest)?.is_none() {
+            self.view.missing.insert(descriptor.digest);
+        } else {
             let media_type = descriptor
                 .media_type
                 .unwrap_or_else(|| MediaType::new(MediaType::OCTET_STREAM));
@@ -184,6 +251,7 @@ impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
         depth: usize,
     ) -> Result<Option<Arc<ParsedManifest>>> {
         let Some(document) = self.read_document(&descriptor)? else {
+            self.view.missing.insert(descriptor.digest.clone());
             // A missing child is allowed in a sparse index. A missing entry is damage.
             self.view
                 .unresolved
@@ -194,10 +262,14 @@ impl<F: Fn(&Digest) -> Result<Option<Content>>> Walk<'_, F> {
         if !document.readable || too_deep {
             self.view.unresolved.insert(descriptor.digest.clone());
         }
-        self.view
-            .manifests
-            .insert(descriptor.digest, Arc::clone(&document));
-        Ok((!too_deep).then_some(document))
+        self.view.insert(descriptor.digest, Arc::clone(&document));
+        if too_deep {
+            return Ok(None);
+        }
+        for child in document.manifests() {
+            self.view.declare(child);
+        }
+        Ok(Some(document))
     }
 
     fn read_document(&mut self, descriptor: &Descriptor) -> Result<Option<Arc<ParsedManifest>>> {

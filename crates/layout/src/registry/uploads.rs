@@ -76,7 +76,7 @@ impl<P: LayoutSource> Uploads for Layouts<P> {
                 .storage()
                 .finish_upload(&owner, &id, offset, body, &digest)
                 .await?;
-            layout.invalidate_view();
+            layout.note_added_content(&digest);
             Ok(())
         })
         .await

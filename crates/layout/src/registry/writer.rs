@@ -50,7 +50,7 @@ impl<P: LayoutSource> Writer for Layouts<P> {
         let (layout, digest) = (self.layout_for_writing(repository).await?, digest.clone());
         run_detached(async move {
             layout.storage().store_blob(&digest, body).await?;
-            layout.invalidate_view();
+            layout.note_added_content(&digest);
             Ok(())
         })
         .await
@@ -137,7 +137,7 @@ impl<P: LayoutSource> Layouts<P> {
                     continue;
                 };
                 if source.has_blob(&digest)? && layout.storage().link(&digest, source.storage())? {
-                    layout.invalidate_view();
+                    layout.note_added_content(&digest);
                     return Ok(true);
                 }
             }

@@ -15,5 +15,6 @@ mod orphans;
 mod place;
 mod producers;
 mod reproducible;
+mod saving;
 mod sharing;
 mod tree;

@@ -6,6 +6,7 @@ mod pairs;
 mod prefix;
 mod report;
 mod run;
+mod saves;
 mod uploads;
 
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use portolan_model::Platform;
 use portolan_registry::copy;
+use tokio::time::{Instant, timeout_at};
 
 use super::block_on;
 use super::options::CommonOptions;
@@ -26,6 +28,7 @@ use crate::output::format_count;
 use pairs::Pair;
 use report::Reporter;
 use run::{CopyResult, Run};
+use saves::Saves;
 
 pub(super) use conversion::Conversion;
 pub(super) use report::{Style, render_losses};
@@ -170,22 +173,45 @@ impl Task<'_> {
 
 /// Copies all pairs, up to `jobs` at a time, and returns the results in the order of the pairs.
 ///
-/// The result of a copy is printed as soon as it is known. The exception is a copy into an archive:
-/// its result is known only when the archive has been renamed to its final path (see
-/// [`Run::finish_archives`]).
+/// The result of a copy is printed as soon as it is known. For a copy into a folder, this is after
+/// the next save of the folder. For a copy into an archive, this is when the archive has been
+/// renamed to its final path (see [`Run::finish_archives`]).
 async fn copy_all(run: &Arc<Run>, pairs: Vec<Pair>, report: &Reporter) -> Vec<CopyResult> {
     let copies = pairs.into_iter().enumerate().map(|(position, pair)| {
         let run = Arc::clone(run);
         async move { (position, run.copy(pair).await) }
     });
     let mut copies = stream::iter(copies).buffer_unordered(run.jobs());
-    let mut copied = Vec::new();
-    while let Some((position, copy)) = copies.next().await {
-        if !copy.is_pending() {
-            report.print_result(&copy);
+    let (mut copied, mut unsaved, mut saves) = (Vec::new(), Vec::new(), Saves::default());
+    loop {
+        let start = Instant::now();
+        let save_time = saves.next(start);
+        if save_time.is_some_and(|time| time <= start) {
+            run.save_folders(&mut unsaved, report).await;
+            saves.record(start, Instant::now());
+            copied.append(&mut unsaved);
         }
-        copied.push((position, copy));
+        let next = match saves.next(start) {
+            Some(time) => timeout_at(time, copies.next()).await,
+            None => Ok(copies.next().await),
+        };
+        match next {
+            Ok(Some((position, copy))) if copy.is_unsaved() => {
+                unsaved.push((position, copy));
+                saves.request();
+            }
+            Ok(Some((position, copy))) => {
+                if !copy.is_pending() {
+                    report.print_result(&copy);
+                }
+                copied.push((position, copy));
+            }
+            Ok(None) => break,
+            Err(_) => (),
+        }
     }
+    run.save_folders(&mut unsaved, report).await;
+    copied.append(&mut unsaved);
     copied.sort_unstable_by_key(|(position, _)| *position);
     copied.into_iter().map(|(_, copy)| copy).collect()
 }

@@ -30,6 +30,8 @@ use crate::usage::ValueError;
 pub(super) struct OpenImages {
     /// Policy for writes to folders and archives.
     policy: Policy,
+    /// True if changes of folders are written by [`OpenImages::save`].
+    gathers_changes: bool,
     /// Open folders and archives, by absolute path and whether they are open for writing.
     opened: Mutex<HashMap<(PathBuf, bool), OpenImage>>,
     /// Failures of archives that could not be moved to their final path.
@@ -60,12 +62,23 @@ enum ImageFile {
 
 impl OpenImages {
     /// Creates an empty set. Folders and archives accept every manifest that another registry has
-    /// accepted. Unless `sparse` is true, the content that a manifest references must be present.
-    pub(super) fn new(sparse: bool) -> Self {
+    /// accepted. The content that a manifest references must be present.
+    pub(super) fn new() -> Self {
         Self {
-            policy: Policy::for_copies(sparse),
+            policy: Policy::for_copies(false),
+            gathers_changes: false,
             opened: Mutex::default(),
             failures: Mutex::default(),
+        }
+    }
+
+    /// Creates an empty set for copies, whose folders must be saved. If `sparse` is true, the
+    /// content that a manifest references may be missing.
+    pub(super) fn for_copies(sparse: bool) -> Self {
+        Self {
+            policy: Policy::for_copies(sparse),
+            gathers_changes: true,
+            ..Self::new()
         }
     }
 
@@ -76,6 +89,8 @@ impl OpenImages {
         purpose: Purpose,
     ) -> Outcome<ImageSource> {
         check_exists(local)?;
+        // Another copy of the run may have written the image that this copy reads.
+        self.save(local).await?;
         let opened = self.open(local, purpose == Purpose::Write).await?;
         let reference = match &local.reference {
             Some(LocalReference::Digest(digest)) => digest.clone().into(),
@@ -176,6 +191,17 @@ impl OpenImages {
         })
     }
 
+    /// Writes the index of a folder, if it is open for writing and lacks images. Does nothing for
+    /// archives.
+    pub(super) async fn save(&self, local: &LocalLocation) -> Outcome {
+        let key = (absolute_path(local)?, true);
+        let opened = self.opened.lock().await.get(&key).cloned();
+        if let Some(ImageFile::Folder(folder)) = opened.map(|opened| opened.file) {
+            folder.save().await?;
+        }
+        Ok(())
+    }
+
     async fn open(&self, local: &LocalLocation, write: bool) -> Outcome<OpenImage> {
         let key = (absolute_path(local)?, write);
         // Hold this lock while the file is opened, because a folder can be locked for writing only
@@ -186,7 +212,7 @@ impl OpenImages {
             return Ok(existing.clone());
         }
         let file = if write {
-            ImageFile::open_for_writing(local).await
+            ImageFile::open_for_writing(local, self.gathers_changes).await
         } else {
             ImageFile::open_for_reading(local).await
         };
@@ -351,13 +377,13 @@ impl ImageFile {
         ))
     }
 
-    async fn open_for_writing(local: &LocalLocation) -> Outcome<Self> {
+    async fn open_for_writing(local: &LocalLocation, gathers_changes: bool) -> Outcome<Self> {
         let path = local.path.clone();
         if let Some(output) = streams::output(local)? {
             return Self::create_stream(local, output).await;
         }
         match local.format {
-            LocalFormat::Oci => match LayoutRegistry::open_for_writing(path).await {
+            LocalFormat::Oci => match open_folder(path, gathers_changes).await {
                 Ok(folder) => Ok(Self::Folder(Arc::new(folder))),
                 // For a folder, `Denied` means that another process has locked it. The status
                 // `Status::Denied` would be misleading, because it means that a registry denied
@@ -436,6 +462,14 @@ impl ImageFile {
     }
 }
 
+async fn open_folder(path: PathBuf, gathers_changes: bool) -> Result<LayoutRegistry> {
+    if gathers_changes {
+        LayoutRegistry::open_for_copies(path).await
+    } else {
+        LayoutRegistry::open_for_writing(path).await
+    }
+}
+
 /// Returns the name of an image in a Docker archive, or `None` if `local` contains no name.
 fn docker_name(local: &LocalLocation) -> Outcome<Option<ImageReference>> {
     match &local.reference {
@@ -457,7 +491,7 @@ mod tests {
             path: path.clone(),
             reference: Some(LocalReference::Name(name.into())),
         };
-        let disk = OpenImages::new(false);
+        let disk = OpenImages::new();
         disk.target(&local("v1")).await.unwrap();
         disk.target(&local("v2")).await.unwrap();
         fs::write(&path, "unrelated").unwrap();

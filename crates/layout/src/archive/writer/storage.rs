@@ -13,7 +13,7 @@ use portolan_registry::{Body, Error, Kind, PutManifest, Result, Upload, UploadId
 use super::{ArchiveWriter, lock};
 use crate::archive::ArchiveFormat;
 use crate::content::Content;
-use crate::index::{LayoutIndex, REF_NAME};
+use crate::index::{IndexChange, LayoutIndex, REF_NAME};
 use crate::storage::Storage;
 
 #[async_trait]
@@ -33,6 +33,18 @@ impl<F: ArchiveFormat> Storage for Arc<ArchiveWriter<F>> {
     fn replace_index(&self, index: LayoutIndex) -> Result<()> {
         self.check_open()?;
         *lock(&self.index) = Arc::new(index);
+        Ok(())
+    }
+
+    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>> {
+        self.check_open()?;
+        let mut index = lock(&self.index);
+        change.apply(Arc::make_mut(&mut index));
+        Ok(Arc::clone(&index))
+    }
+
+    /// Does nothing: [`ArchiveWriter::finish`] writes the index.
+    fn save(&self) -> Result<()> {
         Ok(())
     }
 

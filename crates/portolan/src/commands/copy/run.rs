@@ -78,14 +78,23 @@ impl CopyResult {
     /// Returns whether the copy succeeded and is in an archive, which is renamed to its final path
     /// at the end of the run.
     pub(super) fn is_pending(&self) -> bool {
-        matches!(self.result, Ok(PlanOrOutcome::Executed(_))) && self.pair.target.is_archive()
+        self.is_executed() && self.pair.target.is_archive()
+    }
+
+    /// Returns whether the copy succeeded and is in a folder, whose index has to be saved.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.is_executed() && self.pair.target.is_folder()
+    }
+
+    fn is_executed(&self) -> bool {
+        matches!(self.result, Ok(PlanOrOutcome::Executed(_)))
     }
 }
 
 impl Run {
     pub(super) fn new(task: &Task<'_>) -> failure::Outcome<Self> {
         let resolver = task.connection.places_for(Some(task.jobs))?;
-        let resolver = resolver.with_sparse_targets(task.options.sparse);
+        let resolver = resolver.for_copies(task.options.sparse);
         let jobs = task.jobs.get();
         let sessions: Arc<dyn SessionStore> = match Environment::from_process().state_folder {
             Some(folder) => Arc::new(StoredUploads::new(folder)),
@@ -135,6 +144,17 @@ impl Run {
         self.progress.end();
         for copy in copied.iter_mut().filter(|copy| copy.is_pending()) {
             if let Err(failure) = self.resolver.finish(&copy.pair.target).await {
+                copy.result = Err(failure);
+            }
+            report.print_result(copy);
+        }
+    }
+
+    /// Saves the folders of copies, and prints the results. If a folder cannot be saved, all copies
+    /// into it fail.
+    pub(super) async fn save_folders(&self, copied: &mut [(usize, CopyResult)], report: &Reporter) {
+        for (_, copy) in copied {
+            if let Err(failure) = self.resolver.save(&copy.pair.target).await {
                 copy.result = Err(failure);
             }
             report.print_result(copy);
