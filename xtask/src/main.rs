@@ -6,24 +6,23 @@
     reason = "a command line prints to the terminal"
 )]
 
-mod bench;
 mod ci;
 mod compat;
 mod conformance;
 mod faults;
 mod images;
 mod interop;
-mod load;
 mod proxies;
-mod servers;
+mod release;
 mod services;
 mod tidy;
-mod tools;
 mod torture;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::{load, servers, tools};
 
 /// Run checks, interoperability tests and benchmarks of the repository
 #[derive(Parser)]
@@ -44,8 +43,13 @@ enum Command {
     Proxies,
     /// Test the store on a PostgreSQL server that is started for it
     Services,
-    /// Measure workloads side by side with CNCF distribution
-    Bench(bench::Arguments),
+    /// Measure workloads side by side with other registries
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Test kill -9 and power cuts under load
     Torture(torture::Arguments),
 }
@@ -71,7 +75,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Proxies => proxies::run(),
         Command::Services => services::run(),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Bench { arguments } => release::replace_process("bench", arguments),
         Command::Torture(arguments) => torture::run(&arguments),
     }
 }

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::tools;
+
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Server that a tier runs against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ServerProgram {
+pub enum ServerProgram {
     /// Release binary of this workspace
     Portolan,
     /// CNCF distribution, from Debian's package docker-registry
@@ -22,7 +24,7 @@ pub(crate) enum ServerProgram {
 }
 
 /// Running server. Dropping it kills it.
-pub(crate) struct RunningServer {
+pub struct RunningServer {
     child: Child,
     address: SocketAddr,
     /// Kept open, because a process that writes into a closed pipe may be killed by SIGPIPE.
@@ -31,7 +33,7 @@ pub(crate) struct RunningServer {
 
 impl RunningServer {
     /// Builds and starts Portolan, or starts a peer, which ignores `configuration`.
-    pub(crate) fn start(program: ServerProgram, data: &Path, configuration: &str) -> Result<Self> {
+    pub fn start(program: ServerProgram, data: &Path, configuration: &str) -> Result<Self> {
         match program {
             ServerProgram::Portolan => {
                 build_portolan().and_then(|()| Self::portolan(data, configuration))
@@ -41,12 +43,12 @@ impl RunningServer {
     }
 
     /// Starts the release binary on `data`, with `configuration` as its TOML file.
-    pub(crate) fn portolan(data: &Path, configuration: &str) -> Result<Self> {
+    pub fn portolan(data: &Path, configuration: &str) -> Result<Self> {
         Self::portolan_binary(&portolan_binary(), data, configuration)
     }
 
     /// Starts another binary like [`RunningServer::portolan`].
-    pub(crate) fn portolan_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Self> {
+    pub fn portolan_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Self> {
         let mut child = Self::spawn_binary(binary, data, configuration)?;
         match announced_address(&mut child) {
             Ok((address, output)) => Ok(Self {
@@ -65,7 +67,7 @@ impl RunningServer {
     }
 
     /// Starts the release binary like [`RunningServer::portolan`], without waiting until it listens.
-    pub(crate) fn spawn_portolan(data: &Path, configuration: &str) -> Result<Child> {
+    pub fn spawn_portolan(data: &Path, configuration: &str) -> Result<Child> {
         Self::spawn_binary(&portolan_binary(), data, configuration)
     }
 
@@ -87,19 +89,22 @@ impl RunningServer {
 
     /// Starts CNCF distribution (Debian's `docker-registry`) with filesystem storage and deletion
     /// enabled.
-    pub(crate) fn distribution(data: &Path) -> Result<Self> {
-        let (child, address) = Self::spawn_distribution(data)?;
-        let server = Self {
-            child,
-            address,
-            _output: None,
-        };
-        wait_until_listening(address)?;
-        Ok(server)
+    pub fn distribution(data: &Path) -> Result<Self> {
+        Self::distribution_binary(&tools::DISTRIBUTION.path(), data)
+    }
+
+    /// Starts another binary like [`RunningServer::distribution`].
+    pub fn distribution_binary(binary: &Path, data: &Path) -> Result<Self> {
+        let (child, address) = Self::spawn_distribution_binary(binary, data)?;
+        Self::wait(child, address)
     }
 
     /// Starts CNCF distribution like [`RunningServer::distribution`], without waiting until it listens.
-    pub(crate) fn spawn_distribution(data: &Path) -> Result<(Child, SocketAddr)> {
+    pub fn spawn_distribution(data: &Path) -> Result<(Child, SocketAddr)> {
+        Self::spawn_distribution_binary(&tools::DISTRIBUTION.path(), data)
+    }
+
+    fn spawn_distribution_binary(binary: &Path, data: &Path) -> Result<(Child, SocketAddr)> {
         fs::create_dir_all(data)?;
         let address = free_address()?;
         let file = data.with_extension("yml");
@@ -110,34 +115,67 @@ impl RunningServer {
                 "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {root}}}\n  delete: {{enabled: true}}\nhttp: {{addr: '{address}'}}\n"
             ),
         )?;
-        let log = File::create(data.with_extension("log"))?;
-        let child = Command::new("docker-registry")
+        let child = Command::new(binary)
             .arg("serve")
             .arg(&file)
+            // Without it, version 3 sends traces to a collector.
+            .env("OTEL_TRACES_EXPORTER", "none")
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(File::create(data.with_extension("log"))?)
             .spawn()
-            .context("failed to start docker-registry from Debian's package of that name")?;
+            .with_context(|| format!("failed to start {}", binary.display()))?;
         Ok((child, address))
     }
 
+    /// Starts zot with its default settings for local storage.
+    pub fn zot(binary: &Path, data: &Path) -> Result<Self> {
+        fs::create_dir_all(data)?;
+        let address = free_address()?;
+        let file = data.with_extension("json");
+        let configuration = serde_json::json!({
+            "storage": { "rootDirectory": data },
+            "http": { "address": address.ip(), "port": address.port().to_string() },
+            "log": { "level": "error" },
+        });
+        fs::write(&file, configuration.to_string())?;
+        let child = Command::new(binary)
+            .arg("serve")
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(File::create(data.with_extension("log"))?)
+            .spawn()
+            .with_context(|| format!("failed to start {}", binary.display()))?;
+        Self::wait(child, address)
+    }
+
+    /// Waits until a server that does not announce its address listens.
+    fn wait(child: Child, address: SocketAddr) -> Result<Self> {
+        let server = Self {
+            child,
+            address,
+            _output: None,
+        };
+        wait_until_listening(address)?;
+        Ok(server)
+    }
+
     /// Returns the address on which the registry listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Returns `127.0.0.1:PORT`, the host of references.
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         self.address.to_string()
     }
 
     /// Returns the process id of the server.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Kills the process immediately, as `kill -9` does.
-    pub(crate) fn kill(&mut self) -> Result<()> {
+    pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
@@ -151,7 +189,7 @@ impl Drop for RunningServer {
 }
 
 /// Builds the release binary that the tiers run.
-pub(crate) fn build_portolan() -> Result<()> {
+pub fn build_portolan() -> Result<()> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--package", "portolan"])
         .current_dir(workspace())
@@ -163,19 +201,19 @@ pub(crate) fn build_portolan() -> Result<()> {
 }
 
 /// Returns the root of the repository.
-pub(crate) fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Returns Cargo's output folder, which the environment may set.
-pub(crate) fn target_folder() -> PathBuf {
+pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
 /// Returns the path of the release binary. It exists after a build.
-pub(crate) fn portolan_binary() -> PathBuf {
+pub fn portolan_binary() -> PathBuf {
     target_folder().join("release/portolan")
 }
 
@@ -191,7 +229,7 @@ fn announced_address(child: &mut Child) -> Result<(SocketAddr, ChildStdout)> {
 }
 
 /// Returns a loopback address with a port that is not in use.
-pub(crate) fn free_address() -> Result<SocketAddr> {
+pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -1,5 +1,10 @@
 //! Programs that the tiers run: their paths, and their installation on Debian.
 
+#![expect(
+    missing_docs,
+    reason = "each constant is named for the program that it describes"
+)]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +15,7 @@ use crate::servers;
 
 /// Program that a tier runs as a client or a peer.
 #[derive(Clone, Copy)]
-pub(crate) struct Tool {
+pub struct Tool {
     name: &'static str,
     source: Source,
 }
@@ -33,61 +38,67 @@ enum Source {
     Workspace,
 }
 
-pub(crate) const BUILDAH: Tool = debian("buildah", "buildah", "/usr/bin/buildah");
-pub(crate) const CADDY: Tool = debian("caddy", "caddy", "/usr/bin/caddy");
-pub(crate) const CONTAINERD: Tool = debian("containerd", "containerd", "/usr/bin/containerd");
-pub(crate) const CTR: Tool = debian("ctr", "containerd", "/usr/bin/ctr");
-pub(crate) const DISTRIBUTION: Tool = debian(
+pub const BUILDAH: Tool = debian("buildah", "buildah", "/usr/bin/buildah");
+pub const CADDY: Tool = debian("caddy", "caddy", "/usr/bin/caddy");
+pub const CONTAINERD: Tool = debian("containerd", "containerd", "/usr/bin/containerd");
+pub const CTR: Tool = debian("ctr", "containerd", "/usr/bin/ctr");
+pub const DISTRIBUTION: Tool = debian(
     "docker-registry",
     "docker-registry",
     "/usr/bin/docker-registry",
 );
-pub(crate) const DOCKER: Tool = debian("docker", "docker.io", "/usr/bin/docker");
-pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io", "/usr/sbin/dockerd");
-pub(crate) const HAPROXY: Tool = debian("haproxy", "haproxy", "/usr/sbin/haproxy");
-pub(crate) const INITDB: Tool = debian(
+pub const DISTRIBUTION_3: Tool = go(
+    "registry",
+    "github.com/distribution/distribution/v3/cmd/registry",
+    "v3.1.2",
+);
+pub const DOCKER: Tool = debian("docker", "docker.io", "/usr/bin/docker");
+pub const DOCKERD: Tool = debian("dockerd", "docker.io", "/usr/sbin/dockerd");
+pub const HAPROXY: Tool = debian("haproxy", "haproxy", "/usr/sbin/haproxy");
+pub const INITDB: Tool = debian(
     "initdb",
     "postgresql-15",
     "/usr/lib/postgresql/15/bin/initdb",
 );
-pub(crate) const MMDEBSTRAP: Tool = debian("mmdebstrap", "mmdebstrap", "/usr/bin/mmdebstrap");
-pub(crate) const MKFS: Tool = debian("mkfs.ext4", "e2fsprogs", "/usr/sbin/mkfs.ext4");
-pub(crate) const MOUNT: Tool = debian("mount", "mount", "/usr/bin/mount");
-pub(crate) const NGINX: Tool = debian("nginx", "nginx-light", "/usr/sbin/nginx");
-pub(crate) const OPENSSL: Tool = debian("openssl", "openssl", "/usr/bin/openssl");
-pub(crate) const PODMAN: Tool = debian("podman", "podman", "/usr/bin/podman");
-pub(crate) const PORTOLAN: Tool = Tool {
+pub const MMDEBSTRAP: Tool = debian("mmdebstrap", "mmdebstrap", "/usr/bin/mmdebstrap");
+pub const MKFS: Tool = debian("mkfs.ext4", "e2fsprogs", "/usr/sbin/mkfs.ext4");
+pub const MOUNT: Tool = debian("mount", "mount", "/usr/bin/mount");
+pub const NGINX: Tool = debian("nginx", "nginx-light", "/usr/sbin/nginx");
+pub const OPENSSL: Tool = debian("openssl", "openssl", "/usr/bin/openssl");
+pub const PODMAN: Tool = debian("podman", "podman", "/usr/bin/podman");
+pub const PORTOLAN: Tool = Tool {
     name: "portolan",
     source: Source::Workspace,
 };
-pub(crate) const POSTGRES: Tool = debian(
+pub const POSTGRES: Tool = debian(
     "postgres",
     "postgresql-15",
     "/usr/lib/postgresql/15/bin/postgres",
 );
-pub(crate) const RUNC: Tool = debian("runc", "runc", "/usr/sbin/runc");
-pub(crate) const SETPRIV: Tool = debian("setpriv", "util-linux", "/usr/bin/setpriv");
-pub(crate) const SKOPEO: Tool = debian("skopeo", "skopeo", "/usr/bin/skopeo");
-pub(crate) const UMOCI: Tool = debian("umoci", "umoci", "/usr/bin/umoci");
-pub(crate) const UNSHARE: Tool = debian("unshare", "util-linux", "/usr/bin/unshare");
-pub(crate) const WRK: Tool = debian("wrk", "wrk", "/usr/bin/wrk");
-pub(crate) const CRANE: Tool = go(
+pub const RUNC: Tool = debian("runc", "runc", "/usr/sbin/runc");
+pub const SETPRIV: Tool = debian("setpriv", "util-linux", "/usr/bin/setpriv");
+pub const SKOPEO: Tool = debian("skopeo", "skopeo", "/usr/bin/skopeo");
+pub const STRACE: Tool = debian("strace", "strace", "/usr/bin/strace");
+pub const UMOCI: Tool = debian("umoci", "umoci", "/usr/bin/umoci");
+pub const UNSHARE: Tool = debian("unshare", "util-linux", "/usr/bin/unshare");
+pub const WRK: Tool = debian("wrk", "wrk", "/usr/bin/wrk");
+pub const CRANE: Tool = go(
     "crane",
     "github.com/google/go-containerregistry/cmd/crane",
     "v0.22.1",
 );
-pub(crate) const ORAS: Tool = go("oras", "oras.land/oras/cmd/oras", "v1.3.6");
-pub(crate) const REGCTL: Tool = go(
+pub const ORAS: Tool = go("oras", "oras.land/oras/cmd/oras", "v1.3.6");
+pub const REGCTL: Tool = go(
     "regctl",
     "github.com/regclient/regclient/cmd/regctl",
     "v0.11.7",
 );
-pub(crate) const CONFORMANCE: Tool = go(
+pub const CONFORMANCE: Tool = go(
     "conformance",
     "github.com/opencontainers/distribution-spec/conformance",
     "v0.0.0-20260831232431-97274622c111",
 );
-pub(crate) const ZSTD: Tool = debian("zstd", "zstd", "/usr/bin/zstd");
+pub const ZSTD: Tool = debian("zstd", "zstd", "/usr/bin/zstd");
 
 const fn debian(name: &'static str, package: &'static str, path: &'static str) -> Tool {
     Tool {
@@ -108,7 +119,7 @@ const fn go(name: &'static str, package: &'static str, version: &'static str) ->
 /// # Errors
 ///
 /// Returns an error that names a tool which cannot be installed.
-pub(crate) fn require(tools: &[Tool]) -> Result<()> {
+pub fn require(tools: &[Tool]) -> Result<()> {
     let mut packages: Vec<_> = tools.iter().filter_map(Tool::missing_package).collect();
     packages.dedup();
     if !packages.is_empty() {
@@ -122,11 +133,19 @@ pub(crate) fn require(tools: &[Tool]) -> Result<()> {
 
 impl Tool {
     /// Returns the path of the program. It exists after [`require`].
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         match self.source {
             Source::Debian { path, .. } => PathBuf::from(path),
             Source::Go { .. } => go_folder().join(self.name),
             Source::Workspace => servers::portolan_binary(),
+        }
+    }
+
+    /// Returns the pinned version of a Go module.
+    pub fn version(&self) -> Option<&'static str> {
+        match self.source {
+            Source::Go { version, .. } => Some(version),
+            _ => None,
         }
     }
 

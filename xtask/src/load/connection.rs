@@ -26,15 +26,18 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vn
     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, */*";
 
 /// Response of a server with its complete body.
-pub(crate) struct ReceivedResponse {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct ReceivedResponse {
+    /// Status of the response.
+    pub status: StatusCode,
+    /// Headers of the response.
+    pub headers: HeaderMap,
+    /// Complete body.
+    pub body: Bytes,
 }
 
 impl ReceivedResponse {
     /// Returns the value of a header, or the empty string.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .and_then(|value| value.to_str().ok())
@@ -43,7 +46,7 @@ impl ReceivedResponse {
 }
 
 /// Connection of a client to one server. Requests are sent one after another.
-pub(crate) struct Connection {
+pub struct Connection {
     address: SocketAddr,
     sender: Option<SendRequest<Payload>>,
     last_used: Instant,
@@ -51,7 +54,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Creates a connection. The first request opens it.
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
             sender: None,
@@ -60,7 +63,7 @@ impl Connection {
     }
 
     /// Sends a request without a body.
-    pub(crate) async fn get(&mut self, target: &str) -> Result<ReceivedResponse> {
+    pub async fn get(&mut self, target: &str) -> Result<ReceivedResponse> {
         self.send(Method::GET, target, "", Payload::empty()).await
     }
 
@@ -68,7 +71,7 @@ impl Connection {
     /// new connection.
     ///
     /// An empty `media_type` sends no `Content-Type`. Manifests of every type are accepted.
-    pub(crate) async fn send(
+    pub async fn send(
         &mut self,
         method: Method,
         target: &str,

@@ -6,34 +6,36 @@ use sha2::{Digest, Sha256};
 use super::Random;
 
 /// Media type of the manifests.
-pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// Bytes and their digest.
 #[derive(Clone)]
-pub(crate) struct LoadBlob {
-    pub(crate) bytes: Bytes,
-    pub(crate) digest: String,
+pub struct LoadBlob {
+    /// Content.
+    pub bytes: Bytes,
+    /// SHA-256 digest of the content.
+    pub digest: String,
 }
 
 impl LoadBlob {
     /// Creates a blob by hashing `bytes`.
-    pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let digest = digest(&bytes);
         Self { bytes, digest }
     }
 
     /// Creates a blob of `length` random bytes.
-    pub(crate) fn random(random: &mut Random, length: usize) -> Self {
+    pub fn random(random: &mut Random, length: usize) -> Self {
         Self::new(random.bytes(length))
     }
 
     /// Creates a manifest with `config` and `layers`. The number in its annotations distinguishes
     /// it from others.
-    pub(crate) fn manifest(config: &LoadBlob, layers: &[LoadBlob], number: u64) -> Self {
+    pub fn manifest(config: &LoadBlob, layers: &[LoadBlob], number: u64) -> Self {
         let layers: Vec<_> = layers
             .iter()
             .map(|layer| descriptor(LAYER, layer))
@@ -50,27 +52,30 @@ impl LoadBlob {
 }
 
 /// Manifest with the blobs that it names.
-pub(crate) struct LoadImage {
-    pub(crate) config: LoadBlob,
-    pub(crate) layers: Vec<LoadBlob>,
-    pub(crate) manifest: LoadBlob,
+pub struct LoadImage {
+    /// Config of the image.
+    pub config: LoadBlob,
+    /// Layers, the lowest first.
+    pub layers: Vec<LoadBlob>,
+    /// Manifest that names config and layers.
+    pub manifest: LoadBlob,
 }
 
 impl LoadImage {
     /// Creates an image whose own layers have the given lengths, on top of the layers of `base`.
-    pub(crate) fn random(random: &mut Random, base: &[LoadBlob], lengths: &[usize]) -> Self {
+    pub fn random(random: &mut Random, base: &[LoadBlob], lengths: &[usize]) -> Self {
         let config = serde_json::json!({
             "architecture": "amd64",
             "os": "linux",
             "rootfs": { "type": "layers", "diff_ids": [] },
-            "nonce": format!("{:016x}{:016x}", random.next(), random.next()),
+            "nonce": format!("{:016x}{:016x}", random.next_u64(), random.next_u64()),
         });
         let config = LoadBlob::new(config.to_string());
         let own = lengths
             .iter()
             .map(|&length| LoadBlob::random(random, length));
         let layers: Vec<_> = base.iter().cloned().chain(own).collect();
-        let manifest = LoadBlob::manifest(&config, &layers, random.next());
+        let manifest = LoadBlob::manifest(&config, &layers, random.next_u64());
         Self {
             config,
             layers,
@@ -79,18 +84,18 @@ impl LoadImage {
     }
 
     /// Returns config and layers.
-    pub(crate) fn blobs(&self) -> impl Iterator<Item = &LoadBlob> {
+    pub fn blobs(&self) -> impl Iterator<Item = &LoadBlob> {
         std::iter::once(&self.config).chain(&self.layers)
     }
 }
 
 /// Returns the SHA-256 digest of `bytes`.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+pub fn digest(bytes: &[u8]) -> String {
     format_digest(Sha256::digest(bytes).into())
 }
 
 /// Formats a SHA-256 hash as a digest.
-pub(crate) fn format_digest(hash: [u8; 32]) -> String {
+pub fn format_digest(hash: [u8; 32]) -> String {
     format!("sha256:{:x}", Bytes::copy_from_slice(&hash))
 }
 

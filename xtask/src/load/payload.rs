@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 /// Body of known length that repeats `frame` until the length is reached, without copying it.
-pub(crate) struct Payload {
+pub struct Payload {
     frame: Bytes,
     remaining: u64,
     breaks_at: u64,
@@ -16,18 +16,18 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// Creates an empty body.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self::repeat(Bytes::new(), 0)
     }
 
     /// Creates a body of `bytes`.
-    pub(crate) fn from_bytes(bytes: Bytes) -> Self {
+    pub fn from_bytes(bytes: Bytes) -> Self {
         let length = bytes.len() as u64;
         Self::repeat(bytes, length)
     }
 
     /// Creates a body of `length` bytes that repeats `frame`.
-    pub(crate) fn repeat(frame: Bytes, length: u64) -> Self {
+    pub fn repeat(frame: Bytes, length: u64) -> Self {
         Self {
             frame,
             remaining: length,
@@ -36,7 +36,7 @@ impl Payload {
     }
 
     /// Creates a body that announces the length of `bytes` and fails after half of them.
-    pub(crate) fn broken_halfway(bytes: &Bytes) -> Self {
+    pub fn broken_halfway(bytes: &Bytes) -> Self {
         let half = bytes.len() / 2;
         let length = bytes.len() as u64;
         Self {

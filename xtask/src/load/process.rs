@@ -8,7 +8,7 @@ use rustix::param::clock_ticks_per_second;
 
 /// Returns the user and system CPU time of the process and of its living children, because nginx
 /// serves from workers.
-pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+pub fn cpu_time(pid: u32) -> Result<Duration> {
     let mut total = sum_of_ticks(pid, 13..15)?;
     for child in children(pid)? {
         total += sum_of_ticks(child, 13..15)?;
@@ -17,22 +17,22 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
 }
 
 /// Returns the CPU time of this process and of the children that it waited for, such as wrk.
-pub(crate) fn own_cpu_time() -> Result<Duration> {
+pub fn own_cpu_time() -> Result<Duration> {
     Ok(to_duration(sum_of_ticks(std::process::id(), 13..17)?))
 }
 
 /// Returns the current resident memory in bytes.
-pub(crate) fn resident_memory(pid: u32) -> Result<u64> {
+pub fn resident_memory(pid: u32) -> Result<u64> {
     status_bytes(pid, "VmRSS:")
 }
 
 /// Returns the peak resident memory in bytes.
-pub(crate) fn peak_memory(pid: u32) -> Result<u64> {
+pub fn peak_memory(pid: u32) -> Result<u64> {
     status_bytes(pid, "VmHWM:")
 }
 
 /// Returns whether every thread of the process is stopped, so that none is inside a system call.
-pub(crate) fn is_stopped(pid: u32) -> Result<bool> {
+pub fn is_stopped(pid: u32) -> Result<bool> {
     for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
         let stat = fs::read_to_string(entry?.path().join("stat"))?;
         if stat_fields(&stat)?.first() != Some(&"T") {
@@ -43,7 +43,7 @@ pub(crate) fn is_stopped(pid: u32) -> Result<bool> {
 }
 
 /// Returns the living child processes of this process.
-pub(crate) fn own_children() -> Result<Vec<u32>> {
+pub fn own_children() -> Result<Vec<u32>> {
     children(std::process::id())
 }
 

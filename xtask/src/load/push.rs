@@ -10,12 +10,15 @@ const OCTETS: &str = "application/octet-stream";
 
 /// Reason why a push did not receive 201.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PushError {
+pub enum PushError {
     /// The server responded with another status.
     #[error("{request}: {status}: {body}")]
     Rejected {
+        /// Path and query of the request.
         request: String,
+        /// Status of the response.
         status: StatusCode,
+        /// Beginning of the response body.
         body: String,
     },
     /// The server did not respond.
@@ -25,7 +28,7 @@ pub(crate) enum PushError {
 
 /// Upload method for a blob.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum UploadMethod {
+pub enum UploadMethod {
     /// `POST ?digest=` with the body. After 202, the body is sent again with PUT, as specified.
     Single,
     /// POST, then PUT with the full body.
@@ -37,7 +40,7 @@ pub(crate) enum UploadMethod {
 }
 
 /// Pushes one blob. `Ok` means that the server responded with 201.
-pub(crate) async fn push_blob(
+pub async fn push_blob(
     connection: &mut Connection,
     repository: &str,
     blob: &LoadBlob,
@@ -66,7 +69,7 @@ pub(crate) async fn push_blob(
 }
 
 /// Opens an upload session and returns its URL.
-pub(crate) async fn open_session(
+pub async fn open_session(
     connection: &mut Connection,
     repository: &str,
 ) -> Result<String, PushError> {
@@ -78,7 +81,7 @@ pub(crate) async fn open_session(
 }
 
 /// Sends one PATCH and returns the session's next URL.
-pub(crate) async fn append_chunk(
+pub async fn append_chunk(
     connection: &mut Connection,
     session: &str,
     payload: Payload,
@@ -90,7 +93,7 @@ pub(crate) async fn append_chunk(
 }
 
 /// Completes a session with PUT.
-pub(crate) async fn close_session(
+pub async fn close_session(
     connection: &mut Connection,
     session: &str,
     digest: &str,
@@ -106,7 +109,7 @@ pub(crate) async fn close_session(
 
 /// Requests a mount. Returns true after 201, and false if the server opened a session, which is
 /// abandoned.
-pub(crate) async fn mount_blob(
+pub async fn mount_blob(
     connection: &mut Connection,
     repository: &str,
     digest: &str,
@@ -123,7 +126,7 @@ pub(crate) async fn mount_blob(
 }
 
 /// Pushes a manifest by tag or digest. `Ok` means that the server responded with 201.
-pub(crate) async fn push_manifest(
+pub async fn push_manifest(
     connection: &mut Connection,
     repository: &str,
     reference: &str,
@@ -138,7 +141,7 @@ pub(crate) async fn push_manifest(
 }
 
 /// Pushes config, layers and manifest as docker does.
-pub(crate) async fn push_image(
+pub async fn push_image(
     connection: &mut Connection,
     repository: &str,
     tag: &str,

@@ -37,7 +37,7 @@ impl Load {
         });
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
-            let random = Random::new(random.next(), client);
+            let random = Random::new(random.next_u64(), client);
             clients.spawn(Pusher::new(Arc::clone(&round), client, random).run());
         }
         Self { round, clients }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::process;
+use xtask::load::process;
 
 /// Installs signal handlers that stop all children, delete the folder and exit.
 pub(crate) fn install_cleanup(folder: &Path) -> Result<()> {
@@ -44,6 +44,6 @@ fn stop_and_exit(folder: &Path) -> ! {
         }
     }
     let _ = fs::remove_dir_all(folder);
-    println!("interrupted");
+    eprintln!("interrupted");
     std::process::exit(130)
 }

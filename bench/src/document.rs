@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::servers::workspace;
+use xtask::servers::workspace;
 
 const BEGIN: &str = "<!-- bench -->";
 const END: &str = "<!-- /bench -->";

@@ -2,6 +2,7 @@
 //! CNCF distribution to Portolan.
 
 mod images;
+pub(crate) mod memory;
 mod programs;
 mod table;
 
@@ -12,10 +13,12 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Runtime;
 
+use xtask::load::Connection;
+use xtask::servers::RunningServer;
+
 use super::measure::{Sample, measure as sample};
+use super::report::Section;
 use super::sizes::Sizes;
-use crate::load::Connection;
-use crate::servers::RunningServer;
 use images::CopiedIndex;
 use programs::CopyProgram;
 
@@ -31,8 +34,8 @@ enum CopyRun {
 /// Samples of all runs and programs.
 type Results = BTreeMap<(CopyRun, CopyProgram), Vec<Sample>>;
 
-/// Runs `rounds` rounds below `folder` and returns the results as a table.
-pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<String> {
+/// Runs `rounds` rounds below `folder` and returns the results.
+pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Section> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -60,12 +63,12 @@ pub(crate) fn measure(folder: &Path, sizes: &Sizes, rounds: u32) -> Result<Strin
             };
             copies.run(&mut results).with_context(|| program.title())?;
             fs::remove_dir_all(&place)?;
-            println!("        round {round}: {}", program.title());
+            eprintln!("        round {round} of {rounds}: {}", program.title());
         }
     }
-    let text = table::render(&results, &indexes, rounds);
-    println!("{text}");
-    Ok(text)
+    drop(source);
+    fs::remove_dir_all(folder)?;
+    Ok(table::render(&results, &indexes, rounds))
 }
 
 /// Copies made by one program in one round.

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::servers::portolan_binary;
-use crate::tools::{CRANE, SKOPEO, Tool, UNSHARE};
+use xtask::servers::portolan_binary;
+use xtask::tools::{CRANE, SKOPEO, Tool, UNSHARE};
 
 /// Programs that Portolan is compared with, and the tools that they need.
 pub(crate) const TOOLS: [Tool; 3] = [SKOPEO, CRANE, UNSHARE];

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use http::{Method, StatusCode};
 
-use super::super::sizes::Sizes;
-use crate::load::image::MANIFEST;
-use crate::load::push::{self, UploadMethod};
-use crate::load::{Connection, LoadBlob, LoadImage, Payload, Random};
+use xtask::load::image::MANIFEST;
+use xtask::load::push::{self, UploadMethod};
+use xtask::load::{Connection, LoadBlob, LoadImage, Payload, Random};
+
+use crate::sizes::Sizes;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const PLATFORMS: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];

@@ -9,14 +9,16 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
+use xtask::load::image::MANIFEST;
+use xtask::load::process::peak_memory;
+use xtask::load::push::{self, UploadMethod};
+use xtask::load::{Connection, LoadBlob};
+use xtask::servers::{RunningServer, portolan_binary};
 
-use super::measure::to_float;
-use super::peer::layer_digest;
-use super::workload::push_layer_to;
-use crate::load::process::peak_memory;
-use crate::load::push::{self, UploadMethod};
-use crate::load::{Connection, LoadBlob, Random};
-use crate::servers::{RunningServer, portolan_binary};
+use crate::layer::LargeLayer;
+use crate::measure::to_mebibytes;
+use crate::report::Section;
 
 /// Limit for the resident memory of a copy.
 const LIMIT: u64 = 64 << 20;
@@ -32,7 +34,31 @@ const LAYERS: u64 = 2;
 /// # Errors
 ///
 /// Returns an error if a copy fails or exceeds the memory limit.
-pub(crate) fn measure(folder: &Path, size: u64) -> Result<String> {
+pub(crate) fn measure(folder: &Path, size: u64) -> Result<Section> {
+    let mut markdown = format!(
+        "| `portolan copy` of one image of {LAYERS} layers, {} MiB | wall | peak resident | goal |\n\
+         | --- | --- | --- | --- |\n",
+        size >> 20
+    );
+    let mut rows = Vec::new();
+    for (title, cost) in copy_everywhere(folder, size)? {
+        let (wall, peak) = (cost.wall.as_secs_f64(), to_mebibytes(cost.peak));
+        let _ = writeln!(
+            markdown,
+            "| {title} | {wall:.2} s | {peak:.1} MiB | below {} MiB: met |",
+            LIMIT >> 20
+        );
+        rows.push(json!({ "copy": title, "wallSeconds": wall, "peakMebibytes": peak }));
+    }
+    Ok(Section {
+        name: "copyMemory",
+        markdown,
+        data: json!({ "imageBytes": size, "copies": rows }),
+    })
+}
+
+/// Copies an image from registry to registry, then to a layout, then to an archive.
+fn copy_everywhere(folder: &Path, size: u64) -> Result<[(&'static str, CopyCost); 3]> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -40,51 +66,28 @@ pub(crate) fn measure(folder: &Path, size: u64) -> Result<String> {
     runtime
         .block_on(push(&source, size))
         .context("failed to push the large image")?;
-    let mut text = format!(
-        "| `portolan copy` of one image of {LAYERS} layers, {} MiB | wall | peak resident | goal |\n\
-         | --- | --- | --- | --- |\n",
-        size >> 20
-    );
     let from = format!("{}/{REPOSITORY}:v1", source.host());
     let layout = format!("oci:{}:v1", folder.join("layout").display());
-    let archive = folder.join("archive.tar");
-    registry_to_registry(folder, &from, &mut text)?;
-    write_row(&mut text, "registry to layout", &copy(&from, &layout)?);
+    let archive = format!("oci-archive:{}:v1", folder.join("archive.tar").display());
+    let to_registry = copy_to_registry(&folder.join("target"), &from)?;
+    let to_layout = copy(&from, &layout)?;
     drop(source);
     fs::remove_dir_all(folder.join("source"))?;
-    write_row(
-        &mut text,
-        "layout to oci-archive",
-        &copy(&layout, &format!("oci-archive:{}:v1", archive.display()))?,
-    );
+    let to_archive = copy(&layout, &archive)?;
     fs::remove_dir_all(folder)?;
-    Ok(text)
+    Ok([
+        ("registry to registry", to_registry),
+        ("registry to layout", to_layout),
+        ("layout to oci-archive", to_archive),
+    ])
 }
 
-fn registry_to_registry(folder: &Path, from: &str, text: &mut String) -> Result<()> {
-    let data = folder.join("target");
-    let target = RunningServer::portolan(&data, "")?;
-    write_row(
-        text,
-        "registry to registry",
-        &copy(from, &format!("{}/{REPOSITORY}:v1", target.host()))?,
-    );
+fn copy_to_registry(data: &Path, from: &str) -> Result<CopyCost> {
+    let target = RunningServer::portolan(data, "")?;
+    let cost = copy(from, &format!("{}/{REPOSITORY}:v1", target.host()))?;
     drop(target);
     fs::remove_dir_all(data)?;
-    Ok(())
-}
-
-fn write_row(text: &mut String, title: &str, copied: &CopyCost) {
-    let (wall, peak) = (
-        copied.wall.as_secs_f64(),
-        to_float(copied.peak) / 1_048_576.0,
-    );
-    let _ = writeln!(
-        text,
-        "| {title} | {wall:.2} s | {peak:.1} MiB | below {} MiB met |",
-        LIMIT >> 20
-    );
-    println!("{text}");
+    Ok(cost)
 }
 
 /// Time and memory used by one copy.
@@ -134,29 +137,24 @@ async fn push(source: &RunningServer, size: u64) -> Result<()> {
     let mut connection = Connection::new(source.address());
     let mut layers = Vec::new();
     for number in 0..LAYERS {
-        let frame = LoadBlob::random(&mut Random::new(10, number), 1 << 20);
-        let length = size / LAYERS;
-        let digest = layer_digest(&frame, length);
-        push_layer_to(&mut connection, REPOSITORY, &frame.bytes, length, &digest).await?;
-        layers.push(serde_json::json!({
-            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": length,
+        let layer = LargeLayer::new(number, size / LAYERS);
+        layer.push(&mut connection, REPOSITORY).await?;
+        layers.push(json!({
+            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+            "digest": layer.digest,
+            "size": layer.length,
         }));
     }
     let config = LoadBlob::new("{}");
     push::push_blob(&mut connection, REPOSITORY, &config, UploadMethod::Stream).await?;
-    let manifest = serde_json::json!({
+    let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": crate::load::image::MANIFEST,
+        "mediaType": MANIFEST,
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config.digest, "size": 2 },
         "layers": layers,
     });
-    push::push_manifest(
-        &mut connection,
-        REPOSITORY,
-        "v1",
-        manifest.to_string().into(),
-    )
-    .await?;
+    let bytes = manifest.to_string().into();
+    push::push_manifest(&mut connection, REPOSITORY, "v1", bytes).await?;
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn download_concurrently(
     address: SocketAddr,
     target: &str,
     length: u64,
-    clients: usize,
+    clients: u8,
 ) -> Result<()> {
     thread::scope(|scope| {
         let all: Vec<_> = (0..clients)

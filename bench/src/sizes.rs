@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::Random;
+use xtask::load::Random;
 
 /// Counts and lengths of one run.
 pub(crate) struct Sizes {
@@ -28,10 +28,10 @@ impl Sizes {
     /// Returns the sizes of the figures in docs/performance.md.
     pub(crate) fn full() -> Self {
         Self {
-            layer: 512 << 20,
+            layer: 256 << 20,
             pulls: 5,
-            images: 400,
-            tags: 5000,
+            images: 200,
+            tags: 3000,
             reading: Duration::from_secs(5),
             copies: 20,
             longest_copied_layer: 4 << 20,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::peer::BenchContent;
-use super::workload::{layer_target, manifest_target, small_blob_target, tag_target};
-use crate::servers::free_address;
-use crate::tools;
+use xtask::servers::free_address;
+use xtask::tools;
+
+use super::content::BenchContent;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -24,18 +24,17 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Serves `content` at the paths at which registries serve it. The large layer is `DATA/layer`.
+    /// Serves `content` at the paths at which registries serve it.
     pub(crate) fn start(folder: &Path, content: &BenchContent) -> Result<Self> {
         let root = folder.join("root");
         let manifest = &content.image.manifest.bytes;
-        write_content(&root, &tag_target(), manifest)?;
-        write_content(&root, &manifest_target(content), manifest)?;
-        write_content(
-            &root,
-            &small_blob_target(content),
-            &content.image.layers[0].bytes,
-        )?;
-        write_content(&root, &layer_target(content), &[])?;
+        write_content(&root, &BenchContent::tag_target(), manifest)?;
+        write_content(&root, &content.manifest_target(), manifest)?;
+        let blob = &content.image.layers[0].bytes;
+        write_content(&root, &content.small_blob_target(), blob)?;
+        content
+            .layer
+            .write(&create_path(&root, &content.layer_target())?)?;
         let address = free_address()?;
         let file = folder.join("nginx.conf");
         fs::write(&file, configuration(folder, &root, address))?;
@@ -81,12 +80,17 @@ impl Drop for Nginx {
 }
 
 fn write_content(root: &Path, target: &str, bytes: &[u8]) -> Result<()> {
+    fs::write(create_path(root, target)?, bytes)?;
+    Ok(())
+}
+
+/// Returns the file of a request's path, whose folder is created.
+fn create_path(root: &Path, target: &str) -> Result<PathBuf> {
     let path = root.join(target.trim_start_matches('/'));
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::write(path, bytes)?;
-    Ok(())
+    Ok(path)
 }
 
 fn configuration(folder: &Path, root: &Path, address: SocketAddr) -> String {

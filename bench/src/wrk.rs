@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::tools;
+use xtask::tools;
 
 /// Requests `target` for the duration `reading` over 64 connections, and returns the number of
 /// responses.
