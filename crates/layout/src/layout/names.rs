@@ -88,7 +88,7 @@ impl<S: Storage> Layout<S> {
             return Ok(only.clone());
         }
         let view = self.view(&index)?;
-        let referenced = view.referenced();
+        let referenced = view.referenced_digests();
         let is_named = |digest: &Digest| {
             index.entries_of(digest).any(|descriptor| {
                 stored_names(descriptor, self.storage.name_annotations())

@@ -196,11 +196,14 @@ impl View {
 
     /// Returns the digests of all manifests and of all content that they reference.
     pub(super) fn reachable(&self) -> BTreeSet<&Digest> {
-        self.manifests.keys().chain(self.referenced()).collect()
+        self.manifests
+            .keys()
+            .chain(self.referenced_digests())
+            .collect()
     }
 
     /// Returns the digests of all content that manifests reference.
-    pub(super) fn referenced(&self) -> HashSet<&Digest> {
+    pub(super) fn referenced_digests(&self) -> HashSet<&Digest> {
         let children = self.edges().map(|(_, child)| &child.descriptor.digest);
         children.collect()
     }
