@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use portolan_model::Digest;
 use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::{TestRepository, expect_error};
 use crate::{Deletion, Kind, MountOutcome, Precondition, Registry, Result};
@@ -408,9 +408,11 @@ pub async fn reads_see_each_answered_change(registry: Arc<dyn Registry>) {
     });
     let read = |reader: usize| {
         let (repository, newest) = (repository.clone(), Arc::clone(&newest));
-        let states = Arc::clone(&states);
+        let (states, writer) = (Arc::clone(&states), moving.abort_handle());
         async move {
-            while newest.load(Ordering::SeqCst) < CHANGES - 1 {
+            while !writer.is_finished() {
+                // A read that waits for nothing would leave the writer no turn.
+                yield_now().await;
                 let before = newest.load(Ordering::SeqCst);
                 let info = if reader.is_multiple_of(2) {
                     repository.head_manifest("moving").await
