@@ -7,7 +7,7 @@ use bytes::Bytes;
 use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 use portolan_registry::{
     BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result,
-    resolve_range,
+    resolve_range, verify_digest,
 };
 
 use crate::metadata::{
@@ -171,6 +171,10 @@ impl Store {
             return Ok(body);
         }
         let bytes = body.collect(SMALL_BLOB as usize).await?;
+        // Damaged bytes must not outlive the damage on the disk, nor reach other repositories.
+        if verify_digest(&bytes, Some(digest)).is_err() {
+            return Ok(bytes.into());
+        }
         Ok(cache.share(digest, bytes).into())
     }
 

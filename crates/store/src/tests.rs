@@ -1,6 +1,7 @@
-//! Tests of the internals of the store: numbers of statements and bytes, and the deletion of
-//! objects.
+//! Tests of the internals of the store: numbers of statements and bytes, cached blobs, and the
+//! deletion of objects.
 
+mod cached_blobs;
 mod counting;
 mod keys;
 #[cfg(feature = "postgres-tests")]
