@@ -2,14 +2,19 @@
 //! thread hashes and writes one batch while the async task gathers the next batch, so no thread
 //! waits for a slow sender.
 
+mod early_sync;
 mod gather;
 mod incoming;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use portolan_registry::{Body, Error, Result};
 use tokio::task::spawn_blocking;
 
+use crate::durable::Durability;
+use early_sync::EarlySync;
 use gather::{Batch, gather};
 
 pub(crate) use incoming::StoredLength;
@@ -22,7 +27,28 @@ impl Incoming {
     /// shows how many bytes were written.
     ///
     /// Run the future to completion: if it is dropped, a write may still be in progress.
-    pub async fn append(self, mut body: Body) -> (Option<Self>, Result<()>) {
+    pub async fn append(self, body: Body) -> (Option<Self>, Result<()>) {
+        self.append_with(body, &mut EarlySync::default()).await
+    }
+
+    /// Appends `body` like [`Incoming::append`], and syncs large content with `durability` while it
+    /// is still arriving. The caller must still sync the file at the end.
+    pub async fn append_and_sync(
+        self,
+        body: Body,
+        durability: &Arc<Durability>,
+    ) -> (Option<Self>, Result<()>) {
+        let mut syncs = EarlySync::new(Arc::clone(durability));
+        let (incoming, appended) = self.append_with(body, &mut syncs).await;
+        let synced = syncs.finish().await;
+        (incoming, appended.and(synced))
+    }
+
+    async fn append_with(
+        self,
+        mut body: Body,
+        syncs: &mut EarlySync,
+    ) -> (Option<Self>, Result<()>) {
         let mut incoming = self;
         let mut batch = gather(&mut body).await;
         loop {
@@ -46,9 +72,12 @@ impl Incoming {
                     return (None, Err(Error::internal("failed to write content", error)));
                 }
             };
-            match next {
-                Some(next) if written.is_ok() => (incoming, batch) = (back, next),
-                _ => return (Some(back), written.and(end.unwrap_or(Ok(())))),
+            let Some(next) = next.filter(|_| written.is_ok()) else {
+                return (Some(back), written.and(end.unwrap_or(Ok(()))));
+            };
+            (incoming, batch) = (back, next);
+            if let Err(error) = syncs.start_if_due(&mut incoming).await {
+                return (Some(incoming), Err(error));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Syncs and renames, in an order that survives a power cut.
 //!
-//! Content is stored in this order: sync the file, rename it into place, sync the folder. With a
-//! rename before the sync, a power cut could leave the final name on a file whose bytes never
-//! reached the disk. Without a sync of the folder, a power cut could undo the rename, and the
-//! content would be lost.
+//! A file whose name is known is stored in this order: sync the file, rename it into place, sync the
+//! folder ([`Durability::rename`]). With a rename before the sync, a power cut could leave the final
+//! name on a file whose bytes never reached the disk. Without a sync of the folder, a power cut could
+//! undo the rename, and the content would be lost. If nothing refers to the name before both syncs
+//! have ended, the rename comes first ([`Durability::place`]).
 
 use std::fmt::Display;
 use std::fs::{self, DirBuilder, File};
@@ -52,6 +53,17 @@ impl Durability {
     pub fn sync_file(&self, file: &File, path: &Path) -> Result<()> {
         self.check()?;
         file.sync_all()
+            .map_err(|error| self.sync_failed(path, error))
+    }
+
+    /// Syncs the bytes of `file` that were written so far, but not all of its metadata. Error messages
+    /// refer to it as `path`.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Durability::sync_file`].
+    pub fn sync_data(&self, file: &File, path: &Path) -> Result<()> {
+        self.check()?;
+        file.sync_data()
             .map_err(|error| self.sync_failed(path, error))
     }
 
@@ -145,6 +157,28 @@ impl Durability {
             return Err(self.sync_failed(from, error));
         }
         fs::rename(from, to).map_err(file_error("move a file to", to))?;
+        self.sync_file(&opened, folder)
+    }
+
+    /// Renames `file` from `from` to `to`, then syncs the file and the folder of `to`. This folder
+    /// must exist. After success, the file at `to` survives a power cut. Until then, a power cut may
+    /// leave an incomplete file at `to`, so nothing may refer to this name yet.
+    ///
+    /// A filesystem with a journal needs only one commit of it, because the sync of the file records
+    /// the rename too. [`Durability::rename`] needs two.
+    ///
+    /// # Errors
+    /// Returns an error if the rename fails, and the errors of [`Durability::sync_file`]. If the
+    /// sync of `file` fails, the file is removed.
+    pub fn place(&self, file: &File, from: &Path, to: &Path) -> Result<()> {
+        self.check()?;
+        let folder = parent(to);
+        let opened = File::open(folder).map_err(file_error("open the folder", folder))?;
+        fs::rename(from, to).map_err(file_error("move a file to", to))?;
+        if let Err(error) = file.sync_all() {
+            drop(fs::remove_file(to));
+            return Err(self.sync_failed(to, error));
+        }
         self.sync_file(&opened, folder)
     }
 

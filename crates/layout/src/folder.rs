@@ -219,7 +219,7 @@ impl Folder {
     fn commit_blob(&self, staged: StagedFile, digest: &Digest) -> Result<()> {
         let writing = self.writing()?;
         let path = self.prepare_blob_path(&writing, digest)?;
-        staged.place(&writing.durability, &path)
+        staged.rename(&writing.durability, &path)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Incoming {
     /// end of this content.
     shares_file: bool,
     length: StoredLength,
+    /// Length of the content when its last early sync began, in bytes.
+    pub(super) synced: u64,
     algorithm: Algorithm,
     /// Hash of the content so far. `None` if an earlier process wrote the content. In this case,
     /// the hash is computed again from the file, because a stored hash could include bytes that
@@ -73,6 +75,7 @@ impl Incoming {
             start,
             shares_file: true,
             length: StoredLength::default(),
+            synced: 0,
             algorithm: algorithm.clone(),
             hasher: algorithm.hasher(),
         }
@@ -85,6 +88,7 @@ impl Incoming {
             start: 0,
             shares_file: false,
             length: StoredLength::default(),
+            synced: 0,
             algorithm: algorithm.clone(),
             hasher: algorithm.hasher(),
         }
@@ -98,6 +102,7 @@ impl Incoming {
             start: 0,
             shares_file: false,
             length: StoredLength::new(length),
+            synced: length,
             algorithm: algorithm.clone(),
             hasher: None,
         }

@@ -11,7 +11,9 @@ use portolan_model::{Algorithm, Digest};
 use portolan_registry::contract::{expect_error, incomplete_body};
 use portolan_registry::{Body, Kind};
 
+use super::early_sync::INTERVAL;
 use super::*;
+use crate::durable::OnFailedSync;
 
 fn new_file(path: &std::path::Path) -> OpenFile {
     let path = path.to_owned();
@@ -141,4 +143,45 @@ async fn the_file_ends_where_the_content_ends() {
         incoming.complete(&Digest::sha256(b"0123")).map(drop),
         &Kind::Internal,
     );
+}
+
+#[tokio::test]
+async fn large_content_is_synced_while_it_arrives() {
+    let file = Arc::new(tempfile::tempfile().unwrap());
+    let durability = Arc::new(Durability::new(OnFailedSync::ReturnError));
+    let incoming = Incoming::new(file, 0, &Algorithm::Sha256);
+    let (incoming, appended) = incoming.append_and_sync(mebibytes(31), &durability).await;
+    appended.unwrap();
+    let incoming = incoming.unwrap();
+    assert_eq!(incoming.synced, 0);
+    // The bytes of earlier calls count, too.
+    let (incoming, appended) = incoming.append_and_sync(mebibytes(40), &durability).await;
+    appended.unwrap();
+    let synced = incoming.unwrap().synced;
+    assert!((INTERVAL..=71 << 20).contains(&synced), "{synced}");
+}
+
+#[tokio::test]
+async fn a_failed_early_sync_ends_the_upload() {
+    // A character device that accepts every write, but no sync.
+    let null = Arc::new(
+        File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .unwrap(),
+    );
+    let durability = Arc::new(Durability::new(OnFailedSync::ReturnError));
+    let incoming = Incoming::new(null, 0, &Algorithm::Sha256);
+    let (_, appended) = incoming.append_and_sync(mebibytes(33), &durability).await;
+    assert_eq!(*appended.unwrap_err().kind(), Kind::Internal);
+    let file = tempfile::tempfile().unwrap();
+    let later = durability.sync_data(&file, std::path::Path::new("x"));
+    assert!(later.is_err(), "nothing more is written");
+}
+
+/// Returns a body of `count` MiB.
+fn mebibytes(count: usize) -> Body {
+    let piece = Bytes::from(vec![7; 1 << 20]);
+    Body::from_stream(stream::iter((0..count).map(move |_| Ok(piece.clone()))))
 }

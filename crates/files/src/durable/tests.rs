@@ -89,6 +89,26 @@ fn a_failed_sync_is_never_retried() {
     assert!(!to.exists());
 }
 
+#[test]
+fn a_file_with_a_new_name_is_placed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    fs::write(&from, "new").unwrap();
+    let file = File::open(&from).unwrap();
+    tool().place(&file, &from, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+    assert!(!from.exists());
+
+    fs::write(&from, "x").unwrap();
+    let durability = tool();
+    let to = folder.path().join("other");
+    durability.place(&unsyncable(), &from, &to).unwrap_err();
+    assert!(!from.exists() && !to.exists(), "nobody can use it");
+    fs::write(&from, "x").unwrap();
+    durability.place(&file, &from, &to).unwrap_err();
+    assert!(!to.exists());
+}
+
 /// Helper of [`a_failed_sync_ends_a_server`]. That test runs it in a separate process.
 #[test]
 #[ignore = "it ends the process"]

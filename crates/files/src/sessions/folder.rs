@@ -129,7 +129,7 @@ impl Sessions<SessionFolder> {
         let (target, creating) = (path.clone(), Arc::clone(&files));
         let create: OpenFile = Arc::new(move || creating.create_at(&target));
         let (incoming, received) = Incoming::create_on_write(create, digest.algorithm())
-            .append(body)
+            .append_and_sync(body, &files.settings.durability)
             .await;
         let digest = digest.clone();
         run_blocking(move || {
@@ -254,7 +254,9 @@ impl SessionFiles for SessionFolder {
     }
 
     async fn append(&self, incoming: Incoming, body: Body) -> (Option<Incoming>, Result<()>) {
-        incoming.append(body).await
+        incoming
+            .append_and_sync(body, &self.settings.durability)
+            .await
     }
 }
 

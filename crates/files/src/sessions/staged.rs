@@ -11,7 +11,7 @@ use super::Registration;
 use crate::durable::{Durability, remove};
 
 /// File of complete, verified content. Dropping this value removes the file, unless
-/// [`StagedFile::place`] has moved it. Dropping and moving block on disk I/O.
+/// [`StagedFile::rename`] or [`StagedFile::place`] has moved it. Dropping and moving block on disk I/O.
 pub struct StagedFile {
     file: Arc<File>,
     path: PathBuf,
@@ -44,17 +44,28 @@ impl StagedFile {
         self.length
     }
 
-    /// Moves the file to `to`, and syncs file and folder so that the move survives a power cut. The
-    /// folder of `to` must exist.
+    /// Renames the file to `to`. A power cut cannot leave an incomplete file at `to`. The folder of
+    /// `to` must exist.
     ///
     /// # Errors
     /// Returns the errors of [`Durability::rename`]. In these cases, the content is removed.
-    pub fn place(mut self, durability: &Durability, to: &Path) -> Result<()> {
+    pub fn rename(mut self, durability: &Durability, to: &Path) -> Result<()> {
         // The sync uses the descriptor that wrote the content, because it reports every write-back
         // error.
         let renamed = durability.rename(&self.file, &self.path, to);
         self.is_placed = renamed.is_ok();
         renamed
+    }
+
+    /// Renames the file to `to`, a name that nothing refers to before this call returns. The folder
+    /// of `to` must exist.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Durability::place`]. In these cases, the content is removed.
+    pub fn place(mut self, durability: &Durability, to: &Path) -> Result<()> {
+        let placed = durability.place(&self.file, &self.path, to);
+        self.is_placed = placed.is_ok();
+        placed
     }
 }
 
