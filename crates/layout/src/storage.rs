@@ -1,6 +1,6 @@
 //! Storage of a layout: a folder, or an archive that is being read or written.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,8 +32,13 @@ pub trait Storage: Send + Sync + 'static {
     fn replace_index(&self, index: LayoutIndex) -> Result<()>;
 
     /// Changes the index, and returns the changed index. The change is durable after this call or,
-    /// if the storage gathers changes, after the next call of [`Storage::save`].
-    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>>;
+    /// if the storage gathers changes, after the next call of [`Storage::save`]. Returns `None` and
+    /// changes nothing if the index is not `base` any more, because another program has changed it.
+    fn change_index(
+        &self,
+        base: &Weak<LayoutIndex>,
+        change: IndexChange,
+    ) -> Result<Option<Arc<LayoutIndex>>>;
 
     /// Writes all gathered changes of the index, durably.
     fn save(&self) -> Result<()>;
@@ -95,4 +100,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Cancels a session and removes its data.
     async fn cancel_upload(&self, owner: &Owner, id: &UploadId) -> Result<()>;
+}
+
+/// Returns whether `index` is the index that a change was planned for.
+pub(crate) fn is_base(base: &Weak<LayoutIndex>, index: &Arc<LayoutIndex>) -> bool {
+    std::ptr::eq(base.as_ptr(), Arc::as_ptr(index))
 }

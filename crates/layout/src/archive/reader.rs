@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -84,7 +84,11 @@ impl<F: ArchiveFormat> Storage for ArchiveReader<F> {
         self.reject()
     }
 
-    fn change_index(&self, _: IndexChange) -> Result<Arc<LayoutIndex>> {
+    fn change_index(
+        &self,
+        _: &Weak<LayoutIndex>,
+        _: IndexChange,
+    ) -> Result<Option<Arc<LayoutIndex>>> {
         self.reject()
     }
 

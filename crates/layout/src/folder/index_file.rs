@@ -2,7 +2,7 @@
 //! changes, when the caller asks for it.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use portolan_files::file_error;
 use portolan_registry::Result;
@@ -11,6 +11,7 @@ use super::{Access, Folder, INDEX_FILE, lock_of};
 use crate::content::Content;
 use crate::files::{Stamp, replace};
 use crate::index::{IndexChange, LayoutIndex, MAX_LIST_BYTES};
+use crate::storage::is_base;
 
 /// Cached index.
 pub(super) struct CachedIndex {
@@ -29,20 +30,29 @@ impl Folder {
             .map(|cached| Arc::clone(&cached.index))
     }
 
-    /// Applies a change. Saves it, unless the folder gathers changes.
-    pub(super) fn apply(&self, change: IndexChange) -> Result<Arc<LayoutIndex>> {
-        if self.access == Access::Gather {
-            let mut cached = lock_of(&self.index);
-            let cached = self.refresh(&mut cached)?;
-            change.apply(Arc::make_mut(&mut cached.index));
-            cached.unsaved.push(change);
-            return Ok(Arc::clone(&cached.index));
+    /// Applies a change to the index `base`. Saves it, unless the folder gathers changes. Returns
+    /// `None` if the index is not `base` any more.
+    pub(super) fn apply(
+        &self,
+        base: &Weak<LayoutIndex>,
+        change: IndexChange,
+    ) -> Result<Option<Arc<LayoutIndex>>> {
+        let mut cached = lock_of(&self.index);
+        let current = self.refresh(&mut cached)?;
+        if !is_base(base, &current.index) {
+            return Ok(None);
         }
-        let mut changed = LayoutIndex::clone(&*self.current_index()?);
+        if self.access == Access::Gather {
+            change.apply(Arc::make_mut(&mut current.index));
+            current.unsaved.push(change);
+            return Ok(Some(Arc::clone(&current.index)));
+        }
+        let mut changed = LayoutIndex::clone(&current.index);
+        drop(cached);
         change.apply(&mut changed);
         let changed = Arc::new(changed);
         self.write_index(&changed)?;
-        Ok(changed)
+        Ok(Some(changed))
     }
 
     /// Writes the changes that are not saved yet.
@@ -111,5 +121,40 @@ impl Drop for Folder {
         // After an error, the images that arrived completely are still useful. The error of this
         // attempt would have no reader.
         drop(self.save_index());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use portolan_model::fixtures::{image, tag};
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_not_applied_to_the_index_of_another_program() {
+        for access in [Access::Gather, Access::Write] {
+            let folder = tempfile::tempdir().unwrap();
+            let layout = Folder::open_for_writing(folder.path().into(), access).unwrap();
+            let base = Arc::downgrade(&layout.current_index().unwrap());
+            let foreign = r#"{"schemaVersion":2,"manifests":[],"annotations":{"a":"b"}}"#;
+            fs::write(folder.path().join(INDEX_FILE), foreign).unwrap();
+            let change = || IndexChange {
+                descriptor: image("1").descriptor(),
+                tags: vec![tag("v1")],
+                needs_entry: true,
+                superfluous: Vec::new(),
+            };
+            assert!(layout.apply(&base, change()).unwrap().is_none());
+            layout.save_index().unwrap();
+            let path = folder.path().join(INDEX_FILE);
+            assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
+
+            let base = Arc::downgrade(&layout.current_index().unwrap());
+            assert!(layout.apply(&base, change()).unwrap().is_some());
+            layout.save_index().unwrap();
+            assert!(fs::read_to_string(&path).unwrap().contains("\"a\":\"b\""));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,8 +36,12 @@ impl Storage for Arc<Folder> {
         self.write_index(&Arc::new(index))
     }
 
-    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>> {
-        self.apply(change)
+    fn change_index(
+        &self,
+        base: &Weak<LayoutIndex>,
+        change: IndexChange,
+    ) -> Result<Option<Arc<LayoutIndex>>> {
+        self.apply(base, change)
     }
 
     fn save(&self) -> Result<()> {

@@ -98,10 +98,16 @@ impl<S: Storage> Layout<S> {
         };
         let tags = options.tags.iter().map(|update| update.tag.clone());
         let simple = before.plan(describe(digest, manifest), &document, tags.collect())?;
-        if let Some(simple) = simple {
-            drop(view);
-            return self.commit_simple(index, simple);
-        }
+        let index = match simple {
+            None => index,
+            Some(simple) => {
+                drop(view);
+                if self.commit_simple(index, simple)? {
+                    return Ok(());
+                }
+                self.storage.index()?
+            }
+        };
         let changed = self.index_with_manifest(&index, digest, manifest, options)?;
         self.storage.replace_index(changed)
     }
@@ -112,17 +118,21 @@ impl<S: Storage> Layout<S> {
         self.storage.save()
     }
 
-    fn commit_simple(&self, index: Arc<LayoutIndex>, push: SimplePush) -> Result<()> {
+    /// Commits a push that was planned for `index`. Returns false and changes nothing if another
+    /// program has changed the index in the meantime.
+    fn commit_simple(&self, index: Arc<LayoutIndex>, push: SimplePush) -> Result<bool> {
         let digest = push.change.descriptor.digest.clone();
         let before = Arc::downgrade(&index);
         drop(index);
-        let index = self.storage.change_index(push.change)?;
+        let Some(index) = self.storage.change_index(&before, push.change)? else {
+            return Ok(false);
+        };
         let mut cached = lock(&self.cached_view);
         let outdated = cached.as_mut();
         // Another thread may have computed the new view in the meantime.
         let outdated = outdated.filter(|cached| Weak::ptr_eq(&cached.index, &before));
         let Some(outdated) = outdated else {
-            return Ok(());
+            return Ok(true);
         };
         outdated.index = Arc::downgrade(&index);
         if let Some(Addition { document, missing }) = push.addition {
@@ -132,11 +142,11 @@ impl<S: Storage> Layout<S> {
                 .any(|child| self.storage.find(child).is_ok_and(|found| found.is_some()))
             {
                 *cached = None;
-                return Ok(());
+                return Ok(true);
             }
             Arc::make_mut(&mut outdated.view).add(&digest, &document, missing);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Returns a copy of `index` with the tags of `options` set. The manifest can be reached from

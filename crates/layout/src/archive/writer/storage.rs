@@ -1,6 +1,6 @@
 //! [`Storage`] in an archive under construction.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use super::{ArchiveWriter, lock};
 use crate::archive::ArchiveFormat;
 use crate::content::Content;
 use crate::index::{IndexChange, LayoutIndex, REF_NAME};
-use crate::storage::Storage;
+use crate::storage::{Storage, is_base};
 
 #[async_trait]
 impl<F: ArchiveFormat> Storage for Arc<ArchiveWriter<F>> {
@@ -36,11 +36,18 @@ impl<F: ArchiveFormat> Storage for Arc<ArchiveWriter<F>> {
         Ok(())
     }
 
-    fn change_index(&self, change: IndexChange) -> Result<Arc<LayoutIndex>> {
+    fn change_index(
+        &self,
+        base: &Weak<LayoutIndex>,
+        change: IndexChange,
+    ) -> Result<Option<Arc<LayoutIndex>>> {
         self.check_open()?;
         let mut index = lock(&self.index);
+        if !is_base(base, &index) {
+            return Ok(None);
+        }
         change.apply(Arc::make_mut(&mut index));
-        Ok(Arc::clone(&index))
+        Ok(Some(Arc::clone(&index)))
     }
 
     /// Does nothing: [`ArchiveWriter::finish`] writes the index.
