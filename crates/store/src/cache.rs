@@ -10,10 +10,12 @@
 //!   repository an entry or the database has the digest.
 //!
 //! All entries share one budget of memory. Bytes that are being sent count too, and are not
-//! evicted, so a manifest that many slow clients read is in memory once.
+//! evicted, so a manifest that many slow clients read is in memory once. Large bytes are shared
+//! while they are sent, but are not cached, so that a few of them do not displace everything else.
 
 mod changes;
 mod entries;
+mod in_use;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +25,20 @@ use portolan_registry::Result;
 
 use self::changes::{Changes, Generation};
 use self::entries::{Entries, Key, Value};
+use self::in_use::InUse;
 use crate::metadata::{BlobRow, ManifestHead, ManifestRow};
 
 pub(crate) use self::changes::Change;
 
+/// Bytes of this fraction of the budget, or more, are large.
+const LARGE: u64 = 64;
+
 /// Cache of what the repositories of a store serve.
 pub(crate) struct Cache {
     entries: Entries,
+    large: InUse,
+    /// Minimum size of large bytes.
+    large_size: u64,
     changes: Changes,
 }
 
@@ -53,6 +62,8 @@ impl Cache {
     pub(crate) fn new(memory: u64) -> Result<Self> {
         Ok(Self {
             entries: Entries::new(memory)?,
+            large: InUse::default(),
+            large_size: memory / LARGE,
             changes: Changes::default(),
         })
     }
@@ -138,20 +149,28 @@ impl Cache {
 
     /// Returns the bytes with this digest. The caller must know that the repository serves them.
     pub(crate) fn bytes(&self, digest: &Digest) -> Option<Bytes> {
-        match self.entries.get(&Key::Bytes(digest.clone()))? {
-            Value::Bytes(bytes) => Some(bytes),
-            _ => None,
+        match self.entries.get(&Key::Bytes(digest.clone())) {
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            _ => self.large.get(digest),
         }
     }
 
     /// Adds the bytes with this digest, and returns them. If they were added in the meantime,
     /// returns those, so that the same bytes are in memory once.
     pub(crate) fn share(&self, digest: &Digest, bytes: Bytes) -> Bytes {
+        if bytes.len() as u64 >= self.large_size {
+            return self.large.share(digest, bytes);
+        }
         let key = Key::Bytes(digest.clone());
         match self.entries.get_or_add(&key, Value::Bytes(bytes.clone())) {
             Value::Bytes(shared) => shared,
             _ => bytes,
         }
+    }
+
+    /// Evicts entries until the budget holds, as far as their bytes are not being sent.
+    pub(crate) fn trim(&self) {
+        self.entries.trim();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod expire_uploads;
 mod sweep_objects;
+mod trim_cache;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -53,11 +54,13 @@ impl Drop for Jobs {
 }
 
 impl Store {
-    /// Starts the background jobs: they end idle upload sessions and delete unreferenced objects.
+    /// Starts the background jobs: they end idle upload sessions and delete unreferenced objects,
+    /// and keep the cache within its budget.
     pub fn start_jobs(&self) -> Jobs {
-        let jobs: [Box<dyn Job>; 2] = [
+        let jobs: [Box<dyn Job>; 3] = [
             Box::new(expire_uploads::ExpireUploads::new(self.parts.upload_expiry)),
             Box::new(sweep_objects::SweepObjects),
+            Box::new(trim_cache::TrimCache),
         ];
         let (stop, stopped) = watch::channel(false);
         let start = |job| {

@@ -24,7 +24,7 @@ pub struct UploadSettings {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheSettings {
-    /// Memory for cached content and for manifests that are being sent. With 0, nothing is cached.
+    /// Memory for cached content. With 0, content is only shared while it is being sent.
     pub memory: ByteSize,
 }
 

@@ -1,8 +1,9 @@
-//! Tests of the internals of the store: numbers of statements and bytes, cached blobs, and the
-//! deletion of objects.
+//! Tests of the internals of the store: numbers of statements and bytes, cached blobs, damaged
+//! manifests, and the deletion of objects.
 
 mod cached_blobs;
 mod counting;
+mod damaged_manifests;
 mod keys;
 #[cfg(feature = "postgres-tests")]
 mod postgres;

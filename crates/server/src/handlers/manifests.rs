@@ -30,13 +30,17 @@ pub(crate) async fn get(
     repository: &RepositoryName,
     reference: &Reference,
 ) -> HandlerResult {
+    if call.headers.contains_key(header::IF_NONE_MATCH) {
+        // If the client has the manifest already, its bytes are not read.
+        let unmodified = head(call, repository, reference).await?;
+        if unmodified.status() == StatusCode::NOT_MODIFIED {
+            return Ok(unmodified);
+        }
+    }
     let ManifestRead { info, body } = call
         .registry()
         .get_manifest(&call.context, repository, reference)
         .await?;
-    if is_unmodified(&call.headers, &info.digest) {
-        return Ok(start_response(StatusCode::NOT_MODIFIED, &info).head(info.size));
-    }
     Ok(start_response(StatusCode::OK, &info).stream(call, info.size, body))
 }
 

@@ -11,8 +11,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use super::Generation;
 use crate::metadata::BlobRow;
 
-/// Number of parts with a lock of their own. Each has an equal share of the budget, and bytes that
-/// exceed this share are not cached.
+/// Number of parts with a lock of their own. Each has an equal share of the budget.
 const SHARDS: usize = 4;
 
 /// Estimated size of an entry without its texts and bytes.
@@ -41,6 +40,7 @@ pub(super) enum Value {
 /// Entries. If the budget is used up, rarely used entries are evicted.
 pub(super) struct Entries {
     cache: Cache<Key, Value, Size, DefaultHashBuilder, KeepSent>,
+    memory: u64,
 }
 
 impl Entries {
@@ -56,6 +56,7 @@ impl Entries {
         let hasher = DefaultHashBuilder::default();
         Ok(Self {
             cache: Cache::with_options(options, Size, hasher, KeepSent),
+            memory,
         })
     }
 
@@ -80,6 +81,13 @@ impl Entries {
 
     pub(super) fn remove(&self, key: &Key) {
         self.cache.remove(key);
+    }
+
+    /// Evicts entries until the budget holds. Otherwise, this happens only when an entry is added.
+    pub(super) fn trim(&self) {
+        if self.cache.weight() > self.memory {
+            self.cache.set_capacity(self.memory);
+        }
     }
 
     #[cfg(test)]

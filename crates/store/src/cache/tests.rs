@@ -158,3 +158,44 @@ fn without_memory_nothing_is_cached() {
     cache.share(&digest("y"), vec![1; 1000].into());
     assert_eq!(cache.bytes(&digest("x")), None, "nobody reads it anymore");
 }
+
+#[test]
+fn large_bytes_are_shared_but_not_cached() {
+    let cache = cache();
+    let large = || Bytes::from(vec![1; 20_000]);
+    fill(&cache, "a", "one");
+    let readers: Vec<_> = (0..100)
+        .map(|number| cache.share(&digest(&number.to_string()), large()))
+        .collect();
+    assert_eq!(
+        cached(&cache, "a"),
+        Some(digest("one")),
+        "it is not displaced"
+    );
+    let again = [
+        cache.bytes(&digest("7")).unwrap(),
+        cache.share(&digest("7"), large()),
+    ];
+    assert!(
+        again
+            .iter()
+            .all(|bytes| bytes.as_ptr() == readers[7].as_ptr())
+    );
+    drop(readers);
+    assert_eq!(cache.large.len(), 1);
+    drop(again);
+    assert_eq!(cache.large.len(), 0);
+    assert_eq!(cache.bytes(&digest("7")), None);
+}
+
+#[test]
+fn memory_is_free_again_after_the_last_reader() {
+    let cache = cache();
+    let sent: Vec<_> = (0..200)
+        .map(|number| cache.share(&digest(&number.to_string()), vec![0; 10_000].into()))
+        .collect();
+    assert!(cache.entries.used() > MEMORY);
+    drop(sent);
+    cache.trim();
+    assert!(cache.entries.used() <= MEMORY);
+}

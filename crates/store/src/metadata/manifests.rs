@@ -2,7 +2,7 @@
 //! manifest has its own row that refers to them.
 
 use portolan_model::{Digest, MediaType, RepositoryName, Tag};
-use portolan_registry::Result;
+use portolan_registry::{Error, Kind, Result, verify_digest};
 
 use super::references::{self, hide, is_referenced, parent_deleted};
 use super::repositories::unlist;
@@ -42,7 +42,8 @@ const FIND_CHILD_BLOB: &str = "SELECT l.repository_id, l.blob_id, t.name, b.size
 const STORE_MEDIA_TYPE: &str =
     "INSERT INTO media_types (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
 const STORE_CONTENT: &str = "INSERT INTO manifest_contents (digest, size, bytes) \
-     VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING";
+     VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO UPDATE SET size = excluded.size, \
+     bytes = excluded.bytes WHERE manifest_contents.bytes <> excluded.bytes";
 const STORE: &str = "INSERT INTO manifests (repository_id, content_id, media_type_id, pushed_at) \
      SELECT ?1, c.id, t.id, ?4 FROM manifest_contents c JOIN media_types t ON t.name = ?3 \
      WHERE c.digest = ?2 ON CONFLICT (content_id, repository_id) DO UPDATE SET \
@@ -91,11 +92,19 @@ pub(crate) struct ManifestRow {
 }
 
 impl ManifestRow {
+    /// Reads the row, and verifies the bytes, because the disk may have damaged them.
     fn read(mut row: Row) -> Result<Self> {
-        Ok(Self {
+        let manifest = Self {
             head: ManifestHead::read(&mut row)?,
             bytes: row.bytes()?,
-        })
+        };
+        let digest = &manifest.head.digest;
+        if verify_digest(&manifest.bytes, Some(digest)).is_err() {
+            let message = format!("the stored bytes of the manifest {digest} are damaged");
+            let error = Error::new(Kind::Internal, message);
+            return Err(error.with_help("push the manifest again, and check the disk"));
+        }
+        Ok(manifest)
     }
 }
 
