@@ -94,12 +94,16 @@ impl Reader for Gate {
         self.inner.head_blob(context, repository, digest).await
     }
 
+    /// Fails in `no-bytes`.
     async fn get_manifest(
         &self,
         context: &Context,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestRead> {
+        if repository.as_str() == "no-bytes" {
+            return Err(Error::internal("failed to read bytes", "the disk is gone"));
+        }
         self.inner
             .get_manifest(context, repository, reference)
             .await

@@ -3,6 +3,7 @@
 use portolan_model::fixtures::{IndexFixture, image};
 use portolan_model::{Algorithm, Digest, MediaType};
 
+use crate::gate::Gate;
 use crate::harness::{TestResponse, TestServer, head};
 
 async fn put(
@@ -242,6 +243,22 @@ async fn every_push_returns_the_subject() {
             .header("oci-subject"),
         ""
     );
+}
+
+#[tokio::test]
+async fn a_manifest_that_the_client_has_is_not_read() {
+    let gate = Gate::new();
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
+    let image = image("a");
+    for _ in 0..=image.blobs().len() {
+        gate.release();
+    }
+    server.push_image("no-bytes", "v1", &image).await;
+    let etag = format!("\"{}\"", image.digest());
+    let path = "/v2/no-bytes/manifests/v1";
+    let headers = [("if-none-match", etag.as_str())];
+    let same = server.request("GET", path, &headers, b"").await;
+    assert_eq!((same.status, server.get(path).await.status), (304, 500));
 }
 
 #[tokio::test]
