@@ -20,7 +20,7 @@ use crate::file_error;
 pub struct FolderLock {
     /// Open descriptor of the folder. The lock belongs to it and is released when it is closed.
     /// Child processes do not inherit the descriptor.
-    _folder: File,
+    folder: File,
 }
 
 impl FolderLock {
@@ -42,9 +42,14 @@ impl FolderLock {
             // Between opening and locking, the folder may have been moved and a new folder created
             // in its place. Retry until the lock is on the folder that is now at the path `folder`.
             if is_at(&file, folder) {
-                return Ok(Some(Self { _folder: file }));
+                return Ok(Some(Self { folder: file }));
             }
         }
+    }
+
+    /// Returns whether the locked folder is still at `path`.
+    pub fn is_at(&self, path: &Path) -> bool {
+        is_at(&self.folder, path)
     }
 }
 
@@ -84,8 +89,10 @@ mod tests {
         let above = tempfile::tempdir().unwrap();
         let (old, new) = (above.path().join("old"), above.path().join("new"));
         fs::create_dir(&old).unwrap();
-        let _lock = FolderLock::try_acquire(&old).unwrap().unwrap();
+        let lock = FolderLock::try_acquire(&old).unwrap().unwrap();
+        assert!(lock.is_at(&old));
         fs::rename(&old, &new).unwrap();
+        assert!(lock.is_at(&new) && !lock.is_at(&old));
         assert!(FolderLock::try_acquire(&new).unwrap().is_none());
         fs::create_dir(&old).unwrap();
         assert!(FolderLock::try_acquire(&old).unwrap().is_some());

@@ -17,8 +17,9 @@ const ADDRESS_FILE: &str = "address";
 /// Exclusive lock on a data folder, held until this value is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
+    folder: PathBuf,
     address: PathBuf,
-    _lock: lock::FolderLock,
+    lock: lock::FolderLock,
 }
 
 impl FolderLock {
@@ -34,9 +35,31 @@ impl FolderLock {
         // An earlier process may have left the file. Nothing listens at its address now.
         remove(&address)?;
         Ok(Self {
+            folder: folder.to_owned(),
             address,
-            _lock: lock,
+            lock,
         })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Checks that the locked folder is still at its path. Another process may use a new folder
+    /// there.
+    ///
+    /// # Errors
+    /// Returns [`Kind::Internal`] if the folder was moved or replaced.
+    pub(crate) fn check_place(&self) -> Result<()> {
+        if self.lock.is_at(&self.folder) {
+            return Ok(());
+        }
+        let message = format!(
+            "the data folder {} was moved or replaced while it is in use",
+            self.folder.display()
+        );
+        let help = "move it back, or stop the server before moving its folder";
+        Err(Error::new(Kind::Internal, message).with_help(help))
     }
 
     /// Writes the address of this process to the folder. Another process that finds the folder

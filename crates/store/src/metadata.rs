@@ -30,7 +30,7 @@ use portolan_registry::{Error, Kind};
 
 pub(crate) use blobs::{
     BlobRow, Linked, NewObject, blob_sources, find_blob, find_blob_content, find_blob_size,
-    link_blob, mount_blob, remove_blob,
+    has_blobs, link_blob, mount_blob, remove_blob,
 };
 pub(crate) use database::Database;
 pub(crate) use document::Document;
@@ -40,8 +40,8 @@ pub(crate) use manifests::{
     store_media_type,
 };
 pub(crate) use objects::{
-    EpochClosed, KeyRange, claim_objects, claim_own, close_epochs, closed_range, forget_objects,
-    open_epoch, reserve_keys, sweep_range,
+    EpochClosed, KeyRange, claim_objects, claim_own, close_epochs, closed_range, first_epoch,
+    forget_objects, open_epoch, reserve_keys, sweep_range,
 };
 pub(crate) use references::{ParentRow, find_parents, manifest_bytes};
 pub(crate) use referrers::{PAGE as REFERRERS_PAGE, list_referrers};

@@ -21,13 +21,16 @@ use serde::{Deserialize, Serialize};
 use crate::blobs::{Filesystem, Objects};
 use crate::cache::{Affected, Cache};
 use crate::folder_check;
+use crate::identity;
 use crate::lock::FolderLock;
 use crate::metadata::{Database, Sqlite, Transaction, is_failed_write};
 use crate::object_keys::ObjectKeys;
+use crate::readiness::Readiness;
 use crate::reserve::Reserve;
 use crate::runtime::Runtime;
 use crate::settings::{CacheSettings, UploadSettings};
 use crate::space::SpaceGuard;
+use crate::surroundings;
 use crate::uploads::{Files, UploadSessions};
 use crate::writer::MediaTypes;
 
@@ -95,7 +98,8 @@ pub(crate) struct Parts {
     pub(crate) cache: Cache,
     pub(crate) upload_expiry: Duration,
     pub(crate) space: Arc<SpaceGuard>,
-    lock: FolderLock,
+    pub(crate) readiness: Readiness,
+    pub(crate) lock: Arc<FolderLock>,
 }
 
 impl Store {
@@ -126,20 +130,25 @@ impl Store {
         // the process.
         let opening = Durability::new(OnFailedSync::ReturnError);
         opening.make_folder(folder, FOLDER_MODE)?;
-        let lock = FolderLock::acquire(folder)?;
+        let lock = Arc::new(FolderLock::acquire(folder)?);
+        identity::check_new(folder, &folder.join(DATABASE))?;
         opening.make_folder(&blobs, FOLDER_MODE)?;
         let durability = Arc::new(Durability::new(OnFailedSync::EndProcess));
         let uploads = Files::open(settings, Arc::clone(&durability), Arc::clone(&runtime))?;
+        surroundings::check(folder)?;
         let database = open(folder.join(DATABASE))?;
+        let keys = ObjectKeys::open(&database, &runtime).await?;
+        identity::check(folder, &database, &opening).await?;
         let parts = Parts {
-            objects: Box::new(Filesystem::new(&blobs, durability)),
+            objects: Box::new(Filesystem::new(&blobs, Arc::clone(&lock), durability)),
             uploads: Box::new(uploads),
-            keys: ObjectKeys::open(&database, &runtime).await?,
+            keys,
             media_types: Arc::default(),
             cache: Cache::new(settings.cache.memory.bytes())?,
             database,
             upload_expiry: settings.uploads.expire,
             space: SpaceGuard::of_system(folder, settings.reserve),
+            readiness: Readiness::default(),
             lock,
         };
         Ok(Self::from_parts(Arc::new(parts)))

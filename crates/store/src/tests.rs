@@ -1,9 +1,10 @@
 //! Tests of the internals of the store: numbers of statements and bytes, cached blobs, damaged
-//! manifests, and the deletion of objects.
+//! manifests, data folders that were changed, and the deletion of objects.
 
 mod cached_blobs;
 mod counting;
 mod damaged_manifests;
+mod folder;
 mod keys;
 #[cfg(feature = "postgres-tests")]
 mod postgres;

@@ -12,6 +12,7 @@ use portolan_registry::{Body, Result};
 
 use super::stream::read_file;
 use super::{ObjectKey, Objects, Staged};
+use crate::lock::FolderLock;
 
 /// Mode of the folders: only the user of the process can read blobs.
 const FOLDER_MODE: u32 = 0o700;
@@ -24,6 +25,7 @@ pub(crate) struct Filesystem {
 /// Folders that contain objects. A folder is created for its first object.
 struct Folders {
     root: PathBuf,
+    lock: Arc<FolderLock>,
     durability: Arc<Durability>,
     /// Folders that are known to survive a power cut. A folder that only exists may not survive it:
     /// a call in progress or a killed process may have created the folder without a sync.
@@ -31,11 +33,13 @@ struct Folders {
 }
 
 impl Filesystem {
-    /// Creates the storage below `folder`. The folder must exist and survive a power cut.
-    pub(crate) fn new(folder: &Path, durability: Arc<Durability>) -> Self {
+    /// Creates the storage below `folder`, which is in the folder of `lock`. The folder must exist
+    /// and survive a power cut.
+    pub(crate) fn new(folder: &Path, lock: Arc<FolderLock>, durability: Arc<Durability>) -> Self {
         Self {
             folders: Arc::new(Folders {
                 root: folder.into(),
+                lock,
                 durability,
                 synced: Mutex::default(),
             }),
@@ -74,7 +78,12 @@ impl Objects for Filesystem {
         let (to, folders, key) = (self.path(key), Arc::clone(&self.folders), *key);
         run_blocking(move || {
             folders.create(&key)?;
-            file.place(&folders.durability, &to)
+            file.place(&folders.durability, &to)?;
+            // If another process uses a new folder at this path, the object is in that folder.
+            folders
+                .lock
+                .check_place()
+                .inspect_err(|_| drop(remove(&to)))
         })
         .await
     }

@@ -10,6 +10,7 @@ use super::repositories::{ensure_repository, unlist};
 use super::{Lookup, Removal, Row, Statement, Transaction, require_changes};
 use crate::blobs::ObjectKey;
 
+const ANY: &str = "SELECT id FROM blobs WHERE id >= 0 LIMIT 1";
 const FIND: &str = "SELECT b.size, k.epoch, b.id FROM repositories r \
      JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
      JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
@@ -83,6 +84,11 @@ pub(crate) enum Linked {
     Known,
     /// No blob with this content exists, and the caller has no object to create it from.
     Gone,
+}
+
+/// Returns a lookup that finds out whether there is any blob.
+pub(crate) fn has_blobs() -> Lookup<bool> {
+    Lookup::new(Statement::new(ANY, []), |rows| Ok(!rows.is_empty()))
 }
 
 /// Returns a lookup of a blob that a repository serves.

@@ -13,6 +13,7 @@ use super::{Lookup, Row, Statement, Transaction};
 use crate::blobs::{Epoch, ObjectKey};
 
 const CLOSE_ALL: &str = "UPDATE key_epochs SET closed_at = ?1 WHERE closed_at IS NULL";
+const FIRST: &str = "SELECT epoch FROM key_epochs WHERE id > 0 ORDER BY id LIMIT 1";
 const OPEN: &str = "INSERT INTO key_epochs (epoch, holder, opened_at) VALUES (?1, ?2, ?3) \
      ON CONFLICT (epoch) DO NOTHING";
 const IS_OPEN: &str = "SELECT 1 FROM key_epochs WHERE epoch = ?1 AND closed_at IS NULL";
@@ -58,6 +59,11 @@ impl EpochClosed {
     pub(crate) fn is_cause_of(error: &Error) -> bool {
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }
+}
+
+/// Returns a lookup of the epoch of the process that created the database.
+pub(crate) fn first_epoch() -> Lookup<Option<Epoch>> {
+    Lookup::first(Statement::new(FIRST, []), |mut row| row.epoch())
 }
 
 /// Closes every open epoch. A process does so when it opens local storage: it holds the lock on the

@@ -4,6 +4,7 @@
 mod connection;
 #[cfg(test)]
 pub(crate) mod measured;
+mod open_files;
 mod readers;
 mod writer;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use portolan_registry::Result;
 
 pub(crate) use connection::is_failed_write;
+
+use open_files::OpenFiles;
 
 use super::work::Queue;
 use super::{Lookup, Transaction};
@@ -37,9 +40,12 @@ impl Sqlite {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, MIGRATIONS)?;
         connection::truncate_log(&connection)?;
+        // The readers open first, because SQLite creates the log for the first reader.
+        let readers = readers::start(path, runtime)?;
+        let files = OpenFiles::open(path)?;
         Ok(Self {
-            writer: writer::start(connection, Arc::clone(runtime))?,
-            readers: readers::start(path, runtime)?,
+            writer: writer::start(connection, files, Arc::clone(runtime))?,
+            readers,
         })
     }
 

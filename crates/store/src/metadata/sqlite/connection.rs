@@ -62,9 +62,18 @@ fn use_log(connection: &Connection) -> Result<()> {
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let failed = |error| storage_error(error, "failed to migrate the metadata");
     let transaction = connection.transaction().map_err(failed)?;
-    let done: u32 = transaction
+    let done: i64 = transaction
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed)?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let is_empty = transaction
+        .query_row(tables, [], |row| Ok(row.get::<_, i64>(0)? == 0))
+        .map_err(failed)?;
+    let (Ok(done), true) = (u32::try_from(done), (done == 0) == is_empty) else {
+        let message = format!("the file is not a database of portolan (its version is {done})");
+        return Err(Error::new(Kind::Internal, message)
+            .with_help("restore the database from a backup, or choose another folder"));
+    };
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     if done > known {
         let message =

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::ffi;
 
 use super::connection::{BUSY, LOG_LIMIT, Statements, storage_error};
+use super::open_files::OpenFiles;
 use crate::fatal::fatal;
 use crate::metadata::work::{Pending, Queue, Work};
 use crate::runtime::{Runtime, timestamp};
@@ -23,16 +24,25 @@ const FRAME: u64 = 4096 + 24;
 const TRUNCATION_WAIT: Duration = Duration::from_millis(100);
 
 /// Starts the writing thread, and returns its queue. The thread ends when the queue is dropped.
-pub(super) fn start(connection: Connection, runtime: Arc<dyn Runtime>) -> Result<Queue> {
+pub(super) fn start(
+    connection: Connection,
+    files: OpenFiles,
+    runtime: Arc<dyn Runtime>,
+) -> Result<Queue> {
     let (mut queue, mut pending) = Queue::new();
     queue.start_thread("metadata-write", move || {
-        write_groups(&connection, &mut pending, runtime.as_ref());
+        write_groups(&connection, &files, &mut pending, runtime.as_ref());
     })?;
     Ok(queue)
 }
 
 /// Runs work in groups until the queue is dropped.
-fn write_groups(connection: &Connection, pending: &mut Pending, runtime: &dyn Runtime) {
+fn write_groups(
+    connection: &Connection,
+    files: &OpenFiles,
+    pending: &mut Pending,
+    runtime: &dyn Runtime,
+) {
     while let Some(first) = pending.blocking_recv() {
         // All work that is waiting now shares one commit and its sync, because the sync is most of
         // the cost of a write.
@@ -43,6 +53,12 @@ fn write_groups(connection: &Connection, pending: &mut Pending, runtime: &dyn Ru
             group.push(work);
         }
         let committed = write_group(connection, &mut group, runtime).map_err(Arc::new);
+        if let Some(path) = files.find_removed() {
+            fatal(
+                "writing the metadata",
+                &format!("{} was removed", path.display()),
+            );
+        }
         let is_full = matches!(&committed, Err(error) if *error.kind() == Kind::StorageFull);
         for work in group {
             work.answer(&committed);

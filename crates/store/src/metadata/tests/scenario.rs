@@ -89,7 +89,9 @@ pub(super) fn store_image(
 /// Runs every statement of the metadata at least once.
 pub(super) fn run_everything(transaction: &mut dyn Transaction) -> Result<()> {
     close_epochs(transaction)?;
+    assert!(!has_blobs().run(transaction)?);
     let range = reserve(transaction, 1)?;
+    assert_eq!(first_epoch().run(transaction)?, Some(range.epoch));
     let (image, other) = (image("a").layers(["x", "y"]), repository("team/other"));
     let (config, layer) = (
         Digest::sha256(&image.blobs()[0]),
