@@ -60,11 +60,15 @@ const LIST: &str = "SELECT c.digest, t.name, c.size FROM repositories r \
      LEFT JOIN manifest_contents c ON c.id = m.content_id \
      LEFT JOIN media_types t ON t.id = m.media_type_id \
      WHERE r.name = ?1 AND r.has_content = 1 ORDER BY m.id LIMIT ?3";
-const LIVE: &str = "SELECT id FROM manifests \
-     WHERE repository_id = ?1 AND deleted_at IS NULL AND id > 0 ORDER BY id LIMIT ?2";
+const LIVE: &str = "SELECT m.id, COALESCE((SELECT max(e.position) + 1 \
+     FROM manifest_references e WHERE e.parent_id = m.id), 0) FROM manifests m \
+     WHERE m.repository_id = ?1 AND m.deleted_at IS NULL AND m.id > 0 ORDER BY m.id LIMIT ?2";
 
 /// Maximum number of manifests that one transaction removes together with their repository.
 const PAGE: usize = 100;
+
+/// Maximum number of references in these manifests. The first manifest is always removed.
+const PAGE_REFERENCES: u64 = 5_000;
 
 /// Digest, media type and size of a manifest.
 #[derive(Clone, Debug)]
@@ -262,15 +266,22 @@ pub(crate) fn remove_manifest(
     Ok(Removal::Removed)
 }
 
-/// Removes up to [`PAGE`] manifests of a repository, and returns whether more may be left. Their
-/// tags must be removed first.
+/// Removes a page of manifests of a repository, and returns whether more may be left. Their tags
+/// must be removed first.
 pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64) -> Result<bool> {
     let live = Statement::new(LIVE, [repository_id.into(), PAGE.into()]);
     let mut statements = Vec::new();
+    let mut references = 0;
     let rows = transaction.query(&live)?;
-    let is_full = rows.len() == PAGE;
+    let mut is_full = rows.len() == PAGE;
     for mut row in rows {
-        statements.extend(bury(transaction, row.integer()?));
+        let id = row.integer()?;
+        references += row.size()?;
+        if references > PAGE_REFERENCES && !statements.is_empty() {
+            is_full = true;
+            break;
+        }
+        statements.extend(bury(transaction, id));
     }
     transaction.batch(&statements)?;
     Ok(is_full)

@@ -52,6 +52,7 @@ macro_rules! all_database_tests {
                 long_annotations_are_left_out_of_lists
                 referrers_are_listed_in_pages
                 a_repository_is_listed_while_it_has_content
+                manifests_with_many_references_go_in_pages
                 tags_of_a_deleted_manifest_go_in_pages
                 batches_return_rows_and_counts
                 a_push_that_would_store_nothing_fails

@@ -22,6 +22,9 @@ const CHECKPOINT: u64 = 8 << 20;
 const FRAME: u64 = 4096 + 24;
 /// Maximum time to wait for lookups that still read the log before it is truncated.
 const TRUNCATION_WAIT: Duration = Duration::from_millis(100);
+/// Time until the next attempt after the log could not be truncated. Another program, such as a
+/// backup, may read the database for long, and writes should not wait for it each time.
+const TRUNCATION_PAUSE: Duration = Duration::from_secs(10);
 
 /// Starts the writing thread, and returns its queue. The thread ends when the queue is dropped.
 pub(super) fn start(
@@ -43,6 +46,7 @@ fn write_groups(
     pending: &mut Pending,
     runtime: &dyn Runtime,
 ) {
+    let mut paused_until = runtime.instant();
     while let Some(first) = pending.blocking_recv() {
         // All work that is waiting now shares one commit and its sync, because the sync is most of
         // the cost of a write.
@@ -66,8 +70,11 @@ fn write_groups(
         // On a full disk, the log cannot grow. After a checkpoint, the next write can reuse the log
         // from its start.
         let log = log_size(connection);
-        if log > u64::from(LOG_LIMIT) {
-            truncate_log(connection);
+        let now = runtime.instant();
+        if log > u64::from(LOG_LIMIT) && now >= paused_until {
+            if !truncate_log(connection) {
+                paused_until = now + TRUNCATION_PAUSE;
+            }
         } else if log >= CHECKPOINT || is_full {
             checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
@@ -86,27 +93,35 @@ fn log_size(connection: &Connection) -> u64 {
 }
 
 /// Copies the write-ahead log into the database, and truncates its file, so that the disk space of
-/// a burst of large writes is free again. If a lookup still reads the log, it is only copied.
-fn truncate_log(connection: &Connection) {
+/// a burst of large writes is free again. If a lookup still reads the log, it is only copied, and
+/// this function returns false.
+fn truncate_log(connection: &Connection) -> bool {
     let wait = |time| {
         if let Err(error) = connection.busy_timeout(time) {
             tracing::warn!(%error, "failed to set the time limit for locks of the metadata");
         }
     };
     wait(TRUNCATION_WAIT);
-    checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let is_done = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     wait(BUSY);
+    is_done
 }
 
 /// Copies the write-ahead log into the database. The automatic checkpoints of SQLite are off,
-/// because they ignore a failed sync and delay the client whose commit starts one.
-fn checkpoint(connection: &Connection, pragma: &str) {
-    if let Err(error) = connection.query_row(pragma, [], |_| Ok(())) {
-        if is_failed_sync(&error) {
-            fatal("syncing the metadata", &error);
-        }
-        tracing::warn!(%error, "failed to copy the metadata's log into the database; the next checkpoint tries again");
-    }
+/// because they ignore a failed sync and delay the client whose commit starts one. Returns false if
+/// the checkpoint is not complete.
+fn checkpoint(connection: &Connection, pragma: &str) -> bool {
+    let is_blocked = connection.query_row(pragma, [], |row| row.get(0));
+    is_blocked.map_or_else(
+        |error| {
+            if is_failed_sync(&error) {
+                fatal("syncing the metadata", &error);
+            }
+            tracing::warn!(%error, "failed to copy the metadata's log into the database; the next checkpoint tries again");
+            false
+        },
+        |is_blocked: bool| !is_blocked,
+    )
 }
 
 /// Runs a group of work in one transaction.

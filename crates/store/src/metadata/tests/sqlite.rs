@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
+use portolan_model::Digest;
 use portolan_model::fixtures::repository;
 
 use super::scenario::name;
@@ -86,6 +87,54 @@ async fn metadata_of_a_newer_version_is_rejected() {
     let runtime: Arc<dyn Runtime> = Arc::new(SystemRuntime);
     let error = Sqlite::open(&path, &runtime).err().unwrap();
     assert!(error.help().unwrap().contains("newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn files_of_other_programs_are_rejected() {
+    for (version, table) in [(-1, None), (0, Some("CREATE TABLE x (y)")), (1, None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch(table.unwrap_or_default()).unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        drop(other);
+        let runtime: Arc<dyn Runtime> = Arc::new(SystemRuntime);
+        let error = Sqlite::open(&path, &runtime).err().unwrap();
+        assert!(
+            error.message().contains("not a database of portolan"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn writes_do_not_wait_each_time_for_a_program_that_reads_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let database = open(&path);
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    let count = "SELECT count(*) FROM repositories";
+    reader.execute_batch("BEGIN").unwrap();
+    reader.query_row(count, [], |_| Ok(())).unwrap();
+    let write = |number: usize| {
+        let mut bytes = vec![0; 4 << 20];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        let digest = Digest::sha256(&bytes);
+        database.write(move |transaction| {
+            let store = "INSERT INTO manifest_contents (digest, size, bytes) VALUES (?1, 0, ?2)";
+            let parameters = [(&digest).into(), bytes.as_slice().into()];
+            transaction.execute(&Statement::new(store, parameters))
+        })
+    };
+    for number in 0..5 {
+        write(number).await.unwrap();
+    }
+    let before = std::time::Instant::now();
+    for _ in 0..20 {
+        database.write(|_| Ok(())).await.unwrap();
+    }
+    let elapsed = before.elapsed();
+    assert!(elapsed.as_millis() < 1_000, "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -275,6 +275,37 @@ pub(super) async fn tags_of_a_deleted_manifest_go_in_pages(database: Arc<Databas
     assert_eq!(database.write(delete).await.unwrap(), Removal::Unknown);
 }
 
+pub(super) async fn manifests_with_many_references_go_in_pages(database: Arc<Database>) {
+    let write = database.write(|transaction| {
+        let mut live = Vec::new();
+        for seed in 0..3 {
+            let digest = |number: usize| Digest::sha256(format!("{seed}-{number}").as_bytes());
+            let things: Vec<_> = (0..3_000)
+                .map(|number| serde_json::json!({"digest": digest(number), "size": 7}))
+                .collect();
+            let document = serde_json::json!({"mediaType": "application/x", "things": things});
+            let bytes = serde_json::to_vec(&document).unwrap();
+            live.push(put(transaction, bytes.into(), Vec::new())?);
+        }
+        Ok(live)
+    });
+    let pushed = write.await.unwrap();
+    let left = async || {
+        let listed = database.lookup(list_manifests(&name(), None, 10)).await;
+        listed.unwrap().map_or(0, |manifests| manifests.len())
+    };
+    assert_eq!(left().await, pushed.len());
+    for expected in [2, 1, 0] {
+        let removal = database.write(|it| remove_repository(it, &name(), None));
+        let end = if expected == 0 {
+            Removal::Removed
+        } else {
+            Removal::Partial
+        };
+        assert_eq!((removal.await.unwrap(), left().await), (end, expected));
+    }
+}
+
 pub(super) async fn batches_return_rows_and_counts(database: Arc<Database>) {
     let work = |transaction: &mut dyn Transaction| {
         ensure_repository(transaction, &repository("a"))?;
