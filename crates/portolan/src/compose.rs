@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use portolan_registry::wrap::{Policies, PolicyRules};
-use portolan_registry::{Context, Lister, PageRequest};
 use portolan_server::{ReadyCheck, Server};
 use portolan_store::{Jobs, Store, SystemRuntime};
 
@@ -30,11 +29,6 @@ pub(crate) async fn build_server(
 fn ready_check(store: Arc<Store>) -> ReadyCheck {
     ReadyCheck::new(move || {
         let store = Arc::clone(&store);
-        async move {
-            store
-                .repositories(&Context::anonymous(), &PageRequest::first(1))
-                .await
-                .map(drop)
-        }
+        async move { store.check().await }
     })
 }

@@ -17,12 +17,13 @@ use portolan_registry::{
     Admission, Caller, Context, Error, Kind, LocalRegistry, Policy, Registry, Result,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::blobs::{Filesystem, Objects};
 use crate::cache::{Affected, Cache};
 use crate::folder_check;
 use crate::lock::FolderLock;
-use crate::metadata::{Database, Sqlite, Transaction, is_failed_write};
+use crate::metadata::{Database, Sqlite, Transaction, is_failed_write, ping};
 use crate::object_keys::ObjectKeys;
 use crate::reserve::Reserve;
 use crate::runtime::Runtime;
@@ -93,6 +94,8 @@ pub(crate) struct Parts {
     pub(crate) keys: ObjectKeys,
     pub(crate) media_types: Arc<MediaTypes>,
     pub(crate) cache: Cache,
+    /// One permit, for the push whose transaction is long.
+    pub(crate) long_writes: Semaphore,
     pub(crate) upload_expiry: Duration,
     pub(crate) space: Arc<SpaceGuard>,
     lock: FolderLock,
@@ -137,6 +140,7 @@ impl Store {
             keys: ObjectKeys::open(&database, &runtime).await?,
             media_types: Arc::default(),
             cache: Cache::new(settings.cache.memory.bytes())?,
+            long_writes: Semaphore::new(1),
             database,
             upload_expiry: settings.uploads.expire,
             space: SpaceGuard::of_system(folder, settings.reserve),
@@ -160,6 +164,14 @@ impl Store {
     /// Returns an error if the file cannot be written.
     pub fn announce(&self, address: SocketAddr) -> Result<()> {
         self.parts.lock.announce(address)
+    }
+
+    /// Checks that the metadata can be read. Does not wait behind lists.
+    ///
+    /// # Errors
+    /// Returns an error if the database does not respond.
+    pub async fn check(&self) -> Result<()> {
+        self.parts.database.lookup(ping()).await
     }
 
     /// Changes a repository in one transaction. The cache shows no state before the change once this

@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
-use portolan_registry::{Attempt, PutOutcome, Result};
+use portolan_registry::{Attempt, Error, PutOutcome, Result};
+use tokio::sync::SemaphorePermit;
 
 use super::put::{Put, StoredPut};
 use crate::metadata::{Lookup, Outcome, View};
 use crate::store::Store;
+
+/// Maximum number of references in the documents of a short transaction. Short transactions wait
+/// for at most one long transaction, because only one of these is queued at a time.
+const SHORT_WRITE: usize = 1_000;
 
 /// Action to take on a pushed manifest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +56,7 @@ impl Store {
         // The closure must hold no handle to the store. Otherwise the database thread could drop
         // the last handle, and would wait for itself to end.
         let (attempt, media_types) = (Arc::clone(put), Arc::clone(&self.parts.media_types));
+        let _turn = self.wait_for_long_write(put).await?;
         let cache = &self.parts.cache;
         let _change = cache.begin_change(put.push.repository(), put.affected_entries());
         let written = self.parts.database.write(move |transaction| {
@@ -64,6 +70,16 @@ impl Store {
             self.parts.media_types.remember(media_types);
             Ok(outcome)
         })
+    }
+
+    /// Waits until no other long transaction is queued, if the transaction of this push is long.
+    async fn wait_for_long_write(&self, put: &Put) -> Result<Option<SemaphorePermit<'_>>> {
+        if put.reference_count() <= SHORT_WRITE {
+            return Ok(None);
+        }
+        let turn = self.parts.long_writes.acquire().await;
+        turn.map(Some)
+            .map_err(|error| Error::internal("failed to wait for a long transaction", error))
     }
 
     /// Checks the manifest like [`Put::store`], but with lookups instead of a transaction. Each

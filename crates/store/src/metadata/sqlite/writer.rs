@@ -10,11 +10,14 @@ use rusqlite::ffi;
 
 use super::connection::{BUSY, LOG_LIMIT, Statements, storage_error};
 use crate::fatal::fatal;
-use crate::metadata::work::{Pending, Queue, Work};
+use crate::metadata::work::{Limit, Pending, Queue, Work};
 use crate::runtime::{Runtime, timestamp};
 
 /// Maximum number of pieces of work that share one commit.
 const GROUP: usize = 128;
+/// Maximum number of queued writes. It is larger than [`GROUP`], so it never leaves the thread
+/// without work.
+const QUEUED_WRITES: usize = 1024;
 /// Size of the write-ahead log, in bytes, at which it is copied into the database (checkpoint).
 const CHECKPOINT: u64 = 8 << 20;
 /// Size of a frame of the log, in bytes: a page of the database and its header.
@@ -24,7 +27,7 @@ const TRUNCATION_WAIT: Duration = Duration::from_millis(100);
 
 /// Starts the writing thread, and returns its queue. The thread ends when the queue is dropped.
 pub(super) fn start(connection: Connection, runtime: Arc<dyn Runtime>) -> Result<Queue> {
-    let (mut queue, mut pending) = Queue::new();
+    let (mut queue, mut pending) = Queue::new(Limit::Wait(QUEUED_WRITES));
     queue.start_thread("metadata-write", move || {
         write_groups(&connection, &mut pending, runtime.as_ref());
     })?;
