@@ -1,9 +1,9 @@
 //! Digests of content, `algorithm:encoded` (image-spec, descriptor.md, "Digests").
 
 use std::fmt;
-use std::hash::{Hash, Hasher as StdHasher};
+use std::hash::{BuildHasher, Hash, Hasher as StdHasher, RandomState};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -76,16 +76,45 @@ impl FromStr for Algorithm {
 /// Syntactically valid digest, such as `sha256:` followed by 64 hexadecimal digits.
 ///
 /// For SHA-256 and SHA-512 the encoded part is lower-case hexadecimal and has the right length.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Digest {
     text: Arc<str>,
     algorithm: Algorithm,
+    /// Hash of the text, for maps of digests. It must be the last field, so that it does not
+    /// determine the order.
+    hash: u64,
+}
+
+impl Digest {
+    fn from_parts(text: Arc<str>, algorithm: Algorithm) -> Self {
+        // The key is random for each process, so that nobody can choose digests with equal hashes.
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let hash = KEY.hash_one(&text);
+        Self {
+            text,
+            algorithm,
+            hash,
+        }
+    }
 }
 
 impl Hash for Digest {
-    // The text includes the algorithm, so there is no need to hash the algorithm too.
     fn hash<H: StdHasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        state.write_u64(self.hash);
+    }
+}
+
+#[expect(
+    clippy::missing_fields_in_debug,
+    reason = "the hash differs between processes, and it says nothing about the digest"
+)]
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Digest")
+            .field("text", &self.text)
+            .field("algorithm", &self.algorithm)
+            .finish()
     }
 }
 
@@ -222,10 +251,7 @@ impl FromStr for Digest {
         let (algorithm, encoded) = text.split_once(':').ok_or(DigestError::MissingColon)?;
         let algorithm: Algorithm = algorithm.parse()?;
         check_encoded(&algorithm, encoded)?;
-        Ok(Self {
-            text: text.into(),
-            algorithm,
-        })
+        Ok(Self::from_parts(text.into(), algorithm))
     }
 }
 
@@ -275,10 +301,7 @@ impl Hasher {
             Self::Sha256(state) => encode_hex(&state.finalize()),
             Self::Sha512(state) => encode_hex(&state.finalize()),
         };
-        Digest {
-            text: format!("{algorithm}:{encoded}").into(),
-            algorithm,
-        }
+        Digest::from_parts(format!("{algorithm}:{encoded}").into(), algorithm)
     }
 }
 

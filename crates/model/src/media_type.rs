@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// lower case, as their specifications do; other types are spelled as written.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
-pub struct MediaType(Box<str>);
+pub struct MediaType(Arc<str>);
 
 /// Beginnings of the types that are spelled in lower case.
 const LOWER_CASE: [&str; 4] = [
@@ -223,7 +224,7 @@ impl From<String> for MediaType {
 
 impl From<MediaType> for String {
     fn from(media_type: MediaType) -> Self {
-        media_type.0.into()
+        media_type.as_str().to_owned()
     }
 }
 

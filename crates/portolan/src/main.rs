@@ -17,7 +17,13 @@ mod usage;
 use std::io::{Write, stderr};
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use crate::failure::{Failure, Status};
+
+/// Allocator of the process. It returns the memory of a burst of large requests to the system.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let outcome = usage::parse(std::env::args_os().collect::<Vec<_>>())

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -9,6 +10,7 @@ use portolan_registry::{Context, Registry, Result};
 use tokio::sync::mpsc;
 
 use crate::body::BodyLimits;
+use crate::lane::Lane;
 use crate::limits::Slots;
 use crate::settings::{Limits, Settings};
 
@@ -57,17 +59,22 @@ pub(crate) struct App {
     pub(crate) uploads: Slots,
     /// Slots for concurrent tree requests.
     pub(crate) trees: Slots,
+    /// Threads for heavy work.
+    pub(crate) lane: Lane,
     /// Dropped with the app. This ends the receiver that [`App::new`] returns.
     _alive: mpsc::Sender<Infallible>,
 }
 
 impl App {
     /// Creates the app, and a receiver that ends when the last `Arc` of the app is dropped.
+    ///
+    /// # Errors
+    /// Returns an error if the system starts no threads.
     pub(crate) fn new(
         settings: &Settings,
         registry: Arc<dyn Registry>,
         ready: ReadyCheck,
-    ) -> (Arc<Self>, mpsc::Receiver<Infallible>) {
+    ) -> io::Result<(Arc<Self>, mpsc::Receiver<Infallible>)> {
         let (alive, idle) = mpsc::channel(1);
         let app = Self {
             registry,
@@ -77,8 +84,9 @@ impl App {
             bodies: BodyLimits::new(settings),
             uploads: Slots::new(settings.limits.uploads, "pushes"),
             trees: Slots::new(settings.limits.trees, "tree requests"),
+            lane: Lane::new(&settings.limits)?,
             _alive: alive,
         };
-        (Arc::new(app), idle)
+        Ok((Arc::new(app), idle))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use portolan_registry::{Error, Result};
+use portolan_registry::Result;
 
 use crate::app::App;
+use crate::lane::{LaneShare, task_error};
 
 /// Runs `work` in a separate task. It completes even if the client disconnects.
 ///
@@ -23,11 +24,18 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    match tokio::spawn(work(app.clone())).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::internal(
-            "the task for this request ended early",
-            error,
-        )),
-    }
+    run_detached_in(LaneShare::default(), app, work).await
+}
+
+/// Runs `work` like [`run_detached`], with a share of the lane for heavy work.
+pub(crate) async fn run_detached_in<T, F>(
+    share: LaneShare,
+    app: &Arc<App>,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    share.spawn(work(app.clone())).await.map_err(task_error)?
 }

@@ -16,6 +16,7 @@ mod detached;
 mod error;
 mod fixes;
 mod handlers;
+mod lane;
 mod limits;
 mod listen_address;
 mod listener;

@@ -39,16 +39,17 @@ impl Slots {
                 request_kind: requests,
                 ..
             } = self;
-            let message = format!(
-                "too many concurrent {requests} (limit {limit}); retry in {RETRY_AFTER} seconds"
-            );
-            Error::new(
-                Kind::TooManyRequests {
-                    retry_after: RETRY_AFTER,
-                },
-                message,
-            )
-            .with_detail(json!({"limit": limit, "retryAfterSeconds": RETRY_AFTER}))
+            let reason = format!("too many concurrent {requests} (limit {limit})");
+            too_many_requests(&reason, *limit as u64)
         })
     }
+}
+
+/// Returns the error for a client over a limit. `reason` names the limit.
+pub(crate) fn too_many_requests(reason: &str, limit: u64) -> Error {
+    let kind = Kind::TooManyRequests {
+        retry_after: RETRY_AFTER,
+    };
+    Error::new(kind, format!("{reason}; retry in {RETRY_AFTER} seconds"))
+        .with_detail(json!({"limit": limit, "retryAfterSeconds": RETRY_AFTER}))
 }

@@ -52,6 +52,9 @@ pub enum BindError {
     /// The system returned no random numbers.
     #[error("failed to get a random number from the system")]
     Random(#[from] getrandom::Error),
+    /// The system started no threads.
+    #[error("failed to start the threads for heavy work")]
+    Threads(#[source] io::Error),
 }
 
 impl Server {
@@ -59,8 +62,8 @@ impl Server {
     /// [`Server::run`] serves them.
     ///
     /// # Errors
-    /// Returns [`BindError`] if the address, the certificate or the system's random numbers are
-    /// unavailable.
+    /// Returns [`BindError`] if the address, the certificate, the system's random numbers or threads
+    /// are unavailable.
     pub async fn bind(
         settings: Settings,
         registry: Arc<dyn Registry>,
@@ -76,7 +79,7 @@ impl Server {
             .await
             .map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let (app, idle) = App::new(&settings, registry, ready);
+        let (app, idle) = App::new(&settings, registry, ready).map_err(BindError::Threads)?;
         let router = router(app, ids, &settings.trusted_proxies);
         Ok(Self {
             listener,

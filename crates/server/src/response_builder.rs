@@ -114,7 +114,17 @@ impl ResponseBuilder {
     ///
     /// The document may contain text from untrusted users, so `nosniff` prevents browsers from
     /// interpreting it as another type.
-    pub(crate) fn json(mut self, document: &impl Serialize) -> HandlerResult {
+    pub(crate) fn json(self, document: &impl Serialize) -> HandlerResult {
+        self.json_with(document, ())
+    }
+
+    /// Builds a response like [`ResponseBuilder::json`], and drops `slot` when the content has been
+    /// sent, or when the client has disconnected.
+    pub(crate) fn json_with(
+        mut self,
+        document: &impl Serialize,
+        slot: impl Send + 'static,
+    ) -> HandlerResult {
         let plain = HeaderValue::from_static("application/json");
         let headers = self.0.headers_mut();
         headers.entry(header::CONTENT_TYPE).or_insert(plain);
@@ -124,7 +134,19 @@ impl ResponseBuilder {
         );
         let bytes = serde_json::to_vec(document)
             .map_err(|error| Error::internal("failed to serialize JSON", error))?;
-        Ok(self.content(bytes))
+        Ok(self.content(Bytes::from_owner(SlottedContent { bytes, _slot: slot })))
+    }
+}
+
+/// Content of a response with the slot of its request.
+struct SlottedContent<T> {
+    bytes: Vec<u8>,
+    _slot: T,
+}
+
+impl<T> AsRef<[u8]> for SlottedContent<T> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

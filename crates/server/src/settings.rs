@@ -75,6 +75,13 @@ pub struct Limits {
     pub trees: usize,
     /// Maximum number of manifests that are read for one tree request.
     pub tree_documents: usize,
+    /// Maximum total size of the documents in heavy work, in bytes: pushes and checks of manifests
+    /// above 64 KiB, trees, and responses above 64 KiB that are built in memory. A tree counts as a
+    /// manifest of the maximum size. Further work waits.
+    pub lane_bytes: usize,
+    /// Maximum total size of the documents that wait for heavy work, in bytes. Further requests get
+    /// 429.
+    pub lane_queue_bytes: usize,
     /// Maximum number of items on a page of a list, and the default if a request states no limit.
     pub page: usize,
     /// Maximum number of bytes that are read and discarded from the body of a rejected request, so
@@ -132,6 +139,8 @@ impl Default for Limits {
             uploads: 1_000,
             trees: 4,
             tree_documents: 10_000,
+            lane_bytes: 8 << 20,
+            lane_queue_bytes: 32 << 20,
             page: 1_000,
             drained_bytes: 32 << 20,
         }

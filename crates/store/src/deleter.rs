@@ -59,6 +59,7 @@ impl Deleter for Store {
             loop {
                 let (name, wanted, who) = (name.clone(), wanted.clone(), who.clone());
                 let is_guarded = deletion == Deletion::Guarded;
+                let _turn = store.long_write().await?;
                 let removed = store.parts.database.write(move |transaction| {
                     remove_manifest(transaction, &name, &wanted, is_guarded, who.as_deref())
                 });
@@ -111,6 +112,7 @@ impl Deleter for Store {
             let mut has_begun = false;
             loop {
                 let (name, who) = (name.clone(), who.clone());
+                let _turn = store.long_write().await?;
                 let removed = store.parts.database.write(move |transaction| {
                     remove_repository(transaction, &name, who.as_deref())
                 });

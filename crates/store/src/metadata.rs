@@ -32,7 +32,7 @@ pub(crate) use blobs::{
     BlobRow, Linked, NewObject, blob_sources, find_blob, find_blob_content, find_blob_size,
     has_blobs, link_blob, mount_blob, remove_blob,
 };
-pub(crate) use database::Database;
+pub(crate) use database::{Database, ping};
 pub(crate) use document::Document;
 pub(crate) use manifests::{
     ManifestHead, ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag, head_manifest,

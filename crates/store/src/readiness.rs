@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, Shared};
 use portolan_files::{file_error, run_blocking};
 use portolan_registry::{Error, Kind, Result};
 
+use crate::metadata::ping;
 use crate::store::Store;
 
 /// Time for which the result of a probe is used.
@@ -75,7 +76,7 @@ impl Store {
             let parts = Arc::clone(&store.parts);
             run_blocking(move || parts.lock.check_place().and_then(|()| write_byte(&parts)))
                 .await?;
-            store.parts.database.write(|_| Ok(())).await
+            store.parts.database.lookup(ping()).await
         });
         let probe = async move {
             let done = task.await;

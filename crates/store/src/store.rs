@@ -17,6 +17,7 @@ use portolan_registry::{
     Admission, Caller, Context, Error, Kind, LocalRegistry, Policy, Registry, Result,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::blobs::{Filesystem, Objects};
 use crate::cache::{Affected, Cache};
@@ -96,6 +97,8 @@ pub(crate) struct Parts {
     pub(crate) keys: ObjectKeys,
     pub(crate) media_types: Arc<MediaTypes>,
     pub(crate) cache: Cache,
+    /// One permit, for the long transaction that is queued.
+    pub(crate) long_writes: Semaphore,
     pub(crate) upload_expiry: Duration,
     pub(crate) space: Arc<SpaceGuard>,
     pub(crate) readiness: Readiness,
@@ -145,6 +148,7 @@ impl Store {
             keys,
             media_types: Arc::default(),
             cache: Cache::new(settings.cache.memory.bytes())?,
+            long_writes: Semaphore::new(1),
             database,
             upload_expiry: settings.uploads.expire,
             space: SpaceGuard::of_system(folder, settings.reserve),
@@ -169,6 +173,13 @@ impl Store {
     /// Returns an error if the file cannot be written.
     pub fn announce(&self, address: SocketAddr) -> Result<()> {
         self.parts.lock.announce(address)
+    }
+
+    /// Waits until no other long transaction is queued. Short transactions therefore wait for at
+    /// most one long transaction. Hold the permit until the transaction has ended.
+    pub(crate) async fn long_write(&self) -> Result<SemaphorePermit<'_>> {
+        let turn = self.parts.long_writes.acquire().await;
+        turn.map_err(|error| Error::internal("failed to wait for a long transaction", error))
     }
 
     /// Changes a repository in one transaction. The cache shows no state before the change once this

@@ -5,6 +5,7 @@ mod deleting;
 mod disk;
 mod interrupted;
 mod logs;
+mod memory;
 mod statuses;
 mod uploads;
 mod warnings;
@@ -28,6 +29,7 @@ pub(crate) const FAULTS: &[&[Fault]] = &[
     interrupted::FAULTS,
     warnings::FAULTS,
     logs::FAULTS,
+    memory::FAULTS,
     deleting::FAULTS,
     commands::FAULTS,
     statuses::FAULTS,

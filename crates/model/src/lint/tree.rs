@@ -117,6 +117,12 @@ impl LintTree {
         self.findings().map(|finding| finding.severity).max()
     }
 
+    /// Makes room for further documents.
+    pub(super) fn reserve(&mut self, documents: usize) {
+        self.documents.reserve(documents);
+        self.positions.reserve(documents);
+    }
+
     pub(super) fn add(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
         self.positions.insert(digest.clone(), self.documents.len());
         let config = config_child(&manifest).map(|config| config.descriptor.digest.clone());

@@ -241,6 +241,7 @@ impl Linter {
     }
 
     fn add_document(&mut self, digest: Digest, manifest: Manifest, depth: usize) {
+        self.reserve(manifest.children());
         for child in known_children(&manifest) {
             self.request_child(child, depth + 1);
         }
@@ -248,6 +249,17 @@ impl Linter {
             self.request(&subject.digest, None, ContentKind::Presence, depth + 1);
         }
         self.tree.add(digest, manifest, depth);
+    }
+
+    /// Makes room for the children of a document, so that lists and maps do not grow in small steps.
+    fn reserve(&mut self, children: &[Child]) {
+        self.requested.reserve(children.len());
+        self.tree.contents.reserve(children.len());
+        let manifests = children
+            .iter()
+            .filter(|child| child.kind == ChildKind::Manifest);
+        self.tree
+            .reserve(manifests.count().min(self.limit_state.limits.documents));
     }
 
     fn request_child(&mut self, child: &Child, depth: usize) {

@@ -49,7 +49,7 @@ pub(crate) async fn check(
     body: RequestBody,
     repository: RepositoryName,
 ) -> HandlerResult {
-    let _slot = call.app.uploads.acquire()?;
+    let slot = call.app.uploads.acquire()?;
     let also = query::tags(call.query())?;
     let reference = query::reference(call.query())?;
     let options = put_options::options(&call.headers, reference.clone(), &also)?;
@@ -77,21 +77,22 @@ pub(crate) async fn check(
         }
         None | Some(Reference::Digest(_)) => (FixRenderer::default(), sent, options),
     };
-    let claimed = options.media_type.clone();
-    let digest = compute_digest(&bytes, options.digest.as_ref());
-    let outcome = call
-        .registry()
-        .check_manifest(&call.context, &repository, bytes.clone(), options)
-        .await;
-    // Parse only now: a parsed manifest takes more memory than its bytes, so do not hold one while
-    // the registry waits for other requests.
-    let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
-    ResponseBuilder::new(StatusCode::OK).json(&CheckResult::new(
-        digest,
-        manifest.as_ref(),
-        outcome,
-        &renderer,
-    )?)
+    let size = bytes.len();
+    let (app, context) = (call.app.clone(), call.context.clone());
+    let work = async move {
+        let claimed = options.media_type.clone();
+        let digest = compute_digest(&bytes, options.digest.as_ref());
+        let outcome = app
+            .registry
+            .check_manifest(&context, &repository, bytes.clone(), options)
+            .await;
+        // Parse only now: a parsed manifest takes more memory than its bytes, so do not hold one
+        // while the registry waits for other requests.
+        let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
+        let result = CheckResult::new(digest, manifest.as_ref(), outcome, &renderer)?;
+        ResponseBuilder::new(StatusCode::OK).json_with(&result, slot)
+    };
+    call.app.lane.run(size, work).await
 }
 
 /// Returns the digest of `bytes`. Uses the algorithm of `sent_by`, the digest of a push by digest,

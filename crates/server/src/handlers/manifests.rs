@@ -11,7 +11,7 @@ use portolan_wire::{Endpoint, query, warning};
 use super::blobs::deletion;
 use super::put_options;
 use crate::body::RequestBody;
-use crate::detached::run_detached;
+use crate::detached::run_detached_in;
 use crate::error::HandlerResult;
 use crate::fixes::FixRenderer;
 use crate::request_context::RequestContext;
@@ -75,7 +75,8 @@ pub(crate) async fn put(
     let bytes = body.collect(call.app.limits.manifest_bytes).await?;
     let (context, name) = (call.context.clone(), repository.clone());
     let tag = options.tags.first().map(|update| update.tag.clone());
-    let outcome = run_detached(&call.app, |app| async move {
+    let share = call.app.lane.enter(bytes.len()).await?;
+    let outcome = run_detached_in(share, &call.app, |app| async move {
         // Hold the slot until the work ends, even if the client disconnects earlier.
         let _slot = slot;
         app.registry

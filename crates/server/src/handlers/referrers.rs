@@ -1,10 +1,10 @@
 //! `/v2/NAME/referrers/DIGEST`: manifests whose subject is `DIGEST` ("Listing Referrers").
 
 use http::{HeaderValue, StatusCode, header};
-use portolan_model::{Digest, MediaType, RepositoryName};
+use portolan_model::{Descriptor, Digest, MediaType, RepositoryName};
 use portolan_wire::headers::OCI_FILTERS_APPLIED;
 use portolan_wire::{Endpoint, query};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::error::HandlerResult;
 use crate::paging;
@@ -28,8 +28,6 @@ pub(crate) async fn list(
             &request,
         )
         .await?;
-    let document =
-        json!({"schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": page.items});
     let reply = ResponseBuilder::new(StatusCode::OK).header(
         header::CONTENT_TYPE,
         HeaderValue::from_static(MediaType::OCI_INDEX),
@@ -41,12 +39,35 @@ pub(crate) async fn list(
         ),
         None => (reply, String::new()),
     };
-    paging::with_next_link(
+    let reply = paging::with_next_link(
         reply,
         &Endpoint::Referrers(repository, digest),
         &filter,
         request.limit,
         &page,
-    )
-    .json(&document)
+    );
+    let document = ReferrersIndex {
+        schema_version: 2,
+        media_type: MediaType::OCI_INDEX,
+        manifests: page.items,
+    };
+    let bytes = document.manifests.iter().map(annotation_bytes).sum();
+    let work = async move { reply.json(&document) };
+    call.app.lane.run(bytes, work).await
+}
+
+/// Image index that lists referrers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReferrersIndex {
+    schema_version: u32,
+    media_type: &'static str,
+    manifests: Vec<Descriptor>,
+}
+
+fn annotation_bytes(descriptor: &Descriptor) -> usize {
+    let annotations = descriptor.annotations.iter();
+    annotations
+        .map(|(key, value)| key.len() + value.len())
+        .sum()
 }

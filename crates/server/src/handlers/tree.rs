@@ -48,18 +48,26 @@ pub(crate) async fn get(
     repository: RepositoryName,
     reference: Reference,
 ) -> HandlerResult {
-    let _slot = call.app.trees.acquire()?;
+    // The slot is held until the response has been sent, because a response takes as much memory as
+    // the tree.
+    let slot = call.app.trees.acquire()?;
     let renderer = FixRenderer::new(call, &repository, &reference);
     let handle = call.repository(repository);
     let limits = LintLimits {
         documents: call.app.limits.tree_documents,
         ..LintLimits::default()
     };
-    let tree = portolan_registry::lint(&handle, &reference, limits).await?;
-    let referrers = load_referrers(&handle, &tree).await?;
-    let unknown = || Error::manifest_unknown(&handle.name, &reference);
-    ResponseBuilder::new(StatusCode::OK)
-        .json(&Tree::new(&reference, &tree, &referrers, &renderer).ok_or_else(unknown)?)
+    let work = async move {
+        let tree = portolan_registry::lint(&handle, &reference, limits).await?;
+        let referrers = load_referrers(&handle, &tree).await?;
+        let unknown = || Error::manifest_unknown(&handle.name, &reference);
+        let tree = Tree::new(&reference, &tree, &referrers, &renderer).ok_or_else(unknown)?;
+        ResponseBuilder::new(StatusCode::OK).json_with(&tree, slot)
+    };
+    call.app
+        .lane
+        .run(call.app.limits.manifest_bytes, work)
+        .await
 }
 
 /// Loads the first page of the referrers of each document, in document order, until the size limit

@@ -11,6 +11,7 @@ mod failures;
 mod gate;
 mod harness;
 mod heads;
+mod lanes;
 mod lengths;
 mod lists;
 mod manifests;

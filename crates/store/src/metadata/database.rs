@@ -2,7 +2,7 @@
 
 use portolan_registry::Result;
 
-use super::{Lookup, Sqlite, Transaction};
+use super::{Lookup, Sqlite, Statement, Transaction};
 
 /// Database that stores the metadata.
 pub(crate) enum Database {
@@ -46,4 +46,9 @@ impl Database {
             Self::Postgres(database) => database.lookup(lookup).await,
         }
     }
+}
+
+/// Returns a short lookup that only shows that the database responds.
+pub(crate) fn ping() -> Lookup<()> {
+    Lookup::new(Statement::new("SELECT 1", []), |_| Ok(()))
 }

@@ -323,6 +323,7 @@ pub(crate) fn list_manifests(
         }
         Ok(Some(heads))
     })
+    .into_list()
 }
 
 /// Stops serving a blob as a manifest. The blob itself is not removed.

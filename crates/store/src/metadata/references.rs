@@ -139,7 +139,11 @@ pub(super) fn insert<'a>(
     edges: &'a [Edge],
     children: &'a Children,
 ) -> impl Iterator<Item = Statement<'a>> {
-    edges.iter().enumerate().flat_map(move |(position, edge)| {
+    let mut positions: Vec<_> = edges.iter().enumerate().collect();
+    // In the order of the index on absent digests. Random pages of a large index would not fit into
+    // the memory of the writing connection.
+    positions.sort_unstable_by_key(|(_, edge)| &edge.digest);
+    positions.into_iter().flat_map(move |(position, edge)| {
         let is_manifest = children.is_manifest(&edge.digest);
         let blob = children.blob(&edge.digest);
         let is_absent = !is_manifest && blob.is_none();

@@ -116,7 +116,7 @@ pub(crate) fn list_referrers(
         parameters,
         changes_one: false,
     };
-    Lookup::rows(statement, descriptor)
+    Lookup::rows(statement, descriptor).into_list()
 }
 
 /// Returns the position of `after` among digests in their stored, binary form. `after` comes from a

@@ -68,5 +68,5 @@ pub(crate) fn remove_repository(
 /// starting after `after`.
 pub(crate) fn list_repositories(after: &str, limit: usize) -> Lookup<Vec<RepositoryName>> {
     let statement = Statement::new(LIST, [after.to_owned().into(), limit.into()]);
-    Lookup::rows(statement, |mut row: Row| row.parse())
+    Lookup::rows(statement, |mut row: Row| row.parse()).into_list()
 }

@@ -1,5 +1,5 @@
-//! Metadata in SQLite. One thread runs all writes, in groups that share one commit, and a few other
-//! threads run lookups.
+//! Metadata in SQLite. One thread runs all writes, in groups that share one commit, a few other
+//! threads run short lookups, and others run lists.
 
 mod connection;
 #[cfg(test)]
@@ -28,6 +28,8 @@ const MIGRATIONS: &[&str] = &[include_str!("sqlite/0001.sql")];
 pub(crate) struct Sqlite {
     writer: Queue,
     readers: Queue,
+    /// Threads for lists, which must not delay short lookups.
+    list_readers: Queue,
 }
 
 impl Sqlite {
@@ -46,6 +48,7 @@ impl Sqlite {
         Ok(Self {
             writer: writer::start(connection, files, Arc::clone(runtime))?,
             readers,
+            list_readers: readers::start_for_lists(path, runtime)?,
         })
     }
 
@@ -57,6 +60,11 @@ impl Sqlite {
     }
 
     pub(crate) async fn lookup<T: Send + 'static>(&self, lookup: Lookup<T>) -> Result<T> {
-        self.readers.lookup(lookup).await
+        let readers = if lookup.is_list {
+            &self.list_readers
+        } else {
+            &self.readers
+        };
+        readers.lookup(lookup).await
     }
 }

@@ -219,4 +219,5 @@ pub(crate) fn list_tags(
         }
         Ok(Some(tags))
     })
+    .into_list()
 }

@@ -101,6 +101,8 @@ type Decode<T> = Box<dyn FnOnce(Vec<Row>) -> Result<T> + Send>;
 pub(crate) struct Lookup<T> {
     pub(crate) statement: Statement<'static>,
     pub(crate) decode: Decode<T>,
+    /// True if the lookup may read many rows, so that it must not delay lookups of single rows.
+    pub(crate) is_list: bool,
 }
 
 impl<T: 'static> Lookup<T> {
@@ -111,6 +113,15 @@ impl<T: 'static> Lookup<T> {
         Self {
             statement,
             decode: Box::new(decode),
+            is_list: false,
+        }
+    }
+
+    /// Marks this lookup as a list.
+    pub(crate) fn into_list(self) -> Self {
+        Self {
+            is_list: true,
+            ..self
         }
     }
 

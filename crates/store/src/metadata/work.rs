@@ -5,19 +5,29 @@ use std::sync::Arc;
 use std::thread;
 
 use portolan_registry::{Error, Kind, Result};
+use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Lookup, Transaction};
 
-/// Maximum number of queued pieces of work. Beyond it, callers wait until there is room. A group of
-/// writes has at most 128 pieces, so the limit never leaves the writing thread without work.
-const CAPACITY: usize = 1024;
+/// `Retry-After` for a caller that finds the queue full, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// Limit on the queued pieces of work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// Callers wait until there is room.
+    Wait(usize),
+    /// Callers get [`Kind::TooManyRequests`].
+    Reject(usize),
+}
 
 /// Queue of work, and the threads that run it. Dropping this value ends the threads.
 pub(crate) struct Queue {
     /// `None` only while this value is dropped.
     sender: Option<mpsc::Sender<Box<dyn Work>>>,
+    limit: Limit,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -26,10 +36,12 @@ pub(crate) type Pending = mpsc::Receiver<Box<dyn Work>>;
 
 impl Queue {
     /// Creates a queue without threads, and its receiving end.
-    pub(crate) fn new() -> (Self, Pending) {
-        let (sender, pending) = mpsc::channel(CAPACITY);
+    pub(crate) fn new(limit: Limit) -> (Self, Pending) {
+        let (Limit::Wait(capacity) | Limit::Reject(capacity)) = limit;
+        let (sender, pending) = mpsc::channel(capacity);
         let queue = Self {
             sender: Some(sender),
+            limit,
             threads: Vec::new(),
         };
         (queue, pending)
@@ -86,7 +98,10 @@ impl Queue {
         // future afterwards.
         match sender.try_send(Box::new(job)) {
             Ok(()) => (),
-            Err(TrySendError::Full(job)) => sender.send(job).await.map_err(|_| stop_error())?,
+            Err(TrySendError::Full(job)) => match self.limit {
+                Limit::Wait(_) => sender.send(job).await.map_err(|_| stop_error())?,
+                Limit::Reject(limit) => return Err(full_error(limit)),
+            },
             Err(TrySendError::Closed(_)) => return Err(stop_error()),
         }
         answer.await.map_err(|_| stop_error())?
@@ -109,6 +124,16 @@ impl Drop for Queue {
 
 fn stop_error() -> Error {
     Error::new(Kind::Internal, "the threads of the metadata have ended")
+}
+
+fn full_error(limit: usize) -> Error {
+    let message = format!(
+        "too many requests for lists are waiting (limit {limit}); retry in {RETRY_AFTER} seconds"
+    );
+    let kind = Kind::TooManyRequests {
+        retry_after: RETRY_AFTER,
+    };
+    Error::new(kind, message).with_detail(json!({"limit": limit, "retryAfterSeconds": RETRY_AFTER}))
 }
 
 fn panic_error() -> Error {

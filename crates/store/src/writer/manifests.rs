@@ -9,6 +9,9 @@ use super::put::{Put, StoredPut};
 use crate::metadata::{Lookup, Outcome, View};
 use crate::store::Store;
 
+/// Maximum number of references in the documents of a short transaction.
+const SHORT_WRITE: usize = 1_000;
+
 /// Action to take on a pushed manifest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum PushAction {
@@ -51,12 +54,22 @@ impl Store {
         // The closure must hold no handle to the store. Otherwise the database thread could drop
         // the last handle, and would wait for itself to end.
         let (attempt, media_types) = (Arc::clone(put), Arc::clone(&self.parts.media_types));
+        let mut turn = None;
+        if put.reference_count() > SHORT_WRITE {
+            // A rejected push should not take a turn.
+            if let Attempt::NeedsChildren(children) = self.rehearse(put).await? {
+                return Ok(Attempt::NeedsChildren(children));
+            }
+            turn = Some(self.long_write().await?);
+        }
         let cache = &self.parts.cache;
         let _change = cache.begin_change(put.push.repository(), put.affected_entries());
         let written = self.parts.database.write(move |transaction| {
             attempt.store(transaction, |media_type| media_types.is_stored(media_type))
         });
-        written.await?.and_then(|stored| {
+        let written = written.await?;
+        drop(turn);
+        written.and_then(|stored| {
             let StoredPut {
                 outcome,
                 media_types,

@@ -84,6 +84,13 @@ impl Put {
         )
     }
 
+    /// Returns the number of references in the documents of this push.
+    pub(super) fn reference_count(&self) -> usize {
+        let children = self.children.values();
+        let documents = children.chain([&self.document]);
+        documents.map(|document| document.edges.len()).sum()
+    }
+
     /// Returns the entries of the cache that this push affects.
     pub(super) fn affected_entries(&self) -> Affected {
         let children = self.children.values().map(|child| &child.digest);

@@ -1,5 +1,6 @@
 //! Threads that run lookups. Each thread has its own connection.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -8,22 +9,60 @@ use portolan_registry::Result;
 use rusqlite::Connection;
 
 use super::connection::{self, Statements};
-use crate::metadata::work::{Pending, Queue, Work};
+use crate::metadata::work::{Limit, Pending, Queue, Work};
 use crate::runtime::{Runtime, timestamp};
 
-/// Maximum number of threads. Lookups read mostly from memory, so more threads would only wait for
-/// each other.
+/// Maximum number of threads for short lookups. Lookups read mostly from memory, so more threads
+/// would only wait for each other.
 const MAX_THREADS: usize = 8;
+/// Maximum number of queued short lookups.
+const QUEUED_LOOKUPS: usize = 1024;
+/// Maximum number of queued lists. A list takes up to 100 times as long as a short lookup, so the
+/// last list in a full queue waits for seconds, and further callers are rejected.
+pub(super) const QUEUED_LISTS: usize = 1024;
 
-/// Starts the threads. They end when the queue is dropped.
+/// Starts the threads for short lookups. They end when the queue is dropped.
 pub(super) fn start(path: &Path, runtime: &Arc<dyn Runtime>) -> Result<Queue> {
-    let (mut queue, pending) = Queue::new();
+    let threads = processors().clamp(2, MAX_THREADS);
+    start_threads(
+        path,
+        runtime,
+        "metadata-read",
+        threads,
+        Limit::Wait(QUEUED_LOOKUPS),
+    )
+}
+
+/// Starts the threads for lists. They are fewer than the processors, so that lists leave processors
+/// for short lookups.
+pub(super) fn start_for_lists(path: &Path, runtime: &Arc<dyn Runtime>) -> Result<Queue> {
+    let threads = (processors() / 2).clamp(1, MAX_THREADS);
+    start_threads(
+        path,
+        runtime,
+        "metadata-list",
+        threads,
+        Limit::Reject(QUEUED_LISTS),
+    )
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+fn start_threads(
+    path: &Path,
+    runtime: &Arc<dyn Runtime>,
+    name: &str,
+    threads: usize,
+    limit: Limit,
+) -> Result<Queue> {
+    let (mut queue, pending) = Queue::new(limit);
     let pending = Arc::new(Mutex::new(pending));
-    let threads = available_parallelism().map_or(2, |count| count.get().clamp(2, MAX_THREADS));
     for _ in 0..threads {
         let (connection, pending) = (connection::open(path)?, Arc::clone(&pending));
         let runtime = Arc::clone(runtime);
-        queue.start_thread("metadata-read", move || {
+        queue.start_thread(name, move || {
             read(&connection, &pending, runtime.as_ref());
         })?;
     }

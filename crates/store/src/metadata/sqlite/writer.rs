@@ -11,11 +11,14 @@ use rusqlite::ffi;
 use super::connection::{BUSY, LOG_LIMIT, Statements, storage_error};
 use super::open_files::OpenFiles;
 use crate::fatal::fatal;
-use crate::metadata::work::{Pending, Queue, Work};
+use crate::metadata::work::{Limit, Pending, Queue, Work};
 use crate::runtime::{Runtime, timestamp};
 
 /// Maximum number of pieces of work that share one commit.
 const GROUP: usize = 128;
+/// Maximum number of queued writes. It is larger than [`GROUP`], so it never leaves the thread
+/// without work.
+const QUEUED_WRITES: usize = 1024;
 /// Size of the write-ahead log, in bytes, at which it is copied into the database (checkpoint).
 const CHECKPOINT: u64 = 8 << 20;
 /// Size of a frame of the log, in bytes: a page of the database and its header.
@@ -32,7 +35,7 @@ pub(super) fn start(
     files: OpenFiles,
     runtime: Arc<dyn Runtime>,
 ) -> Result<Queue> {
-    let (mut queue, mut pending) = Queue::new();
+    let (mut queue, mut pending) = Queue::new(Limit::Wait(QUEUED_WRITES));
     queue.start_thread("metadata-write", move || {
         write_groups(&connection, &files, &mut pending, runtime.as_ref());
     })?;

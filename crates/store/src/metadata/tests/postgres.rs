@@ -18,7 +18,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, NoTls};
 
 use super::{Fresh, all_database_tests, database_tests, scenario};
-use crate::metadata::work::{Pending, Queue};
+use crate::metadata::work::{Limit, Pending, Queue};
 use crate::metadata::*;
 use crate::runtime::Timestamp;
 
@@ -47,7 +47,7 @@ impl Postgres {
         static SCHEMAS: AtomicU64 = AtomicU64::new(0);
         let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
         let schema = format!("test_{}_{number}", std::process::id());
-        let (mut writer, mut pending) = Queue::new();
+        let (mut writer, mut pending) = Queue::new(Limit::Wait(1024));
         let (created, is_created) = std::sync::mpsc::channel();
         let name = schema.clone();
         writer.start_thread("postgres-write", move || {
@@ -59,7 +59,7 @@ impl Postgres {
         is_created
             .recv()
             .map_err(|error| Error::internal("failed to create the tables", error))?;
-        let (mut readers, pending) = Queue::new();
+        let (mut readers, pending) = Queue::new(Limit::Wait(1024));
         let pending = Arc::new(Mutex::new(pending));
         for _ in 0..READERS {
             let (name, pending) = (schema.clone(), Arc::clone(&pending));

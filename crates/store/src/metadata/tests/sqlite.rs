@@ -1,8 +1,9 @@
 //! Behavior of SQLite: files, versions, threads, and lookups whose callers have gone.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use futures_util::FutureExt;
 use portolan_model::Digest;
@@ -12,6 +13,7 @@ use super::scenario::name;
 use super::{all_database_tests, database_tests, open, sqlite};
 use crate::metadata::*;
 use portolan_files::{Runtime, SystemRuntime};
+use portolan_registry::Kind;
 
 all_database_tests!(sqlite());
 
@@ -33,24 +35,48 @@ async fn queued_work_is_done_when_the_database_is_closed() {
     assert_eq!(stored, 500);
 }
 
+/// Threads of a database that a test blocks. Dropping this value releases them.
+struct Blocker {
+    _release: mpsc::Sender<()>,
+    wait: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Blocker {
+    fn new() -> Self {
+        let (release, wait) = mpsc::channel();
+        Self {
+            _release: release,
+            wait: Arc::new(Mutex::new(wait)),
+        }
+    }
+
+    /// Returns a lookup that ends when the threads are released.
+    fn lookup(&self) -> Lookup<()> {
+        let wait = Arc::clone(&self.wait);
+        Lookup::new(Statement::new("SELECT 1", []), move |_| {
+            let _ = wait.lock().unwrap().recv();
+            Ok(())
+        })
+    }
+}
+
+/// Starts a lookup, and leaves it in the queue or on a thread.
+fn start<T>(mut lookup: Pin<&mut impl Future<Output = T>>) {
+    assert!(lookup.as_mut().now_or_never().is_none());
+}
+
 #[tokio::test]
 async fn lookups_that_nobody_waits_for_are_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let database = open(&folder.path().join("test.db"));
     let has_run = Arc::new(AtomicBool::new(false));
-    let (release, wait) = std::sync::mpsc::channel::<()>();
-    let wait = Arc::new(std::sync::Mutex::new(wait));
     // Block every reading thread, so that the next lookup stays in the queue.
-    let block = || {
-        let wait = Arc::clone(&wait);
-        Lookup::new(Statement::new("SELECT 1", []), move |_| {
-            let _ = wait.lock().unwrap().recv();
-            Ok(())
-        })
-    };
-    let mut blocked: Vec<_> = (0..8).map(|_| Box::pin(database.lookup(block()))).collect();
+    let blocker = Blocker::new();
+    let mut blocked: Vec<_> = (0..8)
+        .map(|_| Box::pin(database.lookup(blocker.lookup())))
+        .collect();
     for lookup in &mut blocked {
-        assert!(lookup.now_or_never().is_none());
+        start(lookup.as_mut());
     }
     let flag = Arc::clone(&has_run);
     let abandoned = Lookup::new(Statement::new("SELECT 1", []), move |_| {
@@ -58,14 +84,55 @@ async fn lookups_that_nobody_waits_for_are_not_run() {
         Ok(())
     });
     assert!(database.lookup(abandoned).now_or_never().is_none());
-    drop(release);
+    drop(blocker);
     for lookup in blocked {
         lookup.await.unwrap();
     }
-    let last = Lookup::new(Statement::new("SELECT 1", []), |_| Ok(()));
-    database.lookup(last).await.unwrap();
+    database.lookup(ping()).await.unwrap();
     drop(database);
     assert!(!has_run.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn lists_do_not_delay_short_lookups() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("test.db"));
+    let blocker = Blocker::new();
+    let list = || Box::pin(database.lookup(blocker.lookup().into_list()));
+    // More lists than the database has threads of any kind.
+    let mut lists: Vec<_> = (0..20).map(|_| list()).collect();
+    for list in &mut lists {
+        start(list.as_mut());
+    }
+    database.lookup(ping()).await.unwrap();
+    assert!(lists.iter_mut().all(|list| list.now_or_never().is_none()));
+    drop(blocker);
+    for list in lists {
+        list.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn queued_lists_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("test.db"));
+    let blocker = Blocker::new();
+    let mut lists = Vec::new();
+    let error = loop {
+        let mut list = Box::pin(database.lookup(blocker.lookup().into_list()));
+        match list.as_mut().now_or_never() {
+            None => lists.push(list),
+            Some(outcome) => break outcome.unwrap_err(),
+        }
+        assert!(lists.len() < 2000, "there is no limit");
+    };
+    assert_eq!(error.kind(), &Kind::TooManyRequests { retry_after: 5 });
+    assert_eq!(error.detail()["limit"], 1024);
+    database.lookup(ping()).await.unwrap();
+    drop(blocker);
+    for list in lists {
+        list.await.unwrap();
+    }
 }
 
 #[test]
