@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use super::sizes::Sizes;
+use super::growth::Growth;
+use super::sizes::{GrowthSizes, Sizes};
 use super::workload::Workload;
 
 /// Measure workloads side by side with other registries
@@ -19,7 +20,11 @@ pub(crate) struct Arguments {
     /// Number of rounds to take the medians of
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Write the results to docs/performance.md, between their markers
+    /// Measure only growth: up to 1,000,000 tags and repositories
+    #[arg(long, conflicts_with = "only")]
+    growth: bool,
+    /// Write the results to docs/performance.md, between their markers, and
+    /// the figures to docs/growth
     #[arg(long)]
     pub(crate) write: bool,
     /// Write the results as JSON to a file, or to standard output instead of Markdown
@@ -35,11 +40,13 @@ pub(crate) struct Arguments {
 pub(crate) enum Part {
     Workload(Workload),
     Extra(Extra),
+    Growth(Growth),
 }
 
 /// Part that is not measured on several servers side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Extra {
+    Counts,
     Database,
     Copy,
     CopyMemory,
@@ -52,6 +59,15 @@ impl Arguments {
             Sizes::quick()
         } else {
             Sizes::full()
+        }
+    }
+
+    /// Returns the sizes of the figures about growth.
+    pub(crate) fn growth_sizes(&self) -> GrowthSizes {
+        if self.quick {
+            GrowthSizes::quick()
+        } else {
+            GrowthSizes::full()
         }
     }
 
@@ -68,8 +84,14 @@ impl Arguments {
     /// Returns the selected parts in the order in which they run.
     pub(crate) fn parts(&self) -> Vec<Part> {
         let all = Part::value_variants().iter().copied();
-        all.filter(|part| self.only.is_empty() || self.only.contains(part))
-            .collect()
+        all.filter(|part| self.selects(*part)).collect()
+    }
+
+    fn selects(&self, part: Part) -> bool {
+        if self.growth {
+            return matches!(part, Part::Growth(_));
+        }
+        self.only.is_empty() || self.only.contains(&part)
     }
 }
 
@@ -78,7 +100,7 @@ impl Part {
     pub(crate) fn workload(self) -> Option<Workload> {
         match self {
             Self::Workload(workload) => Some(workload),
-            Self::Extra(_) => None,
+            Self::Extra(_) | Self::Growth(_) => None,
         }
     }
 }
@@ -88,9 +110,11 @@ impl ValueEnum for Part {
         static ALL: LazyLock<Vec<Part>> = LazyLock::new(|| {
             let workloads = Workload::value_variants().iter().copied();
             let extras = Extra::value_variants().iter().copied();
+            let growths = Growth::value_variants().iter().copied();
             workloads
                 .map(Part::Workload)
                 .chain(extras.map(Part::Extra))
+                .chain(growths.map(Part::Growth))
                 .collect()
         });
         &ALL
@@ -100,6 +124,7 @@ impl ValueEnum for Part {
         match self {
             Self::Workload(workload) => workload.to_possible_value(),
             Self::Extra(extra) => extra.to_possible_value(),
+            Self::Growth(growth) => growth.to_possible_value(),
         }
     }
 }
@@ -127,6 +152,16 @@ mod tests {
             ]
         );
         assert_eq!(parts(&["--quick"]), Part::value_variants());
+    }
+
+    #[test]
+    fn growth_can_run_alone() {
+        let is_growth = |part: &Part| matches!(part, Part::Growth(_));
+        assert!(parts(&["--growth", "--quick"]).iter().all(is_growth));
+        assert_eq!(
+            parts(&["--only", "growth-tags"]),
+            [Part::Growth(Growth::Tags)]
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::images::SmallImages;
 use super::layer::LargeLayer;
 use super::sizes::Sizes;
 
+/// Media type of indexes.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 pub(crate) const READ_REPOSITORY: &str = "bench/read";
 pub(crate) const READ_TAG: &str = "latest";
 pub(crate) const LAYER_REPOSITORY: &str = "bench/layer";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::json;
 use xtask::servers::RunningServer;
 
@@ -16,10 +16,6 @@ const IMAGES: u64 = 4_000;
 const LIMIT: u64 = 1_500;
 
 /// Measures the size on a fresh server below `folder`.
-///
-/// # Errors
-///
-/// Returns an error if a request fails or the database exceeds the limit.
 pub(crate) fn measure(folder: &Path) -> Result<Section> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -34,15 +30,13 @@ pub(crate) fn measure(folder: &Path) -> Result<Section> {
     let bytes = fs::metadata(data.join("portolan.db"))?.len() / IMAGES;
     drop(server);
     fs::remove_dir_all(data)?;
-    if bytes > LIMIT {
-        bail!("the database takes {bytes} bytes per image, more than {LIMIT}");
-    }
-    Ok(Section {
-        name: "database",
-        markdown: format!(
+    let word = if bytes <= LIMIT { "met" } else { "**missed**" };
+    Ok(Section::new(
+        "database",
+        format!(
             "| metadata of {IMAGES} small images | bytes per image | goal |\n| --- | --- | --- |\n\
-             | manifest, config, two layers, one tag | {bytes} | at most {LIMIT}: met |\n"
+             | manifest, config, two layers, one tag | {bytes} | at most {LIMIT}: {word} |\n"
         ),
-        data: json!({ "bytesPerImage": bytes }),
-    })
+        json!({ "bytesPerImage": bytes }),
+    ))
 }

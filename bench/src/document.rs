@@ -1,41 +1,37 @@
-//! Writes the results into the documentation, between two markers.
+//! Writes the results into a document, between the two markers of a block.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use xtask::servers::workspace;
-
-const BEGIN: &str = "<!-- bench -->";
-const END: &str = "<!-- /bench -->";
-
-/// Replaces the text between the markers of docs/performance.md.
-pub(crate) fn write(results: &str) -> Result<()> {
-    let path = workspace().join("docs/performance.md");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let text = replace_between_markers(&text, results)
-        .with_context(|| format!("{} does not contain {BEGIN} … {END}", path.display()))?;
-    fs::write(&path, text)?;
+/// Replaces the text between the markers of a block.
+pub(crate) fn write(file: &Path, block: &str, results: &str) -> Result<()> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let text = replace_block(&text, block, results)
+        .with_context(|| format!("{} has no block {block}", file.display()))?;
+    fs::write(file, text)?;
     Ok(())
 }
 
-fn replace_between_markers(text: &str, results: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{results}{END}{after}"))
+fn replace_block(text: &str, block: &str, results: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- {block} -->"), format!("<!-- /{block} -->"));
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{results}{end}{after}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::replace_between_markers;
+    use super::replace_block;
 
     #[test]
-    fn replaces_text_between_markers() {
-        let text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
+    fn replaces_one_block() {
+        let text = "a\n<!-- b -->\nold\n<!-- /b -->\n<!-- c -->\n<!-- /c -->\n";
         assert_eq!(
-            replace_between_markers(text, "new\n").unwrap(),
-            "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n"
+            replace_block(text, "b", "new\n").unwrap(),
+            "a\n<!-- b -->\nnew\n<!-- /b -->\n<!-- c -->\n<!-- /c -->\n"
         );
-        assert!(replace_between_markers("no markers", "new").is_none());
+        assert!(replace_block(text, "missing", "new").is_none());
     }
 }

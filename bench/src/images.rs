@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
-use xtask::load::push;
+use xtask::load::push::{self, UploadMethod};
 use xtask::load::{Connection, LoadImage, Random};
 
 pub(crate) const CLIENTS: u64 = 8;
 
 /// Lengths of the two layers of each image.
-const LAYERS: [usize; 2] = [4_000, 16_000];
+pub(crate) const LAYERS: [usize; 2] = [4_000, 16_000];
 
 /// Images of each client, all different.
 pub(crate) struct SmallImages(Vec<Vec<LoadImage>>);
@@ -30,24 +30,40 @@ impl SmallImages {
 
     /// Pushes all images, each with its own tag.
     pub(crate) async fn push(&self, address: SocketAddr) -> Result<()> {
-        try_join_all(self.0.iter().enumerate().map(async |(client, images)| {
-            let mut connection = Connection::new(address);
-            for (number, image) in images.iter().enumerate() {
-                let (repository, tag) = (repository(client), tag(number));
-                push::push_image(&mut connection, &repository, &tag, image).await?;
+        self.for_each(address, async |connection, repository, tag, image| {
+            Ok(push::push_image(connection, repository, tag, image).await?)
+        })
+        .await
+    }
+
+    /// Pushes only the layers of all images.
+    pub(crate) async fn push_layers(&self, address: SocketAddr) -> Result<()> {
+        self.for_each(address, async |connection, repository, _, image| {
+            for layer in &image.layers {
+                push::push_blob(connection, repository, layer, UploadMethod::Stream).await?;
             }
-            anyhow::Ok(())
-        }))
-        .await?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// Pulls all images by tag and checks the sizes of what is received.
     pub(crate) async fn pull(&self, address: SocketAddr) -> Result<()> {
+        self.for_each(address, pull_image).await
+    }
+
+    /// Calls `work` with each image, its repository and its tag: one after another for each client,
+    /// and at the same time for all clients.
+    async fn for_each(
+        &self,
+        address: SocketAddr,
+        work: impl AsyncFn(&mut Connection, &str, &str, &LoadImage) -> Result<()>,
+    ) -> Result<()> {
+        let work = &work;
         try_join_all(self.0.iter().enumerate().map(async |(client, images)| {
             let mut connection = Connection::new(address);
             for (number, image) in images.iter().enumerate() {
-                pull_image(&mut connection, &repository(client), &tag(number), image).await?;
+                work(&mut connection, &repository(client), &tag(number), image).await?;
             }
             anyhow::Ok(())
         }))

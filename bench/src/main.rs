@@ -14,10 +14,13 @@ mod arguments;
 mod cold;
 mod content;
 mod copy;
+mod counts;
 mod database;
 mod document;
 mod download;
+mod figure;
 mod goals;
+mod growth;
 mod images;
 mod interrupt;
 mod layer;
@@ -87,8 +90,13 @@ fn measure_parts(arguments: &Arguments, folder: &Path, report: &mut Report) -> R
         report.add(table::side_by_side(&results));
     }
     for part in parts {
-        if let Part::Extra(extra) = part {
-            report.add(measure_extra(extra, arguments, &folder.join("extra"))?);
+        let folder = folder.join("part");
+        match part {
+            Part::Workload(_) => {}
+            Part::Extra(extra) => report.add(measure_extra(extra, arguments, &folder)?),
+            Part::Growth(growth) => {
+                report.add(growth::measure(growth, &folder, &arguments.growth_sizes())?);
+            }
         }
     }
     Ok(())
@@ -97,6 +105,7 @@ fn measure_parts(arguments: &Arguments, folder: &Path, report: &mut Report) -> R
 fn measure_extra(extra: Extra, arguments: &Arguments, folder: &Path) -> Result<Section> {
     let sizes = arguments.sizes();
     match extra {
+        Extra::Counts => counts::measure(folder, sizes.images),
         Extra::Database => database::measure(folder),
         Extra::Copy => copy::measure(folder, &sizes, arguments.rounds()),
         Extra::CopyMemory => copy::memory::measure(folder, sizes.large_image),

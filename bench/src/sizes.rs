@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use xtask::load::Random;
 
+/// Configuration of a server that answers no read from its own memory.
+pub(crate) const UNCACHED: &str = "storage.cache.memory = \"0B\"\n";
+
 /// Counts and lengths of one run.
 pub(crate) struct Sizes {
     /// Bytes of the large layer.
@@ -22,6 +25,51 @@ pub(crate) struct Sizes {
     pub(crate) longest_copied_layer: u64,
     /// Size in bytes of the image whose copy is measured for memory.
     pub(crate) large_image: u64,
+}
+
+/// Largest counts of the figures about growth.
+pub(crate) struct GrowthSizes {
+    /// Tags in a repository.
+    pub(crate) tags: u64,
+    pub(crate) repositories: u64,
+    /// Children of an index.
+    pub(crate) children: u64,
+    /// Concurrent pulls.
+    pub(crate) pulls: u64,
+    /// Slow uploads.
+    pub(crate) uploads: u64,
+    /// Number of measurements of each cost.
+    pub(crate) rounds: u64,
+    /// Number of pushes in a measurement.
+    pub(crate) pushes: u64,
+}
+
+impl GrowthSizes {
+    /// Returns the sizes of the figures in docs/performance.md.
+    pub(crate) fn full() -> Self {
+        Self {
+            tags: 1_000_000,
+            repositories: 1_000_000,
+            children: 10_000,
+            pulls: 1_000,
+            uploads: 256,
+            rounds: 5,
+            pushes: 1_000,
+        }
+    }
+
+    /// Returns sizes with two steps of each growth.
+    pub(crate) fn quick() -> Self {
+        Self {
+            tags: 100,
+            repositories: 10_000,
+            children: 100,
+            pulls: 10,
+            uploads: 4,
+            rounds: 1,
+            pushes: 100,
+        }
+    }
 }
 
 impl Sizes {

@@ -50,11 +50,7 @@ pub(crate) fn side_by_side(results: &Results) -> Section {
          (`posix_fadvise`); the server kept running, with what it caches itself.\n",
         results.rounds
     );
-    Section {
-        name: "sideBySide",
-        markdown,
-        data: to_json(results),
-    }
+    Section::new("sideBySide", markdown, to_json(results))
 }
 
 impl Results {

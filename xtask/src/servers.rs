@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::tools;
 
@@ -49,7 +50,22 @@ impl RunningServer {
 
     /// Starts another binary like [`RunningServer::portolan`].
     pub fn portolan_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Self> {
-        let mut child = Self::spawn_binary(binary, data, configuration)?;
+        Self::announced(Command::new(binary), data, configuration)
+    }
+
+    /// Starts the release binary through another program such as strace, which must start it in its
+    /// own process. `wrapper` is the command to which the binary and its arguments are added.
+    pub fn portolan_through(
+        mut wrapper: Command,
+        data: &Path,
+        configuration: &str,
+    ) -> Result<Self> {
+        wrapper.arg(portolan_binary());
+        Self::announced(wrapper, data, configuration)
+    }
+
+    fn announced(command: Command, data: &Path, configuration: &str) -> Result<Self> {
+        let mut child = Self::spawn_serve(command, data, configuration)?;
         match announced_address(&mut child) {
             Ok((address, output)) => Ok(Self {
                 child,
@@ -68,15 +84,15 @@ impl RunningServer {
 
     /// Starts the release binary like [`RunningServer::portolan`], without waiting until it listens.
     pub fn spawn_portolan(data: &Path, configuration: &str) -> Result<Child> {
-        Self::spawn_binary(&portolan_binary(), data, configuration)
+        Self::spawn_serve(Command::new(portolan_binary()), data, configuration)
     }
 
-    fn spawn_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Child> {
+    fn spawn_serve(mut command: Command, data: &Path, configuration: &str) -> Result<Child> {
         fs::create_dir_all(data)?;
         let file = data.with_extension("toml");
         fs::write(&file, configuration)?;
         let log = File::create(data.with_extension("log"))?;
-        Command::new(binary)
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .arg("--config")
@@ -84,7 +100,7 @@ impl RunningServer {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("failed to start {}", binary.display()))
+            .with_context(|| format!("failed to start {}", command.get_program().display()))
     }
 
     /// Starts CNCF distribution (Debian's `docker-registry`) with filesystem storage and deletion
@@ -178,6 +194,17 @@ impl RunningServer {
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    /// Stops the process with SIGTERM and waits until it has exited.
+    pub fn stop(&mut self) -> Result<()> {
+        // After the exit, another process may have this process id.
+        if self.child.try_wait()?.is_none() {
+            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            kill_process(pid.context("invalid process id")?, Signal::TERM)?;
+            self.child.wait()?;
+        }
         Ok(())
     }
 }

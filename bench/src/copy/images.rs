@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
-use http::{Method, StatusCode};
+use anyhow::Result;
 
 use xtask::load::image::MANIFEST;
 use xtask::load::push::{self, UploadMethod};
-use xtask::load::{Connection, LoadBlob, LoadImage, Payload, Random};
+use xtask::load::{Connection, LoadBlob, LoadImage, Random};
 
+use crate::content::INDEX;
 use crate::sizes::Sizes;
 
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const PLATFORMS: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];
 
 /// Number of repositories whose images share their lowest layers.
@@ -95,16 +94,8 @@ impl CopiedIndex {
             let LoadBlob { bytes, digest } = image.manifest.clone();
             push::push_manifest(connection, &self.repository, &digest, bytes).await?;
         }
-        let body = Payload::from_bytes(self.document.bytes.clone());
-        let response = connection
-            .send(Method::PUT, &self.manifest_path(), INDEX, body)
-            .await?;
-        ensure!(
-            response.status == StatusCode::CREATED,
-            "{}: {}",
-            self.name(),
-            response.status
-        );
+        let bytes = self.document.bytes.clone();
+        push::push_document(connection, &self.repository, "v1", INDEX, bytes).await?;
         Ok(())
     }
 }

@@ -50,11 +50,11 @@ pub(crate) fn measure(folder: &Path, size: u64) -> Result<Section> {
         );
         rows.push(json!({ "copy": title, "wallSeconds": wall, "peakMebibytes": peak }));
     }
-    Ok(Section {
-        name: "copyMemory",
+    Ok(Section::new(
+        "copyMemory",
         markdown,
-        data: json!({ "imageBytes": size, "copies": rows }),
-    })
+        json!({ "imageBytes": size, "copies": rows }),
+    ))
 }
 
 /// Copies an image from registry to registry, then to a layout, then to an archive.

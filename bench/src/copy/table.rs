@@ -38,11 +38,11 @@ pub(super) fn render(results: &Results, indexes: &[CopiedIndex], rounds: u32) ->
         "\nFrom distribution to Portolan; medians over {rounds} round(s), with the lowest and the \
          highest wall time in parentheses; the programs run in turn, each time to a fresh registry.\n"
     );
-    Section {
-        name: "copy",
+    Section::new(
+        "copy",
         markdown,
-        data: json!({ "rounds": rounds, "copies": rows }),
-    }
+        json!({ "rounds": rounds, "copies": rows }),
+    )
 }
 
 fn row(results: &Results, run: CopyRun, program: CopyProgram) -> String {

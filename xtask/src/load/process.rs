@@ -31,6 +31,17 @@ pub fn peak_memory(pid: u32) -> Result<u64> {
     status_bytes(pid, "VmHWM:")
 }
 
+/// Returns the bytes that this process and the children that it waited for caused to be written to
+/// disks.
+pub fn own_written_bytes() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/io").context("failed to read /proc/self/io")?;
+    let count = text
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"))
+        .context("the io file has no such field")?;
+    Ok(count.trim().parse()?)
+}
+
 /// Returns whether every thread of the process is stopped, so that none is inside a system call.
 pub fn is_stopped(pid: u32) -> Result<bool> {
     for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -98,6 +109,8 @@ fn status_bytes(pid: u32, key: &str) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -106,6 +119,19 @@ mod tests {
         assert!(peak_memory(pid).unwrap() >= resident_memory(pid).unwrap() / 2);
         assert!(own_cpu_time().unwrap() < Duration::from_hours(1));
         assert!(!is_stopped(pid).unwrap());
+    }
+
+    #[test]
+    fn written_bytes_include_children_that_were_waited_for() {
+        // The system's temporary folder may be in memory.
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let before = own_written_bytes().unwrap();
+        let status = Command::new("dd")
+            .args(["if=/dev/zero", "bs=64k", "count=4", "status=none"])
+            .arg(format!("of={}", folder.path().join("file").display()))
+            .status();
+        assert!(status.unwrap().success());
+        assert!(own_written_bytes().unwrap() - before >= 4 * 65_536);
     }
 
     #[test]

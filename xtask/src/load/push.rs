@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+use super::image::MANIFEST;
 use super::{Connection, LoadBlob, LoadImage, Payload, ReceivedResponse};
 
 const OCTETS: &str = "application/octet-stream";
@@ -132,8 +133,18 @@ pub async fn push_manifest(
     reference: &str,
     bytes: Bytes,
 ) -> Result<(), PushError> {
+    push_document(connection, repository, reference, MANIFEST, bytes).await
+}
+
+/// Pushes a manifest of another type, such as an index, like [`push_manifest`].
+pub async fn push_document(
+    connection: &mut Connection,
+    repository: &str,
+    reference: &str,
+    media_type: &str,
+    bytes: Bytes,
+) -> Result<(), PushError> {
     let target = format!("/v2/{repository}/manifests/{reference}");
-    let media_type = super::image::MANIFEST;
     let response = connection
         .send(Method::PUT, &target, media_type, Payload::from_bytes(bytes))
         .await?;
