@@ -114,8 +114,23 @@ pub(crate) async fn finish(
     });
     match finished.await {
         Ok(()) => Ok(created_response(repository, digest)),
+        Err(error) if is_repeated(call, &error, &repository, &digest).await => {
+            Ok(created_response(repository, digest))
+        }
         Err(error) => Err(session_error(error, repository, &id)),
     }
+}
+
+/// Returns whether a session that is unknown has probably stored its blob already: the response to
+/// the closing request was lost, and the client repeats the request.
+async fn is_repeated(
+    call: &RequestContext,
+    error: &Error,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> bool {
+    let head = call.registry().head_blob(&call.context, repository, digest);
+    *error.kind() == Kind::UploadUnknown && head.await.is_ok()
 }
 
 pub(crate) async fn cancel(

@@ -292,6 +292,23 @@ async fn mounts_or_opens_a_session() {
 }
 
 #[tokio::test]
+async fn a_repeated_closing_request_is_answered_like_the_first() {
+    let server = TestServer::start().await;
+    let session = server.request("POST", START, &[], b"").await;
+    let location = session.header("location").to_owned();
+    let target = closing_target(&location, b"hello");
+    for _ in 0..2 {
+        let closed = server.request("PUT", &target, &[], b"hello").await;
+        assert_eq!(closed.status, 201);
+        let digest = Digest::sha256(b"hello");
+        assert_eq!(closed.header("docker-content-digest"), digest.as_str());
+    }
+    let other = closing_target(&location, b"other");
+    let closed = server.request("PUT", &other, &[], b"other").await;
+    assert_eq!(closed.status, 404);
+}
+
+#[tokio::test]
 async fn a_cancelled_session_is_unknown() {
     let server = TestServer::start().await;
     let location = start(&server).await;
