@@ -616,6 +616,29 @@ async fn limits_concurrent_pushes_that_read_trees() {
     assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_push_does_not_wait_forever_to_read_a_tree() {
+    let policy = Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Warn);
+    let rules = vec![PolicyRule::new("**", policy).unwrap()];
+    let policies = Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), rules));
+    let registry: Arc<dyn Registry> = Arc::clone(&policies) as _;
+    let repository = TestRepository::new(&registry, "team/app");
+    let _all = policies
+        .tree_permits
+        .acquire_many(u32::try_from(MAX_TREES).unwrap())
+        .await
+        .unwrap();
+    let index = IndexFixture::oci();
+    let result = repository
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
+        .await;
+    let seconds = u32::try_from(MAX_TREE_WAIT.as_secs()).unwrap();
+    let kind = Kind::TooManyRequests {
+        retry_after: seconds,
+    };
+    expect_error(result, &kind);
+}
+
 #[tokio::test]
 async fn counts_findings_in_a_large_tree() {
     let (_, repository) =
@@ -690,6 +713,30 @@ async fn warns_about_a_docker_child_without_a_media_type() {
         warnings(&outcome).contains(&(Rule::NotNormalized, "/manifests/0")),
         "{outcome:?}"
     );
+}
+
+#[tokio::test]
+async fn a_docker_manifest_pushed_as_a_blob_does_not_bypass_the_required_format() {
+    let docker = image("docker").docker();
+    let typed = json!(docker.descriptor());
+    let mut untyped = typed.clone();
+    untyped.as_object_mut().unwrap().remove("mediaType");
+    let mut disguised = typed.clone();
+    disguised["mediaType"] = MediaType::OCI_MANIFEST.into();
+    for child in [typed, untyped, disguised] {
+        let (_, repository) = with_policy(Preset::OciOnly);
+        push_blobs(&repository, &docker).await;
+        repository.push_blob(docker.bytes()).await;
+        let index = IndexFixture::oci().child(child.clone());
+        let result = repository
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
+            .await;
+        let error = expect_error(result, &Kind::MANIFEST_INVALID);
+        assert!(!rejected_findings(&error).is_empty(), "{child}");
+        expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
+        let child = repository.get_manifest(&docker.digest().to_string()).await;
+        expect_error(child, &Kind::ManifestUnknown);
+    }
 }
 
 #[tokio::test]
