@@ -223,3 +223,25 @@ fn text_of_the_command_line_and_the_configuration_is_escaped() {
         assert_plain(&user, &arguments);
     }
 }
+
+#[test]
+fn passwords_in_references_are_not_printed() {
+    let user = User::new();
+    for reference in [
+        "user:secret@127.0.0.1:1/a:m",
+        "https://user:secret@127.0.0.1:1/a:m",
+    ] {
+        for arguments in [
+            vec!["inspect", reference],
+            vec!["copy", reference, "oci:x"],
+            vec!["copy", "oci:x", "oci:y", reference],
+            vec!["tags", "list", reference],
+            vec!["delete", reference],
+            vec!["login", reference.trim_end_matches("/a:m")],
+            vec!["repos", reference.trim_end_matches("/a:m")],
+        ] {
+            let output = assert_plain(&user, &arguments);
+            assert!(!output.contains("secret"), "{arguments:?}: {output}");
+        }
+    }
+}
