@@ -217,9 +217,9 @@ impl IrregularEntry {
 
     fn to_error(&self, archive: &Path) -> Error {
         let message = format!(
-            "archive {} cannot be changed: entry {:?} {}",
+            "archive {} cannot be changed: entry \"{}\" {}",
             archive.display(),
-            self.path,
+            self.path.display(),
             self.reason
         );
         Error::new(Kind::Unsupported, message).with_help("copy its images to a new archive")
@@ -237,8 +237,10 @@ fn irregular_path(path: &Path) -> Option<&'static str> {
 fn irregular_kind(kind: EntryType, path: &Path, link: Option<&Path>) -> Option<&'static str> {
     const OUTSIDE: &str = "is a link to a path outside of the archive";
     let target = match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::Directory => return None,
-        EntryType::GNUSparse => return None,
+        EntryType::Regular
+        | EntryType::Continuous
+        | EntryType::Directory
+        | EntryType::GNUSparse => return None,
         EntryType::Symlink => path.parent().unwrap_or(Path::new("")).join(link?),
         EntryType::Link => link?.to_owned(),
         _ => return Some("is not a file, a folder or a link"),

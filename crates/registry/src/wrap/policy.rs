@@ -6,11 +6,11 @@
 //! findings about the tree together with the other findings.
 
 mod normalize;
+mod permits;
 mod push;
 mod rules;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,8 +18,6 @@ use portolan_model::lint::{FindingSink, LintLimits, LintTree, RuleScope};
 use portolan_model::{
     Algorithm, ByteRange, Descriptor, Digest, Finding, MediaType, Reference, RepositoryName, Tag,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 
 use crate::promote::OTHER_DOCUMENTS;
 use crate::{
@@ -29,6 +27,7 @@ use crate::{
     lint_document,
 };
 
+use permits::TreePermits;
 use push::{ManifestPush, PushAction, PushAdmission};
 
 pub use normalize::{is_fixed_by_normalization, normalized_digest};
@@ -40,14 +39,6 @@ const LIMITS: LintLimits = LintLimits {
     documents: 10_000,
 };
 
-/// Maximum number of pushes and checks that have a tree in memory at the same time. Each tree may
-/// be as large as [`LIMITS`] allows, so further pushes and checks wait, up to [`MAX_TREE_WAIT`].
-const MAX_TREES: usize = 4;
-
-/// Maximum time that a push or check waits to read a tree. Its document is in memory while it
-/// waits.
-const MAX_TREE_WAIT: Duration = Duration::from_secs(10);
-
 /// Registry with policy rules: they decide what callers may push to a repository and delete from
 /// it. The last rule that matches the repository applies.
 pub struct Policies {
@@ -55,8 +46,7 @@ pub struct Policies {
     /// Handle to `local` for all calls except pushes of manifests.
     inner: Arc<dyn Registry>,
     rules: PolicyRules,
-    /// Permits to have a tree in memory, at most [`MAX_TREES`].
-    tree_permits: Semaphore,
+    tree_permits: TreePermits,
 }
 
 impl Policies {
@@ -69,7 +59,7 @@ impl Policies {
             inner: local.handle(Arc::new(rules.clone())),
             local,
             rules,
-            tree_permits: Semaphore::new(MAX_TREES),
+            tree_permits: TreePermits::default(),
         }
     }
 
@@ -94,23 +84,6 @@ impl Policies {
                 Err(Error::new(Kind::Unsupported, message))
             }
         }
-    }
-
-    /// Waits for a permit to have a tree in memory.
-    ///
-    /// # Errors
-    /// Returns [`Kind::TooManyRequests`] if there is none within [`MAX_TREE_WAIT`].
-    async fn acquire_tree_permit(&self) -> Result<SemaphorePermit<'_>> {
-        let acquired = timeout(MAX_TREE_WAIT, self.tree_permits.acquire()).await;
-        let acquired = acquired.map_err(|_| {
-            let kind = Kind::TooManyRequests {
-                retry_after: u32::try_from(MAX_TREE_WAIT.as_secs()).unwrap_or(u32::MAX),
-            };
-            let message = "too many pushes and checks read the tree below a manifest";
-            Error::new(kind, message)
-        })?;
-        acquired
-            .map_err(|error| Error::internal("failed to acquire a permit to read a tree", error))
     }
 
     /// Stores or checks a manifest according to the policy of the repository.
@@ -141,7 +114,7 @@ impl Policies {
         if !needs_tree {
             return push.run_unchanged().await;
         }
-        let permit = self.acquire_tree_permit().await?;
+        let permit = self.tree_permits.acquire().await?;
         // If the manifest cannot be parsed, the inner registry rejects it.
         let Some((digest, manifest)) = push.parse() else {
             return push.run_unchanged().await;

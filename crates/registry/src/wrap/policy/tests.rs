@@ -6,6 +6,7 @@ use portolan_model::fixtures::{ImageFixture, IndexFixture, descriptor_json, imag
 use portolan_model::{Family, Manifest, Rule};
 use serde_json::json;
 
+use super::permits::{MAX_TREE_WAIT, MAX_TREES};
 use super::*;
 use crate::contract::{TestRepository, bare_kind, expect_error, rejected_findings};
 use crate::memory::MemoryRegistry;
@@ -597,9 +598,10 @@ async fn limits_concurrent_pushes_that_read_trees() {
         IndexFixture::oci().media_type(),
     );
 
-    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
+    assert_eq!(policies.tree_permits.0.available_permits(), MAX_TREES);
     let all = policies
         .tree_permits
+        .0
         .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
@@ -613,7 +615,7 @@ async fn limits_concurrent_pushes_that_read_trees() {
     drop(all);
     waiting.await.unwrap();
     checked.await.unwrap();
-    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
+    assert_eq!(policies.tree_permits.0.available_permits(), MAX_TREES);
 }
 
 #[tokio::test(start_paused = true)]
@@ -625,6 +627,7 @@ async fn a_push_does_not_wait_forever_to_read_a_tree() {
     let repository = TestRepository::new(&registry, "team/app");
     let _all = policies
         .tree_permits
+        .0
         .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
@@ -804,6 +807,7 @@ async fn a_push_is_judged_by_the_policy_at_its_beginning() {
     let index = IndexFixture::oci();
     let all = policies
         .tree_permits
+        .0
         .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
