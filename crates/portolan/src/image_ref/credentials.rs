@@ -15,8 +15,19 @@ pub(crate) fn strip_credentials(text: &str) -> Option<&str> {
         _ => text,
     };
     // The password may contain `@` and `/`.
-    let credentials = without_digest.rfind('@')?;
-    Some(&text[credentials + 1..])
+    let (before, after) = without_digest.rsplit_once('@')?;
+    (after.contains('/') || !is_image(before)).then(|| &text[before.len() + 1..])
+}
+
+/// Returns whether the text before an `@` is an image without a password: it has no colon, or only
+/// behind a slash, or behind a host with a port.
+fn is_image(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((host, _)) => host
+            .split_once(':')
+            .is_none_or(|(_, port)| port.parse::<u16>().is_ok()),
+        None => !text.contains(':'),
+    }
 }
 
 /// Returns the error for a reference with credentials before `image`. It does not repeat them.
@@ -57,8 +68,10 @@ mod tests {
             }
         }
         let other = format!("blake3:{}", digest.encoded_part());
-        for digest in [&digest.to_string(), &other, "sha256:12"] {
+        for digest in [&digest.to_string(), &other, "sha256:12", "md5:12", "v1"] {
             let text = format!("quay.io/team/app:v1@{digest}");
+            assert_eq!(strip_credentials(&text), None, "{text}");
+            let text = format!("h:5000/app@{digest}");
             assert_eq!(strip_credentials(&text), None, "{text}");
         }
     }
