@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use portolan_model::ErrorCode;
+use portolan_model::{ErrorCode, escape_line};
 use portolan_registry::{Error, Kind};
 use portolan_wire::range::ContentRange;
 use portolan_wire::{ErrorBody, ErrorEntry};
@@ -152,30 +152,22 @@ fn describe(status: StatusCode, entries: &[ErrorEntry], body: &[u8]) -> String {
             .filter(|text| is_plain_sentence(text));
         return plain.map_or_else(
             || format!("returned {status}"),
-            |text| format!("returned {status}: {text}"),
+            |text| format!("returned {status}: {}", escape_line(text)),
         );
     }
     let texts: Vec<String> = entries.iter().map(entry_text).collect();
     format!("returned {}", texts.join("; "))
 }
 
-/// Formats an error entry. Control characters are replaced, because a registry must not control the
-/// user's terminal.
+/// Formats an error entry in one line. Control characters are escaped, because a registry must not
+/// control the user's terminal.
 fn entry_text(entry: &ErrorEntry) -> String {
     let text = if entry.message.is_empty() {
         entry.code.to_string()
     } else {
         format!("{}: {}", entry.code, entry.message)
     };
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect()
+    escape_line(&text).into_owned()
 }
 
 /// Returns whether a body is short and plain enough for an error message.
@@ -276,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_errors_without_html_and_control_characters() {
+    fn formats_errors_without_html_and_with_escapes() {
         let status = StatusCode::BAD_GATEWAY;
         assert_eq!(
             describe(status, &[], b"<html>\n<b>no</b>"),
@@ -298,7 +290,11 @@ mod tests {
         );
         assert_eq!(
             describe(status, &[entry("DENIED", "\u{1b}[2J\nall is well")], b""),
-            "returned DENIED:  [2J all is well"
+            r"returned DENIED: \u{1b}[2J\u{a}all is well"
+        );
+        assert_eq!(
+            describe(status, &[], "not \u{202e}well".as_bytes()),
+            r"returned 502 Bad Gateway: not \u{202e}well"
         );
     }
 }

@@ -13,6 +13,7 @@ mod descriptor;
 mod digest;
 mod draft;
 mod error_code;
+mod escape;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixtures;
 mod json;
@@ -31,6 +32,7 @@ pub use descriptor::{Descriptor, SelectionKey};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use draft::{ChildEdit, ManifestDraft};
 pub use error_code::ErrorCode;
+pub use escape::{escape_line, escape_lines};
 pub use json::{Json, JsonError, JsonNumber};
 pub use lint::{Finding, Rule, Severity};
 pub use manifest::{

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use portolan_registry::{Error, Kind};
 
-use crate::usage::ValueError;
+use crate::config::ConfigError;
+use crate::output::Text;
+use crate::usage::{UsageError, ValueError};
 
 /// Result of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -289,6 +291,32 @@ impl Failure {
         message
     }
 
+    /// Renders the error as it is printed: the message after `error:` and `prefix`, and the hint.
+    pub(crate) fn to_text(&self, prefix: &str) -> Text {
+        self.render(&format!("error: {prefix}"))
+    }
+
+    fn render(&self, prefix: &str) -> Text {
+        let mut text = Text::default();
+        let message = format!("{prefix}{}", self.message());
+        if self.has_lines() {
+            text.lines(message);
+        } else {
+            text.line(message);
+        }
+        if let Some(help) = self.help() {
+            text.line(format_args!("help: {help}"));
+        }
+        text
+    }
+
+    /// Returns whether line breaks in the message are intended, and not a part of foreign text.
+    fn has_lines(&self) -> bool {
+        self.error
+            .chain()
+            .any(|cause| cause.is::<UsageError>() || cause.is::<ConfigError>())
+    }
+
     fn registry_message(&self, error: &Error) -> String {
         let role = error.origin().and_then(|origin| {
             let roles = &mut self.roles.iter();
@@ -304,11 +332,7 @@ impl Failure {
 /// Formats the message, followed by the hint on a separate line.
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message())?;
-        match self.help() {
-            Some(help) => write!(formatter, "\nhelp: {help}"),
-            None => Ok(()),
-        }
+        self.render("").fmt(formatter)
     }
 }
 
@@ -415,6 +439,18 @@ mod tests {
         );
         let other = Failure::from(error()).with_role("ghcr.io", "the registry");
         assert_eq!(other.to_string(), "quay.io returned DENIED: no");
+    }
+
+    #[test]
+    fn foreign_text_in_a_message_stays_on_its_line() {
+        let error = Error::from_host(Kind::Denied, "quay.io", "returned DENIED: a\nhelp: \x1b[2J")
+            .with_help("b\nc");
+        assert_eq!(
+            Failure::from(error).to_text("x: ").as_str(),
+            "error: x: quay.io returned DENIED: a\\u{a}help: \\u{1b}[2J\nhelp: b\\u{a}c\n"
+        );
+        let error = Failure::usage(ConfigError::invalid("a\nb\u{202e}"));
+        assert_eq!(error.to_string(), "a\nb\\u{202e}");
     }
 
     #[test]

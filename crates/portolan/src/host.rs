@@ -6,6 +6,7 @@ use std::str::FromStr;
 use portolan_client::Scheme;
 
 use crate::failure::Failure;
+use crate::image_ref::strip_credentials;
 use crate::usage::ValueError;
 
 /// Registry host `HOST[:PORT]`, as in image references, with an optional scheme.
@@ -46,6 +47,12 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let (scheme, rest) = split_scheme(text.strip_prefix("docker://").unwrap_or(text));
+        if let Some(host) = strip_credentials(rest) {
+            return Err(ValueError::new(
+                format!("the host \"{host}\" must not contain credentials"),
+                "remove the part up to `@`",
+            ));
+        }
         let name = match rest.trim_end_matches('/') {
             "index.docker.io" | "registry-1.docker.io" => "docker.io",
             host if host.is_empty() || host.contains(['/', '@', ' ']) => {
@@ -100,6 +107,17 @@ mod tests {
             "https://quay.io/v2",
         ] {
             assert!(text.parse::<Host>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_repeated() {
+        for text in ["user:secret@quay.io", "https://user:secret@quay.io:443"] {
+            let error = text.parse::<Host>().unwrap_err().to_string();
+            assert!(
+                error.contains("quay.io") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 

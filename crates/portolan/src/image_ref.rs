@@ -1,5 +1,7 @@
 //! Image references on the command line, to an image in a registry, a folder or an archive.
 
+mod credentials;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,6 +12,7 @@ use portolan_model::{Digest, ImageReference, ReferenceError};
 use crate::failure::Failure;
 use crate::host::split_scheme;
 use crate::usage::ValueError;
+pub(crate) use credentials::{credentials_error, strip_credentials};
 
 /// Location of an image: `HOST/NAME[:TAG][@DIGEST]`, `oci:FOLDER[:REF]`, `oci-archive:FILE[:REF]`
 /// or `docker-archive:FILE[:REF]`. On disk, `@DIGEST` may replace `:REF`. `-` as FILE means
@@ -96,10 +99,18 @@ impl FromStr for Location {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if let Some(reference) = text.strip_prefix("docker://") {
-            return parse_registry(reference);
+            return match strip_credentials(reference) {
+                Some(image) => Err(credentials_error(image)),
+                None => parse_registry(reference),
+            };
         }
         if is_path(text) {
             return Err(path_error(text));
+        }
+        if !is_local(text)
+            && let Some(image) = strip_credentials(text)
+        {
+            return Err(credentials_error(image));
         }
         if is_host(text) {
             return Err(ValueError::new(
@@ -127,6 +138,15 @@ impl FromStr for Location {
         }
         parse_registry(text)
     }
+}
+
+/// Returns whether a text begins with the transport of a location on disk.
+fn is_local(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(transport, _)| {
+        LocalFormat::ALL
+            .iter()
+            .any(|format| format.as_str() == transport)
+    })
 }
 
 fn parse_registry(text: &str) -> Result<Location, ValueError> {
@@ -269,7 +289,8 @@ fn parse_local(format: LocalFormat, text: &str) -> Result<LocalLocation, ValueEr
     })
 }
 
-/// Returns whether a text was meant as a digest: an `@` may also be a part of a path or a name.
+/// Returns whether a text was meant as a digest: an `@` may also be a part of a path or a name, or
+/// follow credentials.
 fn is_like_digest(text: &str) -> bool {
     ["sha256:", "sha512:"]
         .iter()

@@ -27,7 +27,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let outcome = usage::parse(std::env::args_os().collect::<Vec<_>>())
-        .map_err(|text| Failure::usage(anyhow::Error::msg(text)))
+        .map_err(Failure::usage)
         .and_then(commands::run);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 /// standard error may be closed.
 fn report(failure: &Failure) -> ExitCode {
     if failure.status != Status::Done {
-        let _ = writeln!(stderr(), "error: {failure}");
+        let _ = stderr().write_all(failure.to_text("").as_str().as_bytes());
     }
     failure.status.into()
 }

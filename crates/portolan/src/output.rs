@@ -3,12 +3,13 @@
 mod console;
 mod progress;
 mod table;
+mod text;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
 use indicatif::HumanBytes;
-use portolan_model::Digest;
+use portolan_model::{Digest, escape_line};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, Status};
@@ -16,6 +17,7 @@ use crate::failure::{Failure, Outcome, Status};
 pub(crate) use console::Console;
 pub(crate) use progress::Progress;
 pub(crate) use table::Table;
+pub(crate) use text::Text;
 
 /// Buffered writer to standard output, or to standard error.
 ///
@@ -33,17 +35,25 @@ impl DataWriter {
         Self(BufWriter::new(Box::new(io::stderr())))
     }
 
+    /// Writes bytes unchanged, such as the content of a blob.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome {
         self.0.write_all(bytes).map_err(write_failure)
     }
 
-    pub(crate) fn line(&mut self, text: impl Display) -> Outcome {
-        writeln!(self.0, "{text}").map_err(write_failure)
+    /// Writes one line. Control and formatting characters are escaped.
+    pub(crate) fn line(&mut self, line: impl Display) -> Outcome {
+        writeln!(self.0, "{}", escape_line(&line.to_string())).map_err(write_failure)
+    }
+
+    pub(crate) fn text(&mut self, text: &Text) -> Outcome {
+        self.bytes(text.as_str().as_bytes())
     }
 
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Outcome {
-        let text = serde_json::to_string_pretty(value);
-        self.line(text.map_err(|error| Failure::new(Status::Failed, error))?)
+        let mut document = serde_json::to_vec_pretty(value)
+            .map_err(|error| Failure::new(Status::Failed, error))?;
+        document.push(b'\n');
+        self.bytes(&document)
     }
 
     /// Flushes the buffer. Call this before a long wait and at the end of the output.
@@ -53,15 +63,17 @@ impl DataWriter {
 }
 
 /// Prints one line to standard output.
-pub(crate) fn line(text: impl Display) -> Outcome {
+pub(crate) fn line(line: impl Display) -> Outcome {
     let mut data = DataWriter::new();
-    data.line(text)?;
+    data.line(line)?;
     data.flush()
 }
 
-/// Prints text to standard output, without adding a newline.
-pub(crate) fn text(text: &str) -> Outcome {
-    bytes(text.as_bytes())
+/// Prints text to standard output.
+pub(crate) fn text(text: &Text) -> Outcome {
+    let mut data = DataWriter::new();
+    data.text(text)?;
+    data.flush()
 }
 
 /// Prints bytes unchanged to standard output.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Command, FromArgMatches};
+use portolan_model::escape_line;
 
 use crate::commands::{self, Arguments};
 
@@ -42,12 +43,24 @@ impl fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// Parses the command line. Returns the text of the error without `error:`.
+/// Error of the command line: its lines, without `error:`.
+#[derive(Debug)]
+pub(crate) struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Parses the command line.
 ///
 /// If the command line asks for help or the version, prints it and exits.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString> + Clone,
-) -> Result<Arguments, String> {
+) -> Result<Arguments, UsageError> {
     let matches = commands::definition().try_get_matches_from(arguments.clone());
     let parsed = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
     parsed.map_err(|error| {
@@ -60,7 +73,7 @@ pub(crate) fn parse(
         if is_help {
             error.exit();
         }
-        render(&error, &command_name(arguments))
+        UsageError(render(&error, &command_name(arguments)))
     })
 }
 
@@ -81,13 +94,13 @@ fn command_name(arguments: impl IntoIterator<Item = OsString>) -> String {
 
 fn render(error: &Error, command: &str) -> String {
     let (message, help) = describe(error, command);
-    let mut lines = vec![message];
+    let mut lines = vec![escape_line(&message).into_owned()];
     // The usage of a command with several forms has one line for each, aligned below the first.
     if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
         lines.push(usage.to_string().trim_end().replacen("Usage", "usage", 1));
     }
     let help = help.unwrap_or_else(|| format!("run `{command} --help`"));
-    lines.push(format!("help: {help}"));
+    lines.push(format!("help: {}", escape_line(&help)));
     lines.join("\n")
 }
 
@@ -191,7 +204,7 @@ mod tests {
 
     fn error(line: &str) -> String {
         let words = line.split_whitespace().map(OsString::from);
-        parse(words.collect::<Vec<_>>()).map_or_else(|text| text, |_| panic!("{line} is valid"))
+        parse(words.collect::<Vec<_>>()).map_or_else(|error| error.0, |_| panic!("{line} is valid"))
     }
 
     #[test]

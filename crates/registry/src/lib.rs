@@ -56,7 +56,7 @@ pub use policy::{Deletions, JudgedFinding, Policy, Preset, Verdict};
 pub use portolan_model::lint::Stored;
 pub use promote::{ContentLookup, MAX_MANIFEST_BYTES};
 pub use pushed::{
-    MAX_PROMOTED_BYTES, MAX_PROMOTED_CHILDREN, MAX_PROMOTED_MEMORY, ParsedManifest, PushedManifest,
+    MAX_PROMOTED_BYTES, MAX_PROMOTED_CHILDREN, MAX_PUSHED_MEMORY, ParsedManifest, PushedManifest,
     UnparsedChild,
 };
 pub use reader::{BlobInfo, BlobRead, ManifestInfo, ManifestRead, Reader, resolve_range};

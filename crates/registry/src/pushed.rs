@@ -24,9 +24,10 @@ pub const MAX_PROMOTED_CHILDREN: usize = 1000;
 /// no larger than a single manifest can be.
 pub const MAX_PROMOTED_BYTES: u64 = MAX_MANIFEST_BYTES as u64;
 
-/// Maximum memory use of the parsed manifests that one push promotes, in bytes. A parsed document
-/// may be many times larger than its text.
-pub const MAX_PROMOTED_MEMORY: usize = 64 << 20;
+/// Maximum memory use of the parsed manifests of one push in bytes: the pushed manifest and those
+/// that it promotes. A parsed document may be many times larger than its text. A single one always
+/// fits, because the number of values in a document is limited.
+pub const MAX_PUSHED_MEMORY: usize = 64 << 20;
 
 /// Parsed manifest, and the findings about its document.
 #[derive(Debug)]
@@ -85,8 +86,8 @@ pub struct PushedManifest {
     child_count: usize,
     /// Total size of the children that were passed to [`PushedManifest::reserve`], in bytes.
     child_bytes: u64,
-    /// Total memory use of the parsed children in bytes.
-    child_memory: usize,
+    /// Total memory use of the pushed manifest and the parsed children in bytes.
+    memory: usize,
     /// Number of references: the sum of [`count_edges`] for the pushed manifest and the parsed
     /// children.
     edge_count: usize,
@@ -104,13 +105,13 @@ impl PushedManifest {
         let manifest = Manifest::parse(bytes, claimed)
             .map_err(|error| Error::manifest_unreadable(claimed, &error))?;
         Ok(Self {
+            memory: memory_cost(&manifest),
             edge_count: count_edges(&manifest),
             repository: repository.clone(),
             document: Arc::new(ParsedManifest::new(digest, manifest)),
             children: HashMap::new(),
             child_count: 0,
             child_bytes: 0,
-            child_memory: 0,
         })
     }
 
@@ -174,9 +175,9 @@ impl PushedManifest {
     /// manifest. In this case, [`PushedManifest::admit`] creates a finding later.
     ///
     /// # Errors
-    /// Returns [`Kind::ManifestInvalid`] with the limit in the detail if the children of the push
-    /// would use more than [`MAX_PROMOTED_MEMORY`] bytes of memory, or if all documents of the push
-    /// together reference more than [`MAX_EDGES`] digests.
+    /// Returns [`Kind::ManifestInvalid`] with the limit in the detail if all documents of the push
+    /// together would use more than [`MAX_PUSHED_MEMORY`] bytes of memory, or reference more than
+    /// [`MAX_EDGES`] digests.
     pub fn parse_child(
         &mut self,
         child: UnparsedChild,
@@ -199,10 +200,12 @@ impl PushedManifest {
     }
 
     fn count_child(&mut self, manifest: &Manifest) -> Result<()> {
-        self.child_memory += memory_cost(manifest);
-        if self.child_memory > MAX_PROMOTED_MEMORY {
-            let excess = format!("they take more than {MAX_PROMOTED_MEMORY} bytes of memory");
-            return Err(promotion_limit(&excess, &json!(MAX_PROMOTED_MEMORY)));
+        self.memory += memory_cost(manifest);
+        if self.memory > MAX_PUSHED_MEMORY {
+            let excess = format!(
+                "with the manifest, they take more than {MAX_PUSHED_MEMORY} bytes of memory"
+            );
+            return Err(promotion_limit(&excess, &json!(MAX_PUSHED_MEMORY)));
         }
         self.edge_count += count_edges(manifest);
         if self.edge_count > MAX_EDGES {
@@ -281,19 +284,24 @@ mod tests {
     }
 
     #[test]
-    fn limits_the_memory_of_promoted_children() {
-        let mut push = push();
+    fn limits_the_memory_of_all_documents_together() {
         let text = format!(r#"{{"manifests":[],"x":[{}0]}}"#, "0,".repeat(400_000));
-        let parse = |push: &mut PushedManifest, text: &str| {
-            let child = unparsed(text.as_bytes(), text.len() as u64);
-            push.parse_child(child, Bytes::from(text.to_owned()))
-                .map(drop)
+        let push = |bytes: Bytes| {
+            let options = PutManifest::default();
+            PushedManifest::parse(&repository("team/app"), bytes, &options).unwrap()
         };
-        let mut result = Ok(());
-        for _ in 0..4 {
-            result = result.and_then(|()| parse(&mut push, &text));
-        }
-        assert_rejects(result, MAX_PROMOTED_MEMORY as u64);
+        let parse_children = |mut push: PushedManifest, number: usize| {
+            (0..number).try_for_each(|_| {
+                let child = unparsed(text.as_bytes(), text.len() as u64);
+                push.parse_child(child, text.clone().into()).map(drop)
+            })
+        };
+        let small = IndexFixture::oci().bytes();
+        parse_children(push(small.clone()), 2).unwrap();
+        let result = parse_children(push(small), 3);
+        assert_rejects(result, MAX_PUSHED_MEMORY as u64);
+        let result = parse_children(push(text.clone().into()), 2);
+        assert_rejects(result, MAX_PUSHED_MEMORY as u64);
     }
 
     #[test]

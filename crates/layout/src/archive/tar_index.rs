@@ -30,6 +30,15 @@ pub struct TarIndex {
     links: HashMap<String, String>,
     /// Names and full ranges of the entries, including headers and padding, in order.
     raw_entries: Vec<(String, Range<u64>)>,
+    /// First entry that must not be copied to another archive.
+    irregular_entry: Option<IrregularEntry>,
+}
+
+/// Entry that an archive of images does not need, and that may write outside of the folder to which
+/// other programs unpack the archive.
+struct IrregularEntry {
+    path: PathBuf,
+    reason: &'static str,
 }
 
 impl TarIndex {
@@ -50,11 +59,16 @@ impl TarIndex {
     ///
     /// # Errors
     /// Returns the errors of [`TarIndex::open`], and [`Kind::Unsupported`] if the tar is
-    /// compressed, because the new tar is not compressed.
+    /// compressed, because the new tar is not compressed, or if it has an irregular entry, because
+    /// all entries are copied to the new tar.
     pub(super) fn open_for_append(path: &Path) -> Result<Self> {
-        match open_file(path)? {
-            (file, Compression::None) => Self::from_file(Arc::new(file), path),
-            (_, compression) => Err(compressed_error(&path.display(), compression)),
+        let entries = match open_file(path)? {
+            (file, Compression::None) => Self::from_file(Arc::new(file), path)?,
+            (_, compression) => return Err(compressed_error(&path.display(), compression)),
+        };
+        match &entries.irregular_entry {
+            Some(entry) => Err(entry.to_error(path)),
+            None => Ok(entries),
         }
     }
 
@@ -77,6 +91,7 @@ impl TarIndex {
             files: HashMap::new(),
             links: HashMap::new(),
             raw_entries: Vec::new(),
+            irregular_entry: None,
         };
         let file = Arc::clone(&entries.file);
         (&*file).rewind().map_err(file_error("read", path))?;
@@ -117,10 +132,13 @@ impl TarIndex {
             .path()
             .map_err(|error| self.invalid(&error))?
             .into_owned();
+        let link = entry.link_name().map_err(|error| self.invalid(&error))?;
+        if self.irregular_entry.is_none() {
+            self.irregular_entry = IrregularEntry::detect(kind, &path, link.as_deref());
+        }
         let Some(name) = normalize_path(&path) else {
             return Ok(String::new());
         };
-        let link = entry.link_name().map_err(|error| self.invalid(&error))?;
         // Of several entries with the same name, the last entry counts, as for tar.
         self.files.remove(&name);
         self.links.remove(&name);
@@ -186,6 +204,48 @@ impl TarIndex {
         );
         Error::new(Kind::MANIFEST_INVALID, message)
     }
+}
+
+impl IrregularEntry {
+    fn detect(kind: EntryType, path: &Path, link: Option<&Path>) -> Option<Self> {
+        let reason = irregular_path(path).or_else(|| irregular_kind(kind, path, link))?;
+        Some(Self {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    fn to_error(&self, archive: &Path) -> Error {
+        let message = format!(
+            "archive {} cannot be changed: entry \"{}\" {}",
+            archive.display(),
+            self.path.display(),
+            self.reason
+        );
+        Error::new(Kind::Unsupported, message).with_help("copy its images to a new archive")
+    }
+}
+
+fn irregular_path(path: &Path) -> Option<&'static str> {
+    path.components().find_map(|component| match component {
+        Component::RootDir | Component::Prefix(_) => Some("has an absolute path"),
+        Component::ParentDir => Some("has `..` in its path"),
+        Component::CurDir | Component::Normal(_) => None,
+    })
+}
+
+fn irregular_kind(kind: EntryType, path: &Path, link: Option<&Path>) -> Option<&'static str> {
+    const OUTSIDE: &str = "is a link to a path outside of the archive";
+    let target = match kind {
+        EntryType::Regular
+        | EntryType::Continuous
+        | EntryType::Directory
+        | EntryType::GNUSparse => return None,
+        EntryType::Symlink => path.parent().unwrap_or(Path::new("")).join(link?),
+        EntryType::Link => link?.to_owned(),
+        _ => return Some("is not a file, a folder or a link"),
+    };
+    normalize_path(&target).is_none().then_some(OUTSIDE)
 }
 
 /// Opens a file, and returns its compression.

@@ -14,9 +14,10 @@ use portolan_model::Digest;
 use portolan_model::fixtures::{IndexFixture, blob, image, sha512};
 use portolan_registry::contract::{expect_error, incomplete_body};
 use portolan_registry::{Body, Deletion, Kind, PutManifest};
+use tar::EntryType;
 use tokio::task::JoinSet;
 
-use crate::place::{files, gzip, pieces, place};
+use crate::place::{Tar, files, gzip, pieces, place};
 
 async fn create(path: &Path) -> Arc<OciArchiveWriter> {
     Arc::new(OciArchiveWriter::create(path).await.unwrap())
@@ -538,6 +539,46 @@ fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+#[tokio::test]
+async fn does_not_copy_irregular_entries_to_a_changed_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let layout = || {
+        Tar::new()
+            .folder("./")
+            .file("./oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
+            .file("index.json", r#"{"schemaVersion":2,"manifests":[]}"#)
+            .link("blobs/link", "../index.json")
+    };
+    layout().write(&path);
+    create(&path).await.finish().await.unwrap();
+    let copied = names(&path);
+    assert!(copied.contains(&"blobs/link".into()), "{copied:?}");
+
+    for (archive, reason) in [
+        (layout().raw("/etc/x", EntryType::Regular, ""), "absolute"),
+        (layout().raw("../x", EntryType::Regular, ""), "`..`"),
+        (layout().raw("a/../b", EntryType::Regular, ""), "`..`"),
+        (layout().raw("a", EntryType::Symlink, "/etc"), "outside"),
+        (
+            layout().raw("a/b", EntryType::Symlink, "../../c"),
+            "outside",
+        ),
+        (layout().raw("a", EntryType::Link, "/etc/passwd"), "outside"),
+        (layout().raw("a", EntryType::Block, ""), "not a file"),
+        (layout().raw("a", EntryType::Fifo, ""), "not a file"),
+    ] {
+        let bytes = archive.bytes();
+        fs::write(&path, &bytes).unwrap();
+        open(&path).await;
+        let Err(error) = OciArchiveWriter::create(&path).await else {
+            panic!("an archive was changed: {reason}")
+        };
+        assert!(error.message().contains(reason), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
 
 #[tokio::test]
 async fn ignores_names_that_point_outside_the_archive() {

@@ -98,6 +98,19 @@ impl Tar {
         self
     }
 
+    /// Adds an entry without content exactly as given, even if no program would create it.
+    pub(crate) fn raw(mut self, name: &str, kind: tar::EntryType, link: &str) -> Self {
+        let mut header = tar::Header::new_ustar();
+        let fields = header.as_old_mut();
+        fields.name[..name.len()].copy_from_slice(name.as_bytes());
+        fields.linkname[..link.len()].copy_from_slice(link.as_bytes());
+        header.set_entry_type(kind);
+        header.set_size(0);
+        header.set_cksum();
+        self.0.append(&header, &b""[..]).unwrap();
+        self
+    }
+
     pub(crate) fn bytes(self) -> Vec<u8> {
         self.0.into_inner().unwrap()
     }

@@ -10,7 +10,7 @@ use portolan_model::RepositoryName;
 use super::values::parse_repository;
 use crate::config::{self, Configuration};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Text};
 
 /// Show and check the configuration.
 #[derive(Subcommand)]
@@ -84,14 +84,15 @@ fn check(
             if json {
                 output::json(&explained)
             } else {
-                output::text(&explained.to_string())
+                output::text(&explained.render())
             }
         }
         None if json => output::json(&policies::list(configuration)),
-        None => output::text(&format!(
-            "The configuration is valid.\n{}",
-            policies::list(configuration)
-        )),
+        None => {
+            let mut text = Text::default().with_line("The configuration is valid.");
+            text.append(&policies::list(configuration).render());
+            output::text(&text)
+        }
     }
 }
 
@@ -101,5 +102,5 @@ fn show(configuration: &Configuration, json: bool) -> Result<(), Failure> {
     } else {
         configuration.to_toml()
     }?;
-    output::line(text.trim_end())
+    output::bytes(format!("{}\n", text.trim_end()).as_bytes())
 }

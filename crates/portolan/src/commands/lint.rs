@@ -124,8 +124,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
             output::text(&findings::render(location, &tree, &fixes))
         }
         Arguments { targets, .. } => {
-            let text = targets::render(&judged, target_arg::has_all(targets), location, &fixes);
-            output::text(&(text + &findings::render_counts(location, &tree)))
+            let mut text = targets::render(&judged, target_arg::has_all(targets), location, &fixes);
+            text.append(&findings::render_counts(location, &tree));
+            output::text(&text)
         }
     }?;
     check_result(&tree, &judged)

@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         ));
         return Ok(());
     }
-    output::text(&table(&referrers).to_string())
+    output::text(&(&table(&referrers)).into())
 }
 
 fn table(referrers: &[Descriptor]) -> Table {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use portolan_model::escape_line;
 use portolan_registry::wrap::PolicyRules;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -92,7 +93,8 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
 /// write errors are ignored.
 fn announce(mut output: impl Write, url: &str, configuration: &Configuration) {
     let host = url.split_once("://").map_or(url, |(_, host)| host);
-    let folder = configuration.storage.folder.display();
+    let folder = configuration.storage.folder.to_string_lossy();
+    let folder = escape_line(&folder);
     let _ = write!(
         output,
         "Portolan is listening on {url}

@@ -212,9 +212,7 @@ async fn delete(arguments: &Delete) -> Outcome {
                 .print(format_args!("deleted {}", describe_tag(location))),
             Err(failure) => {
                 if references.len() > 1 {
-                    resolver
-                        .console()
-                        .print_always(format_args!("error: {failure}"));
+                    resolver.console().print_failure("", &failure);
                 }
                 failures.push(failure);
             }

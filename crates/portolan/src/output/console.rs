@@ -9,6 +9,9 @@ use std::time::Duration;
 use indicatif::MultiProgress;
 use portolan_registry::Error;
 
+use super::Text;
+use crate::failure::Failure;
+
 /// Standard error of a command: prints lines, and coordinates them with progress bars on a
 /// terminal.
 pub(crate) struct Console {
@@ -38,15 +41,30 @@ impl Console {
     /// Prints a line, unless the console is quiet. Ignores write errors, because messages are not
     /// the result of the command.
     pub(crate) fn print(&self, line: impl Display) {
+        self.print_text(&Text::default().with_line(line));
+    }
+
+    /// Prints lines, unless the console is quiet.
+    pub(crate) fn print_text(&self, text: &Text) {
         if !self.quiet {
-            self.print_always(line);
+            self.write(text);
         }
     }
 
     /// Prints a line even if the console is quiet, for important warnings.
     pub(crate) fn print_always(&self, line: impl Display) {
+        self.write(&Text::default().with_line(line));
+    }
+
+    /// Prints the error of a part of the command, even if the console is quiet. `prefix` precedes
+    /// its message.
+    pub(crate) fn print_failure(&self, prefix: &str, failure: &Failure) {
+        self.write(&failure.to_text(prefix));
+    }
+
+    fn write(&self, text: &Text) {
         let write = || {
-            let _ = writeln!(stderr(), "{line}");
+            let _ = stderr().write_all(text.as_str().as_bytes());
         };
         match &self.bars {
             Some(bars) => bars.suspend(write),
@@ -70,9 +88,11 @@ impl portolan_client::Observer for Console {
     fn warning(&self, host: &str, text: &str) {
         // A Portolan registry ends a warning about a finding with the fix.
         match text.rsplit_once("; help: ") {
-            Some((text, help)) => {
-                self.print(format_args!("warning: {host}: {text}\nhelp: {help}"));
-            }
+            Some((text, help)) => self.print_text(
+                &Text::default()
+                    .with_line(format_args!("warning: {host}: {text}"))
+                    .with_line(format_args!("help: {help}")),
+            ),
             None => self.print(format_args!("warning: {host}: {text}")),
         }
     }

@@ -9,7 +9,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, Progre
 use portolan_model::{Digest, Finding};
 use portolan_registry::copy::{CopyEvent, CopyObserver, Plan, PlannedAction};
 
-use super::{Console, format_size, short_digest};
+use super::{Console, Text, format_size, short_digest};
 
 const BLOB_TEMPLATE: &str =
     "{prefix:12}  {bar:24}  {bytes:>11} of {total_bytes:11} {binary_bytes_per_sec:>13}  {left}";
@@ -236,11 +236,16 @@ impl CopyObserver for ProgressObserver {
                 } = finding;
                 let document = format!("{target}@{digest}");
                 let help = fix.render(Some(&document), &finding.digest.iter().collect::<Vec<_>>());
-                progress.console.print(format_args!(
-                    "warning: {target}@{}:{}: {rule} at {pointer:?}: {message}\nhelp: {help}",
+                let warning = format_args!(
+                    "warning: {target}@{}:{}: {rule} at {pointer:?}: {message}",
                     digest.algorithm(),
                     short_digest(digest)
-                ));
+                )
+                .to_string();
+                let text = Text::default()
+                    .with_line(warning)
+                    .with_line(format_args!("help: {help}"));
+                progress.console.print_text(&text);
             }
             CopyEvent::Retried { digest, error } => {
                 progress.console.print(format_args!(

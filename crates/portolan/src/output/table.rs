@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use portolan_model::escape_line;
+
 /// Table with a heading. Each column is as wide as its widest cell.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -15,9 +17,10 @@ impl Table {
         }
     }
 
-    /// Adds a row.
+    /// Adds a row. Control and formatting characters in the cells are escaped.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+        self.rows
+            .push(cells.map(|cell| escape_line(&cell).into_owned()).into());
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -57,5 +60,12 @@ mod tests {
         let mut table = Table::new(["A", "LONG"]);
         table.row(["größer".into(), "x".into()]);
         assert_eq!(table.to_string(), "A       LONG\ngrößer  x\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_add_rows_or_control_the_terminal() {
+        let mut table = Table::new(["A", "B"]);
+        table.row(["\x1b[2J".into(), "x\ny".into()]);
+        assert_eq!(table.to_string(), "A          B\n\\u{1b}[2J  x\\u{a}y\n");
     }
 }

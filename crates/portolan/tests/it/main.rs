@@ -8,6 +8,7 @@ mod connections;
 mod contract;
 mod convert;
 mod copy;
+mod escapes;
 mod faults;
 mod index;
 mod inspect;

@@ -1,7 +1,7 @@
 //! Tests of policies.
 
-use portolan_model::Manifest;
 use portolan_model::fixtures::{IndexFixture, descriptor_json, image};
+use portolan_model::{Digest, Manifest};
 
 use serde_json::json;
 
@@ -211,6 +211,27 @@ fn suggests_converting_to_an_allowed_type() {
         narrow.check_types(&image("a").manifest())[0].fix,
         Rule::TypeNotAllowed.fix()
     );
+}
+
+#[test]
+fn a_child_of_an_index_needs_a_type_of_the_required_format() {
+    let mut untyped = json!(image("a").docker().descriptor());
+    untyped.as_object_mut().unwrap().remove("mediaType");
+    let index = IndexFixture::oci().child(untyped).manifest();
+    for preset in [Preset::OciOnly, Preset::DockerOnly] {
+        let findings = Policy::from(preset).check_types(&index);
+        let finding = findings.last().unwrap();
+        assert_eq!(finding.pointer, "/manifests/0", "{preset:?}");
+        assert!(
+            finding.message.contains("without a media type"),
+            "{finding:?}"
+        );
+        assert_eq!(finding.fix, Rule::TypeNotAllowed.fix());
+    }
+    assert_eq!(Policy::from(Preset::Open).check_types(&index), []);
+    let config = json!({"digest": Digest::sha256(b"{}"), "size": 2});
+    let artifact = image("a").field("config", config).manifest();
+    assert_eq!(Policy::from(Preset::OciOnly).check_types(&artifact), []);
 }
 
 #[test]

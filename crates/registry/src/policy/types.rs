@@ -32,6 +32,10 @@ impl Policy {
     /// is possible.
     fn conversion_command(&self, manifest: &Manifest) -> Option<Fix> {
         let format = self.required_format?;
+        // A conversion cannot add the missing type of a child.
+        if child_descriptors(manifest).any(|child| child.media_type.is_none()) {
+            return None;
+        }
         let command = Fix::Command(Invocation::Convert(Conversion {
             to: Some(format),
             drop_unknown: child_descriptors(manifest)
@@ -70,23 +74,35 @@ impl Policy {
     /// A child of an index must belong to the required format. A config or layer may have a type of
     /// the required format or of no format, because artifacts define their own types. BuildKit
     /// caches list configs and layers in an index, so an index may reference these types too.
+    ///
+    /// A child of an index without a media type may be a manifest of any type, which clients would
+    /// detect in its content, so it does not belong to the required format.
     fn check_child_type(&self, child: &Child) -> Option<Finding> {
-        let (format, media_type) = (self.required_format?, child.descriptor.media_type.as_ref()?);
-        let fits = match media_type.family() {
-            Family::Other => child.kind != ChildKind::Manifest || media_type.is_config_or_layer(),
-            own => own == format.family(),
-        };
-        let message = || {
-            format!(
-                "the repository policy does not allow a {} of type {media_type}",
-                child.kind.as_str()
-            )
+        let format = self.required_format?;
+        let media_type = child.descriptor.media_type.as_ref();
+        let is_manifest = child.kind == ChildKind::Manifest;
+        let fits = match media_type.map(MediaType::family) {
+            None => !is_manifest,
+            Some(Family::Other) => {
+                !is_manifest || media_type.is_some_and(MediaType::is_config_or_layer)
+            }
+            Some(own) => own == format.family(),
         };
         (!fits).then(|| Finding {
             digest: Some(child.descriptor.digest.clone()),
-            media_type: Some(media_type.clone()),
-            ..Finding::new(Rule::TypeNotAllowed, &child.pointer, message())
+            media_type: media_type.cloned(),
+            ..Finding::new(Rule::TypeNotAllowed, &child.pointer, child_message(child))
         })
+    }
+}
+
+fn child_message(child: &Child) -> String {
+    let kind = child.kind.as_str();
+    match &child.descriptor.media_type {
+        Some(media_type) => {
+            format!("the repository policy does not allow a {kind} of type {media_type}")
+        }
+        None => format!("the repository policy does not allow a {kind} without a media type"),
     }
 }
 

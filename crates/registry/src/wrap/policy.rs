@@ -6,6 +6,7 @@
 //! findings about the tree together with the other findings.
 
 mod normalize;
+mod permits;
 mod push;
 mod rules;
 
@@ -17,7 +18,6 @@ use portolan_model::lint::{FindingSink, LintLimits, LintTree, RuleScope};
 use portolan_model::{
     Algorithm, ByteRange, Descriptor, Digest, Finding, MediaType, Reference, RepositoryName, Tag,
 };
-use tokio::sync::Semaphore;
 
 use crate::promote::OTHER_DOCUMENTS;
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     lint_document,
 };
 
+use permits::TreePermits;
 use push::{ManifestPush, PushAction, PushAdmission};
 
 pub use normalize::{is_fixed_by_normalization, normalized_digest};
@@ -38,10 +39,6 @@ const LIMITS: LintLimits = LintLimits {
     documents: 10_000,
 };
 
-/// Maximum number of pushes and checks that have a tree in memory at the same time. Each tree may
-/// be as large as [`LIMITS`] allows, so further pushes and checks wait.
-const MAX_TREES: usize = 4;
-
 /// Registry with policy rules: they decide what callers may push to a repository and delete from
 /// it. The last rule that matches the repository applies.
 pub struct Policies {
@@ -49,8 +46,7 @@ pub struct Policies {
     /// Handle to `local` for all calls except pushes of manifests.
     inner: Arc<dyn Registry>,
     rules: PolicyRules,
-    /// Permits to have a tree in memory, at most [`MAX_TREES`].
-    tree_permits: Semaphore,
+    tree_permits: TreePermits,
 }
 
 impl Policies {
@@ -63,7 +59,7 @@ impl Policies {
             inner: local.handle(Arc::new(rules.clone())),
             local,
             rules,
-            tree_permits: Semaphore::new(MAX_TREES),
+            tree_permits: TreePermits::default(),
         }
     }
 
@@ -118,10 +114,7 @@ impl Policies {
         if !needs_tree {
             return push.run_unchanged().await;
         }
-        let permit =
-            self.tree_permits.acquire().await.map_err(|error| {
-                Error::internal("failed to acquire a permit to read a tree", error)
-            })?;
+        let permit = self.tree_permits.acquire().await?;
         // If the manifest cannot be parsed, the inner registry rejects it.
         let Some((digest, manifest)) = push.parse() else {
             return push.run_unchanged().await;

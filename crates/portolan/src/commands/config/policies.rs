@@ -1,14 +1,13 @@
 //! Output of `config check`: the list of policies, or an explanation of the policy of a repository.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
 
 use portolan_model::{RepositoryName, Rule};
 use portolan_registry::{Deletions, Policy, Verdict};
 use serde::Serialize;
 
 use crate::config::{ConfigError, Configuration, Normalize, PolicyEntry};
-use crate::output::Table;
+use crate::output::{Table, Text};
 
 /// Entries of `[[policy]]`, in order.
 #[derive(Serialize)]
@@ -83,10 +82,12 @@ pub(super) fn explain<'a>(
     })
 }
 
-impl fmt::Display for PolicyList<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl PolicyList<'_> {
+    /// Renders the entries as a table, or an empty text if there are none.
+    pub(super) fn render(&self) -> Text {
+        let mut text = Text::default();
         if self.policies.is_empty() {
-            return Ok(());
+            return text;
         }
         let mut table = Table::new(["ENTRY", "REPOSITORIES", "PRESET", "OTHER SETTINGS"]);
         for (position, entry) in self.policies.iter().enumerate() {
@@ -98,13 +99,12 @@ impl fmt::Display for PolicyList<'_> {
                 others,
             ]);
         }
-        write!(
-            formatter,
-            "\n{table}\nThe last entry that matches a repository applies; entries are not merged. "
-        )?;
-        writeln!(
-            formatter,
-            "Repositories that no entry matches have the preset open."
+        text.blank_line();
+        text.table(&table);
+        text.blank_line();
+        text.with_line(
+            "The last entry that matches a repository applies; entries are not merged. \
+             Repositories that no entry matches have the preset open.",
         )
     }
 }
@@ -135,11 +135,14 @@ fn other_settings(entry: &PolicyEntry) -> Vec<String> {
     settings
 }
 
-impl fmt::Display for PolicyExplanation<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut field =
-            |name: &str, value: &str| writeln!(formatter, "{:17}{value}", format!("{name}:"));
-        field("Repository", self.repository.as_str())?;
+impl PolicyExplanation<'_> {
+    /// Renders the policy of the repository.
+    pub(super) fn render(&self) -> Text {
+        let mut text = Text::default();
+        let mut field = |name: &str, value: &str| {
+            text.line(format_args!("{:17}{value}", format!("{name}:")));
+        };
+        field("Repository", self.repository.as_str());
         let matching: Vec<_> = self
             .matching
             .iter()
@@ -148,7 +151,7 @@ impl fmt::Display for PolicyExplanation<'_> {
             })
             .collect();
         match self.matching.last() {
-            None => field("Policy", "open, because no entry of [[policy]] matches")?,
+            None => field("Policy", "open, because no entry of [[policy]] matches"),
             Some(MatchingEntry { entry, settings }) => {
                 let position = if matching.len() == 1 {
                     "the only one"
@@ -158,20 +161,20 @@ impl fmt::Display for PolicyExplanation<'_> {
                 field(
                     "Policy",
                     &format!("entry {entry} of [[policy]], {position} that matches"),
-                )?;
-                field("Matching", &matching.join(", "))?;
-                field("Preset", &preset(settings))?;
+                );
+                field("Matching", &matching.join(", "));
+                field("Preset", &preset(settings));
                 let types = settings
                     .manifest_types
                     .as_ref()
                     .map_or("all".into(), |types| types.join(", "));
-                field("Manifest types", &types)?;
+                field("Manifest types", &types);
                 let tags = match settings.normalize {
                     Some(Normalize::Oci) => "point to the pushed manifest, converted to OCI types",
                     None => "point to the pushed manifest",
                 };
-                field("Tags", tags)?;
-                field("Deletion", &config_name(&settings.deletion))?;
+                field("Tags", tags);
+                field("Deletion", &config_name(&settings.deletion));
             }
         }
         let reach = if self.reads_tree {
@@ -179,27 +182,25 @@ impl fmt::Display for PolicyExplanation<'_> {
         } else {
             "only the content that the manifest references directly"
         };
-        field("A push reads", reach)?;
-        write!(formatter, "\n{}", self.render_verdicts()?)
+        field("A push reads", reach);
+        text.blank_line();
+        self.write_verdicts(&mut text);
+        text
     }
-}
 
-impl PolicyExplanation<'_> {
-    /// Renders the verdicts that differ from the verdicts of the preset `open`.
-    fn render_verdicts(&self) -> Result<String, fmt::Error> {
+    /// Writes the verdicts that differ from the verdicts of the preset `open`.
+    fn write_verdicts(&self, text: &mut Text) {
         if self.rules.is_empty() {
-            return Ok("All rules have the verdicts of the preset open.\n".into());
+            text.line("All rules have the verdicts of the preset open.");
+            return;
         }
         let mut table = Table::new(["RULE", "VERDICT", "IN PRESET OPEN"]);
         for (id, VerdictDifference { verdict, open }) in &self.rules {
             table.row([(*id).to_owned(), config_name(verdict), config_name(open)]);
         }
-        let mut written = String::new();
-        write!(
-            written,
-            "{table}\nAll other rules have the verdicts of the preset open.\n"
-        )?;
-        Ok(written)
+        text.table(&table);
+        text.blank_line();
+        text.line("All other rules have the verdicts of the preset open.");
     }
 }
 

@@ -33,8 +33,9 @@ pub(super) async fn select_image(
     let platform = platform.unwrap_or_else(|| {
         let platform = default_platform();
         console.print(format_args!(
-            "selected the image for {platform}, because a docker-archive stores one image of an index\nhelp: to select another, add `--platform os/arch[/variant]`"
+            "selected the image for {platform}, because a docker-archive stores one image of an index"
         ));
+        console.print("help: to select another, add `--platform os/arch[/variant]`");
         platform
     });
     let image = manifest_io::select_platform(&source.repository, document, &platform).await?;

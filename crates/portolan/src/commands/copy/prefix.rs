@@ -43,7 +43,11 @@ impl Prefix {
                 )),
             };
         }
-        let (scheme, plain) = split_scheme(text.strip_prefix("docker://").unwrap_or(text));
+        let text = text.strip_prefix("docker://").unwrap_or(text);
+        if let Some(host) = image_ref::strip_credentials(text) {
+            return Err(image_ref::credentials_error(host).into());
+        }
+        let (scheme, plain) = split_scheme(text);
         let plain = plain.trim_end_matches('/');
         let (host, path) = match plain.split_once('/') {
             Some((host, path)) if is_host(host) => (host, Some(path)),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::pairs::Pair;
 use super::run::{CopyResult, ExecutedCopy, PlanOrOutcome};
 use crate::failure::{self, Failure};
-use crate::output::{Console, DataWriter, Table, format_count, format_size, short_digest};
+use crate::output::{Console, DataWriter, Table, Text, format_count, format_size, short_digest};
 
 /// Maximum number of conversion losses printed for one copy. The JSON document contains all of
 /// them.
@@ -94,8 +94,7 @@ impl Reporter {
                 } else {
                     format!("failed to copy {name}: ")
                 };
-                self.console
-                    .print_always(format_args!("error: {prefix}{failure}"));
+                self.console.print_failure(&prefix, failure);
             }
             Ok(PlanOrOutcome::Planned(_)) | Err(_) => (),
         }
@@ -116,7 +115,7 @@ impl Reporter {
         }
         if self.style == Style::Digests {
             if let Some(table) = render_rewritten(&done.rewritten) {
-                self.console.print(table.to_string().trim_end());
+                self.console.print_text(&(&table).into());
             }
             return;
         }
@@ -142,10 +141,11 @@ impl Reporter {
         for copy in copied {
             match &copy.result {
                 Ok(PlanOrOutcome::Planned(plan)) => {
-                    data.bytes(render_plan(&copy.name(), plan).as_bytes())?;
+                    data.text(&render_plan(&copy.name(), plan))?;
                     let table = render_rewritten(&plan.rewritten);
                     if let Some(table) = table.filter(|_| self.style == Style::Digests) {
-                        data.bytes(format!("\n{table}").as_bytes())?;
+                        data.line("")?;
+                        data.text(&(&table).into())?;
                     }
                 }
                 Ok(PlanOrOutcome::Executed(done)) => {
@@ -188,13 +188,15 @@ fn render_rewritten(rewritten: &[RewrittenDocument]) -> Option<Table> {
 }
 
 /// Renders what a conversion cannot represent. It is printed before anything is written.
-pub(in crate::commands) fn render_losses(name: &str, losses: &[Remark]) -> Option<String> {
+pub(in crate::commands) fn render_losses(name: &str, losses: &[Remark]) -> Option<Text> {
     if losses.is_empty() {
         return None;
     }
-    let mut lines = vec![format!("warning: {name}: some content cannot be converted")];
+    let mut text = Text::default().with_line(format_args!(
+        "warning: {name}: some content cannot be converted"
+    ));
     let mut helps = Vec::new();
-    lines.extend(losses.iter().take(MAX_PRINTED_LOSSES).map(|loss| {
+    for loss in losses.iter().take(MAX_PRINTED_LOSSES) {
         let Remark {
             document,
             pointer,
@@ -203,16 +205,18 @@ pub(in crate::commands) fn render_losses(name: &str, losses: &[Remark]) -> Optio
         } = loss;
         let (message, help) = split_help(message);
         helps.extend(help.filter(|help| !helps.contains(help)));
-        format!(
+        text.line(format_args!(
             "  {effect}: {} {pointer}: {message}",
             short_digest(document)
-        )
-    }));
-    if let Some(more @ 1..) = losses.len().checked_sub(MAX_PRINTED_LOSSES) {
-        lines.push(format!("  and {more} more; use --json to print all"));
+        ));
     }
-    lines.extend(helps.into_iter().map(|help| format!("help: {help}")));
-    Some(lines.join("\n"))
+    if let Some(more @ 1..) = losses.len().checked_sub(MAX_PRINTED_LOSSES) {
+        text.line(format_args!("  and {more} more; use --json to print all"));
+    }
+    for help in helps {
+        text.line(format_args!("help: {help}"));
+    }
+    Some(text)
 }
 
 /// Separates the message of a loss from the suggestion in it, such as "to flatten it, run portolan
@@ -318,7 +322,7 @@ fn summarize(tally: &Tally, planned: bool) -> String {
 }
 
 /// Renders a plan as text.
-fn render_plan(name: &str, plan: &Plan) -> String {
+fn render_plan(name: &str, plan: &Plan) -> Text {
     let mut table = Table::new(["ACTION", "KIND", "DIGEST", "SIZE", "MEDIA TYPE"]);
     for blob in &plan.blobs {
         table.row([
@@ -346,11 +350,15 @@ fn render_plan(name: &str, plan: &Plan) -> String {
         ]);
     }
     if plan.is_up_to_date() {
-        return format!("{name}: already up to date\n");
+        return Text::default().with_line(format_args!("{name}: already up to date"));
     }
-    let mut lines = vec![format!("{name}: {}", summarize(&plan.tally(), true))];
-    lines.extend(plan.remarks.iter().map(|remark| format!("  {remark}")));
-    format!("{}\n{table}", lines.join("\n"))
+    let mut text =
+        Text::default().with_line(format_args!("{name}: {}", summarize(&plan.tally(), true)));
+    for remark in &plan.remarks {
+        text.line(format_args!("  {remark}"));
+    }
+    text.table(&table);
+    text
 }
 
 fn tag_suffix(document: &PlannedDocument) -> String {
@@ -418,11 +426,19 @@ mod tests {
         let rendered = |number: usize| render_losses("a -> b", &vec![loss.clone(); number]);
         assert_eq!(rendered(0), None);
         assert_eq!(
-            rendered(MAX_PRINTED_LOSSES).unwrap().lines().last(),
+            rendered(MAX_PRINTED_LOSSES)
+                .unwrap()
+                .as_str()
+                .lines()
+                .last(),
             Some("  lost: ca978112ca1b /subject: removed")
         );
         assert_eq!(
-            rendered(MAX_PRINTED_LOSSES + 3).unwrap().lines().last(),
+            rendered(MAX_PRINTED_LOSSES + 3)
+                .unwrap()
+                .as_str()
+                .lines()
+                .last(),
             Some("  and 3 more; use --json to print all")
         );
     }

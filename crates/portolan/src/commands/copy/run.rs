@@ -225,7 +225,7 @@ impl Run {
             return Err(Error::new(Kind::PreconditionFailed, message).into());
         }
         if let Some(losses) = render_losses(&pair.name(), &plan.losses) {
-            self.console().print(losses);
+            self.console().print_text(&losses);
         }
         if self.plan_only {
             return Ok(PlanOrOutcome::Planned(Box::new(plan.without_bytes())));

@@ -106,7 +106,7 @@ impl ChildCopier<'_> {
         };
         let plan = self.copier.plan(&request, &options).await?;
         if let Some(losses) = render_losses(&plan.source, &plan.losses) {
-            self.console.print(losses);
+            self.console.print_text(&losses);
         }
         if self.conversion.to.is_some() && plan.digest != plan.source_digest {
             self.console.print(format_args!(

@@ -1,13 +1,11 @@
 //! Text output of a [`Summary`].
 
-use std::fmt::Write;
-
 use super::summary::{BlobSummary, ChildSummary, ImageSummary, Summary};
-use crate::output::{Table, format_size};
+use crate::output::{self, Table, format_size};
 
 /// Renders a summary as text.
-pub(super) fn render(summary: &Summary) -> String {
-    let mut text = Text::default();
+pub(super) fn render(summary: &Summary) -> output::Text {
+    let mut text = SummaryText::default();
     text.write_field("Reference", &summary.reference);
     text.write_field("Kind", summary.kind);
     text.write_field("Media type", &summary.media_type);
@@ -40,14 +38,14 @@ pub(super) fn render(summary: &Summary) -> String {
     text.0
 }
 
-/// Text under construction.
+/// Text of a summary under construction.
 #[derive(Default)]
-struct Text(String);
+struct SummaryText(output::Text);
 
-impl Text {
+impl SummaryText {
     fn write_field(&mut self, name: &str, value: impl std::fmt::Display) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{:15}{value}", format!("{name}:"));
+        self.0
+            .line(format_args!("{:15}{value}", format!("{name}:")));
     }
 
     fn write_optional(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
@@ -92,7 +90,8 @@ impl Text {
             String::new(),
             String::new(),
         ]);
-        let _ = write!(self.0, "\n{table}");
+        self.0.blank_line();
+        self.0.table(&table);
     }
 
     fn write_children(&mut self, children: &[ChildSummary]) {
@@ -112,7 +111,8 @@ impl Text {
                     .unwrap_or_default(),
             ]);
         }
-        let _ = write!(self.0, "\n{table}");
+        self.0.blank_line();
+        self.0.table(&table);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Tree of all content below a manifest, for `portolan inspect --tree`.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use portolan_model::{ChildKind, Descriptor, Digest, Manifest, MediaType, Platform};
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::manifest_io;
-use crate::output::format_size;
+use crate::output::{Text, format_size};
 
 /// Maximum nesting depth of manifests. Deeper manifests are not read.
 const MAX_DEPTH: usize = 16;
@@ -86,10 +85,10 @@ impl ManifestTree {
     }
 
     /// Renders the tree with `name` as its root.
-    pub(super) fn render(&self, name: &str) -> String {
-        let mut text = format!("{name}  {}\n", self.root.line());
+    pub(super) fn render(&self, name: &str) -> Text {
+        let mut text = Text::default().with_line(format_args!("{name}  {}", self.root.line()));
         self.root.draw_children("", &mut text);
-        text + "total: " + &format_size(self.total_size) + "\n"
+        text.with_line(format_args!("total: {}", format_size(self.total_size)))
     }
 }
 
@@ -245,15 +244,14 @@ impl Node {
         fields.join("  ")
     }
 
-    fn draw_children(&self, indent: &str, text: &mut String) {
+    fn draw_children(&self, indent: &str, text: &mut Text) {
         for (position, child) in self.children.iter().enumerate() {
             let (branch, continued) = if position + 1 == self.children.len() {
                 ("└── ", "    ")
             } else {
                 ("├── ", "│   ")
             };
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{indent}{branch}{}", child.line());
+            text.line(format_args!("{indent}{branch}{}", child.line()));
             child.draw_children(&format!("{indent}{continued}"), text);
         }
     }

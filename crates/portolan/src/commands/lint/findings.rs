@@ -1,7 +1,6 @@
 //! Text output of lint findings, document by document.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use portolan_model::lint::{Fix, LintDocument, LintTree};
 use portolan_model::{Digest, Finding, Rule, Severity, child_platforms};
@@ -10,7 +9,7 @@ use super::Counts;
 use super::fix::FixRenderer;
 use crate::image_ref::Location;
 use crate::manifest_io;
-use crate::output::{format_count, short_digest};
+use crate::output::{Text, format_count, short_digest};
 
 /// Maximum number of findings printed for one rule in one document, and of documents printed for
 /// one group.
@@ -20,10 +19,10 @@ pub(super) const MAX_LOCATIONS: usize = 10;
 const MAX_GROUPS: usize = 100;
 
 /// Renders all findings and their number. Documents with identical findings are printed as a group.
-pub(super) fn render(location: &Location, tree: &LintTree, fixes: &FixRenderer) -> String {
+pub(super) fn render(location: &Location, tree: &LintTree, fixes: &FixRenderer) -> Text {
     let platforms = child_platforms(tree.documents().iter().map(|document| &document.manifest));
     let groups = group_documents(tree.documents());
-    let mut text = String::new();
+    let mut text = Text::default();
     for documents in groups.iter().take(MAX_GROUPS) {
         for (position, document) in documents.iter().take(MAX_LOCATIONS) {
             let name = match position {
@@ -33,18 +32,17 @@ pub(super) fn render(location: &Location, tree: &LintTree, fixes: &FixRenderer) 
             write_heading(document, name, &mut text);
         }
         if documents.len() > MAX_LOCATIONS {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "and {}",
                 format_count(documents.len() - MAX_LOCATIONS, "more document")
-            );
+            ));
         }
         if let Some((_, first)) = documents.first() {
             for findings in group_by_rule(&first.findings) {
                 write_rule(&findings, fixes, &mut text);
             }
         }
-        text.push('\n');
+        text.blank_line();
     }
     if groups.len() > MAX_GROUPS {
         let omitted: Vec<_> = groups
@@ -55,17 +53,16 @@ pub(super) fn render(location: &Location, tree: &LintTree, fixes: &FixRenderer) 
             .collect();
         let counts = Counts::from_findings(omitted.iter().flat_map(|document| &document.findings));
         let documents = format_count(omitted.len(), "more document");
-        let _ = writeln!(
-            text,
-            "and {documents} with {counts}; use --json to print all\n"
-        );
+        text.line(format_args!(
+            "and {documents} with {counts}; use --json to print all"
+        ));
+        text.blank_line();
     }
     let counts = Counts::from_findings(tree.findings());
-    let _ = writeln!(
-        text,
+    text.line(format_args!(
         "{counts} in {}",
         format_count(tree.documents().len(), "document")
-    );
+    ));
     text
 }
 
@@ -111,51 +108,56 @@ fn finding_key(finding: &Finding) -> FindingKey<'_> {
 }
 
 /// Renders the number of findings as one line, for output that does not list the findings.
-pub(super) fn render_counts(location: &Location, tree: &LintTree) -> String {
-    match Counts::from_findings(tree.findings()) {
-        counts if counts.is_zero() => String::new(),
-        counts => {
-            format!("\nFindings: {counts}\nhelp: for details, run `portolan lint {location}`\n")
-        }
+pub(super) fn render_counts(location: &Location, tree: &LintTree) -> Text {
+    let counts = Counts::from_findings(tree.findings());
+    let mut text = Text::default();
+    if !counts.is_zero() {
+        text.blank_line();
+        text.line(format_args!("Findings: {counts}"));
+        text.line(format_args!(
+            "help: for details, run `portolan lint {location}`"
+        ));
     }
+    text
 }
 
 /// Writes the heading of a document: its name, kind and digest.
-fn write_heading(document: &LintDocument, name: Option<String>, text: &mut String) {
+fn write_heading(document: &LintDocument, name: Option<String>, text: &mut Text) {
     let kind = manifest_io::kind_name(&document.manifest);
     let name = name.map_or_else(String::new, |name| format!("{name}  "));
     let algorithm = document.digest.algorithm();
-    // Writing to a string does not fail.
-    let _ = writeln!(
-        text,
+    text.line(format_args!(
         "{name}{kind}  {algorithm}:{}",
         short_digest(&document.digest)
-    );
+    ));
 }
 
 /// Writes the findings of one rule, with their fix commands.
-fn write_rule(findings: &[&Finding], fixes: &FixRenderer, text: &mut String) {
+fn write_rule(findings: &[&Finding], fixes: &FixRenderer, text: &mut Text) {
     let Some(first) = findings.first() else {
         return;
     };
     let rule = first.rule;
-    let _ = writeln!(text, "  {}  {rule}", severity_label(max_severity(findings)));
+    text.line(format_args!(
+        "  {}  {rule}",
+        severity_label(max_severity(findings))
+    ));
     for finding in findings.iter().take(MAX_LOCATIONS) {
         let pointer = if finding.pointer.is_empty() {
             String::new()
         } else {
             format!("{}: ", finding.pointer)
         };
-        let _ = writeln!(text, "    {pointer}{}", finding.message);
+        text.line(format_args!("    {pointer}{}", finding.message));
     }
     let all: usize = findings.iter().map(|finding| finding.count()).sum();
     let printed = findings.len().min(MAX_LOCATIONS);
     if all > printed {
-        let _ = writeln!(text, "    and {} more", all - printed);
+        text.line(format_args!("    and {} more", all - printed));
     }
-    let _ = writeln!(text, "    see: {}", rule.section());
+    text.line(format_args!("    see: {}", rule.section()));
     for command in fixes.render_all(findings.iter().copied()) {
-        let _ = writeln!(text, "    help: {command}");
+        text.line(format_args!("    help: {command}"));
     }
 }
 
@@ -214,6 +216,8 @@ mod tests {
         }
         let location = "oci:images:app".parse().unwrap();
         render(&location, &lint.finish(), &FixRenderer::new(&location))
+            .as_str()
+            .to_owned()
     }
 
     /// Builds an index with `number` images for different platforms.

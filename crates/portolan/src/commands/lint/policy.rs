@@ -1,7 +1,6 @@
 //! `--policy`: predicts whether a registry with a given policy would accept a push of the image.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -18,7 +17,7 @@ use super::fix::FixRenderer;
 use crate::config::{self, ConfigError};
 use crate::failure::{Failure, Outcome, Status};
 use crate::image_ref::Location;
-use crate::output::{format_count, short_digest};
+use crate::output::{Text, format_count, short_digest};
 use crate::resolve::ImageSource;
 
 /// Value of `--policy`: the name of a preset, or the path of a configuration file.
@@ -173,7 +172,7 @@ impl PolicyDecision {
 
     /// Renders the decision, after the findings that the policy rejects or warns about, grouped by
     /// rule.
-    pub(super) fn to_text(&self, fixes: &FixRenderer) -> String {
+    pub(super) fn to_text(&self, fixes: &FixRenderer) -> Text {
         let judged: Vec<_> = self
             .findings
             .iter()
@@ -182,7 +181,7 @@ impl PolicyDecision {
         let mut rules: Vec<_> = judged.iter().map(|judged| judged.finding.rule).collect();
         let mut seen = HashSet::new();
         rules.retain(|rule| seen.insert(*rule));
-        let mut text = String::new();
+        let mut text = Text::default();
         for rule in rules {
             let findings = judged
                 .iter()
@@ -190,10 +189,12 @@ impl PolicyDecision {
                 .copied();
             write_rule(&findings.collect::<Vec<_>>(), fixes, &mut text);
         }
-        let converted = self.normalized.as_ref().map_or_else(String::new, |digest| {
-            format!("The tags would point to {digest}, the image converted to OCI types.\n")
-        });
-        text + &converted + &self.summary() + "\n"
+        if let Some(digest) = &self.normalized {
+            text.line(format_args!(
+                "The tags would point to {digest}, the image converted to OCI types."
+            ));
+        }
+        text.with_line(self.summary())
     }
 
     /// Renders the decision in one line.
@@ -234,7 +235,7 @@ impl PolicyDecision {
 }
 
 /// Writes the findings of one rule, with their fix commands.
-fn write_rule(judged: &[&JudgedFinding], fixes: &FixRenderer, text: &mut String) {
+fn write_rule(judged: &[&JudgedFinding], fixes: &FixRenderer, text: &mut Text) {
     let Some(JudgedFinding {
         finding: first,
         verdict,
@@ -247,23 +248,22 @@ fn write_rule(judged: &[&JudgedFinding], fixes: &FixRenderer, text: &mut String)
     } else {
         "warn  "
     };
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "  {verdict}  {}", first.rule);
+    text.line(format_args!("  {verdict}  {}", first.rule));
     for JudgedFinding { finding, .. } in judged.iter().take(MAX_LOCATIONS) {
         let document = finding
             .document
             .as_ref()
             .map(|digest| short_digest(digest).to_owned());
         let pointer = [document.unwrap_or_default(), finding.pointer.clone()].join(" ");
-        let _ = writeln!(text, "    {}: {}", pointer.trim(), finding.message);
+        text.line(format_args!("    {}: {}", pointer.trim(), finding.message));
     }
     let all: usize = judged.iter().map(|judged| judged.finding.count()).sum();
     let printed = judged.len().min(MAX_LOCATIONS);
     if all > printed {
-        let _ = writeln!(text, "    and {} more", all - printed);
+        text.line(format_args!("    and {} more", all - printed));
     }
     for command in fixes.render_all(judged.iter().map(|judged| &judged.finding)) {
-        let _ = writeln!(text, "    help: {command}");
+        text.line(format_args!("    help: {command}"));
     }
-    text.push('\n');
+    text.blank_line();
 }

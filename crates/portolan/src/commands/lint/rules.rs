@@ -41,7 +41,7 @@ pub(super) fn show(json: bool) -> Outcome {
     if json {
         output::json(&RuleList { rules })
     } else {
-        output::text(&render_table().to_string())
+        output::text(&(&render_table()).into())
     }
 }
 

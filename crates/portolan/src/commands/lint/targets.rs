@@ -1,12 +1,10 @@
 //! Text output of the predictions for the targets of `--for`.
 
-use std::fmt::Write;
-
 use portolan_model::compat::{Cause, FactOutcome, Judgment, Operation, Reason, Target};
 
 use super::fix::FixRenderer;
 use crate::image_ref::Location;
-use crate::output::{Table, short_digest};
+use crate::output::{Table, Text, short_digest};
 
 type JudgedTarget = (&'static Target, Judgment);
 
@@ -17,19 +15,22 @@ pub(super) fn render(
     all: bool,
     location: &Location,
     fixes: &FixRenderer,
-) -> String {
+) -> Text {
     if all {
         return render_table(judged, location);
     }
-    judged
-        .iter()
-        .map(|(target, judgment)| render_target(target, judgment, fixes))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let mut text = Text::default();
+    for (position, (target, judgment)) in judged.iter().enumerate() {
+        if position > 0 {
+            text.blank_line();
+        }
+        write_target(target, judgment, fixes, &mut text);
+    }
+    text
 }
 
 /// Renders the predictions as a table with one line for each target.
-fn render_table(judged: &[JudgedTarget], location: &Location) -> String {
+fn render_table(judged: &[JudgedTarget], location: &Location) -> Text {
     let mut table = Table::new(["TARGET", "VERDICT", "REASON"]);
     for (target, judgment) in judged {
         let reason = judgment
@@ -42,7 +43,11 @@ fn render_table(judged: &[JudgedTarget], location: &Location) -> String {
             reason.unwrap_or_default(),
         ]);
     }
-    format!("{table}\nhelp: for details, run `portolan lint {location} --for TARGET`\n")
+    let mut text = Text::from(&table);
+    text.blank_line();
+    text.with_line(format_args!(
+        "help: for details, run `portolan lint {location} --for TARGET`"
+    ))
 }
 
 /// Renders a reason in one line, with its first cause.
@@ -68,24 +73,25 @@ fn operation_prefix(target: &Target, reason: &Reason) -> String {
     }
 }
 
-/// Renders the prediction for a target, with all reasons.
-fn render_target(target: &Target, judgment: &Judgment, fixes: &FixRenderer) -> String {
+/// Writes the prediction for a target, with all reasons.
+fn write_target(target: &Target, judgment: &Judgment, fixes: &FixRenderer, text: &mut Text) {
     let Target {
         id, name, version, ..
     } = target;
-    let mut text = format!("{id}: {}\n  {name}, {version}\n", judgment.verdict.as_str());
+    text.line(format_args!("{id}: {}", judgment.verdict.as_str()));
+    text.line(format_args!("  {name}, {version}"));
     for reason in &judgment.reasons {
-        let _ = write!(
-            text,
-            "\n  {}: {}\n",
+        text.blank_line();
+        text.line(format_args!(
+            "  {}: {}",
             outcome_label(reason.fact.operation, reason.fact.outcome),
             reason.fact.summary
-        );
-        write_causes(reason, &mut text);
+        ));
+        write_causes(reason, text);
         let fix = fixes.render(reason.fix, reason.causes.iter().map(|cause| &cause.digest));
-        let _ = writeln!(text, "    source: {}\n    help: {fix}", reason.fact.source);
+        text.line(format_args!("    source: {}", reason.fact.source));
+        text.line(format_args!("    help: {fix}"));
     }
-    text
 }
 
 fn outcome_label(operation: Operation, outcome: FactOutcome) -> String {
@@ -95,16 +101,19 @@ fn outcome_label(operation: Operation, outcome: FactOutcome) -> String {
     }
 }
 
-fn write_causes(reason: &Reason, text: &mut String) {
+fn write_causes(reason: &Reason, text: &mut Text) {
     for cause in &reason.causes {
         let media_type = cause
             .media_type
             .as_ref()
             .map_or("no media type", |media_type| media_type.as_str());
-        let _ = writeln!(text, "    {}  {media_type}", cause_location(cause));
+        text.line(format_args!("    {}  {media_type}", cause_location(cause)));
     }
     if reason.count > reason.causes.len() {
-        let _ = writeln!(text, "    and {} more", reason.count - reason.causes.len());
+        text.line(format_args!(
+            "    and {} more",
+            reason.count - reason.causes.len()
+        ));
     }
 }
 

@@ -6,6 +6,7 @@ use portolan_model::fixtures::{ImageFixture, IndexFixture, descriptor_json, imag
 use portolan_model::{Family, Manifest, Rule};
 use serde_json::json;
 
+use super::permits::{MAX_TREE_WAIT, MAX_TREES};
 use super::*;
 use crate::contract::{TestRepository, bare_kind, expect_error, rejected_findings};
 use crate::memory::MemoryRegistry;
@@ -597,9 +598,10 @@ async fn limits_concurrent_pushes_that_read_trees() {
         IndexFixture::oci().media_type(),
     );
 
-    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
+    assert_eq!(policies.tree_permits.0.available_permits(), MAX_TREES);
     let all = policies
         .tree_permits
+        .0
         .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
@@ -613,7 +615,31 @@ async fn limits_concurrent_pushes_that_read_trees() {
     drop(all);
     waiting.await.unwrap();
     checked.await.unwrap();
-    assert_eq!(policies.tree_permits.available_permits(), MAX_TREES);
+    assert_eq!(policies.tree_permits.0.available_permits(), MAX_TREES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_does_not_wait_forever_to_read_a_tree() {
+    let policy = Policy::default().with_verdict(Rule::PlatformMismatch, Verdict::Warn);
+    let rules = vec![PolicyRule::new("**", policy).unwrap()];
+    let policies = Arc::new(Policies::new(Arc::new(MemoryRegistry::new()), rules));
+    let registry: Arc<dyn Registry> = Arc::clone(&policies) as _;
+    let repository = TestRepository::new(&registry, "team/app");
+    let _all = policies
+        .tree_permits
+        .0
+        .acquire_many(u32::try_from(MAX_TREES).unwrap())
+        .await
+        .unwrap();
+    let index = IndexFixture::oci();
+    let result = repository
+        .put_manifest(index.bytes(), &index.media_type(), &["v1"])
+        .await;
+    let seconds = u32::try_from(MAX_TREE_WAIT.as_secs()).unwrap();
+    let kind = Kind::TooManyRequests {
+        retry_after: seconds,
+    };
+    expect_error(result, &kind);
 }
 
 #[tokio::test]
@@ -693,6 +719,30 @@ async fn warns_about_a_docker_child_without_a_media_type() {
 }
 
 #[tokio::test]
+async fn a_docker_manifest_pushed_as_a_blob_does_not_bypass_the_required_format() {
+    let docker = image("docker").docker();
+    let typed = json!(docker.descriptor());
+    let mut untyped = typed.clone();
+    untyped.as_object_mut().unwrap().remove("mediaType");
+    let mut disguised = typed.clone();
+    disguised["mediaType"] = MediaType::OCI_MANIFEST.into();
+    for child in [typed, untyped, disguised] {
+        let (_, repository) = with_policy(Preset::OciOnly);
+        push_blobs(&repository, &docker).await;
+        repository.push_blob(docker.bytes()).await;
+        let index = IndexFixture::oci().child(child.clone());
+        let result = repository
+            .put_manifest(index.bytes(), &index.media_type(), &["v1"])
+            .await;
+        let error = expect_error(result, &Kind::MANIFEST_INVALID);
+        assert!(!rejected_findings(&error).is_empty(), "{child}");
+        expect_error(repository.get_manifest("v1").await, &Kind::ManifestUnknown);
+        let child = repository.get_manifest(&docker.digest().to_string()).await;
+        expect_error(child, &Kind::ManifestUnknown);
+    }
+}
+
+#[tokio::test]
 async fn reports_missing_content_like_other_policies() {
     let (_, repository) = with_policy(
         normalizing_policy(Preset::Open).with_verdict(Rule::NotNormalized, Verdict::Reject),
@@ -757,6 +807,7 @@ async fn a_push_is_judged_by_the_policy_at_its_beginning() {
     let index = IndexFixture::oci();
     let all = policies
         .tree_permits
+        .0
         .acquire_many(u32::try_from(MAX_TREES).unwrap())
         .await
         .unwrap();
