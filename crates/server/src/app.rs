@@ -10,6 +10,7 @@ use portolan_registry::{Context, Registry, Result};
 use tokio::sync::mpsc;
 
 use crate::body::BodyLimits;
+use crate::host_rules::HostRules;
 use crate::lane::Lane;
 use crate::limits::Slots;
 use crate::settings::{Limits, Settings};
@@ -53,6 +54,7 @@ pub(crate) struct App {
     pub(crate) ready: ReadyCheck,
     /// Context that the context of each request is derived from.
     pub(crate) context: Context,
+    pub(crate) host_rules: HostRules,
     pub(crate) limits: Limits,
     pub(crate) bodies: BodyLimits,
     /// Slots for concurrent pushes.
@@ -80,6 +82,7 @@ impl App {
             registry,
             ready,
             context: Context::anonymous(),
+            host_rules: HostRules::new(settings),
             limits: settings.limits.clone(),
             bodies: BodyLimits::new(settings),
             uploads: Slots::new(settings.limits.uploads, "pushes"),

@@ -30,6 +30,11 @@ impl From<SocketAddr> for ClientAddress {
 }
 
 impl ClientAddress {
+    /// Returns the address of the peer that sent the request: the client, or its last proxy.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.proxy.unwrap_or(self.address)
+    }
+
     /// Returns the address of the client from the `headers` of a request that trusted proxies have
     /// forwarded, or `self` if the peer is not a trusted proxy.
     ///

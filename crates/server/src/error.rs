@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
 
+/// Maximum length of the origin of a page in an error, in bytes.
+const MAX_ORIGIN: usize = 256;
+
 /// Result of a handler.
 pub(crate) type HandlerResult = Result<Response, HttpError>;
 
@@ -163,6 +166,28 @@ impl HttpError {
             message,
             Value::Null,
         )
+    }
+
+    /// Returns 421 for a host name that a loopback registry does not accept.
+    pub(crate) fn unknown_host(host: &str) -> Self {
+        let message = format!(
+            "the host {host} is not accepted, because the registry has no accounts and listens on a loopback address; use localhost, or add the name to server.hosts in the configuration of the registry"
+        );
+        let detail = json!({"host": host, "key": "server.hosts"});
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        Self::new(status, ErrorCode::Denied, message, detail)
+    }
+
+    /// Returns 403 for a request of a web page of another origin.
+    pub(crate) fn foreign_page(origin: Option<&str>) -> Self {
+        let origin = origin
+            .filter(|origin| origin.len() <= MAX_ORIGIN)
+            .unwrap_or("unknown");
+        let message = format!(
+            "a web page of another origin ({origin}) may not send this request; if it is a page of the registry itself, set server.url in the configuration of the registry"
+        );
+        let detail = json!({"origin": origin, "key": "server.url"});
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message, detail)
     }
 
     /// Returns 405 for a path that supports only the methods in `allowed`.

@@ -1,8 +1,6 @@
 //! Rendering of the fixes of findings as commands. They contain the name of the manifest, so they
 //! can be run unchanged.
 
-use http::uri::Authority;
-use http::{HeaderMap, header};
 use portolan_model::{Finding, Reference, RepositoryName};
 use portolan_registry::{Error, JudgedFinding};
 use serde::ser::Error as _;
@@ -21,7 +19,7 @@ pub(crate) struct FixRenderer {
 
 impl FixRenderer {
     /// Creates a renderer for findings about the manifest at `reference`. The commands in the fixes
-    /// contain the host from the request of the client.
+    /// contain the host that clients use for the registry.
     pub(crate) fn new(
         call: &RequestContext,
         repository: &RepositoryName,
@@ -32,7 +30,8 @@ impl FixRenderer {
         } else {
             '@'
         };
-        let host = host(&call.headers, call.authority());
+        let host = call.public_host().map(|host| host.to_string());
+        let host = host.filter(|host| can_begin_reference(host));
         Self {
             reference: host.map(|host| format!("{host}/{repository}{separator}{reference}")),
         }
@@ -85,55 +84,27 @@ impl Serialize for RenderedFinding<'_> {
     }
 }
 
-/// Returns the host from the request of the client, or `None` if the host cannot begin an image
-/// reference. For example, `app` in `app/image` is not parsed as a host.
-fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority> {
-    let sent = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok()?.parse().ok());
-    sent.or_else(|| authority.cloned())
-        .filter(|host: &Authority| {
-            let host = host.as_str();
-            (host.contains(['.', ':']) || host == "localhost") && !host.contains('@')
-        })
+/// Returns whether an image reference can begin with a host. For example, `app` in `app/image` is
+/// not parsed as a host.
+fn can_begin_reference(host: &str) -> bool {
+    host.contains(['.', ':']) || host == "localhost"
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
-    fn uses_the_host_header_if_a_reference_can_begin_with_it() {
-        let host = |host: &'static str| {
-            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
-            super::host(&headers, None).map(|host| host.to_string())
-        };
-        for named in [
+    fn a_reference_can_begin_with_some_hosts() {
+        for host in [
             "127.0.0.1:5000",
             "[::1]:5000",
             "registry.example",
             "registry:5000",
             "localhost",
         ] {
-            assert_eq!(host(named).as_deref(), Some(named));
+            assert!(can_begin_reference(host), "{host}");
         }
-        for other in [
-            "registry",
-            "",
-            "user@registry.example",
-            "two words.example",
-            "a.example/b",
-        ] {
-            assert_eq!(host(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn uses_the_authority_of_http_2() {
-        let authority = Authority::from_static("registry.example");
-        assert_eq!(host(&HeaderMap::new(), Some(&authority)), Some(authority));
-        assert_eq!(host(&HeaderMap::new(), None), None);
+        assert!(!can_begin_reference("registry"));
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod access_log;
 pub(crate) mod client_address;
+pub(crate) mod request_head;
 pub(crate) mod request_id;

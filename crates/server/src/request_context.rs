@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, Method, Uri, Version, header};
 use portolan_model::RepositoryName;
 use portolan_registry::{Context, Registry, Repository, RequestId};
 use portolan_wire::headers::X_REQUEST_ID;
+use portolan_wire::{HostPort, request_head};
 
 use crate::app::App;
 use crate::client_address::ClientAddress;
@@ -18,6 +18,7 @@ pub(crate) struct RequestContext {
     pub(crate) context: Context,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
+    client: Option<ClientAddress>,
     uri: Uri,
     version: Version,
 }
@@ -27,8 +28,9 @@ impl RequestContext {
     /// layer may take hours. Timeouts end a request that makes no progress.
     pub(crate) fn new(app: Arc<App>, head: Parts) -> Self {
         let mut context = app.context.clone();
-        if let Some(ClientAddress { address, .. }) = head.extensions.get() {
-            context = context.with_client_address(*address);
+        let client = head.extensions.get::<ClientAddress>().copied();
+        if let Some(ClientAddress { address, .. }) = client {
+            context = context.with_client_address(address);
         }
         if let Some(id) = head
             .headers
@@ -42,6 +44,7 @@ impl RequestContext {
             context,
             method: head.method,
             headers: head.headers,
+            client,
             uri: head.uri,
             version: head.version,
         }
@@ -56,9 +59,11 @@ impl RequestContext {
         Repository::new(self.app.registry.clone(), self.context.clone(), name)
     }
 
-    /// Returns the host in the request target. HTTP/2 clients send it instead of a `Host` header.
-    pub(crate) fn authority(&self) -> Option<&Authority> {
-        self.uri.authority()
+    /// Returns the host that clients use for this registry.
+    pub(crate) fn public_host(&self) -> Option<HostPort<'_>> {
+        let sent = request_head::host(self.version, &self.uri, &self.headers);
+        let rules = &self.app.host_rules;
+        rules.public_host(self.client.as_ref(), &self.headers, sent.ok().flatten())
     }
 
     /// Returns the percent-encoded path.

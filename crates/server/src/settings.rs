@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::listen_address;
 use crate::network::Network;
+use crate::public_url::{HostName, PublicUrl};
 use crate::tls::{self, TlsError};
 
 /// All server settings. The default is a registry on port 5000 of the loopback address, without
@@ -24,8 +25,16 @@ pub struct Settings {
     /// True to allow anonymous access on an address that other hosts can reach. The caller of
     /// [`Server::bind`](crate::Server::bind) checks this, not the server.
     pub anonymous: bool,
-    /// Proxies whose `X-Forwarded-For` and `Forwarded` headers contain the address of the client.
-    /// These headers are ignored in requests from all other peers.
+    /// URL that clients use for the registry. If absent, it is the host of each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<PublicUrl>,
+    /// Host names that are accepted on a loopback address, in addition to loopback addresses,
+    /// `localhost`, names below `localhost`, and the host of `url`. On other addresses, all names
+    /// are accepted.
+    pub hosts: Vec<HostName>,
+    /// Proxies whose `X-Forwarded-For` and `Forwarded` headers contain the address of the client,
+    /// and whose `X-Forwarded-Host` and `X-Forwarded-Proto` headers contain the host and the scheme
+    /// that it has used. These headers are ignored in requests from all other peers.
     pub trusted_proxies: Vec<Network>,
     /// Certificate and key. Without them, the server uses plain HTTP/1.1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,6 +130,8 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
             anonymous: false,
+            url: None,
+            hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             tls: None,
             limits: Limits::default(),
@@ -191,6 +202,8 @@ mod tests {
     fn settings_round_trip() {
         let settings = Settings {
             anonymous: true,
+            url: Some("https://registry.example.com".parse().unwrap()),
+            hosts: vec!["registry.internal".parse().unwrap()],
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             tls: Some(TlsFiles {
                 certificate: "tls.crt".into(),

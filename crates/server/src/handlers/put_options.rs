@@ -1,10 +1,10 @@
 //! Options for a push of a manifest, parsed from the request.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use portolan_model::{ErrorCode, MediaType, Reference, Tag};
 use portolan_registry::{Precondition, PutManifest, TagUpdate};
-use portolan_wire::RequestError;
 use portolan_wire::condition::TagCondition;
+use portolan_wire::{RequestError, request_head};
 use serde_json::json;
 
 /// Returns the options for a push to `reference` and to the tags in `also`. Without a reference,
@@ -16,9 +16,7 @@ pub(super) fn options(
     reference: Option<Reference>,
     also: &[Tag],
 ) -> Result<PutManifest, RequestError> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .map(|value| MediaType::new(&String::from_utf8_lossy(value.as_bytes())));
+    let media_type = request_head::content_type(headers)?.map(MediaType::new);
     let (digest, named) = match reference {
         None => (None, None),
         Some(Reference::Digest(digest)) => (Some(digest), None),
@@ -71,6 +69,7 @@ fn condition_requires_tag() -> RequestError {
 mod tests {
     use std::sync::Arc;
 
+    use http::header;
     use portolan_model::Digest;
     use portolan_wire::condition::{MAX_CONDITIONS, entity_tag};
     use portolan_wire::query::MAX_TAGS;

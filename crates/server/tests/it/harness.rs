@@ -59,6 +59,7 @@ impl TestServer {
     ) -> Self {
         let mut settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            hosts: vec!["registry.test".parse().unwrap()],
             ..Settings::default()
         };
         change(&mut settings);

@@ -207,10 +207,46 @@ async fn long_media_types_do_not_reach_a_head() {
             br#"{"schemaVersion":2,"manifests":[]}"#,
         )
         .await;
-    assert_eq!(typed.status, 201, "{}", typed.json());
-    let pulled = server.get("/v2/a/manifests/typed").await;
+    assert_eq!(
+        (typed.status, typed.error_code().as_str()),
+        (400, "MANIFEST_INVALID")
+    );
+    let declared = format!(r#"{{"schemaVersion":2,"mediaType":"{long}","manifests":[]}}"#);
+    let target = "/v2/a/manifests/typed";
+    let pushed = server
+        .request("PUT", target, &[], declared.as_bytes())
+        .await;
+    assert_eq!(pushed.status, 201, "{}", pushed.json());
+    let pulled = server.get(target).await;
     assert_eq!(
         (pulled.status, pulled.header("content-type")),
         (200, MediaType::OCTET_STREAM)
     );
+}
+
+#[tokio::test]
+async fn a_content_type_that_cannot_be_stored_unchanged_is_rejected() {
+    let server = TestServer::start().await;
+    let body = br#"{"schemaVersion":2,"manifests":[]}"#;
+    for (method, path) in PATHS {
+        let mut connection = server.connect().await;
+        let length = body.len().to_string();
+        let head = head(method, path, &[("content-length", &length)]);
+        let (start, _) = head.rsplit_once("\r\n").unwrap();
+        connection.send(start).await;
+        connection.send(b"content-type: a/\xff\r\n\r\n").await;
+        connection.send(body).await;
+        let answer = connection.read_response(method).await;
+        assert_eq!(
+            (answer.status, answer.error_code().as_str()),
+            (400, "MANIFEST_INVALID")
+        );
+        let allowed = format!("a/{}", "b".repeat(253));
+        for (value, is_accepted) in [(&allowed, true), (&format!("{allowed}b"), false)] {
+            let answer = server
+                .request(method, path, &[("content-type", value)], body)
+                .await;
+            assert_eq!(answer.status < 300, is_accepted, "{}", answer.json());
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod failures;
 mod gate;
 mod harness;
 mod heads;
+mod hosts;
 mod lanes;
 mod lengths;
 mod lists;

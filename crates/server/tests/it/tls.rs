@@ -164,6 +164,42 @@ async fn serves_http_2_if_alpn_selects_it() {
 }
 
 #[tokio::test]
+async fn the_authority_of_http_2_is_checked() {
+    let server = Secure::start(|_| ()).await;
+    let mut client = server.http2().await;
+    for (authority, host, expected) in [
+        ("registry.test", None, 200),
+        ("registry.test", Some("REGISTRY.test:443"), 200),
+        ("registry.test", Some("localhost"), 400),
+        ("registry.test", Some("registry.test:80"), 400),
+        ("registry.test", Some("me@registry.test"), 400),
+        ("me@registry.test", None, 400),
+        ("evil.example", None, 421),
+        ("evil.example", Some("evil.example"), 421),
+    ] {
+        let uri = format!("https://{authority}/v2/");
+        let mut request = hyper::Request::get(uri);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let request = request.body(Full::new(Bytes::new())).unwrap();
+        let response = client.send_request(request).await.unwrap();
+        assert_eq!(response.status(), expected, "{authority} {host:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_host_headers_of_http_2_are_rejected() {
+    let server = Secure::start(|_| ()).await;
+    let mut client = server.http2().await;
+    let mut twice = request("GET", "/v2/", b"");
+    for host in ["registry.test", "registry.test"] {
+        twice.headers_mut().append("host", host.parse().unwrap());
+    }
+    assert_eq!(client.send_request(twice).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
 async fn a_missing_handshake_closes_the_connection() {
     let server = Secure::start(|settings| settings.timeouts.handshake = SHORT).await;
     let mut stream = TcpStream::connect(server.running.address).await.unwrap();

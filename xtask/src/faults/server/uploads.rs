@@ -77,7 +77,7 @@ fn upload_of_a_vanished_client(scene: &Scene) -> Result<()> {
         let mut vanished = TcpStream::connect(address)?;
         write!(
             vanished,
-            "PATCH {session} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            "PATCH {session} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
             content.len()
         )?;
         vanished.write_all(&content[..3 << 20])?;

@@ -13,6 +13,9 @@ use crate::toolkit::User;
 
 /// Every key that has no default.
 const OPTIONAL: &str = r#"
+[server]
+url = "https://registry.example.com"
+
 [server.tls]
 certificate = "certificate.pem"
 key = "key.pem"
@@ -60,6 +63,7 @@ fn other(key: &str, value: &Value) -> String {
         Value::Bool(value) => (!value).to_string(),
         Value::Number(number) => (number.as_u64().unwrap() + 1).to_string(),
         Value::Array(_) if key.ends_with("trusted_proxies") => "[\"10.0.0.0/8\"]".into(),
+        Value::Array(_) if key.ends_with("hosts") => "[\"registry.internal\"]".into(),
         Value::Array(_) => "[{repositories=\"**\"}]".into(),
         _ if key.contains("timeouts") || key.ends_with("expire") => "7s".into(),
         _ if key.ends_with("listen") => "127.0.0.1:5009".into(),
