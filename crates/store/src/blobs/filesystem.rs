@@ -10,6 +10,7 @@ use portolan_files::durable::{Durability, remove};
 use portolan_files::run_blocking;
 use portolan_registry::{Body, Result};
 
+use super::file;
 use super::stream::read_file;
 use super::{ObjectKey, Objects, Staged};
 use crate::lock::FolderLock;
@@ -88,8 +89,16 @@ impl Objects for Filesystem {
         .await
     }
 
-    async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Body> {
-        read_file(self.path(key), range).await
+    async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body> {
+        read_file(self.path(key), size, range).await
+    }
+
+    async fn check(&self, key: &ObjectKey, size: u64) -> Result<()> {
+        file::check(self.path(key), size).await
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.path(key).display().to_string()
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<()> {
