@@ -26,7 +26,7 @@ impl Store {
             Ok(accessed) => return Ok(Some(accessed)),
             Err(error) => error,
         };
-        match Damage::of(&error) {
+        match Damage::find_in(&error) {
             Some(damage) => self.mark_broken(digest, key, damage).await.map(|()| None),
             None => Err(error),
         }
@@ -66,7 +66,7 @@ impl Store {
         let watched = pieces.or_else(move |error| {
             let (parts, digest) = (parts.upgrade(), digest.clone());
             async move {
-                if let (Some(damage), Some(parts)) = (Damage::of(&error), parts) {
+                if let (Some(damage), Some(parts)) = (Damage::find_in(&error), parts) {
                     let store = Self::from_parts(parts);
                     if let Err(error) = store.mark_broken(&digest, &key, damage).await {
                         tracing::warn!(%error, %digest, "failed to mark a blob as broken");

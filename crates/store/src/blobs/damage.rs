@@ -16,7 +16,7 @@ pub(crate) enum Damage {
 
 impl Damage {
     /// Returns the damage that `error` reports.
-    pub(crate) fn of(error: &Error) -> Option<Self> {
+    pub(crate) fn find_in(error: &Error) -> Option<Self> {
         let source = std::error::Error::source(error)?;
         source.downcast_ref::<Self>().copied()
     }
