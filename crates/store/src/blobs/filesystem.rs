@@ -50,6 +50,15 @@ impl Filesystem {
     fn path(&self, key: &ObjectKey) -> PathBuf {
         self.folders.path(key).join(key.to_string())
     }
+
+    /// Returns the result of an access to a file. No file is damaged because another folder is at
+    /// the path of the data folder.
+    fn confirm<T>(&self, accessed: Result<T>) -> Result<T> {
+        if accessed.is_err() {
+            self.folders.lock.check_place()?;
+        }
+        accessed
+    }
 }
 
 impl Folders {
@@ -90,11 +99,11 @@ impl Objects for Filesystem {
     }
 
     async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body> {
-        read_file(self.path(key), size, range).await
+        self.confirm(read_file(self.path(key), size, range).await)
     }
 
     async fn check(&self, key: &ObjectKey, size: u64) -> Result<()> {
-        file::check(self.path(key), size).await
+        self.confirm(file::check(self.path(key), size).await)
     }
 
     fn location(&self, key: &ObjectKey) -> String {

@@ -72,6 +72,16 @@ async fn an_empty_root_marks_nothing() {
     require_no_mark(root, |path| fs::create_dir(path).unwrap()).await;
 }
 
+#[tokio::test]
+async fn another_data_folder_marks_nothing() {
+    let replace = |path: &Path| {
+        for number in 0..=255 {
+            fs::create_dir_all(path.join(format!("blobs/{number:02x}"))).unwrap();
+        }
+    };
+    require_no_mark(|object| folder(root(object)), replace).await;
+}
+
 /// Opening a link to itself fails with ELOOP.
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_marks_nothing() {
