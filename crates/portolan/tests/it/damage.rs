@@ -28,7 +28,11 @@ fn request(address: SocketAddr, method: &str, path: &str) -> String {
 fn only_file(folder: &Path) -> PathBuf {
     let entry = fs::read_dir(folder).unwrap().next().unwrap();
     let path = entry.unwrap().path();
-    if path.is_dir() { only_file(&path) } else { path }
+    if path.is_dir() {
+        only_file(&path)
+    } else {
+        path
+    }
 }
 
 #[tokio::test]
