@@ -1,5 +1,7 @@
 //! Objects: the stored bytes of blobs. Each object has its own key. A key is never used twice.
 
+mod damage;
+mod file;
 mod filesystem;
 mod key;
 mod stream;
@@ -10,6 +12,7 @@ use async_trait::async_trait;
 use portolan_files::sessions::StagedFile;
 use portolan_registry::{Body, Result};
 
+pub(crate) use damage::Damage;
 pub(crate) use filesystem::Filesystem;
 pub(crate) use key::{Epoch, ObjectKey};
 
@@ -20,8 +23,22 @@ pub(crate) trait Objects: Send + Sync {
     /// cut. If this fails, the content is removed.
     async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()>;
 
-    /// Returns the bytes of an object in `range`. The range must lie within the object.
-    async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Body>;
+    /// Returns the bytes in `range` of an object of `size` bytes. The range must lie within the
+    /// object.
+    ///
+    /// # Errors
+    /// Returns an error with source [`Damage`] if the object does not exist or has another size.
+    /// The body ends with such an error if the object becomes shorter while it is read.
+    async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body>;
+
+    /// Checks that an object exists and has `size` bytes, without reading it.
+    ///
+    /// # Errors
+    /// Returns an error with source [`Damage`] if it does not.
+    async fn check(&self, key: &ObjectKey, size: u64) -> Result<()>;
+
+    /// Returns the place of an object, for the log.
+    fn location(&self, key: &ObjectKey) -> String;
 
     /// Deletes an object, if it exists.
     async fn delete(&self, key: &ObjectKey) -> Result<()>;

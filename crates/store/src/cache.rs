@@ -8,6 +8,7 @@
 //!   added needs no care.
 //! - Bytes are cached by digest, for all repositories. They are served only to a caller for whose
 //!   repository an entry or the database has the digest.
+//! - An object that was found damaged is never used again, so its key makes entries invalid.
 //!
 //! All entries share one budget of memory. Bytes that are being sent count too, and are not
 //! evicted, so a manifest that many slow clients read is in memory once. Large bytes are shared
@@ -19,6 +20,9 @@ mod in_use;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
 use bytes::Bytes;
 use portolan_model::{Digest, Reference, RepositoryName, Tag};
 use portolan_registry::Result;
@@ -26,6 +30,7 @@ use portolan_registry::Result;
 use self::changes::{Changes, Generation};
 use self::entries::{Entries, Key, Value};
 use self::in_use::InUse;
+use crate::blobs::ObjectKey;
 use crate::metadata::{BlobRow, ManifestHead, ManifestRow};
 
 pub(crate) use self::changes::Change;
@@ -40,6 +45,9 @@ pub(crate) struct Cache {
     /// Minimum size of large bytes.
     large_size: u64,
     changes: Changes,
+    /// Objects that were found damaged. Entries with these keys are ignored. There are few, because
+    /// each was damaged by the disk.
+    damaged: RwLock<HashSet<ObjectKey>>,
 }
 
 /// Entries that a change of a repository affects.
@@ -65,6 +73,7 @@ impl Cache {
             large: InUse::default(),
             large_size: memory / LARGE,
             changes: Changes::default(),
+            damaged: RwLock::default(),
         })
     }
 
@@ -141,10 +150,17 @@ impl Cache {
             .get(&Key::Blob(repository.clone(), digest.clone()))?
         {
             Value::Blob(generation, row) if self.changes.is_valid(repository, generation) => {
-                Some(row)
+                let damaged = self.damaged.read().unwrap_or_else(PoisonError::into_inner);
+                Some(row).filter(|row| !damaged.contains(&row.key))
             }
             _ => None,
         }
+    }
+
+    /// Ignores all entries of blobs with the object `key`, of all repositories, from now on.
+    pub(crate) fn ignore_object(&self, key: ObjectKey) {
+        let mut damaged = self.damaged.write().unwrap_or_else(PoisonError::into_inner);
+        damaged.insert(key);
     }
 
     /// Returns the bytes with this digest. The caller must know that the repository serves them.

@@ -5,6 +5,7 @@
 //! modules.
 
 mod blobs;
+mod broken;
 mod byte_size;
 mod cache;
 mod deleter;

@@ -7,9 +7,11 @@
 //! bytes.
 //!
 //! A deleted manifest, or a deleted link of a repository to a blob, leaves a *tombstone*: a row
-//! with `deleted_at`. A row that is not a tombstone is *live*.
+//! with `deleted_at`. A row that is not a tombstone is *live*. A blob whose object is missing or
+//! damaged is *broken*.
 
 mod blobs;
+mod broken;
 mod database;
 mod document;
 mod manifests;
@@ -29,9 +31,10 @@ mod work;
 use portolan_registry::{Error, Kind};
 
 pub(crate) use blobs::{
-    BlobRow, Linked, NewObject, blob_sources, find_blob, find_blob_content, find_blob_size,
-    has_blobs, link_blob, mount_blob, remove_blob,
+    BlobRow, BlobSize, Linked, NewObject, StoredBlob, blob_sources, find_blob, find_blob_content,
+    find_blob_size, has_blobs, link_blob, mount_blob, remove_blob,
 };
+pub(crate) use broken::mark_broken;
 pub(crate) use database::{Database, ping};
 pub(crate) use document::Document;
 pub(crate) use manifests::{
@@ -50,7 +53,7 @@ pub(crate) use sqlite::{Sqlite, is_failed_write};
 pub(crate) use tags::{list_tags, remove_tag, set_tag};
 pub(crate) use transaction::{Lookup, Outcome, Statement, Transaction, require_changes};
 pub(crate) use value::{Parameter, Row, Value};
-pub(crate) use view::{Children, View, find_children};
+pub(crate) use view::{ChildBlob, Children, View, find_children};
 
 /// Outcome of [`remove_manifest`], [`remove_blob`] and [`remove_repository`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

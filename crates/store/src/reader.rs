@@ -7,11 +7,11 @@ use bytes::Bytes;
 use portolan_model::{ByteRange, Digest, Reference, RepositoryName};
 use portolan_registry::{
     BlobInfo, BlobRead, Body, Context, Error, ManifestInfo, ManifestRead, Reader, Result,
-    resolve_range, verify_digest,
+    resolve_range,
 };
 
 use crate::metadata::{
-    BlobRow, ManifestHead, find_blob, find_blob_size, find_child_blob, find_manifest,
+    BlobRow, BlobSize, ManifestHead, find_blob, find_blob_size, find_child_blob, find_manifest,
     find_manifest_by_tag, head_manifest, head_manifest_by_tag,
 };
 use crate::store::Store;
@@ -28,11 +28,12 @@ impl Reader for Store {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobRead> {
-        if let Some(row) = self.find_blob(repository, digest).await? {
+        while let Some(row) = self.find_blob(repository, digest).await? {
             let range = resolve_range(range, row.size)?;
-            let body = self.read_object(digest, row, range.clone()).await?;
-            let size = row.size;
-            return Ok(BlobRead { size, range, body });
+            if let Some(body) = self.read_object(digest, row, range.clone()).await? {
+                let size = row.size;
+                return Ok(BlobRead { size, range, body });
+            }
         }
         // A manifest can also be read as a blob. Few clients do so, so this is a second lookup. It
         // may see a later state of the database than the first lookup.
@@ -51,13 +52,16 @@ impl Reader for Store {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<BlobInfo> {
-        if let Some(row) = self.parts.cache.blob(repository, digest) {
-            return Ok(BlobInfo { size: row.size });
+        while let Some(BlobSize { size, key }) = self.find_blob_size(repository, digest).await? {
+            let is_stored = match key {
+                Some(key) => self.has_object(digest, &BlobRow { size, key }).await?,
+                None => true,
+            };
+            if is_stored {
+                return Ok(BlobInfo { size });
+            }
         }
-        let lookup = find_blob_size(repository, digest);
-        let size = self.parts.database.lookup(lookup).await?;
-        let size = size.ok_or_else(|| Error::blob_unknown(repository, digest))?;
-        Ok(BlobInfo { size })
+        Err(Error::blob_unknown(repository, digest))
     }
 
     async fn get_manifest(
@@ -134,8 +138,22 @@ impl Store {
         }))
     }
 
+    /// Returns the size of a blob, or of a manifest that is served as one. Reads the size of a blob
+    /// from the cache if possible.
+    async fn find_blob_size(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BlobSize>> {
+        if let Some(row) = self.parts.cache.blob(repository, digest) {
+            return Ok(Some(row.into()));
+        }
+        let lookup = find_blob_size(repository, digest);
+        self.parts.database.lookup(lookup).await
+    }
+
     /// Returns size and object of a blob, from the cache if possible.
-    async fn find_blob(
+    pub(crate) async fn find_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -156,25 +174,34 @@ impl Store {
         Ok(found)
     }
 
+    /// Reads a part of a blob. If its object is damaged, marks the blob as broken and returns
+    /// `None`.
+    async fn read_object(
+        &self,
+        digest: &Digest,
+        row: BlobRow,
+        range: Range<u64>,
+    ) -> Result<Option<Body>> {
+        let read = self.read_cached(digest, row, range).await;
+        self.if_undamaged(digest, &row.key, read).await
+    }
+
     /// Reads a part of a blob. A small blob is cached, unless only a part of it is requested.
-    async fn read_object(&self, digest: &Digest, row: BlobRow, range: Range<u64>) -> Result<Body> {
+    async fn read_cached(&self, digest: &Digest, row: BlobRow, range: Range<u64>) -> Result<Body> {
+        let objects = &self.parts.objects;
         if row.size > u64::from(SMALL_BLOB) {
-            return self.parts.objects.read(&row.key, range).await;
+            let body = objects.read(&row.key, row.size, range).await?;
+            return Ok(self.watch(digest, row.key, body));
         }
         let cache = &self.parts.cache;
         if let Some(bytes) = cache.bytes(digest) {
             return Ok(part(&bytes, &range).into());
         }
-        let is_whole = range == (0..row.size);
-        let body = self.parts.objects.read(&row.key, range).await?;
-        if !is_whole {
-            return Ok(body);
+        if range != (0..row.size) {
+            let body = objects.read(&row.key, row.size, range).await?;
+            return Ok(self.watch(digest, row.key, body));
         }
-        let bytes = body.collect(SMALL_BLOB as usize).await?;
-        // Damaged bytes must not outlive the damage on the disk, nor reach other repositories.
-        if verify_digest(&bytes, Some(digest)).is_err() {
-            return Ok(bytes.into());
-        }
+        let bytes = self.read_whole(digest, &row, SMALL_BLOB as usize).await?;
         Ok(cache.share(digest, bytes).into())
     }
 
@@ -184,17 +211,22 @@ impl Store {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<ManifestRead> {
-        let lookup = find_child_blob(repository, digest);
-        let child = self.parts.database.lookup(lookup).await?;
-        let child = child.ok_or_else(|| Error::manifest_unknown(repository, digest))?;
-        let size = child.blob.size;
-        let info = ManifestInfo {
-            digest: digest.clone(),
-            media_type: child.media_type,
-            size,
+        let find = || {
+            let lookup = find_child_blob(repository, digest);
+            self.parts.database.lookup(lookup)
         };
-        let body = self.parts.objects.read(&child.blob.key, 0..size).await?;
-        Ok(ManifestRead { info, body })
+        while let Some(child) = find().await? {
+            let size = child.blob.size;
+            if let Some(body) = self.read_object(digest, child.blob, 0..size).await? {
+                let info = ManifestInfo {
+                    digest: digest.clone(),
+                    media_type: child.media_type,
+                    size,
+                };
+                return Ok(ManifestRead { info, body });
+            }
+        }
+        Err(Error::manifest_unknown(repository, digest))
     }
 }
 

@@ -1,6 +1,7 @@
-//! Tests of the internals of the store: numbers of statements and bytes, cached blobs, damaged
-//! manifests, data folders that were changed, and the deletion of objects.
+//! Tests of the internals of the store: numbers of statements and bytes, cached blobs, broken
+//! blobs, damaged manifests, data folders that were changed, and the deletion of objects.
 
+mod broken;
 mod cached_blobs;
 mod counting;
 mod damaged_manifests;

@@ -8,6 +8,7 @@ mod connections;
 mod contract;
 mod convert;
 mod copy;
+mod damage;
 mod escapes;
 mod faults;
 mod index;

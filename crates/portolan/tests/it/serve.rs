@@ -199,7 +199,7 @@ async fn rejects_pushes_on_a_full_disk_and_serves_the_rest() {
 }
 
 /// Starts a server whose standard error goes to a pipe, and returns the reader of the pipe.
-fn serve_with_log(data: &Path) -> (Process, io::PipeReader) {
+pub(crate) fn serve_with_log(data: &Path) -> (Process, io::PipeReader) {
     let (reader, log) = io::pipe().unwrap();
     let mut command = Command::new(binary());
     command

@@ -10,6 +10,7 @@ use portolan_files::durable::{Durability, remove};
 use portolan_files::run_blocking;
 use portolan_registry::{Body, Result};
 
+use super::file;
 use super::stream::read_file;
 use super::{ObjectKey, Objects, Staged};
 use crate::lock::FolderLock;
@@ -48,6 +49,15 @@ impl Filesystem {
 
     fn path(&self, key: &ObjectKey) -> PathBuf {
         self.folders.path(key).join(key.to_string())
+    }
+
+    /// Returns the result of an access to a file. No file is damaged because another folder is at
+    /// the path of the data folder.
+    fn confirm<T>(&self, accessed: Result<T>) -> Result<T> {
+        if accessed.is_err() {
+            self.folders.lock.check_place()?;
+        }
+        accessed
     }
 }
 
@@ -88,8 +98,16 @@ impl Objects for Filesystem {
         .await
     }
 
-    async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Body> {
-        read_file(self.path(key), range).await
+    async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body> {
+        self.confirm(read_file(self.path(key), size, range).await)
+    }
+
+    async fn check(&self, key: &ObjectKey, size: u64) -> Result<()> {
+        self.confirm(file::check(self.path(key), size).await)
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.path(key).display().to_string()
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<()> {

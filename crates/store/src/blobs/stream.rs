@@ -11,19 +11,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use portolan_registry::{Body, Error, Result};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
+use super::file;
 use portolan_files::run_blocking;
 
 /// Maximum size of one read: large enough to make the system call cheap compared to the copy.
 const PIECE: u64 = 256 * 1024;
 
-/// Returns the bytes of a file within `range`.
-pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> {
-    let file = open(path).await?;
+/// Returns the bytes of a file of `size` bytes within `range`.
+pub(super) async fn read_file(path: PathBuf, size: u64, range: Range<u64>) -> Result<Body> {
+    let file = file::open(path, size).await?;
     let mut reader = Reader {
         file: Arc::new(file),
+        size,
         range,
         cached: true,
     };
@@ -39,30 +40,10 @@ pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> Result<Body> 
     ))
 }
 
-/// Opens a file, on the current thread if the kernel has the path in its cache.
-async fn open(path: PathBuf) -> Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    match rustix::fs::openat2(
-        rustix::fs::CWD,
-        &path,
-        flags,
-        Mode::empty(),
-        ResolveFlags::CACHED,
-    ) {
-        Ok(file) => Ok(file.into()),
-        Err(_) => {
-            run_blocking(move || {
-                File::open(path)
-                    .map_err(|error| Error::internal("failed to open a blob's file", error))
-            })
-            .await
-        }
-    }
-}
-
 /// Open file, and the range of it that has not been read yet.
 struct Reader {
     file: Arc<File>,
+    size: u64,
     range: Range<u64>,
     /// True until a read shows that the filesystem does not support reads from the page cache only.
     cached: bool,
@@ -94,7 +75,7 @@ impl Reader {
         let mut buffer = vec![0; length];
         let into = &mut [io::IoSliceMut::new(&mut buffer)];
         match rustix::io::preadv2(&self.file, into, self.range.start, ReadWriteFlags::NOWAIT) {
-            Ok(0) => Err(truncation_error()),
+            Ok(0) => Err(file::end_error(&self.file, self.size)),
             Ok(count) => {
                 buffer.truncate(count);
                 Ok(Some(buffer))
@@ -112,22 +93,19 @@ impl Reader {
     }
 
     async fn read_blocking(&self, length: usize) -> Result<Vec<u8>> {
-        let (file, offset) = (Arc::clone(&self.file), self.range.start);
+        let (file, size, offset) = (Arc::clone(&self.file), self.size, self.range.start);
         run_blocking(move || {
             let mut buffer = vec![0; length];
-            file.read_exact_at(&mut buffer, offset)
-                .map_err(|error| Error::internal("failed to read a blob's file", error))?;
-            Ok(buffer)
+            match file.read_exact_at(&mut buffer, offset) {
+                Ok(()) => Ok(buffer),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Err(file::end_error(&file, size))
+                }
+                Err(error) => Err(Error::internal("failed to read a blob's file", error)),
+            }
         })
         .await
     }
-}
-
-fn truncation_error() -> Error {
-    Error::internal(
-        "failed to read a blob's file",
-        io::Error::from(io::ErrorKind::UnexpectedEof),
-    )
 }
 
 #[cfg(test)]
@@ -150,7 +128,8 @@ mod tests {
             let file = File::open(&path).unwrap();
             file.sync_all().unwrap();
             fadvise(&file, 32_768, None, Advice::DontNeed).unwrap();
-            let body = read_file(path.clone(), 0..u64::from(size)).await.unwrap();
+            let whole = 0..u64::from(size);
+            let body = read_file(path.clone(), whole.end, whole).await.unwrap();
             assert!(
                 body.collect(usize::MAX).await.unwrap() == content,
                 "{size} bytes"

@@ -4,6 +4,7 @@
 use portolan_model::{Digest, RepositoryName};
 use portolan_registry::Result;
 
+use super::broken::replace_broken;
 use super::objects::{claim_own, require_open_epoch};
 use super::references::{attach_blob, is_referenced};
 use super::repositories::{ensure_repository, unlist};
@@ -11,20 +12,23 @@ use super::{Lookup, Removal, Row, Statement, Transaction, require_changes};
 use crate::blobs::ObjectKey;
 
 const ANY: &str = "SELECT id FROM blobs WHERE id >= 0 LIMIT 1";
-const FIND: &str = "SELECT b.size, k.epoch, b.id FROM repositories r \
+const FIND: &str = "SELECT b.size, k.epoch, coalesce(d.counter, b.id) FROM repositories r \
      JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
      JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
-     WHERE r.name = ?1 AND l.deleted_at IS NULL";
-const FIND_SIZE: &str = "SELECT b.size FROM repositories r \
-     JOIN blobs b ON b.digest = ?2 \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE r.name = ?1 AND l.deleted_at IS NULL AND d.broken_at IS NULL";
+const FIND_SIZE: &str = "SELECT b.size, k.epoch, coalesce(d.counter, b.id) FROM repositories r \
+     JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
      JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
-     WHERE r.name = ?1 AND l.deleted_at IS NULL \
-     UNION ALL SELECT c.size FROM repositories r \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE r.name = ?1 AND l.deleted_at IS NULL AND d.broken_at IS NULL \
+     UNION ALL SELECT c.size, NULL, NULL FROM repositories r \
      JOIN manifest_contents c ON c.digest = ?2 \
      JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
      WHERE r.name = ?1 AND m.deleted_at IS NULL LIMIT 1";
-const FIND_CONTENT: &str = "SELECT b.size, k.epoch, b.id FROM blobs b \
-     JOIN key_epochs k ON k.id = b.epoch_id WHERE b.digest = ?1";
+const FIND_CONTENT: &str = "SELECT d.broken_at, b.size, k.epoch, coalesce(d.counter, b.id) \
+     FROM blobs b JOIN key_epochs k ON k.id = b.epoch_id \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id WHERE b.digest = ?1";
 // Inserts nothing if the epoch of the key is closed: a process whose epoch was closed must not
 // create a blob.
 const INSERT: &str = "INSERT INTO blobs (digest, size, epoch_id, id) \
@@ -32,7 +36,8 @@ const INSERT: &str = "INSERT INTO blobs (digest, size, epoch_id, id) \
      ON CONFLICT (digest) DO NOTHING";
 const LINK: &str = "INSERT INTO repository_blobs (repository_id, blob_id, linked_at) \
      SELECT r.id, b.id, ?3 FROM repositories r JOIN blobs b ON b.digest = ?2 \
-     WHERE r.name = ?1 AND r.has_content = 1 \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE r.name = ?1 AND r.has_content = 1 AND d.broken_at IS NULL \
      ON CONFLICT (blob_id, repository_id) DO UPDATE SET linked_at = excluded.linked_at, deleted_at = NULL";
 const SOURCES: &str = "SELECT l.repository_id, r.name, l.deleted_at FROM blobs b \
      JOIN repository_blobs l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id \
@@ -82,7 +87,7 @@ pub(crate) enum Linked {
     /// A blob with this content already existed. If the caller has an object, the transaction has
     /// recorded it as unreferenced and claimed it, and the caller must delete it.
     Known,
-    /// No blob with this content exists, and the caller has no object to create it from.
+    /// No blob with this content exists, or it is broken, and the caller has no object for it.
     Gone,
 }
 
@@ -97,20 +102,58 @@ pub(crate) fn find_blob(repository: &RepositoryName, digest: &Digest) -> Lookup<
     Lookup::first(Statement::new(FIND, parameters), BlobRow::read)
 }
 
+/// Size of the content that a repository serves as a blob. The key is that of the object of a blob.
+/// A manifest that is served as a blob has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BlobSize {
+    pub(crate) size: u64,
+    pub(crate) key: Option<ObjectKey>,
+}
+
+impl From<BlobRow> for BlobSize {
+    fn from(row: BlobRow) -> Self {
+        Self {
+            size: row.size,
+            key: Some(row.key),
+        }
+    }
+}
+
 /// Returns a lookup of the size of a blob or, if there is no such blob, of a manifest, because a
 /// repository also serves manifests as blobs.
-pub(crate) fn find_blob_size(repository: &RepositoryName, digest: &Digest) -> Lookup<Option<u64>> {
+pub(crate) fn find_blob_size(
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Lookup<Option<BlobSize>> {
     let parameters = [repository.to_string().into(), digest.into()];
-    Lookup::first(Statement::new(FIND_SIZE, parameters), |mut row| row.size())
+    Lookup::first(Statement::new(FIND_SIZE, parameters), |mut row| {
+        Ok(BlobSize {
+            size: row.size()?,
+            key: row.optional_key()?,
+        })
+    })
+}
+
+/// Blob, with or without a repository that serves it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct StoredBlob {
+    pub(crate) row: BlobRow,
+    /// True if the object is known to be missing or damaged.
+    pub(crate) is_broken: bool,
 }
 
 /// Returns a lookup of a blob, even if no repository serves it.
-pub(crate) fn find_blob_content(digest: &Digest) -> Lookup<Option<BlobRow>> {
-    Lookup::first(Statement::new(FIND_CONTENT, [digest.into()]), BlobRow::read)
+pub(crate) fn find_blob_content(digest: &Digest) -> Lookup<Option<StoredBlob>> {
+    Lookup::first(Statement::new(FIND_CONTENT, [digest.into()]), |mut row| {
+        Ok(StoredBlob {
+            is_broken: row.optional_integer()?.is_some(),
+            row: BlobRow::read(row)?,
+        })
+    })
 }
 
 /// Links a blob to a repository, so that the repository serves it. Creates the blob from `object`
-/// if it does not exist.
+/// if it does not exist, and repairs it with `object` if it is broken.
 ///
 /// # Errors
 /// Returns an error with source [`EpochClosed`](super::EpochClosed) if the key of `object` belongs
@@ -138,9 +181,10 @@ pub(crate) fn link_blob(
     let linked = match object {
         Some(object) if outcomes.next().is_some_and(|outcome| outcome.changed == 0) => {
             require_open_epoch(transaction, object.key.epoch())?;
-            // The caller may delete its object only if this transaction records that no blob has
-            // its key.
-            if claim_own(transaction, &object.key)? {
+            if replace_broken(transaction, digest, object)? {
+                Linked::New
+            } else if claim_own(transaction, &object.key)? {
+                // The caller may delete its object: this transaction records that no blob has it.
                 Linked::Known
             } else {
                 Linked::New
@@ -151,8 +195,9 @@ pub(crate) fn link_blob(
     };
     let is_linked = outcomes.next().is_some_and(|outcome| outcome.changed == 1);
     if !is_linked {
-        // Either the blob does not exist, or the repository has no row or no content yet.
-        if find_blob_content(digest).run(transaction)?.is_none() {
+        // Either there is no blob to serve, or the repository has no row or no content yet.
+        let stored = find_blob_content(digest).run(transaction)?;
+        if stored.is_none_or(|stored| stored.is_broken) {
             return Ok(Linked::Gone);
         }
         ensure_repository(transaction, repository)?;

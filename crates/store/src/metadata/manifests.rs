@@ -30,15 +30,19 @@ const HEAD: &str = "SELECT c.digest, t.name, c.size FROM repositories r \
      UNION ALL SELECT b.digest, t.name, b.size FROM repositories r JOIN blobs b ON b.digest = ?2 \
      JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
      JOIN manifest_references e ON e.child_blob_id = b.id AND e.repository_id = r.id \
-     JOIN media_types t ON t.id = e.media_type_id WHERE r.name = ?1 AND l.deleted_at IS NULL \
+     JOIN media_types t ON t.id = e.media_type_id \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id WHERE r.name = ?1 AND l.deleted_at IS NULL \
      AND l.manifest_deleted_at IS NULL AND e.parent_deleted = 0 AND e.media_type_id IS NOT NULL \
-     LIMIT 1";
-const FIND_CHILD_BLOB: &str = "SELECT l.repository_id, l.blob_id, t.name, b.size, k.epoch, b.id \
-     FROM repositories r JOIN blobs b ON b.digest = ?2 JOIN key_epochs k ON k.id = b.epoch_id \
+     AND d.broken_at IS NULL LIMIT 1";
+const FIND_CHILD_BLOB: &str = "SELECT l.repository_id, l.blob_id, t.name, b.size, k.epoch, \
+     coalesce(d.counter, b.id) FROM repositories r JOIN blobs b ON b.digest = ?2 \
+     JOIN key_epochs k ON k.id = b.epoch_id \
      JOIN repository_blobs l ON l.repository_id = r.id AND l.blob_id = b.id \
      JOIN manifest_references e ON e.child_blob_id = b.id AND e.repository_id = r.id \
-     JOIN media_types t ON t.id = e.media_type_id WHERE r.name = ?1 AND l.deleted_at IS NULL \
-     AND l.manifest_deleted_at IS NULL AND e.parent_deleted = 0 AND e.media_type_id IS NOT NULL LIMIT 1";
+     JOIN media_types t ON t.id = e.media_type_id \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id WHERE r.name = ?1 AND l.deleted_at IS NULL \
+     AND l.manifest_deleted_at IS NULL AND e.parent_deleted = 0 AND e.media_type_id IS NOT NULL \
+     AND d.broken_at IS NULL LIMIT 1";
 const STORE_MEDIA_TYPE: &str =
     "INSERT INTO media_types (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
 const STORE_CONTENT: &str = "INSERT INTO manifest_contents (digest, size, bytes) \

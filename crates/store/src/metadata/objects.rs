@@ -11,6 +11,7 @@ use portolan_registry::{Error, Result};
 
 use super::{Lookup, Row, Statement, Transaction};
 use crate::blobs::{Epoch, ObjectKey};
+use crate::runtime::Timestamp;
 
 const CLOSE_ALL: &str = "UPDATE key_epochs SET closed_at = ?1 WHERE closed_at IS NULL";
 const FIRST: &str = "SELECT epoch FROM key_epochs WHERE id > 0 ORDER BY id LIMIT 1";
@@ -23,8 +24,12 @@ const RESERVE: &str = "INSERT INTO key_ranges (epoch_id) \
 const RELEASE: &str = "DELETE FROM key_ranges WHERE id = ?1";
 const CLOSED_RANGE: &str = "SELECT e.epoch, g.id FROM key_ranges g \
      JOIN key_epochs e ON e.id = g.epoch_id WHERE e.closed_at IS NOT NULL LIMIT 1";
-const USED_KEYS: &str = "SELECT b.id FROM key_epochs e \
-     JOIN blobs b ON b.id >= ?2 AND b.id < ?3 AND b.epoch_id = e.id WHERE e.epoch = ?1";
+const USED_KEYS: &str = "SELECT b.id FROM key_epochs e JOIN blobs b \
+     ON b.id >= ?2 AND b.id < ?3 AND b.epoch_id = e.id \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id WHERE e.epoch = ?1 AND d.counter IS NULL \
+     UNION ALL SELECT d.counter FROM key_epochs e JOIN damaged_blobs d \
+     ON d.counter >= ?2 AND d.counter < ?3 JOIN blobs b ON b.id = d.blob_id \
+     WHERE e.epoch = ?1 AND b.epoch_id = e.id";
 const ADD: &str = "INSERT INTO unreferenced_objects (epoch_id, counter, unreferenced_at) \
      SELECT id, ?2, ?3 FROM key_epochs WHERE epoch = ?1 ON CONFLICT (epoch_id, counter) DO NOTHING";
 const CLAIMABLE: &str = "SELECT e.epoch, u.counter FROM unreferenced_objects u \
@@ -34,20 +39,29 @@ const CLAIMABLE: &str = "SELECT e.epoch, u.counter FROM unreferenced_objects u \
 const CLAIM: &str = "UPDATE unreferenced_objects \
      SET claimed_by = (SELECT id FROM key_epochs WHERE epoch = ?3) \
      WHERE epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1) AND counter = ?2 \
-     AND NOT EXISTS (SELECT 1 FROM blobs \
-     WHERE id = ?2 AND epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1))";
+     AND NOT EXISTS (SELECT 1 FROM blobs b LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE b.id = ?2 AND d.counter IS NULL \
+     AND b.epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1)) \
+     AND NOT EXISTS (SELECT 1 FROM damaged_blobs d JOIN blobs b ON b.id = d.blob_id \
+     WHERE d.counter = ?2 AND b.epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1))";
 const CLAIM_NEW: &str = "INSERT INTO unreferenced_objects \
      (epoch_id, counter, unreferenced_at, claimed_by) SELECT e.id, ?2, ?3, e.id FROM key_epochs e \
      WHERE e.epoch = ?1 \
-     AND NOT EXISTS (SELECT 1 FROM blobs WHERE id = ?2 AND epoch_id = e.id) \
+     AND NOT EXISTS (SELECT 1 FROM blobs b LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE b.id = ?2 AND d.counter IS NULL AND b.epoch_id = e.id) \
+     AND NOT EXISTS (SELECT 1 FROM damaged_blobs d JOIN blobs b ON b.id = d.blob_id \
+     WHERE d.counter = ?2 AND b.epoch_id = e.id) \
      ON CONFLICT (epoch_id, counter) DO NOTHING";
 const FORGET: &str = "DELETE FROM unreferenced_objects \
      WHERE epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1) AND counter = ?2 \
      AND claimed_by = (SELECT id FROM key_epochs WHERE epoch = ?3)";
 const FORGET_USED: &str = "DELETE FROM unreferenced_objects \
      WHERE epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1) AND counter = ?2 \
-     AND EXISTS (SELECT 1 FROM blobs \
-     WHERE id = ?2 AND epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1))";
+     AND (EXISTS (SELECT 1 FROM blobs b LEFT JOIN damaged_blobs d ON d.blob_id = b.id \
+     WHERE b.id = ?2 AND d.counter IS NULL \
+     AND b.epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1)) \
+     OR EXISTS (SELECT 1 FROM damaged_blobs d JOIN blobs b ON b.id = d.blob_id \
+     WHERE d.counter = ?2 AND b.epoch_id = (SELECT id FROM key_epochs WHERE epoch = ?1)))";
 
 /// Source of an error if another process has closed the epoch of this process.
 #[derive(Debug, thiserror::Error)]
@@ -167,10 +181,16 @@ pub(crate) fn sweep_range(transaction: &mut dyn Transaction, range: KeyRange) ->
     let used = used.into_iter().map(|mut row| row.size());
     let used: HashSet<_> = used.collect::<Result<_>>()?;
     let unused = counters.filter(|counter| !used.contains(counter));
-    let add = |counter: u64| Statement::new(ADD, [epoch.into(), counter.into(), now.into()]);
+    let add = |counter| add_unreferenced(&epoch.key(counter), now);
     let mut statements: Vec<_> = unused.map(add).collect();
     statements.push(Statement::new(RELEASE, [range.id.into()]));
     transaction.batch(&statements).map(drop)
+}
+
+/// Returns the statement that records an object that no blob has.
+pub(super) fn add_unreferenced(key: &ObjectKey, now: Timestamp) -> Statement<'static> {
+    let [epoch, counter] = key.parameters();
+    Statement::new(ADD, [epoch, counter, now.into()])
 }
 
 /// Claims up to `limit` unreferenced objects for the process with `epoch`, so that this process can

@@ -22,7 +22,10 @@ use super::{Lookup, Transaction};
 use crate::runtime::Runtime;
 
 /// Migrations of the schema, oldest first. A released migration never changes.
-const MIGRATIONS: &[&str] = &[include_str!("sqlite/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sqlite/0001.sql"),
+    include_str!("sqlite/0002.sql"),
+];
 
 /// Metadata in one SQLite file.
 pub(crate) struct Sqlite {

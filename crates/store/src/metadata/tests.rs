@@ -61,6 +61,7 @@ macro_rules! all_database_tests {
                 an_epoch_is_opened_once
                 a_closed_epoch_creates_no_blob
                 a_lost_race_leaves_a_claimed_object
+                a_replaced_object_is_deleted_and_its_successor_is_not
                 a_sweep_spares_the_keys_of_blobs
                 a_range_of_an_open_epoch_is_not_swept
                 claims_of_a_process_that_ended_are_taken_over

@@ -110,6 +110,16 @@ impl Row {
         Ok(self.epoch()?.key(self.size()?))
     }
 
+    pub(crate) fn optional_key(&mut self) -> Result<Option<ObjectKey>> {
+        match (self.optional_bytes()?, self.optional_integer()?) {
+            (Some(epoch), Some(counter)) => {
+                let mut row = Self::new(vec![Value::Bytes(epoch), Value::Integer(counter)]);
+                row.key().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     pub(crate) fn media_type(&mut self) -> Result<MediaType> {
         Ok(MediaType::new(&self.text()?))
     }

@@ -15,14 +15,16 @@ const TARGET: &str = "SELECT r.id, r.has_content, m.id, m.deleted_at FROM reposi
      LEFT JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id WHERE r.name = ?1";
 // With CROSS JOIN, SQLite looks up the digests first. Otherwise, the planner of SQLite prefers to
 // scan all content of the repository.
-const CHILDREN: &str = "SELECT c.digest, t.name, m.id, c.size, NULL, NULL, NULL \
+const CHILDREN: &str = "SELECT c.digest, t.name, m.id, c.size, NULL, NULL, NULL, NULL \
      FROM repositories r CROSS JOIN manifest_contents c \
      CROSS JOIN manifests m JOIN media_types t ON t.id = m.media_type_id WHERE r.name = ?1 \
      AND c.digest IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
      AND m.content_id = c.id AND m.repository_id = r.id AND m.deleted_at IS NULL \
-     UNION ALL SELECT b.digest, NULL, b.id, b.size, k.epoch, b.id, l.manifest_deleted_at \
+     UNION ALL SELECT b.digest, NULL, b.id, b.size, k.epoch, \
+     coalesce(d.counter, b.id), l.manifest_deleted_at, d.broken_at \
      FROM repositories r CROSS JOIN blobs b CROSS JOIN repository_blobs l \
-     JOIN key_epochs k ON k.id = b.epoch_id WHERE r.name = ?1 \
+     JOIN key_epochs k ON k.id = b.epoch_id \
+     LEFT JOIN damaged_blobs d ON d.blob_id = b.id WHERE r.name = ?1 \
      AND b.digest IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
      AND l.repository_id = r.id AND l.blob_id = b.id AND l.deleted_at IS NULL";
 
@@ -74,6 +76,9 @@ pub(crate) struct ChildBlob {
     pub(crate) row: BlobRow,
     /// True if a client has deleted the blob as a manifest, so that it is served only as a blob.
     pub(crate) is_hidden: bool,
+    /// True if the object of the blob is known to be missing or damaged. The repository does not
+    /// serve the blob, but edges refer to it, because a push repairs it.
+    pub(crate) is_broken: bool,
 }
 
 impl Children {
@@ -93,6 +98,7 @@ impl Children {
                     key: row.key()?,
                 },
                 is_hidden: row.optional_integer()?.is_some(),
+                is_broken: row.optional_integer()?.is_some(),
             });
         }
         Ok(())
@@ -105,10 +111,11 @@ impl Children {
     }
 
     /// Returns the size and type of the content with this digest: those of the manifest, or of the
-    /// blob if there is no manifest.
+    /// blob if there is no manifest. A broken blob is not found.
     pub(crate) fn find(&self, digest: &Digest) -> Option<Stored> {
         let child = self.found.get(digest)?;
-        let blob = child.blob.as_ref().map(|blob| Stored {
+        let usable = child.blob.as_ref().filter(|blob| !blob.is_broken);
+        let blob = usable.map(|blob| Stored {
             size: blob.row.size,
             media_type: None,
         });
@@ -125,7 +132,7 @@ impl Children {
         child.is_some_and(|child| child.is_promoted || child.manifest.is_some())
     }
 
-    /// Returns the blob with `digest`, if the repository has it.
+    /// Returns the blob with `digest`, if the repository has it. It may be broken.
     pub(crate) fn blob(&self, digest: &Digest) -> Option<&ChildBlob> {
         self.found.get(digest)?.blob.as_ref()
     }

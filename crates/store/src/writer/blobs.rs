@@ -5,7 +5,8 @@ use portolan_registry::{Action, Context, Result};
 
 use crate::blobs::ObjectKey;
 use crate::metadata::{
-    Linked, NewObject, blob_sources, claim_own, find_blob_content, link_blob, mount_blob,
+    Linked, NewObject, StoredBlob, blob_sources, claim_own, find_blob_content, link_blob,
+    mount_blob,
 };
 use crate::object_keys::end_if_closed;
 use crate::store::Store;
@@ -51,16 +52,20 @@ impl Store {
     }
 
     /// Links the blob to the repository if its content is stored already, and returns whether it
-    /// is.
+    /// is. Only its row is not enough: a broken blob needs the received content.
     async fn link_known(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
         let known = self.parts.database.lookup(find_blob_content(digest));
-        if known.await?.is_none() {
+        let usable = known.await?.filter(|blob| !blob.is_broken);
+        let Some(StoredBlob { row, .. }) = usable else {
+            return Ok(false);
+        };
+        if !self.has_object(digest, &row).await? {
             return Ok(false);
         }
         Ok(self.link(repository, digest, None).await? != Linked::Gone)
     }
 
-    /// Creates the blob with the content of `object`, and links it to the repository.
+    /// Creates or repairs the blob with the content of `object`, and links it to the repository.
     async fn link_object(
         &self,
         repository: &RepositoryName,
@@ -127,8 +132,8 @@ impl Store {
     }
 
     /// Links a blob of the repository `from` to `repository`, and returns whether a blob was
-    /// linked. If `from` is `None`, searches all repositories. The caller must be allowed to pull
-    /// from the source repository.
+    /// linked; a broken blob is not. If `from` is `None`, searches all repositories. The caller must
+    /// be allowed to pull from the source repository.
     pub(super) async fn try_mount(
         &self,
         context: &Context,
@@ -143,6 +148,12 @@ impl Store {
         let Some(source) = source else {
             return Ok(false);
         };
+        let Some(row) = self.find_blob(&source, digest).await? else {
+            return Ok(false);
+        };
+        if !self.has_object(digest, &row).await? {
+            return Ok(false);
+        }
         let (target, digest) = (repository.clone(), digest.clone());
         self.parts
             .database

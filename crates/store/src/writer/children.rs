@@ -7,7 +7,7 @@ use portolan_model::{Digest, RepositoryName};
 use portolan_registry::{MAX_MANIFEST_BYTES, Result, UnparsedChild};
 
 use super::put::{Put, TransactionView};
-use crate::metadata::{Children, Lookup, find_children};
+use crate::metadata::{ChildBlob, Children, Lookup, find_children};
 use crate::store::Store;
 
 impl Store {
@@ -44,8 +44,8 @@ impl Store {
         self.parse_blobs(put, unparsed, &children).await
     }
 
-    /// Reads and parses blobs, within the limits of the push. Skips a blob that was deleted in the
-    /// meantime; the next attempt reports it.
+    /// Reads and parses blobs, within the limits of the push. Skips a blob that is broken or was
+    /// deleted in the meantime; the next attempt reports it.
     async fn parse_blobs(
         &self,
         put: &mut Put,
@@ -54,12 +54,15 @@ impl Store {
     ) -> Result<()> {
         put.push.reserve(&unparsed)?;
         for child in unparsed {
-            let Some(blob) = children.blob(&child.digest) else {
+            let blob = children.blob(&child.digest);
+            let Some(ChildBlob { row, .. }) = blob.filter(|blob| !blob.is_broken) else {
                 continue;
             };
-            let body = self.parts.objects.read(&blob.row.key, 0..blob.row.size);
-            let bytes = body.await?.collect(MAX_MANIFEST_BYTES).await?;
-            put.parse_child(child, bytes)?;
+            let digest = &child.digest;
+            let read = self.read_whole(digest, row, MAX_MANIFEST_BYTES).await;
+            if let Some(bytes) = self.if_undamaged(digest, &row.key, read).await? {
+                put.parse_child(child, bytes)?;
+            }
         }
         Ok(())
     }

@@ -65,6 +65,48 @@ pub(super) async fn a_lost_race_leaves_a_claimed_object(database: Arc<Database>)
     assert_eq!(database.write(forget).await.unwrap(), []);
 }
 
+pub(super) async fn a_replaced_object_is_deleted_and_its_successor_is_not(database: Arc<Database>) {
+    let content = b"content";
+    let replace = move |transaction: &mut dyn Transaction| {
+        let range = reserve(transaction, 1)?;
+        link(transaction, range, 0, content)?;
+        let digest = Digest::sha256(content);
+        assert!(mark_broken(transaction, &digest, &key(range, 0))?);
+        assert!(!mark_broken(transaction, &digest, &key(range, 0))?);
+        assert_eq!(
+            link_blob(transaction, &name(), &digest, None)?,
+            Linked::Gone
+        );
+        assert_eq!(link(transaction, range, 1, content)?, Linked::New);
+        assert_eq!(link(transaction, range, 2, content)?, Linked::Known);
+        // Only the object that the blob has now can break it.
+        assert!(!mark_broken(transaction, &digest, &key(range, 0))?);
+        assert!(!claim_own(transaction, &key(range, 1))?);
+        Ok(range)
+    };
+    let range = database.write(replace).await.unwrap();
+    let sweep = move |transaction: &mut dyn Transaction| {
+        close_epochs(transaction)?;
+        sweep_range(transaction, range)?;
+        open_epoch(transaction, epoch(2), "a test")?;
+        let claimed = claim_objects(transaction, epoch(2), 1000)?;
+        forget_objects(transaction, epoch(2), &claimed)?;
+        // No correct process writes this row.
+        let insert = "INSERT INTO unreferenced_objects (epoch_id, counter, unreferenced_at) \
+            SELECT id, ?2, 0 FROM key_epochs WHERE epoch = ?1";
+        transaction.execute(&Statement::new(insert, key(range, 1).parameters()))?;
+        let wrong = claim_objects(transaction, epoch(2), 1000)?;
+        Ok((claimed, wrong))
+    };
+    let (claimed, wrong) = database.write(sweep).await.unwrap();
+    assert_eq!(claimed.len(), 255);
+    assert!(claimed.contains(&key(range, 0)) && !claimed.contains(&key(range, 1)));
+    assert_eq!(wrong, []);
+    let stored = find_blob_content(&Digest::sha256(content));
+    let stored = database.lookup(stored).await.unwrap().unwrap();
+    assert_eq!((stored.row.key, stored.is_broken), (key(range, 1), false));
+}
+
 pub(super) async fn a_sweep_spares_the_keys_of_blobs(database: Arc<Database>) {
     let range = database
         .write(|transaction| reserve(transaction, 1))

@@ -8,8 +8,9 @@ use crate::metadata::sqlite::measured::Measured;
 use crate::metadata::*;
 
 /// Source files with statements.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     include_str!("../blobs.rs"),
+    include_str!("../broken.rs"),
     include_str!("../manifests.rs"),
     include_str!("../objects.rs"),
     include_str!("../references.rs"),

@@ -22,7 +22,10 @@ use crate::metadata::work::{Limit, Pending, Queue};
 use crate::metadata::*;
 use crate::runtime::Timestamp;
 
-const TABLES: &str = include_str!("../postgres/0001.sql");
+const TABLES: &str = concat!(
+    include_str!("../postgres/0001.sql"),
+    include_str!("../postgres/0002.sql")
+);
 /// Number of connections for lookups.
 const READERS: usize = 2;
 

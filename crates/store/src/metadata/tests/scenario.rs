@@ -214,6 +214,7 @@ fn objects(transaction: &mut dyn Transaction, range: KeyRange) -> Result<()> {
         Some(known),
     )?;
     forget_objects(transaction, range.epoch, &[known.key])?;
+    repair(transaction, range)?;
     close_epochs(transaction)?;
     closed_range().run(transaction)?;
     sweep_range(transaction, range)?;
@@ -223,6 +224,21 @@ fn objects(transaction: &mut dyn Transaction, range: KeyRange) -> Result<()> {
     assert_eq!(claimed.len(), 100);
     // None of these objects belongs to a blob. Test an object that belongs to a blob separately.
     claim_used(transaction, range, next.epoch)
+}
+
+/// Marks a blob as broken and replaces its object.
+fn repair(transaction: &mut dyn Transaction, range: KeyRange) -> Result<()> {
+    let digest = Digest::sha256(&blob("x"));
+    let stored = find_blob_content(&digest).run(transaction)?;
+    let key_before = stored.unwrap().row.key;
+    assert!(mark_broken(transaction, &digest, &key_before)?);
+    let object = NewObject {
+        size: blob("x").len() as u64,
+        key: key(range, 61),
+    };
+    let linked = link_blob(transaction, &name(), &digest, Some(object))?;
+    assert_eq!(linked, Linked::New);
+    Ok(())
 }
 
 /// Checks that the object of a blob is not claimed, even if it has a row. No correct process writes

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use portolan_model::Digest;
 use portolan_model::fixtures::repository;
 
-use super::scenario::name;
+use super::scenario::{epoch, name};
 use super::{all_database_tests, database_tests, open, sqlite};
 use crate::metadata::*;
 use portolan_files::{Runtime, SystemRuntime};
@@ -202,6 +202,29 @@ async fn writes_do_not_wait_each_time_for_a_program_that_reads_the_log() {
     }
     let elapsed = before.elapsed();
     assert!(elapsed.as_millis() < 1_000, "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn metadata_of_the_first_version_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../sqlite/0001.sql"))
+        .unwrap();
+    let digest = Digest::sha256(b"{}");
+    // The binary form of a SHA-256 digest begins with 1.
+    old.execute_batch(&format!(
+        "INSERT INTO key_epochs VALUES (1, x'0101010101010101', 'a test', 0, 0);
+         INSERT INTO blobs VALUES (300, x'01{}', 2, 1);
+         PRAGMA user_version = 1;",
+        digest.encoded_part()
+    ))
+    .unwrap();
+    drop(old);
+    let lookup = find_blob_content(&digest);
+    let found = open(&path).lookup(lookup).await.unwrap().unwrap();
+    assert_eq!((found.row.size, found.is_broken), (2, false));
+    assert_eq!(found.row.key, epoch(1).key(300));
 }
 
 #[tokio::test]
