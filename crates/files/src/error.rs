@@ -1,9 +1,11 @@
-//! Errors of file operations. They contain the path, and a full disk has its own kind.
+//! Errors of file operations. They contain the path. A full disk and exhausted file descriptors have
+//! their own kinds.
 
 use std::io;
 use std::path::Path;
 
 use portolan_registry::{Error, Kind};
+use rustix::io::Errno;
 
 /// Returns a function that converts an error of the operation `action` on `path`.
 ///
@@ -11,6 +13,10 @@ use portolan_registry::{Error, Kind};
 pub fn file_error(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |error| {
         let message = format!("failed to {action} {}", path.display());
+        if has_no_descriptor(&error) {
+            let message = format!("{message}: too many files are open");
+            return Error::new(Kind::Unavailable, message).with_source(error);
+        }
         match error.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
@@ -21,6 +27,12 @@ pub fn file_error(action: &str, path: &Path) -> impl FnOnce(io::Error) -> Error 
             _ => Error::internal(format!("{message}: {error}"), error),
         }
     }
+}
+
+/// Returns whether the process or the system has no file descriptor left.
+fn has_no_descriptor(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Returns whether `error` means that nothing exists at a path.
@@ -48,5 +60,14 @@ mod tests {
         }
         let denied = file_error("open", Path::new("x"))(io::ErrorKind::PermissionDenied.into());
         assert_eq!(*denied.kind(), Kind::Internal, "the caller is not to blame");
+    }
+
+    #[test]
+    fn exhausted_descriptors_are_temporary() {
+        for errno in [Errno::MFILE, Errno::NFILE] {
+            let error = file_error("open", Path::new("/data/x"))(errno.into());
+            assert_eq!(*error.kind(), Kind::Unavailable);
+            assert!(error.is_transient());
+        }
     }
 }

@@ -28,8 +28,9 @@
 //! - **A missing permission on a file is [`Kind::Internal`](portolan_registry::Kind::Internal)**,
 //!   never [`Kind::Denied`](portolan_registry::Kind::Denied): a server would respond with 403,
 //!   although the caller did nothing wrong. A full disk, an exhausted quota and a file-size limit
-//!   are [`Kind::StorageFull`](portolan_registry::Kind::StorageFull). Messages contain the path;
-//!   the server does not show them to clients.
+//!   are [`Kind::StorageFull`](portolan_registry::Kind::StorageFull), and exhausted descriptors are
+//!   [`Kind::Unavailable`](portolan_registry::Kind::Unavailable). Messages contain the path; the
+//!   server does not show them to clients.
 //! - **Content is synced through the descriptor that wrote it.** The kernel reports write-back
 //!   errors to descriptors that were open when the error happened; a file that is opened later may
 //!   miss it.

@@ -37,9 +37,12 @@ struct ErrorParts {
 #[derive(Clone)]
 pub(crate) struct Cause(pub(crate) Arc<Error>);
 
-/// Returns the HTTP status for a kind of error.
-fn status(kind: &Kind) -> StatusCode {
-    match kind {
+/// `Retry-After` of a registry without resources for the request, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// Returns the HTTP status for an error.
+fn status(error: &Error) -> StatusCode {
+    match error.kind() {
         Kind::BlobUnknown
         | Kind::ManifestUnknown
         | Kind::RepositoryUnknown
@@ -61,6 +64,7 @@ fn status(kind: &Kind) -> StatusCode {
         Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         Kind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Unavailable if error.origin().is_none() => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Unavailable | Kind::Remote(_) => StatusCode::BAD_GATEWAY,
     }
 }
@@ -70,12 +74,26 @@ fn message(error: &Error) -> String {
     match error.kind() {
         Kind::Internal => "internal error; see the registry's log for this request id".into(),
         Kind::StorageFull => "the registry has no storage space left".into(),
+        Kind::Unavailable if error.origin().is_none() => {
+            format!("the registry is overloaded; retry in {RETRY_AFTER} seconds")
+        }
         _ => error.message().into(),
     }
 }
 
-fn headers(kind: &Kind) -> HeaderMap {
-    let header = match *kind {
+/// Returns the error code. A registry without resources has the code of one that is not ready.
+fn code(error: &Error) -> ErrorCode {
+    match error.kind() {
+        Kind::Unavailable if error.origin().is_none() => ErrorCode::from("UNAVAILABLE"),
+        kind => kind.code(),
+    }
+}
+
+fn headers(error: &Error) -> HeaderMap {
+    let header = match *error.kind() {
+        Kind::Unavailable if error.origin().is_none() => {
+            Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER)))
+        }
         Kind::TooManyRequests { retry_after } => {
             Some((header::RETRY_AFTER, HeaderValue::from(retry_after)))
         }
@@ -96,11 +114,11 @@ fn headers(kind: &Kind) -> HeaderMap {
 
 impl From<Error> for HttpError {
     fn from(error: Error) -> Self {
-        let (status, headers) = (status(error.kind()), headers(error.kind()));
+        let (status, headers) = (status(&error), headers(&error));
         let ours = status.is_server_error();
         let detail = if ours { Value::Null } else { error.detail() };
         let entry = ErrorEntry {
-            code: error.kind().code(),
+            code: code(&error),
             message: message(&error),
             detail,
         };
@@ -271,5 +289,21 @@ impl HttpError {
             response.extensions_mut().insert(Cause(Arc::new(cause)));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_without_resources_asks_for_a_retry() {
+        let HttpError(parts) = Error::new(Kind::Unavailable, "failed to open /var/secret").into();
+        assert_eq!(parts.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(parts.error.code.as_str(), "UNAVAILABLE");
+        assert_eq!(parts.headers[header::RETRY_AFTER], "5");
+        assert!(!parts.error.message.contains("secret"));
+        let HttpError(parts) = Error::from_host(Kind::Unavailable, "quay.io", "is gone").into();
+        assert_eq!(parts.status, StatusCode::BAD_GATEWAY);
     }
 }

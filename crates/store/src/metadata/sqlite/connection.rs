@@ -198,7 +198,8 @@ pub(crate) fn is_failed_write(error: &Error) -> bool {
     database.is_some_and(|error| error.sqlite_error_code() != Some(ErrorCode::DiskFull))
 }
 
-/// Converts an error of SQLite that occurred during `action`. A full disk is [`Kind::StorageFull`].
+/// Converts an error of SQLite that occurred during `action`. A full disk is [`Kind::StorageFull`],
+/// and a file that cannot be opened now, usually for lack of descriptors, is [`Kind::Unavailable`].
 pub(super) fn storage_error(error: rusqlite::Error, action: &'static str) -> Error {
     let code = error.sqlite_error().map(|error| error.extended_code);
     // A write that exceeds a limit on the size of files also fails with this code. SQLite does not
@@ -206,6 +207,9 @@ pub(super) fn storage_error(error: rusqlite::Error, action: &'static str) -> Err
     let may_be_full = code == Some(ffi::SQLITE_IOERR_WRITE);
     if error.sqlite_error_code() == Some(ErrorCode::DiskFull) || may_be_full {
         return Error::new(Kind::StorageFull, "no space left for metadata").with_source(error);
+    }
+    if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
+        return Error::new(Kind::Unavailable, action).with_source(error);
     }
     Error::internal(action, error)
 }
@@ -222,5 +226,12 @@ mod tests {
             assert_eq!(*error.kind(), Kind::StorageFull);
             assert_eq!(is_failed_write(&error), expected);
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_unavailable() {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None);
+        let error = storage_error(error, "failed to open the database");
+        assert_eq!(*error.kind(), Kind::Unavailable);
     }
 }
