@@ -3,15 +3,24 @@
 //! The protocol is never guessed from the first bytes: guessing has to wait for those bytes, and a
 //! silent client would block it forever.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
@@ -20,6 +29,8 @@ use tokio_rustls::server::TlsStream;
 use tower_http::add_extension::AddExtension;
 
 use crate::client_address::ClientAddress;
+use crate::connections::{ConnectionState, Counted, RequestGuard};
+use crate::observed_stream::ObservedStream;
 use crate::settings::Settings;
 use crate::tls::H2;
 
@@ -36,8 +47,11 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// the stack. Setting a limit, even to this value, costs an allocation for each request.
 const HYPER_HEADER_LINES: usize = 100;
 
-type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
-type Service = TowerToHyperService<AddExtension<Router, ClientAddress>>;
+/// Time for an HTTP/2 client to learn that its connection ends, so that it sends no request that
+/// is lost. HTTP/1.1 has no such message.
+const HTTP2_GOODBYE: Duration = Duration::from_millis(200);
+
+type Socket = Pin<Box<TimeoutStream<ObservedStream>>>;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// TLS and HTTP settings that all connections share.
@@ -70,25 +84,31 @@ impl Protocol {
         self.tls.is_some()
     }
 
-    /// Serves one connection until either side closes it. On `stop`, requests in progress finish
-    /// and no further requests are accepted.
+    /// Serves one connection until either side closes it, or its end is requested. Requests in
+    /// progress finish before the end.
     pub(crate) async fn serve(
         &self,
         stream: TcpStream,
         client: ClientAddress,
-        stop: Watcher,
+        state: &Arc<ConnectionState>,
     ) -> Result<(), Error> {
         // Without this, a small response waits for the acknowledgement of the previous response.
         stream.set_nodelay(true)?;
-        let mut socket = TimeoutStream::new(stream);
+        let mut socket = TimeoutStream::new(ObservedStream {
+            stream,
+            state: state.clone(),
+        });
         socket.set_write_timeout(Some(self.write));
         let socket = Box::pin(socket);
         let Some(tls) = &self.tls else {
-            return self.serve_http1(socket, client, stop).await;
+            return self.serve_http1(socket, client, state).await;
         };
-        let mut socket = self.shake_hands(tls, socket).await?;
+        let mut socket = tokio::select! {
+            socket = self.shake_hands(tls, socket) => socket?,
+            () = state.closing() => return Ok(()),
+        };
         if socket.get_ref().1.alpn_protocol() != Some(H2) {
-            return self.serve_http1(socket, client, stop).await;
+            return self.serve_http1(socket, client, state).await;
         }
         // A live client answers keep-alive pings more often than this, so after a longer silence
         // the connection is dead.
@@ -97,31 +117,45 @@ impl Protocol {
             .0
             .as_mut()
             .set_read_timeout_pinned(Some(self.idle));
-        let service = self.service(client);
-        Ok(stop
-            .watch(self.http2.serve_connection(TokioIo::new(socket), service))
-            .await?)
+        state.set_http2();
+        let service = self.service(client, state);
+        let connection = self.http2.serve_connection(TokioIo::new(socket), service);
+        Ok(run_until_closed(connection, state, HTTP2_GOODBYE).await?)
     }
 
     async fn serve_http1<S>(
         &self,
         socket: S,
         client: ClientAddress,
-        stop: Watcher,
+        state: &Arc<ConnectionState>,
     ) -> Result<(), Error>
     where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = self.service(client);
-        Ok(stop
-            .watch(self.http1.serve_connection(TokioIo::new(socket), service))
-            .await?)
+        let service = self.service(client, state);
+        let connection = self.http1.serve_connection(TokioIo::new(socket), service);
+        Ok(run_until_closed(connection, state, Duration::ZERO).await?)
     }
 
     /// Returns the service for the requests of one connection. It adds the client's address to each
-    /// request.
-    fn service(&self, client: ClientAddress) -> Service {
-        TowerToHyperService::new(AddExtension::new(self.router.clone(), client))
+    /// request, and counts it as in progress until both bodies are complete.
+    fn service(
+        &self,
+        client: ClientAddress,
+        state: &Arc<ConnectionState>,
+    ) -> impl HttpService<
+        Incoming,
+        ResBody = Counted<Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + use<> {
+        let router = TowerToHyperService::new(AddExtension::new(self.router.clone(), client));
+        let state = state.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let guard = RequestGuard::begin(&state);
+            let response = router.call(request.map(|body| guard.count(body)));
+            async move { Ok(response.await?.map(|body| guard.count(body))) }
+        })
     }
 
     async fn shake_hands(
@@ -134,6 +168,29 @@ impl Protocol {
             .await
             .map_err(|_| timed_out())?
     }
+}
+
+/// Runs a connection until it ends. When its end is requested, requests in progress finish, and the
+/// client has the time `goodbye` to end the connection.
+async fn run_until_closed<C: GracefulConnection>(
+    connection: C,
+    state: &ConnectionState,
+    goodbye: Duration,
+) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = state.closing() => connection.as_mut().graceful_shutdown(),
+    }
+    if let Ok(ended) = timeout(goodbye, connection.as_mut()).await {
+        return ended;
+    }
+    // hyper waits for the rest of a request head, which may never arrive.
+    poll_fn(|context| match connection.as_mut().poll(context) {
+        Poll::Pending if state.is_quiet() => Poll::Ready(Ok(())),
+        polled => polled,
+    })
+    .await
 }
 
 fn http1(settings: &Settings) -> http1::Builder {

@@ -4,14 +4,15 @@
 //! [`Server::bind`] listens, and [`Server::run`] serves until shutdown. `portolan_wire` parses each
 //! request, a [`Registry`](portolan_registry::Registry) handles it, and the result is written as a
 //! response. A request passes through `listener`, `connection`, `middleware`, `router` and one of
-//! the `handlers`. This crate does not depend on a storage. It never buffers a blob, and it never
-//! wraps a response body, so that every response has a known `Content-Length`.
+//! the `handlers`. This crate does not depend on a storage. It never buffers a blob, and every
+//! response has a known `Content-Length`.
 
 mod api;
 mod app;
 mod body;
 mod client_address;
 mod connection;
+mod connections;
 mod detached;
 mod error;
 mod fixes;
@@ -23,12 +24,14 @@ mod listen_address;
 mod listener;
 mod middleware;
 mod network;
+mod observed_stream;
 mod paging;
 mod public_url;
 mod request_context;
 mod response_builder;
 mod router;
 mod settings;
+mod throttle;
 mod tls;
 
 pub use app::ReadyCheck;

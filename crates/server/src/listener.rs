@@ -4,33 +4,36 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use portolan_registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
 use crate::app::{App, ReadyCheck};
 use crate::client_address::ClientAddress;
 use crate::connection::Protocol;
+use crate::connections::{Connections, Slot};
 use crate::middleware::request_id::RequestIds;
 use crate::response_builder::ErrorChain;
 use crate::router::router;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 use crate::tls::{self, TlsError};
 
 /// Pause before the next accept after the system ran out of resources for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Minimum time between log lines about failed accepts.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// HTTP server of a registry. It listens, but accepts no connections before [`Server::run`].
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     protocol: Arc<Protocol>,
-    connections: Arc<Semaphore>,
+    connections: Arc<Connections>,
     idle: mpsc::Receiver<Infallible>,
     drain: Duration,
 }
@@ -85,9 +88,7 @@ impl Server {
             listener,
             address,
             protocol: Arc::new(Protocol::new(&settings, router, tls)),
-            connections: Arc::new(Semaphore::new(
-                settings.limits.connections.min(Semaphore::MAX_PERMITS),
-            )),
+            connections: Connections::new(&settings),
             idle,
             drain: settings.timeouts.drain,
         })
@@ -106,18 +107,19 @@ impl Server {
     /// Serves until `shutdown` ends. After that, accepts no more requests, and finishes the
     /// requests in progress.
     ///
-    /// Connections that do not finish within [`Timeouts::drain`](crate::Timeouts::drain) are
-    /// closed.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let stop = GracefulShutdown::new();
+    /// Connections without a request in progress are closed at once. The others are closed when
+    /// `abort` ends, or after [`Timeouts::drain`](crate::Timeouts::drain).
+    pub async fn run(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         tokio::select! {
             () = shutdown => (),
-            () = self.accept(&stop, &mut tasks) => (),
+            () = self.accept(&mut tasks) => (),
+            () = self.connections.keep_within_limits() => (),
         }
         let Self {
             listener,
             protocol,
+            connections,
             idle,
             drain,
             ..
@@ -125,24 +127,33 @@ impl Server {
         // Dropping the listener rejects new connections. Dropping the protocol releases the
         // router's reference to the app. Otherwise `idle` would never end.
         drop((listener, protocol));
-        finish(stop, tasks, idle, Instant::now() + drain).await;
+        connections.close_all();
+        let end = async {
+            tokio::select! {
+                () = abort => "a second signal",
+                () = sleep(drain) => "the time limit",
+            }
+        };
+        finish(tasks, idle, end).await;
     }
 
     /// Accepts connections, and serves each in a separate task in `tasks`.
-    async fn accept(&self, stop: &GracefulShutdown, tasks: &mut JoinSet<()>) {
-        // Acquire the permit before accepting, so that connections over the limit wait in the
-        // backlog of the system.
-        while let Ok(permit) = self.connections.clone().acquire_owned().await {
+    async fn accept(&self, tasks: &mut JoinSet<()>) {
+        let mut errors = Throttle::new(ACCEPT_LOG_INTERVAL);
+        loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     let (protocol, client) = (self.protocol.clone(), ClientAddress::from(address));
-                    drop(tasks.spawn(serve(protocol, stream, client, permit, stop.watcher())));
+                    let slot = self.connections.enter(&client);
+                    drop(tasks.spawn(serve(protocol, stream, client, slot)));
                 }
                 Err(error) if is_client_error(&error) => (),
                 Err(error) => {
+                    if let Some(skipped) = errors.permit(Instant::now()) {
+                        tracing::error!(%error, skipped, "failed to accept a connection");
+                    }
                     // Typically no file descriptors are left. Wait, because accepting again at once
                     // would fail in a busy loop.
-                    tracing::error!(%error, "failed to accept a connection");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -153,45 +164,39 @@ impl Server {
     }
 }
 
-async fn serve(
-    protocol: Arc<Protocol>,
-    stream: TcpStream,
-    client: ClientAddress,
-    _permit: OwnedSemaphorePermit,
-    stop: Watcher,
-) {
+async fn serve(protocol: Arc<Protocol>, stream: TcpStream, client: ClientAddress, slot: Slot) {
+    if !slot.opens().await {
+        return;
+    }
     // Clients often drop connections. This does not concern the operator, so do not log an error.
-    if let Err(error) = protocol.serve(stream, client, stop).await {
+    if let Err(error) = protocol.serve(stream, client, slot.state()).await {
         tracing::debug!(client = %client.address, error = %ErrorChain(&*error), "a connection ended with an error");
     }
 }
 
-/// Waits until all connections have ended, and after that until all detached work has ended. At
-/// `deadline`, closes the remaining connections and abandons the remaining work.
+/// Waits until all connections have ended, and after that until all detached work has ended. When
+/// `end` returns its reason, closes the remaining connections and abandons the remaining work.
 async fn finish(
-    stop: GracefulShutdown,
     mut tasks: JoinSet<()>,
     mut idle: mpsc::Receiver<Infallible>,
-    deadline: Instant,
+    end: impl Future<Output = &'static str>,
 ) {
-    let ending = async {
+    let drained = async {
         while let Some(ended) = tasks.join_next().await {
             log_panic(ended);
         }
+        idle.recv().await;
     };
-    if timeout_at(deadline, async { tokio::join!(stop.shutdown(), ending) })
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = tasks.len(),
-            "shutdown timed out, open connections are closed"
-        );
-        tasks.shutdown().await;
-    }
-    if timeout_at(deadline, idle.recv()).await.is_err() {
-        tracing::warn!("shutdown timed out, detached work is abandoned");
-    }
+    let reason = tokio::select! {
+        () = drained => return,
+        reason = end => reason,
+    };
+    tracing::warn!(
+        reason,
+        connections = tasks.len(),
+        "shutdown ends before all requests, open connections are closed and detached work is abandoned"
+    );
+    tasks.shutdown().await;
 }
 
 fn log_panic(ended: Result<(), JoinError>) {

@@ -75,8 +75,17 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Maximum number of header lines in a request.
     pub header_lines: usize,
-    /// Maximum number of concurrent connections. Further connections wait to be accepted.
+    /// Maximum number of concurrent connections. Further connections wait, and close idle ones of
+    /// clients that have more.
     pub connections: usize,
+    /// Maximum number of connections that wait, at most `connections`. Beyond it, the client with
+    /// the most of them loses its newest. Not configurable.
+    #[serde(skip)]
+    pub waiting_connections: usize,
+    /// Maximum number of bytes of all incomplete request heads, without the first 8 KiB of each.
+    /// Beyond it, the client with the most bytes loses its largest head. Not configurable.
+    #[serde(skip)]
+    pub head_memory: usize,
     /// Maximum number of concurrent pushes of blobs, chunks and manifests, including checks of
     /// manifests. Further pushes get 429.
     pub uploads: usize,
@@ -147,6 +156,8 @@ impl Default for Limits {
             header_bytes: 64 << 10,
             header_lines: 100,
             connections: 10_000,
+            waiting_connections: 256,
+            head_memory: 32 << 20,
             uploads: 1_000,
             trees: 4,
             tree_documents: 10_000,

@@ -59,7 +59,7 @@ impl InMemoryServer {
         let server = server.map_err(|error| failed(&error))?;
         let address = server.local_addr();
         let mut running = JoinSet::new();
-        running.spawn(server.run(pending()));
+        running.spawn(server.run(pending(), pending()));
         Ok(Self {
             address,
             _running: running,

@@ -1,7 +1,9 @@
 //! `portolan serve`: runs the registry.
 
+mod descriptors;
 mod reload;
 
+use std::future::pending;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +12,8 @@ use anyhow::Context;
 use clap::Args;
 use portolan_model::escape_line;
 use portolan_registry::wrap::PolicyRules;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::stop;
 use super::values::parse_address;
@@ -68,11 +71,14 @@ fn configure(arguments: &Arguments) -> Result<Configuration, config::ConfigError
 
 /// Runs the server until a signal stops it.
 async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::Result<()> {
-    let stop = wait_for_stop()?;
+    let (stop, abort) = wait_for_stop()?;
     stop::survive_file_size_limit()?;
     let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
     let policies = PolicyRules::from(configuration.policies()?);
-    let (server, jobs) = compose::build_server(&configuration, policies.clone()).await?;
+    let mut possible = configuration.clone();
+    let connections = &mut possible.server.limits.connections;
+    *connections = descriptors::connections(*connections, descriptors::raise_limit());
+    let (server, jobs) = compose::build_server(&possible, policies.clone()).await?;
     let scheme = if server.is_tls() { "https" } else { "http" };
     announce(
         stdout(),
@@ -80,7 +86,7 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
         &configuration,
     );
     tokio::select! {
-        () = server.run(stop) => (),
+        () = server.run(stop, abort) => (),
         () = reload::reload_on_signal(hangup, &configuration, &policies, || configure(arguments)) => (),
     }
     jobs.stop().await;
@@ -110,18 +116,43 @@ Press Ctrl-C to stop.
     );
 }
 
-/// Returns a future that completes on SIGTERM or SIGINT.
-fn wait_for_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    Ok(async move {
-        let signal = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Returns a future that completes on the first SIGTERM or SIGINT, and one that completes on the
+/// second.
+fn wait_for_stop() -> anyhow::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let mut signals = StopSignals {
+        terminate: signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?,
+        interrupt: signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?,
+    };
+    let (sender, receiver) = oneshot::channel();
+    let first = async move {
+        let signal = signals.next().await;
         tracing::info!(
             signal,
-            "shutting down: rejecting new connections, waiting for active requests"
+            "shutting down: rejecting new connections, waiting for active requests; another signal ends them"
         );
-    })
+        // The receiver is gone if the server has already ended.
+        let _ = sender.send(signals);
+    };
+    let second = async move {
+        let Ok(mut signals) = receiver.await else {
+            return pending().await;
+        };
+        signals.next().await;
+    };
+    Ok((first, second))
 }

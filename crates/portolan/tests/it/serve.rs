@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -196,6 +197,25 @@ async fn rejects_pushes_on_a_full_disk_and_serves_the_rest() {
             .items,
         [name]
     );
+}
+
+#[tokio::test]
+async fn raises_the_soft_limit_on_open_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "ulimit -Sn 64; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .arg(binary())
+        .arg(folder.path());
+    let process = Process::start(&mut command).unwrap();
+    let idle: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(process.address()).unwrap())
+        .collect();
+    let registry = HttpRegistry::new(process.address());
+    push(&registry, &image("x")).await.unwrap();
+    assert_eq!(pull(&registry).await, image("x").bytes());
+    drop(idle);
 }
 
 /// Starts a server whose standard error goes to a pipe, and returns the reader of the pipe.

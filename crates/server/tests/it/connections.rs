@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use portolan_model::Digest;
 use portolan_model::fixtures::IndexFixture;
 use portolan_registry::{Caller, RequestId};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::gate::Gate;
-use crate::harness::{TestServer, head};
+use crate::harness::{Connection, TestServer, head};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -87,6 +89,46 @@ async fn connections_over_the_limit_wait() {
     assert!(early.is_err(), "the second connection waits");
     drop(first);
     assert_eq!(second.read_response("GET").await.status, 200);
+}
+
+#[tokio::test]
+async fn idle_connections_of_one_address_do_not_lock_out_another() {
+    let server = TestServer::with_settings(|settings| {
+        settings.limits.connections = 10;
+        settings.limits.waiting_connections = 5;
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(server.connect().await);
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = Connection::new(socket.connect(server.address).await.unwrap());
+    assert_eq!(other.request("GET", "/v2/", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn incomplete_heads_have_a_budget() {
+    const HEAD: usize = 40 << 10;
+    let server = TestServer::with_settings(|settings| settings.limits.head_memory = 2 * HEAD).await;
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        let mut connection = server.connect().await;
+        connection.send(head("GET", "/v2/", &[]).trim_end()).await;
+        connection.send("\r\nx: ").await;
+        connection.send(vec![b'x'; HEAD]).await;
+        connections.push(connection);
+    }
+    let ends: Vec<_> = connections
+        .iter_mut()
+        .map(|connection| Box::pin(connection.wait_closed()))
+        .collect();
+    // The budget holds two of these heads, and the other connections are closed.
+    let ((), _, open) = select_all(ends).await;
+    let ((), _, open) = select_all(open).await;
+    assert!(timeout(SHORT, select_all(open)).await.is_err());
+    assert_eq!(server.get("/v2/").await.status, 200);
 }
 
 #[tokio::test]
@@ -198,6 +240,45 @@ async fn shutdown_is_bounded_in_time() {
     stuck.send("abc").await;
     gate.wait_for_arrival().await;
     server.stop().await.unwrap();
+    slow.wait_closed().await;
+    stuck.wait_closed().await;
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_request_heads() {
+    let server = TestServer::start().await;
+    let mut connections = Vec::new();
+    for sent in ["", "GET /v2/ HTT", "GET /v2/ HTTP/1.1\r\nhost: x\r\n"] {
+        let mut connection = server.connect().await;
+        connection.send(sent).await;
+        connections.push(connection);
+    }
+    assert_eq!(server.get("/v2/").await.status, 200);
+    timeout(Duration::from_secs(1), server.stop())
+        .await
+        .expect("an immediate end")
+        .unwrap();
+    for mut connection in connections {
+        connection.wait_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_request_to_stop_ends_requests_in_progress() {
+    let gate = Gate::new();
+    let server = TestServer::with_registry(gate.clone(), |_| ()).await;
+    let mut slow = server.connect().await;
+    let length = [("content-length", "1000")];
+    slow.send(head("PUT", "/v2/a/manifests/v1", &length)).await;
+    slow.send("abc").await;
+    let mut stuck = server.connect().await;
+    let target = format!("/v2/a/blobs/uploads/?digest={}", Digest::sha256(b"abc"));
+    stuck
+        .send(head("POST", &target, &[("content-length", "3")]))
+        .await;
+    stuck.send("abc").await;
+    gate.wait_for_arrival().await;
+    server.abort().await.unwrap();
     slow.wait_closed().await;
     stuck.wait_closed().await;
 }

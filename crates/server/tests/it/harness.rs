@@ -29,6 +29,7 @@ const MAX_HEAD_LINES: usize = 100;
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
+    abort: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
@@ -66,12 +67,21 @@ impl TestServer {
         let server = Server::bind(settings, registry, ready).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(server.run(async move {
-            let _ = stopped.await;
-        }));
+        let (abort, aborted) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.run(
+            async move {
+                let _ = stopped.await;
+            },
+            async move {
+                if aborted.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            },
+        ));
         Self {
             address,
             stop: Some(stop),
+            abort: Some(abort),
             task,
         }
     }
@@ -80,6 +90,14 @@ impl TestServer {
     pub(crate) fn stop(mut self) -> JoinHandle<()> {
         drop(self.stop.take());
         self.task
+    }
+
+    /// Begins the shutdown, and ends it at once.
+    pub(crate) fn abort(mut self) -> JoinHandle<()> {
+        if let Some(abort) = self.abort.take() {
+            let _ = abort.send(());
+        }
+        self.stop()
     }
 
     pub(crate) async fn connect(&self) -> Connection {
