@@ -2,8 +2,8 @@
 //!
 //! A client that opens many connections must not lock out the others. Therefore, connections over
 //! the limit are accepted too and wait, and the client with the most connections loses an idle one
-//! to a client that has fewer. The bytes of incomplete request heads have one budget for all
-//! clients, and beyond it the client with the most bytes loses its largest head. Clients alone are
+//! to a client that has fewer. The memory for incomplete request heads has one budget for
+//! all clients, and beyond it the client with the most memory loses its largest head. Clients alone are
 //! not restricted.
 
 mod client;
@@ -11,13 +11,14 @@ mod state;
 mod table;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use crate::client_address::ClientAddress;
 use crate::network::Network;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 use client::Client;
 use state::Heads;
 pub(crate) use state::{ConnectionState, Counted, RequestGuard};
@@ -74,9 +75,13 @@ impl Connections {
     /// Closes connections when there are too many connections or bytes of request heads. Never
     /// returns.
     pub(crate) async fn keep_within_limits(&self) {
+        let mut log = Throttle::default();
         loop {
             let attention = self.heads.attention.notified();
             if self.table().has_waiting() {
+                if log.permit(Instant::now()).is_some() {
+                    tracing::warn!("all connections are in use, new ones wait");
+                }
                 let _ = timeout(RETRY, attention).await;
             } else {
                 attention.await;

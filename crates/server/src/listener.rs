@@ -25,8 +25,6 @@ use crate::tls::{self, TlsError};
 
 /// Pause before the next accept after the system ran out of resources for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Minimum time between log lines about failed accepts.
-const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// HTTP server of a registry. It listens, but accepts no connections before [`Server::run`].
 pub struct Server {
@@ -139,7 +137,7 @@ impl Server {
 
     /// Accepts connections, and serves each in a separate task in `tasks`.
     async fn accept(&self, tasks: &mut JoinSet<()>) {
-        let mut errors = Throttle::new(ACCEPT_LOG_INTERVAL);
+        let mut errors = Throttle::default();
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {

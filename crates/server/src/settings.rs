@@ -82,8 +82,8 @@ pub struct Limits {
     /// the most of them loses its newest. Not configurable.
     #[serde(skip)]
     pub waiting_connections: usize,
-    /// Maximum number of bytes of all incomplete request heads, without the first 8 KiB of each.
-    /// Beyond it, the client with the most bytes loses its largest head. Not configurable.
+    /// Maximum memory for all incomplete request heads, without the first 8 KiB of each, in bytes.
+    /// Beyond it, the client with the most memory loses its largest head. Not configurable.
     #[serde(skip)]
     pub head_memory: usize,
     /// Maximum number of concurrent pushes of blobs, chunks and manifests, including checks of

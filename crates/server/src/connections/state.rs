@@ -11,7 +11,11 @@ use tokio::sync::Notify;
 /// Bytes of a request head that count for nothing: a connection has a buffer of this size anyway.
 const FREE_HEAD_BYTES: usize = 8 << 10;
 
-/// Bytes of the incomplete request heads of all connections.
+/// Size of the buffer of a request head, in relation to the bytes that it holds: hyper reserves as
+/// much as it has read.
+const BUFFER_FACTOR: usize = 2;
+
+/// Memory for the incomplete request heads of all connections.
 pub(super) struct Heads {
     total: AtomicUsize,
     budget: usize,
@@ -60,10 +64,10 @@ impl Heads {
         self.total.load(Relaxed) > self.budget
     }
 
-    /// Returns the part of a head of `bytes` bytes that counts. More bytes than a head can have are
-    /// those of a rejected body.
-    fn counted(&self, bytes: usize) -> usize {
-        bytes.saturating_sub(FREE_HEAD_BYTES).min(self.largest)
+    /// Returns the memory for a head of `bytes` bytes. More bytes than a head can have are those of
+    /// a rejected body.
+    fn memory(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(FREE_HEAD_BYTES).min(self.largest) * BUFFER_FACTOR
     }
 }
 
@@ -86,9 +90,9 @@ impl ConnectionState {
             return;
         }
         let before = self.head.fetch_add(bytes, Relaxed);
-        let counted = self.heads.counted(before + bytes) - self.heads.counted(before);
-        if counted > 0 {
-            self.heads.total.fetch_add(counted, Relaxed);
+        let memory = self.heads.memory(before + bytes) - self.heads.memory(before);
+        if memory > 0 {
+            self.heads.total.fetch_add(memory, Relaxed);
             if self.heads.is_exceeded() {
                 self.heads.attention.notify_one();
             }
@@ -120,16 +124,16 @@ impl ConnectionState {
         }
     }
 
-    /// Returns the bytes of the incomplete head that count.
+    /// Returns the memory for the incomplete head.
     pub(super) fn head(&self) -> usize {
-        self.heads.counted(self.head.load(Relaxed))
+        self.heads.memory(self.head.load(Relaxed))
     }
 
     /// Forgets the bytes of the head.
     pub(super) fn take_head(&self) {
-        let counted = self.heads.counted(self.head.swap(0, Relaxed));
-        if counted > 0 {
-            self.heads.total.fetch_sub(counted, Relaxed);
+        let memory = self.heads.memory(self.head.swap(0, Relaxed));
+        if memory > 0 {
+            self.heads.total.fetch_sub(memory, Relaxed);
         }
     }
 
@@ -245,8 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_heads_are_counted() {
-        let heads = Arc::new(Heads::new(LARGEST, LARGEST));
+    fn the_memory_for_heads_is_counted() {
+        let heads = Arc::new(Heads::new(2 * LARGEST, LARGEST));
         let (first, second) = (state(&heads), state(&heads));
         first.add_received(FREE_HEAD_BYTES);
         assert_eq!(first.head(), 0, "an ordinary head");
@@ -256,7 +260,7 @@ mod tests {
         second.add_received(1);
         assert!(heads.is_exceeded());
         first.add_received(2 * LARGEST);
-        assert_eq!(first.head(), LARGEST, "no head is larger");
+        assert_eq!(first.head(), 2 * LARGEST, "no head is larger");
         drop(RequestGuard::begin(&first));
         assert!(!heads.is_exceeded());
         second.take_head();

@@ -78,7 +78,7 @@ impl Table {
         self.make_room();
     }
 
-    /// Closes the largest incomplete head of the client that has the most bytes, until the heads
+    /// Closes the largest incomplete head of the client that has the most memory, until the heads
     /// are within their budget. Each connection of a proxy counts as a client.
     pub(super) fn shed_heads(&mut self, heads: &Heads) {
         while heads.is_exceeded() {

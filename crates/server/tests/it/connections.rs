@@ -92,6 +92,27 @@ async fn connections_over_the_limit_wait() {
 }
 
 #[tokio::test]
+async fn a_connection_does_not_wait_forever() {
+    let gate = Gate::new();
+    let server = TestServer::with_registry(gate.clone(), |settings| {
+        settings.limits.connections = 1;
+        settings.timeouts.header = SHORT;
+    })
+    .await;
+    let mut busy = server.connect().await;
+    let bytes = IndexFixture::oci().bytes();
+    let length = [("content-length", &*bytes.len().to_string())];
+    busy.send(head("PUT", "/v2/a/manifests/v1", &length)).await;
+    busy.send(&bytes).await;
+    gate.wait_for_arrival().await;
+    let mut waiting = server.connect().await;
+    waiting.send(head("GET", "/v2/", &[])).await;
+    assert!(waiting.try_read_response("GET").await.is_none());
+    gate.release();
+    assert_eq!(busy.read_response("PUT").await.status, 201);
+}
+
+#[tokio::test]
 async fn idle_connections_of_one_address_do_not_lock_out_another() {
     let server = TestServer::with_settings(|settings| {
         settings.limits.connections = 10;
@@ -111,7 +132,7 @@ async fn idle_connections_of_one_address_do_not_lock_out_another() {
 #[tokio::test]
 async fn incomplete_heads_have_a_budget() {
     const HEAD: usize = 40 << 10;
-    let server = TestServer::with_settings(|settings| settings.limits.head_memory = 2 * HEAD).await;
+    let server = TestServer::with_settings(|settings| settings.limits.head_memory = 4 * HEAD).await;
     let mut connections = Vec::new();
     for _ in 0..4 {
         let mut connection = server.connect().await;

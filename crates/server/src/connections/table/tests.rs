@@ -16,7 +16,7 @@ impl Fixture {
     fn new(limit: usize) -> Self {
         Self {
             table: Table::new(limit, limit),
-            heads: Arc::new(Heads::new(5 * HEAD / 2, HEAD)),
+            heads: Arc::new(Heads::new(5 * HEAD, HEAD)),
             states: BTreeMap::new(),
         }
     }
@@ -154,7 +154,7 @@ fn a_proxy_counts_as_many_clients_and_loses_only_idle_connections() {
 }
 
 #[test]
-fn the_client_with_the_most_bytes_of_heads_loses_the_largest() {
+fn the_client_with_the_most_memory_for_heads_loses_the_largest() {
     let mut fixture = Fixture::new(9);
     let other = fixture.enter(host(2));
     fixture.states[&other].add_received(HEAD);
