@@ -112,7 +112,7 @@ impl Slot {
         let opened = async {
             tokio::select! {
                 biased;
-                () = self.state.opened() => true,
+                () = self.state.wait_open() => true,
                 () = self.state.closing() => false,
             }
         };

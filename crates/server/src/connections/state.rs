@@ -147,7 +147,7 @@ impl ConnectionState {
         self.close.notify_one();
     }
 
-    pub(super) async fn opened(&self) {
+    pub(super) async fn wait_open(&self) {
         self.open.notified().await;
     }
 

@@ -1,3 +1,5 @@
+//! Tests of the table: slots, waiting connections, and memory for request heads.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
