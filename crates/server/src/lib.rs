@@ -17,16 +17,17 @@ mod error;
 mod fixes;
 mod handlers;
 mod lane;
-mod limits;
 mod listen_address;
 mod listener;
 mod middleware;
 mod network;
 mod paging;
+mod progress;
 mod request_context;
 mod response_builder;
 mod router;
 mod settings;
+mod shares;
 mod tls;
 
 pub use app::ReadyCheck;

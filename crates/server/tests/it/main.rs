@@ -18,6 +18,7 @@ mod manifests;
 mod paths;
 mod policies;
 mod schema;
+mod shares;
 mod tls;
 mod tree;
 mod uploads;
