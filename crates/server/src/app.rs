@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use portolan_registry::{Context, Registry, Result};
@@ -55,6 +56,8 @@ pub(crate) struct App {
     pub(crate) context: Context,
     pub(crate) limits: Limits,
     pub(crate) bodies: BodyLimits,
+    /// Time for a client to accept the next chunk of a response.
+    pub(crate) write_timeout: Duration,
     /// Slots for concurrent pushes.
     pub(crate) uploads: Shares,
     /// Bytes of manifests that are being received or pushed.
@@ -88,6 +91,7 @@ impl App {
             context: Context::anonymous(),
             limits: limits.clone(),
             bodies: BodyLimits::new(settings),
+            write_timeout: settings.timeouts.write,
             uploads: shares(limits.uploads, "concurrent pushes"),
             manifests: shares(manifest_bytes, "bytes of manifests in progress"),
             trees: shares(limits.trees, "concurrent tree requests"),

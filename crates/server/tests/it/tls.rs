@@ -73,11 +73,17 @@ impl Secure {
     }
 
     async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
+        self.http2_with(&http2::Builder::new(TokioExecutor::new()))
+            .await
+    }
+
+    async fn http2_with(
+        &self,
+        builder: &http2::Builder<TokioExecutor>,
+    ) -> http2::SendRequest<Full<Bytes>> {
         let stream = self.connect(&["h2", "http/1.1"]).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         sender
     }
@@ -161,6 +167,30 @@ async fn serves_http_2_if_alpn_selects_it() {
         .await
         .unwrap();
     assert_eq!(unknown.status(), 400);
+}
+
+#[tokio::test]
+async fn responses_that_are_not_read_release_their_slots() {
+    for window in [0, 1] {
+        let server = Secure::start(|settings| {
+            settings.limits.uploads = 100;
+            settings.timeouts.write = SHORT;
+        })
+        .await;
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let mut stalled = server
+            .http2_with(builder.initial_stream_window_size(window))
+            .await;
+        let check = || request("POST", "/api/v1/repositories/a/-/check", b"{}");
+        let mut responses = Vec::new();
+        for _ in 0..100 {
+            responses.push(stalled.send_request(check()).await.unwrap());
+        }
+        // It waits for a slot, which the responses hold.
+        let mut other = server.http2().await;
+        let response = other.send_request(check()).await.unwrap();
+        assert_eq!(response.status(), 200, "window {window}");
+    }
 }
 
 #[tokio::test]
