@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(1);
 
     /// Returns a body of `frames` frames of which each takes `pause`, and a value that is shared
     /// until the content is dropped.
