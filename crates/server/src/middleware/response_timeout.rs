@@ -1,7 +1,7 @@
 //! End of HTTP/2 responses that their clients do not read.
 //!
-//! hyper does not poll the body of a response whose flow control window is closed, so a timeout in
-//! the body would never end it. On HTTP/1.1, the timeout of the socket does.
+//! While the flow control window of a response is closed, hyper polls at most one chunk of its body,
+//! so a timeout in the body would never end it. On HTTP/1.1, the timeout of the socket does.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

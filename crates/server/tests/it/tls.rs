@@ -8,8 +8,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portolan_model::Digest;
+use portolan_model::fixtures::IndexFixture;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_server::{ReadyCheck, Server, Settings, TlsFiles};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -171,24 +173,29 @@ async fn serves_http_2_if_alpn_selects_it() {
 
 #[tokio::test]
 async fn responses_that_are_not_read_release_their_slots() {
+    let index = IndexFixture::oci().field("annotations", json!({"a": "x".repeat(200_000)}));
     for window in [0, 1] {
         let server = Secure::start(|settings| {
-            settings.limits.uploads = 100;
+            settings.limits.trees = 20;
             settings.timeouts.write = SHORT;
         })
         .await;
+        let mut other = server.http2().await;
+        let push = request("PUT", "/v2/a/manifests/v1", &index.bytes());
+        assert_eq!(other.send_request(push).await.unwrap().status(), 201);
         let mut builder = http2::Builder::new(TokioExecutor::new());
         let mut stalled = server
             .http2_with(builder.initial_stream_window_size(window))
             .await;
-        let check = || request("POST", "/api/v1/repositories/a/-/check", b"{}");
+        let tree = || request("GET", "/api/v1/repositories/a/-/tree/v1", b"");
         let mut responses = Vec::new();
+        // Later ones get the slots of the earlier ones.
         for _ in 0..100 {
-            responses.push(stalled.send_request(check()).await.unwrap());
+            let response = stalled.send_request(tree()).await.unwrap();
+            assert_eq!(response.status(), 200, "window {window}");
+            responses.push(response);
         }
-        // It waits for a slot, which the responses hold.
-        let mut other = server.http2().await;
-        let response = other.send_request(check()).await.unwrap();
+        let response = other.send_request(tree()).await.unwrap();
         assert_eq!(response.status(), 200, "window {window}");
     }
 }
