@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use portolan_registry::{Context, Registry, Result};
@@ -12,8 +13,8 @@ use tokio::sync::mpsc;
 use crate::body::BodyLimits;
 use crate::host_rules::HostRules;
 use crate::lane::Lane;
-use crate::limits::Slots;
 use crate::settings::{Limits, Settings};
+use crate::shares::{ShareLimits, Shares};
 
 /// Readiness check: finds out whether the registry can serve requests. `/readyz` runs it.
 #[derive(Clone)]
@@ -57,10 +58,14 @@ pub(crate) struct App {
     pub(crate) host_rules: HostRules,
     pub(crate) limits: Limits,
     pub(crate) bodies: BodyLimits,
+    /// Time for a client to accept the next chunk of a response.
+    pub(crate) write_timeout: Duration,
     /// Slots for concurrent pushes.
-    pub(crate) uploads: Slots,
+    pub(crate) uploads: Shares,
+    /// Bytes of manifests that are being received or pushed.
+    pub(crate) manifests: Shares,
     /// Slots for concurrent tree requests.
-    pub(crate) trees: Slots,
+    pub(crate) trees: Shares,
     /// Threads for heavy work.
     pub(crate) lane: Lane,
     /// Dropped with the app. This ends the receiver that [`App::new`] returns.
@@ -78,16 +83,22 @@ impl App {
         ready: ReadyCheck,
     ) -> io::Result<(Arc<Self>, mpsc::Receiver<Infallible>)> {
         let (alive, idle) = mpsc::channel(1);
+        let limits = &settings.limits;
+        let shares = |units, name| Shares::new(ShareLimits::new(settings, units, name));
+        // A single manifest of the maximum size has to fit.
+        let manifest_bytes = limits.manifest_memory_bytes.max(limits.manifest_bytes);
         let app = Self {
             registry,
             ready,
             context: Context::anonymous(),
             host_rules: HostRules::new(settings),
-            limits: settings.limits.clone(),
+            limits: limits.clone(),
             bodies: BodyLimits::new(settings),
-            uploads: Slots::new(settings.limits.uploads, "pushes"),
-            trees: Slots::new(settings.limits.trees, "tree requests"),
-            lane: Lane::new(&settings.limits)?,
+            write_timeout: settings.timeouts.write,
+            uploads: shares(limits.uploads, "concurrent pushes"),
+            manifests: shares(manifest_bytes, "bytes of manifests in progress"),
+            trees: shares(limits.trees, "concurrent tree requests"),
+            lane: Lane::new(settings)?,
             _alive: alive,
         };
         Ok((Arc::new(app), idle))

@@ -7,10 +7,11 @@
 //! 100-continue` and got no `100 Continue` sends no body, so nothing is drained.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, header};
 use http_body::{Body as _, Frame};
@@ -20,7 +21,13 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
+use crate::progress::Progress;
+use crate::request_context::RequestContext;
 use crate::settings::Settings;
+use crate::shares::Share;
+
+/// Bytes by which the memory of a manifest grows while it is received.
+const MEMORY_STEP: usize = 64 << 10;
 
 /// Idle timeout of a body, and limits on draining the body of a rejected request.
 #[derive(Clone, Debug)]
@@ -52,7 +59,15 @@ pub(crate) struct RequestBody {
     announced: Option<u64>,
     /// True if the client waits for `100 Continue`. The first read of the body sends it.
     awaits_continue: bool,
+    progress: Arc<Progress>,
     limits: BodyLimits,
+}
+
+/// Body in memory.
+pub(crate) struct Collected {
+    pub(crate) bytes: Bytes,
+    /// Share of the memory for manifests.
+    pub(crate) memory: Share,
 }
 
 impl RequestBody {
@@ -66,6 +81,7 @@ impl RequestBody {
             announced,
             awaits_continue: expect
                 .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            progress: Arc::default(),
             limits: limits.clone(),
         }
     }
@@ -90,28 +106,66 @@ impl RequestBody {
         Body::from_stream(self)
     }
 
-    /// Reads the full body into memory.
+    /// Waits for a slot for the push of this body.
     ///
     /// # Errors
-    /// Returns [`Kind::TooLarge`] if the body exceeds `limit` bytes (before reading anything if the
-    /// request announces the length), and [`Kind::BodyTimeout`] or [`Kind::BodyIncomplete`] if the
-    /// body ends early.
-    pub(crate) async fn collect(mut self, limit: usize) -> Result<Bytes> {
+    /// Returns the errors of [`Shares::acquire`](crate::shares::Shares::acquire).
+    pub(crate) fn acquire_slot<'a>(
+        &self,
+        call: &'a RequestContext,
+    ) -> impl Future<Output = Result<Share>> + use<'a> {
+        let progress = self.progress();
+        async move {
+            let mut slot = call.app.uploads.acquire(call.client(), 1).await?;
+            slot.register_body(progress);
+            Ok(slot)
+        }
+    }
+
+    /// Reads the full body of a manifest into memory. Acquires the memory in steps, because a client
+    /// may announce more than it sends.
+    ///
+    /// # Errors
+    /// Returns [`Kind::TooLarge`] if the body exceeds the limit for manifests (before reading
+    /// anything if the request announces the length), [`Kind::BodyTimeout`] or
+    /// [`Kind::BodyIncomplete`] if the body ends early, and the errors of
+    /// [`Shares::acquire`](crate::shares::Shares::acquire).
+    pub(crate) async fn collect(mut self, call: &RequestContext) -> Result<Collected> {
+        let limit = call.app.limits.manifest_bytes;
         let announced = self
             .announced
-            .map_or(Ok(0), usize::try_from)
+            .map_or(Ok(limit), usize::try_from)
             .unwrap_or(usize::MAX);
         if announced > limit {
             return Err(too_large(limit));
         }
-        let mut collected = BytesMut::with_capacity(announced);
+        let first = announced.min(MEMORY_STEP);
+        let mut memory = call
+            .app
+            .manifests
+            .acquire(call.client(), first as u64)
+            .await?;
+        memory.register_body(self.progress());
+        let mut collected = Vec::with_capacity(first);
         while let Some(piece) = self.next().await.transpose()? {
-            if collected.len() + piece.len() > limit {
+            let length = collected.len() + piece.len();
+            if length > limit {
                 return Err(too_large(limit));
+            }
+            if length > collected.capacity() {
+                let step = length.next_multiple_of(MEMORY_STEP).min(announced) - collected.len();
+                memory.grow_to((collected.len() + step) as u64).await?;
+                collected.reserve_exact(step);
             }
             collected.extend_from_slice(&piece);
         }
-        Ok(collected.freeze())
+        let bytes = Bytes::from(collected.into_boxed_slice());
+        Ok(Collected { bytes, memory })
+    }
+
+    /// Returns the progress of the body, unless all of it has been received.
+    fn progress(&self) -> Option<Arc<Progress>> {
+        self.frames.as_ref().map(|_| Arc::clone(&self.progress))
     }
 
     /// Counts the bytes of a frame, or checks the total length at the end of the body.
@@ -121,6 +175,7 @@ impl RequestBody {
             return self.check_end().err().map(Err);
         };
         let bytes = frame.into_data().unwrap_or_default();
+        self.progress.receive(bytes.len());
         self.received += bytes.len() as u64;
         match self.announced {
             Some(announced) if self.received > announced => {
@@ -154,6 +209,12 @@ impl RequestBody {
             .with_detail(json!({"received": self.received, "announced": self.announced}))
             .with_source(error)
     }
+
+    fn fail_slow(&mut self) -> Error {
+        self.frames = None;
+        let message = "the request body arrived too slowly while other clients waited";
+        Error::new(Kind::BodyTimeout, message).with_detail(json!({"received": self.received}))
+    }
 }
 
 impl Stream for RequestBody {
@@ -164,7 +225,14 @@ impl Stream for RequestBody {
         let Some(pieces) = &mut self.frames else {
             return Poll::Ready(None);
         };
-        match ready!(pieces.as_mut().poll_frame(context)).transpose() {
+        let Poll::Ready(frame) = pieces.as_mut().poll_frame(context) else {
+            return if self.progress.wait(context) {
+                Poll::Ready(Some(Err(self.fail_slow())))
+            } else {
+                Poll::Pending
+            };
+        };
+        match frame.transpose() {
             Ok(frame) => Poll::Ready(self.accept_frame(frame)),
             Err(error) => Poll::Ready(Some(Err(self.fail(error)))),
         }

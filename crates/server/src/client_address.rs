@@ -1,6 +1,6 @@
 //! Address of the client of a request, which may be behind proxies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -16,6 +16,22 @@ pub(crate) struct ClientAddress {
     /// Address of the proxy that forwarded the request, if `address` comes from the headers of this
     /// proxy.
     pub(crate) proxy: Option<IpAddr>,
+}
+
+/// Client in the sense of [`Shares`](crate::shares::Shares): an IPv4 address, or an IPv6 network of
+/// 64 bits, because one host may use all addresses of such a network.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Client(IpAddr);
+
+impl From<IpAddr> for Client {
+    fn from(address: IpAddr) -> Self {
+        Self(match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(address) => {
+                Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into()
+            }
+        })
+    }
 }
 
 /// Drops the port. Converts the address of an IPv4 client of an IPv6 socket to IPv4, so that a
@@ -126,6 +142,15 @@ mod tests {
             address("[2001:db8::1]:4711").address.to_string(),
             "2001:db8::1"
         );
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network() {
+        let client = |text| Client::from(address(text).address);
+        assert_eq!(client("[2001:db8::1]:1"), client("[2001:db8::2:3]:1"));
+        assert_ne!(client("[2001:db8::1]:1"), client("[2001:db8:0:1::1]:1"));
+        assert_eq!(client("192.0.2.1:1"), client("[::ffff:192.0.2.1]:2"));
+        assert_ne!(client("192.0.2.1:1"), client("192.0.2.2:1"));
     }
 
     #[test]

@@ -1,20 +1,19 @@
 //! Lane for heavy work: pushes and checks of large manifests, trees, and long responses.
 //!
 //! The lane has its own threads, so that heavy work never delays short requests on the async
-//! threads. It is bounded by the bytes of the documents in it, and a second bound applies to the
-//! documents that wait for it. Work whose client has disconnected is dropped.
+//! threads. It is bounded by the bytes of the documents in it, which clients share (see [`Shares`]), and
+//! a second bound applies to the documents that wait for it. Work whose client has disconnected is dropped.
 
 use std::io;
-use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use portolan_registry::{Error, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
-use crate::limits::too_many_requests;
-use crate::settings::Limits;
+use crate::client_address::Client;
+use crate::settings::Settings;
+use crate::shares::{Share, ShareLimits, Shares};
 
 /// Size of a document in bytes up to which work on it is short. Such work runs on the async
 /// threads.
@@ -24,30 +23,7 @@ pub(crate) const SHORT_WORK: usize = 64 << 10;
 pub(crate) struct Lane {
     /// `None` only while this value is dropped.
     runtime: Option<Runtime>,
-    running: Arc<Semaphore>,
-    waiting: Semaphore,
-    limits: LaneLimits,
-}
-
-/// Limits of a [`Lane`] in bytes.
-#[derive(Clone, Copy, Debug)]
-struct LaneLimits {
-    running: u32,
-    waiting: u32,
-}
-
-impl LaneLimits {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            running: permits(limits.lane_bytes),
-            waiting: permits(limits.lane_queue_bytes),
-        }
-    }
-}
-
-/// Returns the number of permits for `bytes`. A semaphore can grant no more of them at once.
-fn permits(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    documents: Shares,
 }
 
 /// Share of the lane for one piece of work. Dropping it gives the share back. The default is for
@@ -55,11 +31,11 @@ fn permits(bytes: usize) -> u32 {
 #[derive(Default)]
 pub(crate) struct LaneShare {
     /// Permit for heavy work, and the threads that run it. `None` for short work.
-    heavy: Option<(OwnedSemaphorePermit, Handle)>,
+    heavy: Option<(Share, Handle)>,
 }
 
 impl Lane {
-    pub(crate) fn new(limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn new(settings: &Settings) -> io::Result<Self> {
         // Half of the processors, so that the other threads always find a free one.
         let threads = available_parallelism().map_or(1, |count| (count.get() / 2).max(1));
         let runtime = Builder::new_multi_thread()
@@ -67,12 +43,14 @@ impl Lane {
             .thread_name("lane")
             .enable_all()
             .build()?;
-        let limits = LaneLimits::new(limits);
+        let limits = &settings.limits;
+        let documents = Shares::new(ShareLimits {
+            waiting: limits.lane_queue_bytes as u64,
+            ..ShareLimits::new(settings, limits.lane_bytes, "bytes of large documents")
+        });
         Ok(Self {
             runtime: Some(runtime),
-            running: Arc::new(Semaphore::new(limits.running as usize)),
-            waiting: Semaphore::new(limits.waiting as usize),
-            limits,
+            documents,
         })
     }
 
@@ -80,25 +58,14 @@ impl Lane {
     /// [`SHORT_WORK`] bytes needs none. Work on more than the lane's limit gets the full lane.
     ///
     /// # Errors
-    /// Returns [`Kind::TooManyRequests`](portolan_registry::Kind::TooManyRequests) if too many
-    /// bytes already wait.
-    pub(crate) async fn enter(&self, bytes: usize) -> Result<LaneShare> {
+    /// Returns the errors of [`Shares::acquire`].
+    pub(crate) async fn enter(&self, client: Client, bytes: usize) -> Result<LaneShare> {
         let Some(runtime) = self.runtime.as_ref().filter(|_| bytes > SHORT_WORK) else {
             return Ok(LaneShare::default());
         };
-        let bytes = permits(bytes);
-        let share = bytes.min(self.limits.running);
-        let running = Arc::clone(&self.running);
-        let permit = if let Ok(permit) = Arc::clone(&running).try_acquire_many_owned(share) {
-            permit
-        } else {
-            let waits = self.waiting.try_acquire_many(bytes);
-            let _waits = waits.map_err(|_| self.full())?;
-            let permit = running.acquire_many_owned(share).await;
-            permit.map_err(|error| Error::internal("failed to enter the lane", error))?
-        };
+        let share = self.documents.acquire(client, bytes as u64).await?;
         Ok(LaneShare {
-            heavy: Some((permit, runtime.handle().clone())),
+            heavy: Some((share, runtime.handle().clone())),
         })
     }
 
@@ -110,6 +77,7 @@ impl Lane {
     /// [`Kind::Internal`](portolan_registry::Kind::Internal) if `work` panics.
     pub(crate) async fn run<T, E>(
         &self,
+        client: Client,
         bytes: usize,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<T, E>
@@ -117,26 +85,18 @@ impl Lane {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match self.enter(bytes).await?.heavy {
+        match self.enter(client, bytes).await?.heavy {
             None => work.await,
-            Some((permit, threads)) => {
+            Some((share, threads)) => {
                 // Dropping the set aborts its task.
                 let mut tasks = JoinSet::new();
-                tasks.spawn_on(hold(permit, work), &threads);
+                tasks.spawn_on(hold(share, work), &threads);
                 match tasks.join_next().await {
                     Some(ended) => ended.map_err(task_error)?,
                     None => Err(Error::internal("heavy work did not start", "no task").into()),
                 }
             }
         }
-    }
-
-    fn full(&self) -> Error {
-        let limit = self.limits.waiting;
-        too_many_requests(
-            &format!("too many large documents are waiting (limit {limit} bytes)"),
-            u64::from(limit),
-        )
     }
 }
 
@@ -149,7 +109,7 @@ impl LaneShare {
     ) -> JoinHandle<T> {
         match self.heavy {
             None => tokio::spawn(work),
-            Some((permit, threads)) => threads.spawn(hold(permit, work)),
+            Some((share, threads)) => threads.spawn(hold(share, work)),
         }
     }
 }
@@ -164,7 +124,7 @@ impl Drop for Lane {
     }
 }
 
-async fn hold<T>(_permit: OwnedSemaphorePermit, work: impl Future<Output = T>) -> T {
+async fn hold<T>(_share: Share, work: impl Future<Output = T>) -> T {
     work.await
 }
 

@@ -1,5 +1,6 @@
 //! Head of a request, and the state that its handler needs.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -10,7 +11,7 @@ use portolan_wire::headers::X_REQUEST_ID;
 use portolan_wire::{HostPort, request_head};
 
 use crate::app::App;
-use crate::client_address::ClientAddress;
+use crate::client_address::{Client, ClientAddress};
 
 /// Input of the handlers: everything about a request except its body.
 pub(crate) struct RequestContext {
@@ -57,6 +58,12 @@ impl RequestContext {
     /// Returns a handle to a repository, with the permissions of the caller.
     pub(crate) fn repository(&self, name: RepositoryName) -> Repository {
         Repository::new(self.app.registry.clone(), self.context.clone(), name)
+    }
+
+    /// Returns the client that shares of limited resources belong to.
+    pub(crate) fn client(&self) -> Client {
+        let address = self.context.client_address();
+        address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).into()
     }
 
     /// Returns the host that clients use for this registry.

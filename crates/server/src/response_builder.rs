@@ -1,12 +1,13 @@
 //! Builder for responses. It sets the length of the content.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::{Frame, SizeHint};
@@ -29,6 +30,9 @@ const RESERVED_HEAD_BYTES: usize = 250;
 /// Maximum number of header lines in a response before optional headers are skipped. Clients limit
 /// the header lines of a response, for example hyper to 100, and other headers follow.
 const MAX_OPTIONAL_LINES: usize = 64;
+
+/// Maximum size of a chunk of content in memory, in bytes.
+const CHUNK: usize = 64 << 10;
 
 /// Response under construction.
 pub(crate) struct ResponseBuilder(Response);
@@ -84,7 +88,7 @@ impl ResponseBuilder {
     pub(crate) fn content(self, content: impl Into<Bytes>) -> Response {
         let bytes = content.into();
         let mut response = self.head(bytes.len() as u64);
-        *response.body_mut() = Body::from(bytes);
+        *response.body_mut() = Body::new(SlicedBody { rest: bytes });
         response
     }
 
@@ -147,6 +151,43 @@ struct SlottedContent<T> {
 impl<T> AsRef<[u8]> for SlottedContent<T> {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+/// Content in memory as a response body.
+///
+/// The chunks are copies. A slice of the content that waits in a buffer of the connection would hold
+/// all of the content and its slot, even after the content was dropped.
+struct SlicedBody {
+    rest: Bytes,
+}
+
+impl http_body::Body for SlicedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.rest.len().min(CHUNK);
+        let chunk = Bytes::copy_from_slice(&self.rest[..length]);
+        self.rest.advance(length);
+        if self.rest.is_empty() {
+            self.rest = Bytes::new();
+        }
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
     }
 }
 

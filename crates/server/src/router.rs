@@ -25,6 +25,7 @@ use crate::middleware::access_log::access_log;
 use crate::middleware::client_address::client_address;
 use crate::middleware::request_head::request_head;
 use crate::middleware::request_id::{RequestIds, request_id};
+use crate::middleware::response_timeout::response_timeout;
 use crate::network::Network;
 use crate::request_context::RequestContext;
 
@@ -36,6 +37,7 @@ pub(crate) fn router(app: Arc<App>, ids: RequestIds, trusted_proxies: &[Network]
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz))
         .fallback(not_found)
+        .layer(from_fn_with_state(app.write_timeout, response_timeout))
         .layer(from_fn_with_state(Arc::clone(&app), request_head))
         // The last layer runs first: the access log needs the client's address and the request id.
         .layer(from_fn(access_log))

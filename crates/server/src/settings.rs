@@ -87,9 +87,16 @@ pub struct Limits {
     #[serde(skip)]
     pub head_memory: usize,
     /// Maximum number of concurrent pushes of blobs, chunks and manifests, including checks of
-    /// manifests. Further pushes get 429.
+    /// manifests. Up to as many more wait for [`Timeouts::share`], and further ones get 429.
     pub uploads: usize,
-    /// Maximum number of concurrent tree requests. Further requests get 429.
+    /// Minimum rate of a request body in bytes per second, as an average of 30 seconds. It applies
+    /// only while another client waits for a slot or for memory. A slower body ends with 408.
+    pub body_rate: u64,
+    /// Maximum memory for manifests that are being received or pushed, in bytes. Further bytes wait
+    /// for [`Timeouts::share`]. It is never less than [`Limits::manifest_bytes`].
+    pub manifest_memory_bytes: usize,
+    /// Maximum number of concurrent tree requests. Up to as many more wait for [`Timeouts::share`],
+    /// and further ones get 429.
     pub trees: usize,
     /// Maximum number of manifests that are read for one tree request.
     pub tree_documents: usize,
@@ -123,6 +130,9 @@ pub struct Timeouts {
     /// Time for a client to accept the next chunk of a response.
     #[serde(with = "humantime_serde")]
     pub write: Duration,
+    /// Time that a request waits for a slot, for memory or for the lane before it gets 429.
+    #[serde(with = "humantime_serde")]
+    pub share: Duration,
     /// Time for the TLS handshake.
     #[serde(with = "humantime_serde")]
     pub handshake: Duration,
@@ -159,6 +169,8 @@ impl Default for Limits {
             waiting_connections: 256,
             head_memory: 32 << 20,
             uploads: 1_000,
+            body_rate: 16 << 10,
+            manifest_memory_bytes: 64 << 20,
             trees: 4,
             tree_documents: 10_000,
             lane_bytes: 8 << 20,
@@ -175,6 +187,7 @@ impl Default for Timeouts {
             header: Duration::from_mins(1),
             body: Duration::from_mins(1),
             write: Duration::from_mins(1),
+            share: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
             rejected_body: Duration::from_secs(10),

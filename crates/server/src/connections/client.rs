@@ -1,17 +1,14 @@
-//! Clients, as far as connections tell them apart.
+//! Peers of connections.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use crate::client_address;
 use crate::network::Network;
-
-/// Number of leading bits of an IPv6 address that identify a client: a host chooses the rest.
-const IPV6_PREFIX: u32 = 64;
 
 /// Peer of connections.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Client {
-    /// A host, or a network of IPv6 hosts.
-    Host(IpAddr),
+    Host(client_address::Client),
     /// A trusted proxy, which stands for many clients.
     Proxy(IpAddr),
 }
@@ -21,13 +18,7 @@ impl Client {
         if trusted.iter().any(|network| network.contains(address)) {
             return Self::Proxy(address);
         }
-        Self::Host(match address {
-            IpAddr::V6(address) => {
-                let prefix = u128::MAX << (u128::BITS - IPV6_PREFIX);
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & prefix))
-            }
-            address @ IpAddr::V4(_) => address,
-        })
+        Self::Host(address.into())
     }
 
     pub(super) fn is_proxy(self) -> bool {

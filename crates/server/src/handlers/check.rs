@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::put_options;
 use crate::api::{CheckResult, Errors};
-use crate::body::RequestBody;
+use crate::body::{Collected, RequestBody};
 use crate::error::{HandlerResult, HttpError};
 use crate::fixes::FixRenderer;
 use crate::request_context::RequestContext;
@@ -49,11 +49,14 @@ pub(crate) async fn check(
     body: RequestBody,
     repository: RepositoryName,
 ) -> HandlerResult {
-    let slot = call.app.uploads.acquire()?;
+    let slot = body.acquire_slot(call).await?;
     let also = query::tags(call.query())?;
     let reference = query::reference(call.query())?;
     let options = put_options::options(&call.headers, reference.clone(), &also)?;
-    let sent = body.collect(call.app.limits.manifest_bytes).await?;
+    let Collected {
+        bytes: sent,
+        memory,
+    } = body.collect(call).await?;
     let (renderer, bytes, options) = match reference {
         None if sent.is_empty() => {
             return Err(invalid_request(
@@ -90,9 +93,9 @@ pub(crate) async fn check(
         // while the registry waits for other requests.
         let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
         let result = CheckResult::new(digest, manifest.as_ref(), outcome, &renderer)?;
-        ResponseBuilder::new(StatusCode::OK).json_with(&result, slot)
+        ResponseBuilder::new(StatusCode::OK).json_with(&result, (slot, memory))
     };
-    call.app.lane.run(size, work).await
+    call.app.lane.run(call.client(), size, work).await
 }
 
 /// Returns the digest of `bytes`. Uses the algorithm of `sent_by`, the digest of a push by digest,

@@ -10,7 +10,7 @@ use portolan_wire::{Endpoint, query, warning};
 
 use super::blobs::deletion;
 use super::put_options;
-use crate::body::RequestBody;
+use crate::body::{Collected, RequestBody};
 use crate::detached::run_detached_in;
 use crate::error::HandlerResult;
 use crate::fixes::FixRenderer;
@@ -68,17 +68,17 @@ pub(crate) async fn put(
     repository: RepositoryName,
     reference: Reference,
 ) -> HandlerResult {
-    let slot = call.app.uploads.acquire()?;
+    let slot = body.acquire_slot(call).await?;
     let also = query::tags(call.query())?;
     let by_tag = matches!(reference, Reference::Tag(_));
     let options = put_options::options(&call.headers, Some(reference), &also)?;
-    let bytes = body.collect(call.app.limits.manifest_bytes).await?;
+    let Collected { bytes, memory } = body.collect(call).await?;
     let (context, name) = (call.context.clone(), repository.clone());
     let tag = options.tags.first().map(|update| update.tag.clone());
-    let share = call.app.lane.enter(bytes.len()).await?;
+    let share = call.app.lane.enter(call.client(), bytes.len()).await?;
     let outcome = run_detached_in(share, &call.app, |app| async move {
-        // Hold the slot until the work ends, even if the client disconnects earlier.
-        let _slot = slot;
+        // Hold the shares until the work ends, even if the client disconnects earlier.
+        let _shares = (slot, memory);
         app.registry
             .put_manifest(&context, &name, bytes, options)
             .await

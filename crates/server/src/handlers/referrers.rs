@@ -53,7 +53,7 @@ pub(crate) async fn list(
     };
     let bytes = document.manifests.iter().map(annotation_bytes).sum();
     let work = async move { reply.json(&document) };
-    call.app.lane.run(bytes, work).await
+    call.app.lane.run(call.client(), bytes, work).await
 }
 
 /// Image index that lists referrers.

@@ -50,7 +50,7 @@ pub(crate) async fn get(
 ) -> HandlerResult {
     // The slot is held until the response has been sent, because a response takes as much memory as
     // the tree.
-    let slot = call.app.trees.acquire()?;
+    let slot = call.app.trees.acquire(call.client(), 1).await?;
     let renderer = FixRenderer::new(call, &repository, &reference);
     let handle = call.repository(repository);
     let limits = LintLimits {
@@ -66,7 +66,7 @@ pub(crate) async fn get(
     };
     call.app
         .lane
-        .run(call.app.limits.manifest_bytes, work)
+        .run(call.client(), call.app.limits.manifest_bytes, work)
         .await
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn write(
     repository: RepositoryName,
     id: UploadId,
 ) -> HandlerResult {
-    let slot = call.app.uploads.acquire()?;
+    let slot = body.acquire_slot(call).await?;
     let (offset, body) = parse_chunk(call, body)?;
     let (context, name, upload) = (call.context.clone(), repository.clone(), id.clone());
     let written = run_detached(&call.app, |app| async move {
@@ -90,7 +90,7 @@ pub(crate) async fn finish(
     id: UploadId,
 ) -> HandlerResult {
     let digest = query::closing_digest(call.query())?;
-    let slot = call.app.uploads.acquire()?;
+    let slot = body.acquire_slot(call).await?;
     let (offset, body) = parse_chunk(call, body)?;
     let (context, name, upload, expected) = (
         call.context.clone(),
@@ -150,7 +150,7 @@ async fn put_monolithic(
     repository: RepositoryName,
     digest: Digest,
 ) -> HandlerResult {
-    let slot = call.app.uploads.acquire()?;
+    let slot = body.acquire_slot(call).await?;
     let (context, name, expected) = (call.context.clone(), repository.clone(), digest.clone());
     let put = run_detached(&call.app, |app| async move {
         // Hold the slot until the work ends, as in `write`.

@@ -1,40 +1,43 @@
 //! Tests of the lane: who enters, who waits, who is rejected, and what is dropped.
 
 use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use portolan_registry::Kind;
 use tokio::sync::oneshot;
-use tokio::task::yield_now;
 
 use super::*;
 
 /// Size of the documents in the tests.
 const LARGE: usize = 100 << 10;
 
+fn client() -> Client {
+    IpAddr::V4(Ipv4Addr::LOCALHOST).into()
+}
+
 /// Returns a lane for two documents, in which one more may wait.
 fn lane() -> Lane {
-    let limits = Limits {
-        lane_bytes: 2 * LARGE,
-        lane_queue_bytes: LARGE,
-        ..Limits::default()
-    };
-    Lane::new(&limits).unwrap()
+    let mut settings = Settings::default();
+    settings.limits.lane_bytes = 2 * LARGE;
+    settings.limits.lane_queue_bytes = LARGE;
+    Lane::new(&settings).unwrap()
 }
 
 #[tokio::test]
 async fn documents_enter_until_the_lane_is_full() {
     let lane = lane();
     let (first, _second) = (
-        lane.enter(LARGE).await.unwrap(),
-        lane.enter(LARGE).await.unwrap(),
+        lane.enter(client(), LARGE).await.unwrap(),
+        lane.enter(client(), LARGE).await.unwrap(),
     );
-    let mut third = Box::pin(lane.enter(LARGE));
+    let mut third = Box::pin(lane.enter(client(), LARGE));
     assert!(third.as_mut().now_or_never().is_none());
-    let error = lane.enter(LARGE).await.err().unwrap();
+    let error = lane.enter(client(), LARGE).await.err().unwrap();
     assert_eq!(error.kind(), &Kind::TooManyRequests { retry_after: 5 });
-    assert_eq!(error.detail()["limit"], LARGE);
+    assert_eq!(error.detail()["limit"], 2 * LARGE);
     drop(first);
     third.await.unwrap();
 }
@@ -42,30 +45,30 @@ async fn documents_enter_until_the_lane_is_full() {
 #[tokio::test]
 async fn a_waiting_caller_that_goes_away_makes_room() {
     let lane = lane();
-    let _full = lane.enter(2 * LARGE).await.unwrap();
-    let mut waiting = Box::pin(lane.enter(LARGE));
+    let _full = lane.enter(client(), 2 * LARGE).await.unwrap();
+    let mut waiting = Box::pin(lane.enter(client(), LARGE));
     assert!(waiting.as_mut().now_or_never().is_none());
-    assert!(lane.enter(LARGE).await.is_err());
+    assert!(lane.enter(client(), LARGE).await.is_err());
     drop(waiting);
-    assert!(lane.enter(LARGE).now_or_never().is_none());
+    assert!(lane.enter(client(), LARGE).now_or_never().is_none());
 }
 
 #[tokio::test]
 async fn short_work_never_waits() {
     let lane = lane();
-    let _full = lane.enter(2 * LARGE).await.unwrap();
+    let _full = lane.enter(client(), 2 * LARGE).await.unwrap();
     let thread = std::thread::current().id();
     let work = async move { Ok::<_, Error>(std::thread::current().id()) };
-    assert_eq!(lane.run(SHORT_WORK, work).await.unwrap(), thread);
+    assert_eq!(lane.run(client(), SHORT_WORK, work).await.unwrap(), thread);
 }
 
 #[tokio::test]
 async fn a_document_above_the_limit_gets_the_full_lane() {
     let lane = lane();
-    let share = lane.enter(100 * LARGE).await.unwrap();
-    assert!(lane.enter(LARGE).now_or_never().is_none());
+    let share = lane.enter(client(), 100 * LARGE).await.unwrap();
+    assert!(lane.enter(client(), LARGE).now_or_never().is_none());
     drop(share);
-    lane.enter(LARGE).await.unwrap();
+    lane.enter(client(), LARGE).await.unwrap();
 }
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn heavy_work_runs_on_the_threads_of_the_lane() {
     let lane = lane();
     let name = async { Ok::<_, Error>(std::thread::current().name().map(str::to_owned)) };
     assert_eq!(
-        lane.run(LARGE, name).await.unwrap().as_deref(),
+        lane.run(client(), LARGE, name).await.unwrap().as_deref(),
         Some("lane")
     );
 }
@@ -98,30 +101,34 @@ async fn running_work_is_dropped_with_its_caller() {
         let _ = started.send(());
         pending::<Result<()>>().await
     };
-    let mut run = Box::pin(lane.run(2 * LARGE, work));
+    let mut run = Box::pin(lane.run(client(), 2 * LARGE, work));
     assert!(run.as_mut().now_or_never().is_none());
     has_started.await.unwrap();
     drop(run);
     was_dropped.await.unwrap();
-    // The share is free again, as soon as the task has dropped it, too.
-    while lane.enter(2 * LARGE).await.is_err() {
-        yield_now().await;
-    }
+    // The share is free again.
+    lane.enter(client(), LARGE).await.unwrap();
 }
 
 #[tokio::test]
 async fn waiting_work_is_dropped_before_it_runs() {
     let lane = lane();
-    let full = lane.enter(2 * LARGE).await.unwrap();
+    let full = lane.enter(client(), 2 * LARGE).await.unwrap();
     let has_run = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&has_run);
     let work = async move {
         flag.store(true, Ordering::Relaxed);
         Ok::<_, Error>(())
     };
-    assert!(Box::pin(lane.run(LARGE, work)).now_or_never().is_none());
+    assert!(
+        Box::pin(lane.run(client(), LARGE, work))
+            .now_or_never()
+            .is_none()
+    );
     drop(full);
-    lane.run(LARGE, async { Ok::<_, Error>(()) }).await.unwrap();
+    lane.run(client(), LARGE, async { Ok::<_, Error>(()) })
+        .await
+        .unwrap();
     assert!(!has_run.load(Ordering::Relaxed));
 }
 
@@ -129,7 +136,10 @@ async fn waiting_work_is_dropped_before_it_runs() {
 async fn a_panic_is_an_error_and_frees_the_share() {
     let lane = lane();
     let work = async { panic!("a fault of the test") };
-    let error = lane.run::<(), Error>(2 * LARGE, work).await.unwrap_err();
+    let error = lane
+        .run::<(), Error>(client(), 2 * LARGE, work)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), &Kind::Internal);
-    lane.enter(2 * LARGE).await.unwrap();
+    lane.enter(client(), 2 * LARGE).await.unwrap();
 }

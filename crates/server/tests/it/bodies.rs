@@ -209,8 +209,11 @@ async fn expect_continue_is_answered_with_100() {
 #[tokio::test]
 async fn too_many_pushes_are_429() {
     let gate = Gate::new();
-    let server =
-        TestServer::with_registry(gate.clone(), |settings| settings.limits.uploads = 1).await;
+    let server = TestServer::with_registry(gate.clone(), |settings| {
+        settings.limits.uploads = 1;
+        settings.timeouts.share = SHORT;
+    })
+    .await;
     let mut first = server.connect().await;
     first
         .send(head(

@@ -21,7 +21,7 @@ fn index(size: usize) -> IndexFixture {
 async fn server(gate: &Arc<Gate>) -> TestServer {
     TestServer::with_registry(gate.clone(), |settings| {
         settings.limits.lane_bytes = 100 << 10;
-        settings.limits.lane_queue_bytes = 200 << 10;
+        settings.limits.lane_queue_bytes = 100 << 10;
     })
     .await
 }
@@ -112,7 +112,11 @@ async fn a_check_ends_when_its_client_disconnects() {
 
 #[tokio::test]
 async fn a_tree_counts_until_it_is_sent() {
-    let server = TestServer::with_settings(|settings| settings.limits.trees = 1).await;
+    let server = TestServer::with_settings(|settings| {
+        settings.limits.trees = 1;
+        settings.timeouts.share = Duration::from_millis(200);
+    })
+    .await;
     // Larger than the buffers of a connection.
     let mut top = index(4_000_000);
     for number in 0..2 {

@@ -19,6 +19,7 @@ mod manifests;
 mod paths;
 mod policies;
 mod schema;
+mod shares;
 mod tls;
 mod tree;
 mod uploads;

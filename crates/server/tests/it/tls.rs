@@ -8,8 +8,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portolan_model::Digest;
+use portolan_model::fixtures::IndexFixture;
 use portolan_registry::memory::MemoryRegistry;
 use portolan_server::{ReadyCheck, Server, Settings, TlsFiles};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -73,11 +75,17 @@ impl Secure {
     }
 
     async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
+        self.http2_with(&http2::Builder::new(TokioExecutor::new()))
+            .await
+    }
+
+    async fn http2_with(
+        &self,
+        builder: &http2::Builder<TokioExecutor>,
+    ) -> http2::SendRequest<Full<Bytes>> {
         let stream = self.connect(&["h2", "http/1.1"]).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         sender
     }
@@ -197,6 +205,35 @@ async fn two_host_headers_of_http_2_are_rejected() {
         twice.headers_mut().append("host", host.parse().unwrap());
     }
     assert_eq!(client.send_request(twice).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn responses_that_are_not_read_release_their_slots() {
+    let index = IndexFixture::oci().field("annotations", json!({"a": "x".repeat(200_000)}));
+    for window in [0, 1] {
+        let server = Secure::start(|settings| {
+            settings.limits.trees = 20;
+            settings.timeouts.write = SHORT;
+        })
+        .await;
+        let mut other = server.http2().await;
+        let push = request("PUT", "/v2/a/manifests/v1", &index.bytes());
+        assert_eq!(other.send_request(push).await.unwrap().status(), 201);
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let mut stalled = server
+            .http2_with(builder.initial_stream_window_size(window))
+            .await;
+        let tree = || request("GET", "/api/v1/repositories/a/-/tree/v1", b"");
+        let mut responses = Vec::new();
+        // Later ones get the slots of the earlier ones.
+        for _ in 0..100 {
+            let response = stalled.send_request(tree()).await.unwrap();
+            assert_eq!(response.status(), 200, "window {window}");
+            responses.push(response);
+        }
+        let response = other.send_request(tree()).await.unwrap();
+        assert_eq!(response.status(), 200, "window {window}");
+    }
 }
 
 #[tokio::test]

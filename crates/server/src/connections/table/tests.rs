@@ -52,7 +52,7 @@ impl Fixture {
 }
 
 fn host(number: u8) -> Client {
-    Client::Host(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
+    Client::Host(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)).into())
 }
 
 fn proxy() -> Client {

@@ -1,0 +1,190 @@
+//! End of HTTP/2 responses that their clients do not read.
+//!
+//! While the flow control window of a response is closed, hyper polls at most one chunk of its body,
+//! so a timeout in the body would never end it. On HTTP/1.1, the timeout of the socket does.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http::Version;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+/// Drops the content of an HTTP/2 response, with everything that it holds, if the client accepts
+/// none of it for the time in `limit`.
+pub(crate) async fn response_timeout(
+    State(limit): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_http2 = request.version() == Version::HTTP_2;
+    let response = next.run(request).await;
+    if !is_http2 || response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| Body::new(TimedBody::new(body, limit)))
+}
+
+/// Body whose content is dropped if it is not read in time.
+struct TimedBody {
+    content: Arc<Mutex<Content>>,
+    timer: JoinHandle<()>,
+}
+
+struct Content {
+    /// `None` once the client took too long.
+    body: Option<Body>,
+    read: Instant,
+    /// True if the client has to wait for the content.
+    is_pending: bool,
+}
+
+/// The client did not read the response in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the client did not read the response in time")]
+struct Unread;
+
+impl TimedBody {
+    fn new(body: Body, limit: Duration) -> Self {
+        let content = Arc::new(Mutex::new(Content {
+            body: Some(body),
+            read: Instant::now(),
+            is_pending: false,
+        }));
+        let timer = tokio::spawn(drop_unread(Arc::clone(&content), limit));
+        Self { content, timer }
+    }
+}
+
+async fn drop_unread(content: Arc<Mutex<Content>>, limit: Duration) {
+    loop {
+        let deadline = lock(&content).deadline(limit);
+        let Some(deadline) = deadline else {
+            return;
+        };
+        sleep_until(deadline).await;
+    }
+}
+
+impl Content {
+    /// Returns the time at which the content has to be read. Drops the content and returns `None` if
+    /// this time is over.
+    fn deadline(&mut self, limit: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        if self.is_pending {
+            return Some(now + limit);
+        }
+        let deadline = self.read + limit;
+        if deadline <= now {
+            self.body = None;
+            return None;
+        }
+        Some(deadline)
+    }
+}
+
+fn lock(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
+    content.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl http_body::Body for TimedBody {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let mut content = lock(&self.content);
+        let Some(body) = &mut content.body else {
+            return Poll::Ready(Some(Err(Unread.into())));
+        };
+        let frame = Pin::new(body).poll_frame(context);
+        content.read = Instant::now();
+        content.is_pending = frame.is_pending();
+        frame.map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let content = lock(&self.content);
+        content.body.as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let content = lock(&self.content);
+        content
+            .body
+            .as_ref()
+            .map(Body::size_hint)
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for TimedBody {
+    fn drop(&mut self) {
+        self.timer.abort();
+        lock(&self.content).body = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::BodyExt;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_mins(1);
+
+    /// Returns a body of `frames` frames of which each takes `pause`, and a value that is shared
+    /// until the content is dropped.
+    fn body(frames: usize, pause: Duration) -> (TimedBody, Arc<()>) {
+        let held = Arc::new(());
+        let parts = stream::unfold((0, Arc::clone(&held)), move |(sent, held)| async move {
+            sleep(pause).await;
+            let frame = Ok::<_, Unread>(Bytes::from_static(b"frame"));
+            (sent < frames).then_some((frame, (sent + 1, held)))
+        });
+        (TimedBody::new(Body::from_stream(parts), LIMIT), held)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn content_that_is_not_read_is_dropped() {
+        for read in [0, 2] {
+            let (mut body, held) = body(10, Duration::ZERO);
+            for _ in 0..read {
+                body.frame().await.unwrap().unwrap();
+            }
+            sleep(LIMIT / 2).await;
+            assert_eq!(Arc::strong_count(&held), 2);
+            sleep(LIMIT).await;
+            assert_eq!(Arc::strong_count(&held), 1);
+            assert!(body.frame().await.unwrap().is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_gets_everything() {
+        let (mut body, _) = body(10, Duration::ZERO);
+        for _ in 0..10 {
+            sleep(LIMIT * 9 / 10).await;
+            body.frame().await.unwrap().unwrap();
+        }
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_content_is_not_dropped() {
+        let (body, _) = body(3, LIMIT * 3);
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), 15);
+    }
+}

@@ -1,0 +1,234 @@
+//! State of a shared resource: who uses it, who waits for it, and whose bodies are being received.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot::{self, Receiver, Sender};
+use tokio::time::Instant;
+
+use super::Share;
+use crate::client_address::Client;
+use crate::progress::Progress;
+
+pub(super) struct State {
+    free: u64,
+    total: u64,
+    used: HashMap<Client, u64>,
+    /// Requests that wait, in the order of their arrival.
+    waiting: BTreeMap<u64, Waiter>,
+    bodies: HashMap<u64, Body>,
+    next_id: u64,
+    released: Instant,
+    checked: Instant,
+}
+
+/// Request for units.
+#[derive(Clone, Copy)]
+pub(super) struct Request {
+    pub(super) client: Client,
+    pub(super) units: u64,
+    /// Units that the request uses already.
+    pub(super) held: u64,
+}
+
+struct Waiter {
+    request: Request,
+    reply: Sender<Share>,
+}
+
+struct Body {
+    client: Client,
+    progress: Arc<Progress>,
+}
+
+impl Request {
+    pub(super) fn new(client: Client, units: u64) -> Self {
+        Self {
+            client,
+            units,
+            held: 0,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new(units: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            free: units,
+            total: units,
+            used: HashMap::new(),
+            waiting: BTreeMap::new(),
+            bodies: HashMap::new(),
+            next_id: 0,
+            released: now,
+            checked: now,
+        }
+    }
+
+    /// Takes the units of `request` if they are free and nobody waits.
+    pub(super) fn try_take(&mut self, request: &Request) -> bool {
+        let takes = self.waiting.is_empty() && request.units <= self.free;
+        if takes {
+            self.take(request);
+        }
+        takes
+    }
+
+    /// Adds a request to the queue, in which requests wait for up to `limit` units. If the queue is
+    /// full, the request takes the place of one of the client that waits for the most. Returns
+    /// `None` if this is its own client.
+    pub(super) fn enqueue(
+        &mut self,
+        request: Request,
+        limit: u64,
+    ) -> Option<(u64, Receiver<Share>)> {
+        while self.waiting_units(None) + request.units > limit {
+            let most = self.waiting_most()?;
+            let own = self.waiting_units(Some(request.client)) + request.units;
+            if self.waiting_units(Some(most)) <= own {
+                return None;
+            }
+            self.reject_newest(|waiting| waiting.client == most);
+        }
+        let (reply, granted) = oneshot::channel();
+        let id = self.new_id();
+        self.waiting.insert(id, Waiter { request, reply });
+        self.resolve_deadlock();
+        Some((id, granted))
+    }
+
+    /// Removes the next request that gets its units: the oldest of the client that uses the least.
+    pub(super) fn next_grant(&mut self) -> Option<(Request, Sender<Share>)> {
+        let least = |(id, waiter): &(&u64, &Waiter)| (self.used(waiter.request.client), **id);
+        let (&id, waiter) = self.waiting.iter().min_by_key(least)?;
+        if waiter.request.units > self.free {
+            return None;
+        }
+        let Waiter { request, reply } = self.waiting.remove(&id)?;
+        self.take(&request);
+        Some((request, reply))
+    }
+
+    pub(super) fn remove_waiting(&mut self, id: u64) {
+        self.waiting.remove(&id);
+    }
+
+    pub(super) fn put_back(&mut self, client: Client, units: u64, body: Option<u64>) {
+        self.free += units;
+        self.released = Instant::now();
+        if let Some(used) = self.used.get_mut(&client) {
+            *used = used.saturating_sub(units);
+            if *used == 0 {
+                self.used.remove(&client);
+            }
+        }
+        if let Some(body) = body {
+            self.bodies.remove(&body);
+        }
+    }
+
+    pub(super) fn add_body(&mut self, client: Client, progress: Arc<Progress>) -> u64 {
+        let id = self.new_id();
+        self.bodies.insert(id, Body { client, progress });
+        id
+    }
+
+    /// Ends the bodies below `rate` bytes per second for which another client waits. Does nothing
+    /// within `pause` after the last call.
+    pub(super) fn end_slow_bodies(&mut self, rate: u64, pause: Duration) {
+        if self.checked.elapsed() < pause {
+            return;
+        }
+        self.checked = Instant::now();
+        let mut waiting = self.waiting.values().map(|waiter| waiter.request.client);
+        let Some(first) = waiting.next() else {
+            return;
+        };
+        let is_alone = waiting.all(|client| client == first);
+        for body in self.bodies.values() {
+            if !(is_alone && body.client == first) && body.progress.is_below(rate) {
+                body.progress.end();
+            }
+        }
+    }
+
+    /// Ends the slowest body of the client that uses the most, if it uses more than `client` and
+    /// nothing was released for `wait`.
+    pub(super) fn end_slowest_body(&self, client: Client, wait: Duration) {
+        if self.released.elapsed() < wait {
+            return;
+        }
+        let own = self.used(client);
+        let rank = |body: &&Body| (self.used(body.client), Reverse(body.progress.rate()));
+        let bodies = self.bodies.values().filter(|body| {
+            body.client != client && self.used(body.client) > own && !body.progress.is_ended()
+        });
+        if let Some(body) = bodies.max_by_key(rank) {
+            body.progress.end();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn free(&self) -> u64 {
+        self.free
+    }
+
+    fn take(&mut self, request: &Request) {
+        self.free -= request.units;
+        *self.used.entry(request.client).or_default() += request.units;
+    }
+
+    fn used(&self, client: Client) -> u64 {
+        self.used.get(&client).copied().unwrap_or_default()
+    }
+
+    /// Returns the units that `client` waits for, or all clients together.
+    fn waiting_units(&self, client: Option<Client>) -> u64 {
+        let requests = self.waiting.values().map(|waiter| waiter.request);
+        requests
+            .filter(|request| client.is_none_or(|client| client == request.client))
+            .map(|request| request.units)
+            .sum()
+    }
+
+    fn waiting_most(&self) -> Option<Client> {
+        let mut units = HashMap::<Client, u64>::new();
+        for waiter in self.waiting.values() {
+            *units.entry(waiter.request.client).or_default() += waiter.request.units;
+        }
+        let most = units.into_iter().max_by_key(|(_, units)| *units);
+        most.map(|(client, _)| client)
+    }
+
+    /// Rejects a request of the client that uses the most, if all units belong to requests that
+    /// wait for more.
+    fn resolve_deadlock(&mut self) {
+        let held = self.waiting.values().map(|waiter| waiter.request.held);
+        if held.sum::<u64>() < self.total - self.free {
+            return;
+        }
+        let holders = self.waiting.values().map(|waiter| waiter.request);
+        let holders = holders.filter(|request| request.held > 0);
+        let most = holders.max_by_key(|request| self.used(request.client));
+        if let Some(most) = most {
+            self.reject_newest(|request| request.client == most.client && request.held > 0);
+        }
+    }
+
+    /// Dropping the waiter tells its request that it is rejected.
+    fn reject_newest(&mut self, matches: impl Fn(&Request) -> bool) {
+        let mut newest = self.waiting.iter().rev();
+        let found = newest.find(|(_, waiter)| matches(&waiter.request));
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.waiting.remove(&id);
+        }
+    }
+
+    fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
