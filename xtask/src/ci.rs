@@ -17,7 +17,7 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Tiers with real peers. Torture and bench run shorter than when run alone: here they only show
 /// that nothing is broken.
-const TIERS: [&[&str]; 8] = [
+const TIERS: [&[&str]; 9] = [
     &["services"],
     &["conformance"],
     &["interop"],
@@ -25,6 +25,7 @@ const TIERS: [&[&str]; 8] = [
     &["faults"],
     &["proxies"],
     &["torture", "--kills", "10", "--cuts", "5"],
+    &["torture", "--hostile", "--quick"],
     &["bench", "--quick"],
 ];
 

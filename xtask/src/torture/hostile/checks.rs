@@ -1,0 +1,27 @@
+//! Checks of broken surroundings: damaged objects, a folder or a database that disappears, a limit
+//! of the file size, and a log that cannot be written.
+
+mod caller;
+mod database;
+mod folder;
+mod log;
+mod objects;
+
+use anyhow::Result;
+
+use super::scene::Scene;
+
+/// Names and functions of the checks.
+pub(super) const CHECKS: &[(&str, fn(&Scene) -> Result<()>)] = &[
+    ("object-removed", objects::removed),
+    ("object-truncated", objects::truncated),
+    ("object-flipped", objects::flipped),
+    ("folder-moved", folder::moved),
+    ("folder-replaced", folder::replaced),
+    ("database-removed", database::removed),
+    ("database-missing", database::missing_at_start),
+    ("file-size-limit", folder::file_size_limit),
+    ("log-disk-full", log::full_disk),
+    ("log-pipe-unread", log::unread_pipe),
+    ("log-closed", log::closed),
+];

@@ -1,0 +1,131 @@
+//! All families of attacks and all checks of broken surroundings, with their limits.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::checks::CHECKS;
+use super::family::Family;
+use super::limits::Limits;
+use super::outcome::Outcome;
+use super::scene::Scene;
+use super::turns::{
+    abandoned, bodies, checks, children, connections, deletes, documents, heads, prepare_nothing,
+    readers, referrers, sessions, trees,
+};
+
+const TIME: Duration = Duration::from_secs(8);
+
+/// Duration of each attack in the short form.
+const QUICK_TIME: Duration = Duration::from_secs(3);
+
+/// Attacks and checks that the short form skips, because the server does not withstand them yet.
+/// Remove a name as soon as it does.
+const NOT_YET: &[(&str, &str)] = &[];
+
+/// Families of attacks.
+pub(super) const FAMILIES: &[Family] = &[
+    work("documents", 4, prepare_nothing, documents::push),
+    work("checks", 8, prepare_nothing, checks::check),
+    work("children", 2, prepare_nothing, children::push),
+    work("trees", 8, trees::prepare, trees::read),
+    work("heads", 8, prepare_nothing, heads::push),
+    work("deletes", 2, prepare_nothing, deletes::push_and_delete),
+    work("referrers", 8, referrers::prepare, referrers::list),
+    work("abandoned", 16, referrers::prepare, abandoned::leave),
+    work("sessions", 8, prepare_nothing, sessions::open),
+    hold("readers", 60, readers::prepare, readers::stall),
+    hold("trickle", 1000, prepare_nothing, bodies::trickle),
+    hold(
+        "unfinished",
+        60,
+        prepare_nothing,
+        bodies::stop_before_the_end,
+    ),
+    hold("blobs", 150, prepare_nothing, bodies::stop_in_a_blob),
+    hold(
+        "half-heads",
+        1000,
+        prepare_nothing,
+        connections::send_half_a_head,
+    ),
+    hold("idle", 10_050, prepare_nothing, connections::stay_idle),
+];
+
+type Prepare = fn(&mut super::client::HostileClient<'_>) -> Result<()>;
+
+const fn work(name: &'static str, clients: u64, prepare: Prepare, turn: Prepare) -> Family {
+    Family {
+        name,
+        prepare,
+        turn,
+        clients,
+        burst: 1,
+        time: TIME,
+        limits: Limits::WORK,
+    }
+}
+
+/// Returns a family of one client that holds `burst` connections.
+const fn hold(name: &'static str, burst: usize, prepare: Prepare, turn: Prepare) -> Family {
+    Family {
+        name,
+        prepare,
+        turn,
+        clients: 1,
+        burst,
+        time: TIME,
+        limits: Limits::HOLD,
+    }
+}
+
+/// Runs the families and checks that `name` selects.
+pub(super) fn run(scene: &Scene, name: &str, outcomes: &mut Vec<Outcome>) -> Result<()> {
+    let begin = outcomes.len();
+    for family in FAMILIES {
+        if is_selected(scene, name, family.name) {
+            outcomes.push(run_family(scene, family));
+        }
+    }
+    for (check, function) in CHECKS {
+        if is_selected(scene, name, check) {
+            outcomes.push(Outcome::of_check(check, function(scene)));
+        }
+    }
+    ensure!(outcomes.len() > begin, "no attack is named {name}");
+    Ok(())
+}
+
+fn run_family(scene: &Scene, family: &Family) -> Outcome {
+    let time = if scene.quick { QUICK_TIME } else { family.time };
+    Family { time, ..*family }.run(scene)
+}
+
+fn is_selected(scene: &Scene, name: &str, family: &str) -> bool {
+    let skipped = NOT_YET.iter().find(|(known, _)| *known == family);
+    match (name == "families", skipped) {
+        (true, Some((_, reason))) if scene.quick => {
+            println!("{family:<18} skipped: {reason}");
+            false
+        }
+        (true, _) => true,
+        (false, _) => name == family,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_names_exist() {
+        let names: Vec<&str> = FAMILIES
+            .iter()
+            .map(|family| family.name)
+            .chain(CHECKS.iter().map(|(name, _)| *name))
+            .collect();
+        for (name, _) in NOT_YET {
+            assert!(names.contains(name), "{name}");
+        }
+    }
+}
