@@ -11,8 +11,11 @@ use anyhow::Result;
 
 use super::scene::Scene;
 
+/// Function of a check.
+type Check = fn(&Scene) -> Result<()>;
+
 /// Names and functions of the checks.
-pub(super) const CHECKS: &[(&str, fn(&Scene) -> Result<()>)] = &[
+pub(super) const CHECKS: &[(&str, Check)] = &[
     ("object-removed", objects::removed),
     ("object-truncated", objects::truncated),
     ("object-flipped", objects::flipped),

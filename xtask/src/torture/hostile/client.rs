@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use tokio::net::TcpSocket;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::time::timeout;
 
 use super::field::Field;
@@ -19,7 +19,7 @@ const HEAD: usize = 200;
 
 /// Receive buffer of raw connections: small, so that the server cannot hand its response to the
 /// system.
-const RECEIVE_BUFFER: u32 = 4096;
+const RECEIVE_BUFFER: usize = 4096;
 
 /// Time limit for a single write or read of a raw connection.
 const RAW_LIMIT: Duration = Duration::from_secs(2);
@@ -94,15 +94,9 @@ impl<'a> HostileClient<'a> {
 
     /// Opens a raw connection.
     pub(super) fn open(&self) -> Result<TcpStream> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        let connect = socket.connect(self.field.address);
-        let stream = self
-            .field
-            .runtime
-            .block_on(async { timeout(RAW_LIMIT, connect).await })??
-            .into_std()?;
-        stream.set_nonblocking(false)?;
+        let stream = TcpStream::connect_timeout(&self.field.address, RAW_LIMIT)?;
+        set_socket_recv_buffer_size(&stream, RECEIVE_BUFFER)?;
+        self.field.count_connection();
         stream.set_write_timeout(Some(RAW_LIMIT))?;
         stream.set_read_timeout(Some(RAW_LIMIT))?;
         Ok(stream)
@@ -125,7 +119,13 @@ impl<'a> HostileClient<'a> {
 
     /// Opens as many connections as a turn may, each of which sends what `begin` returns for its
     /// number.
-    pub(super) fn open_burst(&mut self, begin: impl Fn(usize) -> Vec<u8>) -> Vec<TcpStream> {
+    ///
+    /// # Errors
+    /// Returns an error if the server accepts none.
+    pub(super) fn open_burst(
+        &mut self,
+        begin: impl Fn(usize) -> Vec<u8>,
+    ) -> Result<Vec<TcpStream>> {
         let mut streams = Vec::new();
         for number in 0..self.field.burst {
             if self.field.is_over() {
@@ -138,7 +138,8 @@ impl<'a> HostileClient<'a> {
                 streams.push(stream);
             }
         }
-        streams
+        ensure!(!streams.is_empty(), "no connection was accepted");
+        Ok(streams)
     }
 
     /// Waits as long as a turn holds its connections, and calls `each` once per second.

@@ -35,7 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
     work("abandoned", 16, referrers::prepare, abandoned::leave),
     work("sessions", 8, prepare_nothing, sessions::open),
     hold("readers", 60, readers::prepare, readers::stall),
-    hold("trickle", 1000, prepare_nothing, bodies::trickle),
+    hold("trickle", 1100, prepare_nothing, bodies::trickle),
     hold(
         "unfinished",
         60,
@@ -49,7 +49,13 @@ pub(super) const FAMILIES: &[Family] = &[
         prepare_nothing,
         connections::send_half_a_head,
     ),
-    hold("idle", 10_050, prepare_nothing, connections::stay_idle),
+    Family {
+        limits: Limits {
+            memory: 192,
+            ..Limits::HOLD
+        },
+        ..hold("idle", 10_050, prepare_nothing, connections::stay_idle)
+    },
 ];
 
 type Prepare = fn(&mut super::client::HostileClient<'_>) -> Result<()>;

@@ -149,9 +149,11 @@ impl Attack<'_> {
 
 fn remark(field: &Field, usage: &Usage, [before, median]: [Duration; 2]) -> String {
     format!(
-        "p99 before {before:.1?}, p50 during {median:.1?}, CPU {} %, {} turns, sent {} MiB",
+        "p99 before {before:.1?}, p50 during {median:.1?}, CPU {} %, {} turns, {} raw connections, \
+         sent {} MiB",
         usage.cpu,
         field.turns(),
+        field.connections(),
         field.sent() >> 20
     )
 }

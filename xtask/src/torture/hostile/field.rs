@@ -22,6 +22,7 @@ pub(super) struct Field {
     pub(super) runtime: Handle,
     sent: AtomicU64,
     turns: AtomicU64,
+    connections: AtomicU64,
     faults: Mutex<Vec<String>>,
 }
 
@@ -41,6 +42,7 @@ impl Field {
             runtime,
             sent: AtomicU64::new(0),
             turns: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             faults: Mutex::default(),
         }
     }
@@ -68,6 +70,16 @@ impl Field {
     /// Returns the number of turns.
     pub(super) fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
+    }
+
+    /// Counts a raw connection of a client.
+    pub(super) fn count_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of raw connections.
+    pub(super) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Records a response that no request may cause.

@@ -20,7 +20,7 @@ pub(crate) fn trickle(client: &mut HostileClient<'_>) -> Result<()> {
         } else {
             blob_head(100)
         }
-    });
+    })?;
     client.hold(|| {
         for stream in &mut streams {
             let _ = stream.write(b"{");
@@ -35,7 +35,7 @@ pub(crate) fn stop_before_the_end(client: &mut HostileClient<'_>) -> Result<()> 
         let mut bytes = manifest_head(number, 4 << 20);
         bytes.resize(bytes.len() + MANIFEST_PART, b' ');
         bytes
-    });
+    })?;
     client.hold(|| {});
     drop(streams);
     Ok(())
@@ -47,7 +47,7 @@ pub(crate) fn stop_in_a_blob(client: &mut HostileClient<'_>) -> Result<()> {
         let mut bytes = blob_head(100_000_000);
         bytes.resize(bytes.len() + BLOB_PART, 0);
         bytes
-    });
+    })?;
     client.hold(|| {});
     drop(streams);
     Ok(())

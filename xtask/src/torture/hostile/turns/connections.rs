@@ -9,7 +9,7 @@ const HEAD_PART: usize = 60_000;
 
 /// Opens many connections and sends nothing.
 pub(crate) fn stay_idle(client: &mut HostileClient<'_>) -> Result<()> {
-    let streams = client.open_burst(|_| Vec::new());
+    let streams = client.open_burst(|_| Vec::new())?;
     client.hold(|| {});
     drop(streams);
     Ok(())
@@ -21,7 +21,7 @@ pub(crate) fn send_half_a_head(client: &mut HostileClient<'_>) -> Result<()> {
         let mut bytes = b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ".to_vec();
         bytes.resize(HEAD_PART, b'a');
         bytes
-    });
+    })?;
     client.hold(|| {});
     drop(streams);
     Ok(())

@@ -1,5 +1,7 @@
 //! Documents of up to 4 MiB that are expensive to parse or to store.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use bytes::Bytes;
 
@@ -30,10 +32,15 @@ pub(super) fn document(random: &mut Random) -> Bytes {
 /// Returns a document that names `count` different digests.
 pub(super) fn edges(random: &mut Random, count: u64) -> Bytes {
     let salt = random.next_u64();
-    let values: Vec<String> = (0..count)
-        .map(|number| format!(r#"{{"digest":"sha256:{number:032x}{salt:032x}"}}"#))
-        .collect();
-    index(random, &format!(r#""x":[{}]"#, values.join(",")))
+    let mut values = String::new();
+    for number in 0..count {
+        let separator = if number == 0 { "" } else { "," };
+        let _ = write!(
+            values,
+            r#"{separator}{{"digest":"sha256:{number:032x}{salt:032x}"}}"#
+        );
+    }
+    index(random, &format!(r#""x":[{values}]"#))
 }
 
 fn repeated_key(random: &mut Random, count: usize) -> Bytes {

@@ -32,7 +32,7 @@ pub(crate) fn stall(client: &mut HostileClient<'_>) -> Result<()> {
         let number = (first + number) % MANIFESTS;
         format!("GET /v2/{REPOSITORY}/manifests/t{number} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             .into_bytes()
-    });
+    })?;
     let mut part = [0; 100];
     client.hold(|| {
         // Every other reader does not read at all.

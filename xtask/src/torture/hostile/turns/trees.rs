@@ -6,18 +6,25 @@ use anyhow::{Result, ensure};
 
 use super::super::client::HostileClient;
 use super::INDEX;
+use crate::load::image::MANIFEST;
 
 const REPOSITORY: &str = "hostile/trees";
 
-/// Number of descriptors, each with fields that findings are about.
-const DESCRIPTORS: usize = 26_000;
+/// Number of descriptors, whose content is absent.
+const DESCRIPTORS: usize = 5500;
+
+/// Annotation that is longer in the response than in the request.
+const ANNOTATION: &str = "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}";
 
 /// Stores a large index.
 pub(crate) fn prepare(client: &mut HostileClient<'_>) -> Result<()> {
     let descriptors: Vec<_> = (0..DESCRIPTORS)
         .map(|number| {
             serde_json::json!({
-                "mediaType": "a/b", "digest": format!("sha256:{number:064x}"), "size": -1, "platform": 3,
+                "mediaType": MANIFEST,
+                "digest": format!("sha256:{number:064x}"),
+                "size": 1,
+                "annotations": { "a": ANNOTATION.repeat(9) },
             })
         })
         .collect();
