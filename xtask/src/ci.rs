@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         &mut cargo_command(&DISTRIBUTION),
     ));
     for tier in TIERS {
-        steps.push(step::run(tier[0], &mut xtask_command(tier)?));
+        steps.push(step::run(&tier.join(" "), &mut xtask_command(tier)?));
     }
     print_summary(&steps)
 }

@@ -107,9 +107,11 @@ fn run_name(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<()> {
     match name {
-        "all" => outcomes.push(all::run(scene)),
-        "mutate" if arguments.quick => outcomes.push(mutate::run(scene, QUICK_MUTATIONS)),
-        "mutate" => outcomes.push(mutate::run(scene, arguments.mutations)),
+        "all" => outcomes.push(scene.clean(all::run(scene))),
+        "mutate" if arguments.quick => {
+            outcomes.push(scene.clean(mutate::run(scene, QUICK_MUTATIONS)))
+        }
+        "mutate" => outcomes.push(scene.clean(mutate::run(scene, arguments.mutations))),
         _ => families::run(scene, name, outcomes)?,
     }
     Ok(())

@@ -50,6 +50,8 @@ pub(super) const FAMILIES: &[Family] = &[
         connections::send_half_a_head,
     ),
     Family {
+        // Opening so many connections takes seconds.
+        time: Duration::from_secs(15),
         limits: Limits {
             memory: 192,
             ..Limits::HOLD
@@ -90,12 +92,12 @@ pub(super) fn run(scene: &Scene, name: &str, outcomes: &mut Vec<Outcome>) -> Res
     let begin = outcomes.len();
     for family in FAMILIES {
         if is_selected(scene, name, family.name) {
-            outcomes.push(run_family(scene, family));
+            outcomes.push(scene.clean(run_family(scene, family)));
         }
     }
     for (check, function) in CHECKS {
         if is_selected(scene, name, check) {
-            outcomes.push(Outcome::of_check(check, function(scene)));
+            outcomes.push(scene.clean(Outcome::of_check(check, function(scene))));
         }
     }
     ensure!(outcomes.len() > begin, "no attack is named {name}");

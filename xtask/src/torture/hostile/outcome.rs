@@ -64,7 +64,13 @@ impl Outcome {
         )
     }
 
-    fn has_failed(&self) -> bool {
+    /// Returns the name of the attack.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns whether a limit was exceeded or a fault occurred.
+    pub(super) fn has_failed(&self) -> bool {
         !self.faults.is_empty() || self.measures.iter().any(Measure::is_exceeded)
     }
 

@@ -1,11 +1,13 @@
 //! Binary under attack, and a new data folder for each server.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 
+use super::outcome::Outcome;
 use crate::servers::RunningServer;
 
 /// Program that starts a server with a shell's redirections and limits.
@@ -41,6 +43,15 @@ impl Scene {
     /// Returns the data folder of the server `name`.
     pub(super) fn data(&self, name: &str) -> PathBuf {
         self.folder.join(name).join("data")
+    }
+
+    /// Removes the files of an attack that the server withstood.
+    pub(super) fn clean(&self, outcome: Outcome) -> Outcome {
+        if !outcome.has_failed() {
+            // What remains is removed at the end.
+            let _ = fs::remove_dir_all(self.folder.join(outcome.name()));
+        }
+        outcome
     }
 
     /// Starts the server on the data folder of `name`.
