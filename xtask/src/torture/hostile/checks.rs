@@ -4,6 +4,7 @@
 mod caller;
 mod database;
 mod folder;
+mod http2;
 mod log;
 mod objects;
 
@@ -23,6 +24,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("folder-replaced", folder::replaced),
     ("database-removed", database::removed),
     ("database-missing", database::missing_at_start),
+    ("http2-window", http2::closed_window),
     ("file-size-limit", folder::file_size_limit),
     ("log-disk-full", log::full_disk),
     ("log-pipe-unread", log::unread_pipe),
