@@ -107,11 +107,16 @@ fn run_name(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<()> {
     match name {
+        "all" if families::is_skipped(scene, name) => {}
         "all" => outcomes.push(scene.clean(all::run(scene))),
-        "mutate" if arguments.quick => {
-            outcomes.push(scene.clean(mutate::run(scene, QUICK_MUTATIONS)))
+        "mutate" => {
+            let count = if arguments.quick {
+                QUICK_MUTATIONS
+            } else {
+                arguments.mutations
+            };
+            outcomes.push(scene.clean(mutate::run(scene, count)));
         }
-        "mutate" => outcomes.push(scene.clean(mutate::run(scene, arguments.mutations))),
         _ => families::run(scene, name, outcomes)?,
     }
     Ok(())

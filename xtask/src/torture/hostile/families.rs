@@ -21,7 +21,30 @@ const QUICK_TIME: Duration = Duration::from_secs(3);
 
 /// Attacks and checks that the short form skips, because the server does not withstand them yet.
 /// Remove a name as soon as it does.
-const NOT_YET: &[(&str, &str)] = &[];
+const NOT_YET: &[(&str, &str)] = &[
+    ("documents", WRITER),
+    ("checks", "documents are parsed without a limit of memory"),
+    ("children", WRITER),
+    ("deletes", WRITER),
+    ("abandoned", "checks whose client has disconnected run on"),
+    (
+        "sessions",
+        "the total limit of sessions ends those of other clients",
+    ),
+    ("trickle", "clients have no share of the slots"),
+    ("unfinished", "the memory of bodies is not limited in bytes"),
+    ("blobs", "the memory of bodies is not limited in bytes"),
+    ("half-heads", "the memory of heads is not limited in bytes"),
+    ("idle", "clients have no share of the connections"),
+    ("object-removed", OBJECTS),
+    ("object-truncated", OBJECTS),
+    ("object-flipped", OBJECTS),
+    ("http2-window", "stalled streams hold their responses"),
+    ("all", "fails as long as one of the families above does"),
+];
+
+const WRITER: &str = "a document with many references delays small pushes";
+const OBJECTS: &str = "damaged objects are not marked";
 
 /// Families of attacks.
 pub(super) const FAMILIES: &[Family] = &[
@@ -52,11 +75,12 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         // Opening so many connections takes seconds.
         time: Duration::from_secs(15),
+        clients: 8,
         limits: Limits {
             memory: 192,
             ..Limits::HOLD
         },
-        ..hold("idle", 10_050, prepare_nothing, connections::stay_idle)
+        ..hold("idle", 1300, prepare_nothing, connections::stay_idle)
     },
 ];
 
@@ -110,14 +134,21 @@ fn run_family(scene: &Scene, family: &Family) -> Outcome {
 }
 
 fn is_selected(scene: &Scene, name: &str, family: &str) -> bool {
-    let skipped = NOT_YET.iter().find(|(known, _)| *known == family);
-    match (name == "families", skipped) {
-        (true, Some((_, reason))) if scene.quick => {
-            println!("{family:<18} skipped: {reason}");
-            false
+    match name {
+        "families" => !is_skipped(scene, family),
+        _ => name == family,
+    }
+}
+
+/// Returns whether the short form skips an attack, and prints why.
+pub(super) fn is_skipped(scene: &Scene, attack: &str) -> bool {
+    let known = NOT_YET.iter().find(|(name, _)| *name == attack);
+    match known {
+        Some((_, reason)) if scene.quick => {
+            println!("{attack:<18} skipped: {reason}");
+            true
         }
-        (true, _) => true,
-        (false, _) => name == family,
+        _ => false,
     }
 }
 
@@ -131,6 +162,7 @@ mod tests {
             .iter()
             .map(|family| family.name)
             .chain(CHECKS.iter().map(|(name, _)| *name))
+            .chain(["all"])
             .collect();
         for (name, _) in NOT_YET {
             assert!(names.contains(name), "{name}");

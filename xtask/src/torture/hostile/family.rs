@@ -22,7 +22,7 @@ pub(super) const CONFIGURATION: &str =
     "[[policy]]\nrepositories = \"hostile/**\"\npreset = \"sparse\"\ndeletion = \"always\"\n";
 
 /// Time for which the innocent client is measured before an attack.
-const BASE: Duration = Duration::from_millis(1500);
+const BASE: Duration = Duration::from_secs(1);
 
 /// Time limit for what is stored before an attack.
 const PREPARATION: Duration = Duration::from_mins(2);
