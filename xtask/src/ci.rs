@@ -17,7 +17,7 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Tiers with real peers. Torture and bench run shorter than when run alone: here they only show
 /// that nothing is broken.
-const TIERS: [&[&str]; 8] = [
+const TIERS: [&[&str]; 9] = [
     &["services"],
     &["conformance"],
     &["interop"],
@@ -25,6 +25,7 @@ const TIERS: [&[&str]; 8] = [
     &["faults"],
     &["proxies"],
     &["torture", "--kills", "10", "--cuts", "5"],
+    &["torture", "--hostile", "--quick"],
     &["bench", "--quick"],
 ];
 
@@ -81,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         &mut cargo_command(&DISTRIBUTION),
     ));
     for tier in TIERS {
-        steps.push(step::run(tier[0], &mut xtask_command(tier)?));
+        steps.push(step::run(&tier.join(" "), &mut xtask_command(tier)?));
     }
     print_summary(&steps)
 }

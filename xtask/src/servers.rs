@@ -50,7 +50,7 @@ impl RunningServer {
 
     /// Starts another binary like [`RunningServer::portolan`].
     pub fn portolan_binary(binary: &Path, data: &Path, configuration: &str) -> Result<Self> {
-        Self::announced(Command::new(binary), data, configuration)
+        Self::portolan_command(Command::new(binary), data, configuration)
     }
 
     /// Starts the release binary through another program such as strace, which must start it in its
@@ -61,10 +61,11 @@ impl RunningServer {
         configuration: &str,
     ) -> Result<Self> {
         wrapper.arg(portolan_binary());
-        Self::announced(wrapper, data, configuration)
+        Self::portolan_command(wrapper, data, configuration)
     }
 
-    fn announced(command: Command, data: &Path, configuration: &str) -> Result<Self> {
+    /// Starts `command`, to which the arguments of `portolan` are added.
+    pub fn portolan_command(command: Command, data: &Path, configuration: &str) -> Result<Self> {
         let mut child = Self::spawn_serve(command, data, configuration)?;
         match announced_address(&mut child) {
             Ok((address, output)) => Ok(Self {
@@ -195,6 +196,11 @@ impl RunningServer {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// Returns whether the process has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Stops the process with SIGTERM and waits until it has exited.

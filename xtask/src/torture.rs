@@ -1,10 +1,11 @@
 //! `cargo xtask torture`: `kill -9` and power cuts under load. Content that was acknowledged with
-//! 201 must be stored afterwards.
+//! 201 must be stored afterwards. With `--hostile`: attacks by clients, and broken surroundings.
 
 mod closing;
 mod cuts;
 mod disk;
 mod files;
+mod hostile;
 mod kills;
 mod ledger;
 mod load;
@@ -47,12 +48,17 @@ pub(crate) struct Arguments {
     /// Server under test; the peer shows which faults other servers have
     #[arg(long, value_enum, default_value_t = TestedServer::Portolan)]
     server: TestedServer,
+    #[command(flatten)]
+    hostile: hostile::HostileArguments,
 }
 
 /// Runs both series and fails if a check failed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if cfg!(debug_assertions) {
+    if cfg!(debug_assertions) && !arguments.hostile.has_binary() {
         return release::replace_process("xtask", env::args_os().skip(1));
+    }
+    if arguments.hostile.is_chosen() {
+        return hostile::run(&arguments.hostile, arguments.seed);
     }
     if arguments.cuts > 0 {
         require(&[tools::MKFS, tools::MOUNT, tools::UNSHARE])?;

@@ -17,14 +17,14 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(5);
 
 /// Outcome of one step.
 pub(super) struct Step {
-    name: &'static str,
+    name: String,
     took: Duration,
     passed: bool,
     lines: Vec<String>,
 }
 
 /// Runs a step to its end.
-pub(super) fn run(name: &'static str, command: &mut Command) -> Step {
+pub(super) fn run(name: &str, command: &mut Command) -> Step {
     println!("=== {name}: {command:?}");
     let begin = Instant::now();
     let mut lines = Vec::new();
@@ -32,7 +32,7 @@ pub(super) fn run(name: &'static str, command: &mut Command) -> Step {
         .inspect_err(|error| println!("{error}"))
         .unwrap_or_default();
     let step = Step {
-        name,
+        name: name.to_owned(),
         took: begin.elapsed(),
         passed,
         lines,

@@ -1,6 +1,6 @@
 //! Persistent HTTP/1.1 connection over loopback, which reconnects after an error.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use super::Payload;
@@ -48,6 +48,7 @@ impl ReceivedResponse {
 /// Connection of a client to one server. Requests are sent one after another.
 pub struct Connection {
     address: SocketAddr,
+    source: Option<IpAddr>,
     sender: Option<SendRequest<Payload>>,
     last_used: Instant,
 }
@@ -57,8 +58,17 @@ impl Connection {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
+            source: None,
             sender: None,
             last_used: Instant::now(),
+        }
+    }
+
+    /// Creates a connection like [`Connection::new`], from a chosen address of this machine.
+    pub fn from_source(source: IpAddr, address: SocketAddr) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::new(address)
         }
     }
 
@@ -119,7 +129,11 @@ impl Connection {
         {
             return Ok(sender);
         }
-        let stream = TcpStream::connect(self.address).await?;
+        let socket = TcpSocket::new_v4()?;
+        if let Some(source) = self.source {
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
