@@ -7,6 +7,7 @@ mod counting;
 mod damaged_manifests;
 mod folder;
 mod keys;
+mod media_types;
 #[cfg(feature = "postgres-tests")]
 mod postgres;
 mod size;

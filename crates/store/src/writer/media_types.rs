@@ -11,16 +11,17 @@ use portolan_model::MediaType;
 const MAX: usize = 4096;
 
 /// Media types that have committed rows. Rows are never deleted, so an entry never becomes invalid.
+/// A row is found by its exact text, although media types that differ in case are equal.
 #[derive(Default)]
 pub(crate) struct MediaTypes {
-    stored: Mutex<HashSet<MediaType>>,
+    stored: Mutex<HashSet<String>>,
 }
 
 impl MediaTypes {
     /// Returns whether the cache has a media type. `false` does not mean that the media type has no
     /// row.
     pub(super) fn is_stored(&self, media_type: &MediaType) -> bool {
-        self.lock_stored().contains(media_type)
+        self.lock_stored().contains(media_type.as_str())
     }
 
     /// Adds media types after their rows were committed.
@@ -28,14 +29,14 @@ impl MediaTypes {
         let mut stored = self.lock_stored();
         for media_type in media_types {
             if stored.len() < MAX {
-                stored.insert(media_type);
+                stored.insert(media_type.as_str().to_owned());
             }
         }
     }
 
     /// Locks the set. Ignores poisoning: each change is one insertion, so a panic leaves the set
     /// intact.
-    fn lock_stored(&self) -> MutexGuard<'_, HashSet<MediaType>> {
+    fn lock_stored(&self) -> MutexGuard<'_, HashSet<String>> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -182,8 +182,8 @@ impl Put {
             .flat_map(|document| media_types(document, &view.children))
             .filter(|media_type| !is_stored(media_type))
             .collect();
-        new_types.sort_unstable();
-        new_types.dedup();
+        new_types.sort_unstable_by_key(|media_type| media_type.as_str());
+        new_types.dedup_by_key(|media_type| media_type.as_str());
 
         let mut statements: Vec<_> = new_types
             .iter()
