@@ -73,6 +73,11 @@ impl Progress {
         self.clock().rate()
     }
 
+    /// Returns whether the server waits for the client.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.clock().waits_since.is_some()
+    }
+
     /// Ends the body: its reader gets an error instead of waiting for further bytes.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);

@@ -32,7 +32,7 @@ const RESERVED_HEAD_BYTES: usize = 250;
 const MAX_OPTIONAL_LINES: usize = 64;
 
 /// Maximum size of a chunk of content in memory, in bytes.
-const CHUNK: usize = 64 << 10;
+pub(crate) const CHUNK: usize = 64 << 10;
 
 /// Response under construction.
 pub(crate) struct ResponseBuilder(Response);

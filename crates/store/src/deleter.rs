@@ -54,12 +54,12 @@ impl Deleter for Store {
         let (name, wanted) = (repository.clone(), digest.clone());
         let who = caller_name(context);
         let removal = self.run_detached(|store| async move {
-            // The tags of the manifest are not known.
-            let _change = store.parts.cache.begin_change(&name, Affected::All);
             loop {
+                let _turn = store.long_write().await?;
+                // The tags of the manifest are not known.
+                let _change = store.parts.cache.begin_change(&name, Affected::All);
                 let (name, wanted, who) = (name.clone(), wanted.clone(), who.clone());
                 let is_guarded = deletion == Deletion::Guarded;
-                let _turn = store.long_write().await?;
                 let removed = store.parts.database.write(move |transaction| {
                     remove_manifest(transaction, &name, &wanted, is_guarded, who.as_deref())
                 });
@@ -108,11 +108,11 @@ impl Deleter for Store {
     ) -> Result<()> {
         let (name, who) = (repository.clone(), caller_name(context));
         let removal = self.run_detached(|store| async move {
-            let _change = store.parts.cache.begin_change(&name, Affected::All);
             let mut has_begun = false;
             loop {
-                let (name, who) = (name.clone(), who.clone());
                 let _turn = store.long_write().await?;
+                let _change = store.parts.cache.begin_change(&name, Affected::All);
+                let (name, who) = (name.clone(), who.clone());
                 let removed = store.parts.database.write(move |transaction| {
                     remove_repository(transaction, &name, who.as_deref())
                 });

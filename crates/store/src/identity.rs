@@ -1,6 +1,7 @@
 //! Identity of a store. A file beside the blobs names the process that created the store, by its
 //! epoch, which is the first one in the database. Blobs and a database that do not belong together
-//! are therefore not used together, and a lost database does not look like an empty registry.
+//! are therefore not used together, and a lost database does not look like an empty registry. The
+//! file also names the last process, so that a database from a backup is noticed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use portolan_files::file_error;
 use portolan_registry::{Error, Kind, Result};
 
 use crate::blobs::Epoch;
-use crate::metadata::{Database, first_epoch, has_blobs};
+use crate::metadata::{Database, first_epoch, has_blobs, is_epoch_known};
 
 /// Name of the file in the data folder.
 const FILE: &str = "store.id";
@@ -39,32 +40,55 @@ pub(crate) fn check_new(folder: &Path, database: &Path) -> Result<()> {
     Err(Error::new(Kind::Denied, message).with_help(help))
 }
 
-/// Checks that the blobs in `folder` belong to `database`. Writes the file if there is none yet.
+/// Checks that the blobs in `folder` belong to `database`, and records `current`, the epoch of this
+/// process. Returns whether the database is older than the blobs: it does not know a process that
+/// has used the folder. In this case, a newer database may refer to objects that this one does not
+/// know, so they must not be deleted.
 ///
 /// # Errors
 /// Returns [`Kind::Denied`] if blobs and database do not belong together.
 pub(crate) async fn check(
     folder: &Path,
     database: &Database,
+    current: Epoch,
     durability: &Durability,
-) -> Result<()> {
-    let expected = database.lookup(first_epoch()).await?.map(describe);
-    let path = folder.join(FILE);
-    match fs::read_to_string(&path) {
-        Ok(found) if Some(found.trim()) == expected.as_deref() => Ok(()),
-        Ok(_) => Err(mismatch(folder, "belongs to another store")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if !has_objects(folder)? && database.lookup(has_blobs()).await? {
-                return Err(mismatch(folder, "has blobs that are not in the folder"));
-            }
-            write(&path, &expected.unwrap_or_default(), durability)
-        }
-        Err(error) => Err(file_error("read", &path)(error)),
+) -> Result<bool> {
+    if !has_objects(folder)? && database.lookup(has_blobs()).await? {
+        return Err(mismatch(folder, "has blobs that are not in the folder"));
     }
+    let first = database.lookup(first_epoch()).await?;
+    let path = folder.join(FILE);
+    let found = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        found => found.map_err(file_error("read", &path))?,
+    };
+    let mut recorded = found.lines().map(parse);
+    if recorded.next().is_some_and(|recorded| recorded != first) {
+        return Err(mismatch(folder, "belongs to another store"));
+    }
+    let mut unknown = Vec::new();
+    for epoch in recorded.flatten() {
+        if !database.lookup(is_epoch_known(epoch)).await? {
+            unknown.push(epoch);
+        }
+    }
+    let epochs = first.iter().chain(&unknown).chain([&current]);
+    let lines: Vec<_> = epochs.map(|epoch| format!("{epoch:?}\n")).collect();
+    write(&path, &lines.concat(), durability)?;
+    if !unknown.is_empty() {
+        tracing::error!(
+            folder = %folder.display(),
+            "the database is older than the blobs, so unreferenced objects are not deleted; put the \
+             newer database back, or, once it is not needed any more, remove the file store.id and \
+             start again"
+        );
+    }
+    Ok(!unknown.is_empty())
 }
 
-fn describe(epoch: Epoch) -> String {
-    format!("{epoch:?}")
+fn parse(line: &str) -> Option<Epoch> {
+    let number = u64::from_str_radix(line.trim(), 16).ok()?;
+    Some(Epoch::from_bytes(number.to_be_bytes()))
 }
 
 fn mismatch(folder: &Path, problem: &str) -> Error {
@@ -92,7 +116,7 @@ fn write(path: &Path, text: &str, durability: &Durability) -> Result<()> {
         .truncate(true)
         .mode(FILE_MODE)
         .open(&new)
-        .and_then(|mut file| writeln!(file, "{text}").map(|()| file));
+        .and_then(|mut file| file.write_all(text.as_bytes()).map(|()| file));
     let file = written.map_err(file_error("write", &new))?;
     durability.rename(&file, &new, path)
 }

@@ -44,7 +44,7 @@ pub(crate) use manifests::{
 };
 pub(crate) use objects::{
     EpochClosed, KeyRange, claim_objects, claim_own, close_epochs, closed_range, first_epoch,
-    forget_objects, open_epoch, reserve_keys, sweep_range,
+    forget_objects, is_epoch_known, open_epoch, reserve_keys, sweep_range,
 };
 pub(crate) use references::{ParentRow, find_parents, manifest_bytes};
 pub(crate) use referrers::{PAGE as REFERRERS_PAGE, list_referrers};

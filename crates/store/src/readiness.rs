@@ -39,7 +39,7 @@ impl Readiness {
         // Ignore poisoning, because a panic leaves the value intact.
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((began, probe)) = &*latest
-            && (probe.peek().is_none() || began.elapsed() < LIFETIME)
+            && (probe.clone().now_or_never().is_none() || began.elapsed() < LIFETIME)
         {
             return probe.clone();
         }

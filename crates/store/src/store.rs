@@ -102,6 +102,8 @@ pub(crate) struct Parts {
     pub(crate) upload_expiry: Duration,
     pub(crate) space: Arc<SpaceGuard>,
     pub(crate) readiness: Readiness,
+    /// True if the database is older than the blobs.
+    pub(crate) is_rolled_back: bool,
     pub(crate) lock: Arc<FolderLock>,
 }
 
@@ -141,7 +143,7 @@ impl Store {
         surroundings::check(folder)?;
         let database = open(folder.join(DATABASE))?;
         let keys = ObjectKeys::open(&database, &runtime).await?;
-        identity::check(folder, &database, &opening).await?;
+        let is_rolled_back = identity::check(folder, &database, keys.epoch(), &opening).await?;
         let parts = Parts {
             objects: Box::new(Filesystem::new(&blobs, Arc::clone(&lock), durability)),
             uploads: Box::new(uploads),
@@ -153,6 +155,7 @@ impl Store {
             upload_expiry: settings.uploads.expire,
             space: SpaceGuard::of_system(folder, settings.reserve),
             readiness: Readiness::default(),
+            is_rolled_back,
             lock,
         };
         Ok(Self::from_parts(Arc::new(parts)))

@@ -1,11 +1,16 @@
 //! Checks of the surroundings of a data folder when it is opened: its filesystems and its mode.
 
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use portolan_files::durable::remove;
 use portolan_files::{file_error, is_absent};
 use portolan_registry::{Error, Kind, Result};
+
+/// Name of a file that shows whether files can be renamed.
+const PROBE: &str = ".probe";
 
 /// Bits of a mode that give rights to users outside of the owner and the group. The group is
 /// accepted: Kubernetes sets it on volumes.
@@ -16,17 +21,9 @@ const OTHERS: u32 = 0o007;
 ///
 /// # Errors
 /// Returns [`Kind::Internal`] if `uploads` and `blobs` are on different filesystems: complete
-/// uploads are renamed from one to the other.
+/// uploads are renamed from one to the other. Both must exist.
 pub(crate) fn check(folder: &Path) -> Result<()> {
-    let [uploads, blobs] = ["uploads", "blobs"].map(|part| folder.join(part));
-    if let (Some(from), Some(to)) = (inspect(&uploads)?, inspect(&blobs)?)
-        && from.dev() != to.dev()
-    {
-        let (from, to) = (uploads.display(), blobs.display());
-        let message = format!("{from} and {to} are on different filesystems");
-        let help = "mount the filesystem at the data folder, not at a folder in it";
-        return Err(Error::new(Kind::Internal, message).with_help(help));
-    }
+    check_rename(&folder.join("uploads"), &folder.join("blobs"))?;
     if let Some(mode) = inspect(folder)?.map(|found| found.mode())
         && mode & OTHERS != 0
     {
@@ -45,6 +42,24 @@ pub(crate) fn check(folder: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Checks that a file can be renamed from `uploads` to `blobs`. Two mounts of one filesystem do not
+/// allow it, although the files are on the same device.
+fn check_rename(uploads: &Path, blobs: &Path) -> Result<()> {
+    let [from, to] = [uploads, blobs].map(|folder| folder.join(PROBE));
+    fs::write(&from, "").map_err(file_error("write", &from))?;
+    let renamed = fs::rename(&from, &to);
+    let removed = remove(if renamed.is_ok() { &to } else { &from });
+    match renamed {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let (uploads, blobs) = (uploads.display(), blobs.display());
+            let message = format!("{uploads} and {blobs} are on different filesystems or mounts");
+            let help = "mount the filesystem at the data folder, not at a folder in it";
+            Err(Error::new(Kind::Internal, message).with_help(help))
+        }
+        renamed => renamed.map_err(file_error("rename", &from)).and(removed),
+    }
 }
 
 /// Returns the metadata of a folder, or `None` if it does not exist.
@@ -99,11 +114,16 @@ mod tests {
     #[test]
     fn parts_on_different_filesystems_are_an_error() {
         let folder = tempfile::tempdir().unwrap();
+        let [uploads, blobs] = ["uploads", "blobs"].map(|part| folder.path().join(part));
+        fs::create_dir(&uploads).unwrap();
+        fs::create_dir(&blobs).unwrap();
         check(folder.path()).unwrap();
-        fs::create_dir(folder.path().join("uploads")).unwrap();
-        symlink("/proc", folder.path().join("blobs")).unwrap();
+        assert_eq!(fs::read_dir(&blobs).unwrap().count(), 0);
+        fs::remove_dir(&blobs).unwrap();
+        symlink("/dev/shm", &blobs).unwrap();
         let error = check(folder.path()).unwrap_err();
-        assert!(error.message().ends_with("are on different filesystems"));
+        assert!(error.message().contains("different filesystems"), "{error}");
+        assert_eq!(fs::read_dir(&uploads).unwrap().count(), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::future::pending;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -14,6 +15,7 @@ use portolan_model::escape_line;
 use portolan_registry::wrap::PolicyRules;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::stop;
 use super::values::parse_address;
@@ -46,13 +48,17 @@ pub(crate) struct Arguments {
     anonymous: bool,
 }
 
+/// Maximum time to wait for background jobs, and again for work on a disk that does not respond,
+/// after the last request has ended.
+const GRACE: Duration = Duration::from_secs(3);
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let configuration = configure(arguments)?;
     let _log = crate::logging::start(crate::logging::parse_filter(&configuration.telemetry.log)?);
     let runtime = tokio::runtime::Runtime::new().context("failed to start the async runtime")?;
-    runtime
-        .block_on(serve(arguments, configuration))
-        .map_err(|error| Failure::new(Status::Failed, error))
+    let served = runtime.block_on(serve(arguments, configuration));
+    runtime.shutdown_timeout(GRACE);
+    served.map_err(|error| Failure::new(Status::Failed, error))
 }
 
 /// Loads the configuration, overrides it with the arguments, and validates the result.
@@ -89,7 +95,9 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
         () = server.run(stop, abort) => (),
         () = reload::reload_on_signal(hangup, &configuration, &policies, || configure(arguments)) => (),
     }
-    jobs.stop().await;
+    if timeout(GRACE, jobs.stop()).await.is_err() {
+        tracing::warn!("a background job did not stop in time; it goes on after the next start");
+    }
     Ok(())
 }
 

@@ -18,6 +18,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::response_builder::CHUNK;
+
 /// Drops the content of an HTTP/2 response, with everything that it holds, if the client accepts
 /// none of it for the time in `limit`.
 pub(crate) async fn response_timeout(
@@ -27,7 +29,13 @@ pub(crate) async fn response_timeout(
 ) -> Response {
     let is_http2 = request.version() == Version::HTTP_2;
     let response = next.run(request).await;
-    if !is_http2 || response.body().is_end_stream() {
+    // A body of one chunk is read at once.
+    let is_short = |body: &Body| {
+        body.size_hint()
+            .upper()
+            .is_some_and(|size| size <= CHUNK as u64)
+    };
+    if !is_http2 || is_short(response.body()) {
         return response;
     }
     response.map(|body| Body::new(TimedBody::new(body, limit)))

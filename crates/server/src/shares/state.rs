@@ -136,20 +136,20 @@ impl State {
         id
     }
 
-    /// Ends the bodies below `rate` bytes per second for which another client waits. Does nothing
-    /// within `pause` after the last call.
+    /// Ends the bodies below `rate` bytes per second of clients that use more than another client
+    /// that waits. Does nothing within `pause` after the last call.
     pub(super) fn end_slow_bodies(&mut self, rate: u64, pause: Duration) {
         if self.checked.elapsed() < pause {
             return;
         }
         self.checked = Instant::now();
-        let mut waiting = self.waiting.values().map(|waiter| waiter.request.client);
-        let Some(first) = waiting.next() else {
-            return;
-        };
-        let is_alone = waiting.all(|client| client == first);
+        let waiting = self.waiting.values().map(|waiter| waiter.request.client);
+        let waiting: HashMap<Client, u64> =
+            waiting.map(|client| (client, self.used(client))).collect();
         for body in self.bodies.values() {
-            if !(is_alone && body.client == first) && body.progress.is_below(rate) {
+            let used = self.used(body.client);
+            let mut others = waiting.iter().filter(|(client, _)| **client != body.client);
+            if others.any(|(_, waits)| *waits < used) && body.progress.is_below(rate) {
                 body.progress.end();
             }
         }
@@ -164,7 +164,9 @@ impl State {
         let own = self.used(client);
         let rank = |body: &&Body| (self.used(body.client), Reverse(body.progress.rate()));
         let bodies = self.bodies.values().filter(|body| {
-            body.client != client && self.used(body.client) > own && !body.progress.is_ended()
+            // Ending a body that has arrived, or that waits for the server, would free nothing.
+            let is_useful = body.progress.is_waiting() && !body.progress.is_ended();
+            is_useful && body.client != client && self.used(body.client) > own
         });
         if let Some(body) = bodies.max_by_key(rank) {
             body.progress.end();

@@ -1,14 +1,15 @@
 //! Objects as files, spread over 256 folders.
 
 use std::collections::HashSet;
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use portolan_files::durable::{Durability, remove};
-use portolan_files::run_blocking;
-use portolan_registry::{Body, Result};
+use portolan_files::{file_error, run_blocking};
+use portolan_registry::{Body, Error, Kind, Result};
 
 use super::file;
 use super::stream::read_file;
@@ -73,11 +74,26 @@ impl Folders {
         // Hold the lock during the sync, so that no other call uses the folder before it survives a
         // power cut. Ignore poisoning, because a panic leaves the set intact.
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        if !synced.contains(&path) {
+        if !synced.contains(&path) || !path.is_dir() {
+            self.check_root(&synced)?;
             self.durability.make_folder(&path, FOLDER_MODE)?;
             synced.insert(path);
         }
         Ok(())
+    }
+
+    /// Checks that the folders of `synced` can still be in the root. A folder that is created in
+    /// another root, for example while the disk is not mounted, would make the blobs of the missing
+    /// folders look lost.
+    fn check_root(&self, synced: &HashSet<PathBuf>) -> Result<()> {
+        self.lock.check_place()?;
+        let mut entries = fs::read_dir(&self.root).map_err(file_error("read", &self.root))?;
+        if synced.is_empty() || entries.next().is_some() {
+            return Ok(());
+        }
+        let message = format!("{} has lost its content", self.root.display());
+        let help = "mount its disk, or restore it from a backup";
+        Err(Error::new(Kind::Internal, message).with_help(help))
     }
 }
 
@@ -111,7 +127,11 @@ impl Objects for Filesystem {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<()> {
-        let path = self.path(key);
-        run_blocking(move || remove(&path)).await
+        let (path, folders) = (self.path(key), Arc::clone(&self.folders));
+        run_blocking(move || {
+            folders.lock.check_place()?;
+            remove(&path)
+        })
+        .await
     }
 }

@@ -40,8 +40,11 @@ impl Job for SweepObjects {
 
 impl Store {
     /// Records the unused keys of closed epochs as unreferenced objects, then deletes all
-    /// unreferenced objects.
+    /// unreferenced objects. Does nothing if the database is older than the blobs.
     pub(crate) async fn sweep_objects(&self) -> Result<()> {
+        if self.parts.is_rolled_back {
+            return Ok(());
+        }
         self.sweep_ranges().await?;
         let mut count = 0;
         loop {

@@ -15,6 +15,7 @@ use crate::runtime::Timestamp;
 
 const CLOSE_ALL: &str = "UPDATE key_epochs SET closed_at = ?1 WHERE closed_at IS NULL";
 const FIRST: &str = "SELECT epoch FROM key_epochs WHERE id > 0 ORDER BY id LIMIT 1";
+const IS_KNOWN: &str = "SELECT 1 FROM key_epochs WHERE epoch = ?1";
 const OPEN: &str = "INSERT INTO key_epochs (epoch, holder, opened_at) VALUES (?1, ?2, ?3) \
      ON CONFLICT (epoch) DO NOTHING";
 const IS_OPEN: &str = "SELECT 1 FROM key_epochs WHERE epoch = ?1 AND closed_at IS NULL";
@@ -78,6 +79,12 @@ impl EpochClosed {
 /// Returns a lookup of the epoch of the process that created the database.
 pub(crate) fn first_epoch() -> Lookup<Option<Epoch>> {
     Lookup::first(Statement::new(FIRST, []), |mut row| row.epoch())
+}
+
+/// Returns a lookup that finds out whether the database has an epoch.
+pub(crate) fn is_epoch_known(epoch: Epoch) -> Lookup<bool> {
+    let statement = Statement::new(IS_KNOWN, [epoch.into()]);
+    Lookup::new(statement, |rows| Ok(!rows.is_empty()))
 }
 
 /// Closes every open epoch. A process does so when it opens local storage: it holds the lock on the

@@ -27,6 +27,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/0002.sql"),
 ];
 
+/// Size of the page cache of the writing connection, in KiB. A push with the maximum number of
+/// references changes less, so its pages are written once, at the commit.
+const WRITER_CACHE: i64 = 8 << 10;
+
 /// Metadata in one SQLite file.
 pub(crate) struct Sqlite {
     writer: Queue,
@@ -43,6 +47,7 @@ impl Sqlite {
     /// was written by a newer version.
     pub(crate) fn open(path: &Path, runtime: &Arc<dyn Runtime>) -> Result<Self> {
         let mut connection = connection::open(path)?;
+        connection::set_cache(&connection, WRITER_CACHE)?;
         connection::migrate(&mut connection, MIGRATIONS)?;
         connection::truncate_log(&connection)?;
         // The readers open first, because SQLite creates the log for the first reader.

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_registry::{Error, Kind, Result};
@@ -40,6 +41,13 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     set_up().map_err(|error| storage_error(error, "failed to open the metadata"))?;
     use_log(&connection)?;
     Ok(connection)
+}
+
+/// Sets the size of the page cache, in KiB.
+pub(super) fn set_cache(connection: &Connection, size: i64) -> Result<()> {
+    // A negative number is a size instead of a number of pages.
+    let set = connection.pragma_update(None, "cache_size", -size);
+    set.map_err(|error| storage_error(error, "failed to open the metadata"))
 }
 
 /// Switches to a write-ahead log. If the filesystem does not support such a log, SQLite reports no
@@ -193,7 +201,11 @@ fn read(value: ValueRef<'_>) -> Value {
 
 /// Returns whether the cause of an error is a failed write of SQLite, although the disk is not full.
 pub(crate) fn is_failed_write(error: &Error) -> bool {
-    let source = error.source();
+    let mut source = error.source();
+    // The callers of a group of writes share the error of its commit.
+    if let Some(shared) = source.and_then(|source| source.downcast_ref::<Arc<Error>>()) {
+        source = shared.source();
+    }
     let database = source.and_then(|source| source.downcast_ref::<rusqlite::Error>());
     database.is_some_and(|error| error.sqlite_error_code() != Some(ErrorCode::DiskFull))
 }
@@ -225,6 +237,9 @@ mod tests {
             let error = storage_error(error, "failed to write");
             assert_eq!(*error.kind(), Kind::StorageFull);
             assert_eq!(is_failed_write(&error), expected);
+            let shared =
+                Error::new(Kind::StorageFull, "a group failed").with_source(Arc::new(error));
+            assert_eq!(is_failed_write(&shared), expected);
         }
     }
 

@@ -1,44 +1,63 @@
 //! Watch over the files of the database. SQLite goes on writing to a file that was removed or
 //! replaced, and everything that it writes is lost with the process.
 
-use std::os::fd::OwnedFd;
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use portolan_files::durable::parent;
 use portolan_files::file_error;
 use portolan_registry::Result;
-use rustix::fs::{Mode, OFlags, fstat};
+use rustix::fs::{AtFlags, statat};
 
 /// Suffixes of the files of an open database: the database itself, and its write-ahead log.
 const SUFFIXES: [&str; 2] = ["", "-wal"];
 
 /// Files of an open database.
-pub(super) struct OpenFiles(Vec<(PathBuf, OwnedFd)>);
+pub(super) struct OpenFiles {
+    /// Folder of the files. If it is moved, nothing is lost.
+    folder: File,
+    path: PathBuf,
+    names: [OsString; 2],
+    opened: [Option<Identity>; 2],
+}
+
+/// Device and inode of a file.
+type Identity = (u64, u64);
 
 impl OpenFiles {
-    /// Opens the files of the database at `path`, without access to their bytes: closing such a
-    /// descriptor does not release the locks of SQLite.
+    /// Notes which files the database at `path` has. They must be open.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let open = |suffix| {
-            let mut path = path.as_os_str().to_owned();
-            path.push(suffix);
-            let path = PathBuf::from(path);
-            match rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-                Ok(file) => Ok((path, file)),
-                Err(error) => Err(file_error("open", &path)(error.into())),
-            }
+        // SQLite creates the log beside the file that a link leads to.
+        let path = path.canonicalize().map_err(file_error("find", path))?;
+        let folder = File::open(parent(&path)).map_err(file_error("open the folder of", &path))?;
+        let names = SUFFIXES.map(|suffix| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(suffix);
+            name
+        });
+        let mut files = Self {
+            folder,
+            path,
+            names,
+            opened: [None; 2],
         };
-        SUFFIXES
-            .into_iter()
-            .map(open)
-            .collect::<Result<_>>()
-            .map(Self)
+        files.opened = files.found();
+        Ok(files)
+    }
+
+    fn found(&self) -> [Option<Identity>; 2] {
+        self.names.each_ref().map(|name| {
+            let found = statat(&self.folder, name, AtFlags::empty()).ok()?;
+            Some((found.st_dev, found.st_ino))
+        })
     }
 
     /// Returns the path of a file that was removed or replaced.
-    pub(super) fn find_removed(&self) -> Option<&Path> {
-        let is_removed = |file: &OwnedFd| fstat(file).is_ok_and(|found| found.st_nlink == 0);
-        let (path, _) = self.0.iter().find(|(_, file)| is_removed(file))?;
-        Some(path)
+    pub(super) fn find_removed(&self) -> Option<PathBuf> {
+        let mut names = self.names.iter().zip(self.opened).zip(self.found());
+        let ((name, ..), _) = names.find(|((_, opened), found)| opened != found)?;
+        Some(self.path.with_file_name(name))
     }
 }
 
@@ -56,6 +75,11 @@ mod tests {
         for change in [
             |path: &Path| fs::remove_file(path).unwrap(),
             |path: &Path| fs::rename(path.with_extension("other"), path).unwrap(),
+            // The old file gets another name.
+            |path: &Path| {
+                fs::rename(path, path.with_extension("old")).unwrap();
+                fs::rename(path.with_extension("other"), path).unwrap();
+            },
         ] {
             for changed in [&path, &log] {
                 create();
@@ -63,7 +87,7 @@ mod tests {
                 assert_eq!(files.find_removed(), None);
                 fs::write(changed.with_extension("other"), "").unwrap();
                 change(changed);
-                assert_eq!(files.find_removed(), Some(changed.as_path()));
+                assert_eq!(files.find_removed().as_ref(), Some(changed));
             }
         }
         create();

@@ -1,6 +1,8 @@
 //! Thread that performs all writes. It performs the waiting work in one transaction, commits once,
 //! and then sends the results to all callers.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,10 +63,7 @@ fn write_groups(
         }
         let committed = write_group(connection, &mut group, runtime).map_err(Arc::new);
         if let Some(path) = files.find_removed() {
-            fatal(
-                "writing the metadata",
-                &format!("{} was removed", path.display()),
-            );
+            end_without_files(connection, &path);
         }
         let is_full = matches!(&committed, Err(error) if *error.kind() == Kind::StorageFull);
         for work in group {
@@ -82,6 +81,19 @@ fn write_groups(
             checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
     }
+}
+
+/// Saves the database to a new file, and ends the process, because `removed` was removed or replaced:
+/// what SQLite writes from now on is lost.
+fn end_without_files(connection: &Connection, removed: &Path) -> ! {
+    let copy = removed.with_extension("rescued");
+    let _ = fs::remove_file(&copy);
+    let saved = match connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]) {
+        Ok(_) => format!("its content was saved to {}", copy.display()),
+        Err(error) => format!("its content could not be saved: {error}"),
+    };
+    let reason = format!("{} was removed or replaced; {saved}", removed.display());
+    fatal("writing the metadata", &reason)
 }
 
 /// Returns the number of bytes of the write-ahead log that are in use.

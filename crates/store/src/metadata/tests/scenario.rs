@@ -92,6 +92,7 @@ pub(super) fn run_everything(transaction: &mut dyn Transaction) -> Result<()> {
     assert!(!has_blobs().run(transaction)?);
     let range = reserve(transaction, 1)?;
     assert_eq!(first_epoch().run(transaction)?, Some(range.epoch));
+    assert!(is_epoch_known(range.epoch).run(transaction)?);
     let (image, other) = (image("a").layers(["x", "y"]), repository("team/other"));
     let (config, layer) = (
         Digest::sha256(&image.blobs()[0]),
