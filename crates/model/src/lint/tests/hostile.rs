@@ -58,7 +58,7 @@ fn checks_ten_thousand_children_in_linear_time() {
 /// --nocapture ten_thousand`.
 #[test]
 #[ignore = "a measurement that needs an optimized build"]
-fn ten_thousand_children_within_100_ms() {
+fn ten_thousand_children_within_200_ms() {
     let (index, images) = many(10_000);
     let stored = |bytes: &Bytes| Stored {
         size: bytes.len() as u64,
@@ -93,7 +93,7 @@ fn ten_thousand_children_within_100_ms() {
     // One fast run of twenty is enough, because the machine may be busy with other work.
     let is_fast = |elapsed: Duration| {
         println!("10,000 children: {elapsed:?}");
-        elapsed < Duration::from_millis(100)
+        elapsed < Duration::from_millis(200)
     };
     assert!((0..20).any(|_| is_fast(run())));
 }

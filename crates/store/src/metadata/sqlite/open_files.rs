@@ -42,11 +42,11 @@ impl OpenFiles {
             names,
             opened: [None; 2],
         };
-        files.opened = files.found();
+        files.opened = files.identities();
         Ok(files)
     }
 
-    fn found(&self) -> [Option<Identity>; 2] {
+    fn identities(&self) -> [Option<Identity>; 2] {
         self.names.each_ref().map(|name| {
             let found = statat(&self.folder, name, AtFlags::empty()).ok()?;
             Some((found.st_dev, found.st_ino))
@@ -55,7 +55,7 @@ impl OpenFiles {
 
     /// Returns the path of a file that was removed or replaced.
     pub(super) fn find_removed(&self) -> Option<PathBuf> {
-        let mut names = self.names.iter().zip(self.opened).zip(self.found());
+        let mut names = self.names.iter().zip(self.opened).zip(self.identities());
         let ((name, ..), _) = names.find(|((_, opened), found)| opened != found)?;
         Some(self.path.with_file_name(name))
     }
