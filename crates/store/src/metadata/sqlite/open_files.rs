@@ -3,12 +3,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use portolan_files::durable::parent;
 use portolan_files::file_error;
 use portolan_registry::Result;
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::{AtFlags, statat, unlinkat};
 
 /// Suffixes of the files of an open database: the database itself, and its write-ahead log.
 const SUFFIXES: [&str; 2] = ["", "-wal"];
@@ -51,6 +52,20 @@ impl OpenFiles {
             let found = statat(&self.folder, name, AtFlags::empty()).ok()?;
             Some((found.st_dev, found.st_ino))
         })
+    }
+
+    /// Returns the path of the database.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the write-ahead log, unless it was removed or replaced already.
+    pub(super) fn remove_log(&self) -> io::Result<()> {
+        let [_, log] = &self.names;
+        if self.identities()[1] == self.opened[1] {
+            unlinkat(&self.folder, log, AtFlags::empty())?;
+        }
+        Ok(())
     }
 
     /// Returns the path of a file that was removed or replaced.

@@ -2,7 +2,9 @@
 //! and then sends the results to all callers.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ fn write_groups(
         }
         let committed = write_group(connection, &mut group, runtime).map_err(Arc::new);
         if let Some(path) = files.find_removed() {
-            end_without_files(connection, &path);
+            end_without_files(connection, files, &path);
         }
         let is_full = matches!(&committed, Err(error) if *error.kind() == Kind::StorageFull);
         for work in group {
@@ -83,17 +85,40 @@ fn write_groups(
     }
 }
 
-/// Saves the database to a new file, and ends the process, because `removed` was removed or replaced:
-/// what SQLite writes from now on is lost.
-fn end_without_files(connection: &Connection, removed: &Path) -> ! {
-    let copy = removed.with_extension("rescued");
-    let _ = fs::remove_file(&copy);
-    let saved = match connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]) {
-        Ok(_) => format!("its content was saved to {}", copy.display()),
-        Err(error) => format!("its content could not be saved: {error}"),
+/// Saves what SQLite has written, and ends the process, because `removed` was removed or replaced: what
+/// SQLite writes from now on is lost.
+fn end_without_files(connection: &Connection, files: &OpenFiles, removed: &Path) -> ! {
+    let saved = if removed == files.path() {
+        save_copy(connection, files)
+    } else if checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
+        Ok(files.path().to_owned())
+    } else {
+        Err(io::Error::other("another program reads it"))
+    };
+    let saved = match saved {
+        Ok(path) => format!("the content is in {}", path.display()),
+        Err(error) => format!("the content could not be saved: {error}"),
     };
     let reason = format!("{} was removed or replaced; {saved}", removed.display());
     fatal("writing the metadata", &reason)
+}
+
+/// Saves the database to a new file, and returns its path. Then removes the log, because the next
+/// process would apply it to whatever database is at the path.
+fn save_copy(connection: &Connection, files: &OpenFiles) -> io::Result<PathBuf> {
+    let copy = files.path().with_extension("rescued");
+    drop(fs::remove_file(&copy));
+    // SQLite would create the file with a mode that lets others read it.
+    let mut options = fs::File::options();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&copy)?;
+    let saved = connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]);
+    saved.map_err(io::Error::other)?;
+    files.remove_log()?;
+    Ok(copy)
 }
 
 /// Returns the number of bytes of the write-ahead log that are in use.

@@ -228,6 +228,23 @@ async fn metadata_of_the_first_version_is_migrated() {
 }
 
 #[tokio::test]
+async fn the_content_of_a_removed_database_is_saved() {
+    for (removed, saved) in [("test.db", "test.rescued"), ("test.db-wal", "test.db")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let database = open(&path);
+        let write = || database.write(|it| ensure_repository(it, &name()));
+        write().await.unwrap();
+        std::fs::remove_file(folder.path().join(removed)).unwrap();
+        write().await.unwrap_err();
+        assert!(!folder.path().join("test.db-wal").exists());
+        let saved = open(&folder.path().join(saved));
+        let listed = saved.lookup(list_repositories("", 10)).await.unwrap();
+        assert_eq!(listed, [name()]);
+    }
+}
+
+#[tokio::test]
 async fn committed_work_is_present_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
