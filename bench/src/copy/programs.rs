@@ -39,8 +39,7 @@ impl CopyProgram {
     pub(super) fn goal(self) -> Option<f64> {
         match self {
             Self::Portolan => None,
-            Self::Skopeo => Some(0.5),
-            Self::Crane => Some(0.8),
+            Self::Skopeo | Self::Crane => Some(0.5),
         }
     }
 
