@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use portolan_files::sessions::StagedFile;
+use portolan_model::Digest;
 use portolan_registry::{Body, Result};
 
 pub(crate) use damage::Damage;
@@ -24,12 +25,19 @@ pub(crate) trait Objects: Send + Sync {
     async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()>;
 
     /// Returns the bytes in `range` of an object of `size` bytes. The range must lie within the
-    /// object.
+    /// object. With `digest`, verifies an object that is read as a whole and comes from the disk.
     ///
     /// # Errors
     /// Returns an error with source [`Damage`] if the object does not exist or has another size.
-    /// The body ends with such an error if the object becomes shorter while it is read.
-    async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body>;
+    /// The body ends with such an error if the object becomes shorter while it is read, or does not
+    /// have the digest.
+    async fn read(
+        &self,
+        key: &ObjectKey,
+        size: u64,
+        range: Range<u64>,
+        digest: Option<&Digest>,
+    ) -> Result<Body>;
 
     /// Checks that an object exists and has `size` bytes, without reading it.
     ///

@@ -50,7 +50,10 @@ impl Store {
         row: &BlobRow,
         limit: usize,
     ) -> Result<Bytes> {
-        let body = self.parts.objects.read(&row.key, row.size, 0..row.size);
+        let body = self
+            .parts
+            .objects
+            .read(&row.key, row.size, 0..row.size, None);
         let bytes = body.await?.collect(limit).await?;
         verify_digest(&bytes, Some(digest)).map_err(|_| Error::from(Damage::Digest))?;
         Ok(bytes)

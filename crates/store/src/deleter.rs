@@ -2,14 +2,16 @@
 //! marks the content as deleted. The references of a deleted manifest still protect its children
 //! from garbage collection.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use portolan_model::{Digest, Manifest, RepositoryName, Tag};
 use portolan_registry::{Context, Deleter, Deletion, Error, Parent, Result};
 
 use crate::cache::Affected;
 use crate::metadata::{
-    ParentRow, Removal, find_parents, manifest_bytes, remove_blob, remove_manifest,
-    remove_repository, remove_tag,
+    ParentRow, Removal, Transaction, find_parents, find_unfinished, manifest_bytes, remove_blob,
+    remove_manifest, remove_repository, remove_tag,
 };
 use crate::store::{Store, caller_name};
 
@@ -41,9 +43,9 @@ impl Deleter for Store {
         }
     }
 
-    /// Deletes a manifest with its tags. Many tags take several transactions, and the last
-    /// transaction deletes the manifest. If the process ends in between, some tags are left, and a
-    /// repeated call continues.
+    /// Deletes a manifest with its tags. Many tags take several transactions, then one transaction
+    /// deletes the manifest, and many references take further ones. If the process ends in between,
+    /// some tags are left, and a repeated call continues.
     async fn delete_manifest(
         &self,
         context: &Context,
@@ -51,28 +53,16 @@ impl Deleter for Store {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (name, wanted) = (repository.clone(), digest.clone());
-        let who = caller_name(context);
-        let removal = self.run_detached(|store| async move {
-            loop {
-                let _turn = store.long_write().await?;
-                // The tags of the manifest are not known.
-                let _change = store.parts.cache.begin_change(&name, Affected::All);
-                let (name, wanted, who) = (name.clone(), wanted.clone(), who.clone());
-                let is_guarded = deletion == Deletion::Guarded;
-                let removed = store.parts.database.write(move |transaction| {
-                    remove_manifest(transaction, &name, &wanted, is_guarded, who.as_deref())
-                });
-                match removed.await? {
-                    Removal::Partial => (),
-                    end => return Ok(end),
-                }
-            }
-        });
-        match removal.await? {
-            Removal::Removed | Removal::Partial => Ok(()),
+        let (wanted, who) = (digest.clone(), caller_name(context));
+        let is_guarded = deletion == Deletion::Guarded;
+        let remove = move |transaction: &mut dyn Transaction, name: &RepositoryName| {
+            remove_manifest(transaction, name, &wanted, is_guarded, who.as_deref())
+        };
+        // The tags of the manifest are not known.
+        match self.remove(repository, Affected::All, remove).await? {
             Removal::Unknown => Err(Error::manifest_unknown(repository, digest)),
             Removal::Referenced => Err(self.reference_error(repository, digest).await?),
+            Removal::Removed | Removal::Partial | Removal::Unfinished => Ok(()),
         }
     }
 
@@ -83,19 +73,19 @@ impl Deleter for Store {
         digest: &Digest,
         deletion: Deletion,
     ) -> Result<()> {
-        let (name, wanted) = (repository.clone(), digest.clone());
+        let wanted = digest.clone();
         let is_guarded = deletion == Deletion::Guarded;
         let affected = Affected::Some {
             tags: Vec::new(),
             digests: vec![digest.clone()],
         };
-        let removed = self.change(repository, affected, move |transaction| {
-            remove_blob(transaction, &name, &wanted, is_guarded)
-        });
-        match removed.await? {
-            Removal::Removed | Removal::Partial => Ok(()),
+        let remove = move |transaction: &mut dyn Transaction, name: &RepositoryName| {
+            remove_blob(transaction, name, &wanted, is_guarded)
+        };
+        match self.remove(repository, affected, remove).await? {
             Removal::Unknown => Err(Error::blob_unknown(repository, digest)),
             Removal::Referenced => Err(self.reference_error(repository, digest).await?),
+            Removal::Removed | Removal::Partial | Removal::Unfinished => Ok(()),
         }
     }
 
@@ -106,32 +96,71 @@ impl Deleter for Store {
         context: &Context,
         repository: &RepositoryName,
     ) -> Result<()> {
-        let (name, who) = (repository.clone(), caller_name(context));
-        let removal = self.run_detached(|store| async move {
-            let mut has_begun = false;
-            loop {
-                let _turn = store.long_write().await?;
-                let _change = store.parts.cache.begin_change(&name, Affected::All);
-                let (name, who) = (name.clone(), who.clone());
-                let removed = store.parts.database.write(move |transaction| {
-                    remove_repository(transaction, &name, who.as_deref())
-                });
-                match removed.await? {
-                    Removal::Partial => has_begun = true,
-                    // Another call has removed the rest.
-                    Removal::Unknown if has_begun => return Ok(Removal::Removed),
-                    end => return Ok(end),
-                }
-            }
-        });
-        match removal.await? {
+        let who = caller_name(context);
+        let remove = move |transaction: &mut dyn Transaction, name: &RepositoryName| {
+            remove_repository(transaction, name, who.as_deref())
+        };
+        match self.remove(repository, Affected::All, remove).await? {
             Removal::Unknown => Err(Error::repository_unknown(repository)),
-            Removal::Removed | Removal::Partial | Removal::Referenced => Ok(()),
+            _ => Ok(()),
         }
     }
 }
 
 impl Store {
+    /// Removes content of a repository. Runs `work` in as many transactions as it needs, and returns
+    /// its last outcome. Only the first transaction may run beside other long ones.
+    async fn remove(
+        &self,
+        repository: &RepositoryName,
+        affected: Affected,
+        work: impl Fn(&mut dyn Transaction, &RepositoryName) -> Result<Removal> + Send + Sync + 'static,
+    ) -> Result<Removal> {
+        let (repository, work) = (repository.clone(), Arc::new(work));
+        self.run_detached(|store| async move {
+            let (mut turn, mut has_begun) = (None, false);
+            loop {
+                let change = store
+                    .parts
+                    .cache
+                    .begin_change(&repository, affected.clone());
+                let (name, work) = (repository.clone(), Arc::clone(&work));
+                let removed = store
+                    .parts
+                    .database
+                    .write(move |it| work(it, &name))
+                    .await?;
+                drop(change);
+                if turn.is_none() && store.has_unfinished(&repository, removed).await? {
+                    turn = Some(store.long_write().await?);
+                }
+                if turn.is_some() {
+                    store.finish_manifests(&repository, &[]).await?;
+                }
+                match removed {
+                    Removal::Partial => has_begun = true,
+                    Removal::Unfinished => (),
+                    // Another call has removed the rest.
+                    Removal::Unknown if has_begun => return Ok(Removal::Removed),
+                    end => return Ok(end),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Returns whether a removal with this outcome needs further transactions.
+    async fn has_unfinished(&self, repository: &RepositoryName, removed: Removal) -> Result<bool> {
+        Ok(match removed {
+            Removal::Partial | Removal::Unfinished => true,
+            Removal::Removed => {
+                let unfinished = self.parts.database.lookup(find_unfinished(repository));
+                unfinished.await?.is_some()
+            }
+            Removal::Unknown | Removal::Referenced => false,
+        })
+    }
+
     /// Returns the error for the deletion of `digest` while other manifests reference it. The error
     /// lists these manifests.
     ///

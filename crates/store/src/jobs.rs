@@ -1,6 +1,7 @@
 //! Background jobs, one in each file, and the code that runs them.
 
 mod expire_uploads;
+mod finish_manifests;
 mod sweep_objects;
 mod trim_cache;
 
@@ -54,11 +55,12 @@ impl Drop for Jobs {
 }
 
 impl Store {
-    /// Starts the background jobs: they end idle upload sessions and delete unreferenced objects,
-    /// and keep the cache within its budget.
+    /// Starts the background jobs: they end idle upload sessions, finish manifests, delete
+    /// unreferenced objects, and keep the cache within its budget.
     pub fn start_jobs(&self) -> Jobs {
-        let jobs: [Box<dyn Job>; 3] = [
+        let jobs: [Box<dyn Job>; 4] = [
             Box::new(expire_uploads::ExpireUploads::new(self.parts.upload_expiry)),
+            Box::new(finish_manifests::FinishManifests),
             Box::new(sweep_objects::SweepObjects),
             Box::new(trim_cache::TrimCache),
         ];

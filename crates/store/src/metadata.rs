@@ -24,6 +24,7 @@ mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transaction;
+mod unfinished;
 mod value;
 mod view;
 mod work;
@@ -38,9 +39,9 @@ pub(crate) use broken::mark_broken;
 pub(crate) use database::{Database, ping};
 pub(crate) use document::Document;
 pub(crate) use manifests::{
-    ManifestHead, ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag, head_manifest,
-    head_manifest_by_tag, list_manifests, media_types, remove_manifest, store_manifest,
-    store_media_type,
+    DocumentState, ManifestHead, ManifestRow, find_child_blob, find_manifest, find_manifest_by_tag,
+    head_manifest, head_manifest_by_tag, list_manifests, media_types, remove_manifest,
+    store_manifest, store_media_type,
 };
 pub(crate) use objects::{
     EpochClosed, KeyRange, claim_objects, claim_own, close_epochs, closed_range, first_epoch,
@@ -52,6 +53,9 @@ pub(crate) use repositories::{ensure_repository, list_repositories, remove_repos
 pub(crate) use sqlite::{Sqlite, is_failed_write};
 pub(crate) use tags::{list_tags, remove_tag, set_tag};
 pub(crate) use transaction::{Lookup, Outcome, Statement, Transaction, require_changes};
+pub(crate) use unfinished::{
+    REFERENCES_PAGE, UnfinishedManifest, find_unfinished, find_unfinished_repository, write_page,
+};
 pub(crate) use value::{Parameter, Row, Value};
 pub(crate) use view::{ChildBlob, Children, View, find_children};
 
@@ -66,6 +70,9 @@ pub(crate) enum Removal {
     Unknown,
     /// A manifest of the repository references the content, so nothing was removed.
     Referenced,
+    /// The repository has an unfinished manifest, so it is not known whether a manifest references
+    /// the content, and nothing was removed.
+    Unfinished,
 }
 
 /// Returns the error for a statement whose result is missing.

@@ -190,7 +190,9 @@ impl Store {
     async fn read_cached(&self, digest: &Digest, row: BlobRow, range: Range<u64>) -> Result<Body> {
         let objects = &self.parts.objects;
         if row.size > u64::from(SMALL_BLOB) {
-            let body = objects.read(&row.key, row.size, range).await?;
+            let body = objects
+                .read(&row.key, row.size, range, Some(digest))
+                .await?;
             return Ok(self.watch(digest, row.key, body));
         }
         let cache = &self.parts.cache;
@@ -198,7 +200,7 @@ impl Store {
             return Ok(part(&bytes, &range).into());
         }
         if range != (0..row.size) {
-            let body = objects.read(&row.key, row.size, range).await?;
+            let body = objects.read(&row.key, row.size, range, None).await?;
             return Ok(self.watch(digest, row.key, body));
         }
         let bytes = self.read_whole(digest, &row, SMALL_BLOB as usize).await?;

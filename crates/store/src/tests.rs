@@ -12,6 +12,7 @@ mod media_types;
 mod postgres;
 mod size;
 mod statements;
+mod unfinished;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ mod children;
 mod manifests;
 mod media_types;
 mod put;
+mod unfinished;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use portolan_files::durable::{Durability, remove};
 use portolan_files::{file_error, run_blocking};
+use portolan_model::Digest;
 use portolan_registry::{Body, Error, Kind, Result};
 
 use super::file;
@@ -114,8 +115,14 @@ impl Objects for Filesystem {
         .await
     }
 
-    async fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> Result<Body> {
-        self.confirm(read_file(self.path(key), size, range).await)
+    async fn read(
+        &self,
+        key: &ObjectKey,
+        size: u64,
+        range: Range<u64>,
+        digest: Option<&Digest>,
+    ) -> Result<Body> {
+        self.confirm(read_file(self.path(key), size, range, digest).await)
     }
 
     async fn check(&self, key: &ObjectKey, size: u64) -> Result<()> {

@@ -1,5 +1,8 @@
 //! Files as streams of pieces of 256 KiB. The current thread reads pieces that are in the page
 //! cache, and a blocking thread reads the other pieces.
+//!
+//! A file whose beginning is not in the page cache comes from the disk, which may have damaged it, so
+//! it is verified. Bytes in the page cache are those that were written or verified before.
 
 use std::fs::File;
 use std::io;
@@ -13,18 +16,28 @@ use futures_util::stream::{self, StreamExt};
 use portolan_registry::{Body, Error, Result};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::file;
+use super::{Damage, file};
 use portolan_files::run_blocking;
+use portolan_model::{Digest, Hasher};
 
 /// Maximum size of one read: large enough to make the system call cheap compared to the copy.
 const PIECE: u64 = 256 * 1024;
 
-/// Returns the bytes of a file of `size` bytes within `range`.
-pub(super) async fn read_file(path: PathBuf, size: u64, range: Range<u64>) -> Result<Body> {
+/// Returns the bytes of a file of `size` bytes within `range`. If the whole file is read from the
+/// disk, its last piece is returned only if the file has `digest`.
+pub(super) async fn read_file(
+    path: PathBuf,
+    size: u64,
+    range: Range<u64>,
+    digest: Option<&Digest>,
+) -> Result<Body> {
     let file = file::open(path, size).await?;
     let mut reader = Reader {
         file: Arc::new(file),
         size,
+        verification: digest
+            .filter(|_| range == (0..size))
+            .and_then(Verification::new),
         range,
         cached: true,
     };
@@ -45,8 +58,34 @@ struct Reader {
     file: Arc<File>,
     size: u64,
     range: Range<u64>,
-    /// True until a read shows that the filesystem does not support reads from the page cache only.
+    /// True until a read shows that the filesystem does not support reads from the page cache only,
+    /// or that the file must be verified.
     cached: bool,
+    /// `None` if the bytes are not verified.
+    verification: Option<Verification>,
+}
+
+/// Digest of the bytes read so far, and the expected digest.
+struct Verification {
+    hasher: Hasher,
+    digest: Digest,
+}
+
+impl Verification {
+    fn new(digest: &Digest) -> Option<Self> {
+        Some(Self {
+            hasher: digest.algorithm().hasher()?,
+            digest: digest.clone(),
+        })
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.hasher.finish() == self.digest {
+            Ok(())
+        } else {
+            Err(Damage::Digest.into())
+        }
+    }
 }
 
 impl Reader {
@@ -58,8 +97,15 @@ impl Reader {
         let length =
             usize::try_from(PIECE.min(self.range.end - self.range.start)).unwrap_or(usize::MAX);
         let piece = match self.read_cached(length)? {
-            Some(piece) => piece,
-            None => self.read_blocking(length).await?,
+            Some(piece) if piece.len() == length || self.verification.is_none() => {
+                self.verification = None;
+                piece
+            }
+            _ => {
+                // From now on, blocking threads read and verify all pieces.
+                self.cached &= self.verification.is_none();
+                self.read_blocking(length).await?
+            }
         };
         self.range.start += piece.len() as u64;
         Ok(Some(piece.into()))
@@ -92,19 +138,30 @@ impl Reader {
         }
     }
 
-    async fn read_blocking(&self, length: usize) -> Result<Vec<u8>> {
+    async fn read_blocking(&mut self, length: usize) -> Result<Vec<u8>> {
         let (file, size, offset) = (Arc::clone(&self.file), self.size, self.range.start);
-        run_blocking(move || {
+        let is_last = offset + length as u64 == self.range.end;
+        let mut verification = self.verification.take();
+        let (buffer, verification) = run_blocking(move || {
             let mut buffer = vec![0; length];
             match file.read_exact_at(&mut buffer, offset) {
-                Ok(()) => Ok(buffer),
+                Ok(()) => (),
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    Err(file::end_error(&file, size))
+                    return Err(file::end_error(&file, size));
                 }
-                Err(error) => Err(Error::internal("failed to read a blob's file", error)),
+                Err(error) => return Err(Error::internal("failed to read a blob's file", error)),
             }
+            if let Some(verification) = &mut verification {
+                verification.hasher.update(&buffer);
+            }
+            if is_last && let Some(complete) = verification.take() {
+                complete.finish()?;
+            }
+            Ok((buffer, verification))
         })
-        .await
+        .await?;
+        self.verification = verification;
+        Ok(buffer)
     }
 }
 
@@ -129,11 +186,31 @@ mod tests {
             file.sync_all().unwrap();
             fadvise(&file, 32_768, None, Advice::DontNeed).unwrap();
             let whole = 0..u64::from(size);
-            let body = read_file(path.clone(), whole.end, whole).await.unwrap();
-            assert!(
-                body.collect(usize::MAX).await.unwrap() == content,
-                "{size} bytes"
-            );
+            let digest = Digest::sha256(&content);
+            for digest in [None, Some(&digest)] {
+                let body = read_file(path.clone(), whole.end, whole.clone(), digest).await;
+                let read = body.unwrap().collect(usize::MAX).await.unwrap();
+                assert!(read == content, "{size} bytes");
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        let content = vec![1; 1_000_000];
+        std::fs::write(&path, &content).unwrap();
+        let file = File::open(&path).unwrap();
+        file.sync_all().unwrap();
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+        let (whole, other) = (0..1_000_000, Digest::sha256(b"other content"));
+        let body = read_file(path.clone(), whole.end, whole, Some(&other)).await;
+        let error = body.unwrap().collect(usize::MAX).await.unwrap_err();
+        assert_eq!(Damage::find_in(&error), Some(Damage::Digest));
+        let part = read_file(path, 1_000_000, 0..10, Some(&other))
+            .await
+            .unwrap();
+        assert_eq!(part.collect(10).await.unwrap(), content[..10]);
     }
 }

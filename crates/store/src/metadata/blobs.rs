@@ -6,7 +6,7 @@ use portolan_registry::Result;
 
 use super::broken::replace_broken;
 use super::objects::{claim_own, require_open_epoch};
-use super::references::{attach_blob, is_referenced};
+use super::references::{attach_blob, find_obstacle};
 use super::repositories::{ensure_repository, unlist};
 use super::{Lookup, Removal, Row, Statement, Transaction, require_changes};
 use crate::blobs::ObjectKey;
@@ -257,8 +257,8 @@ pub(crate) fn remove_blob(
         return Ok(Removal::Unknown);
     };
     let (repository_id, blob_id) = (row.integer()?, row.integer()?);
-    if is_guarded && is_referenced(transaction, repository_id, digest)? {
-        return Ok(Removal::Referenced);
+    if is_guarded && let Some(obstacle) = find_obstacle(transaction, repository_id, digest)? {
+        return Ok(obstacle);
     }
     let parameters = [
         repository_id.into(),

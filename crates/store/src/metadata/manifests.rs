@@ -4,9 +4,10 @@
 use portolan_model::{Digest, MediaType, RepositoryName, Tag};
 use portolan_registry::{Error, Kind, Result, verify_digest};
 
-use super::references::{self, hide, is_referenced, parent_deleted};
+use super::references::{self, find_obstacle, hide, parent_deleted};
 use super::repositories::unlist;
 use super::tags::remove_tags_of;
+use super::unfinished::{self, REFERENCES_PAGE};
 use super::view::Children;
 use super::{BlobRow, Document, Lookup, Removal, Row, Statement, Transaction, referrers};
 
@@ -70,9 +71,6 @@ const LIVE: &str = "SELECT m.id, COALESCE((SELECT max(e.position) + 1 \
 
 /// Maximum number of manifests that one transaction removes together with their repository.
 const PAGE: usize = 100;
-
-/// Maximum number of references in these manifests. The first manifest is always removed.
-const PAGE_REFERENCES: u64 = 5_000;
 
 /// Digest, media type and size of a manifest.
 #[derive(Clone, Debug)]
@@ -200,19 +198,35 @@ pub(crate) fn media_types<'a>(
         .chain(edges.filter_map(|edge| edge.served_type(children)))
 }
 
+/// State of the rows of a document that is about to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DocumentState {
+    /// True unless the repository is known to have no row for the document.
+    pub(crate) has_row: bool,
+    /// True if the row is known to be live.
+    pub(crate) is_live: bool,
+    /// True if the edges are written after the transaction.
+    pub(crate) has_unwritten_edges: bool,
+}
+
 /// Returns the statements that store an admitted document. The media types of the document must be
 /// stored first.
 ///
-/// `has_row` may be `false` only if the repository has no row for the document, not even a
-/// tombstone. In this case, there are no edges to replace. `is_live` may be `true` only if that row
-/// is live. In this case, no edges wait for the document. [`Edge`](super::references::Edge)
-/// describes edges.
+/// With `has_unwritten_edges`, the edges of the document are left to
+/// [`write_page`](super::write_page). `has_row` may be `false` only if the repository has no row for
+/// the document, not even a tombstone. In this case, there are no edges to replace. `is_live` may be
+/// `true` only if that row is live. In this case, no edges wait for the document.
+/// [`Edge`](super::references::Edge) describes edges.
 pub(crate) fn store_manifest<'a>(
     transaction: &dyn Transaction,
     repository_id: i64,
     document: &'a Document,
     children: &'a Children,
-    (has_row, is_live): (bool, bool),
+    DocumentState {
+        has_row,
+        is_live,
+        has_unwritten_edges,
+    }: DocumentState,
 ) -> Vec<Statement<'a>> {
     let (digest, manifest) = (&document.digest, &document.manifest);
     let bytes = manifest.bytes();
@@ -227,11 +241,15 @@ pub(crate) fn store_manifest<'a>(
         Statement::new(STORE_CONTENT, content),
         Statement::new(STORE, row).changing_one(),
     ];
-    if has_row {
-        statements.push(references::clear(repository_id, digest));
+    if has_unwritten_edges {
+        statements.push(unfinished::begin(repository_id, digest));
+    } else {
+        if has_row {
+            statements.push(references::clear(repository_id, digest));
+        }
+        let edges = references::insert(repository_id, digest, (0, &document.edges), children);
+        statements.extend(edges);
     }
-    let edges = references::insert(repository_id, digest, &document.edges, children);
-    statements.extend(edges);
     if let Some(referrer) = &document.referrer {
         statements.push(referrers::store(repository_id, digest, referrer));
     }
@@ -258,20 +276,20 @@ pub(crate) fn remove_manifest(
         return remove_child_blob(transaction, repository, digest, is_guarded);
     };
     let (repository_id, manifest_id) = (row.integer()?, row.integer()?);
-    if is_guarded && is_referenced(transaction, repository_id, digest)? {
-        return Ok(Removal::Referenced);
+    if is_guarded && let Some(obstacle) = find_obstacle(transaction, repository_id, digest)? {
+        return Ok(obstacle);
     }
     if remove_tags_of(transaction, repository_id, manifest_id, digest, who)? {
         return Ok(Removal::Partial);
     }
-    let mut statements = Vec::from(bury(transaction, manifest_id));
+    let mut statements: Vec<_> = bury(transaction, manifest_id).collect();
     statements.push(unlist(repository_id));
     transaction.batch(&statements)?;
     Ok(Removal::Removed)
 }
 
-/// Removes a page of manifests of a repository, and returns whether more may be left. Their tags
-/// must be removed first.
+/// Removes a page of manifests of a repository, and returns whether more may be left. The page has at
+/// most [`REFERENCES_PAGE`] references or one manifest. Their tags must be removed first.
 pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64) -> Result<bool> {
     let live = Statement::new(LIVE, [repository_id.into(), PAGE.into()]);
     let mut statements = Vec::new();
@@ -281,7 +299,7 @@ pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64)
     for mut row in rows {
         let id = row.integer()?;
         references += row.size()?;
-        if references > PAGE_REFERENCES && !statements.is_empty() {
+        if references > REFERENCES_PAGE as u64 && !statements.is_empty() {
             is_full = true;
             break;
         }
@@ -292,13 +310,15 @@ pub(super) fn remove_page(transaction: &mut dyn Transaction, repository_id: i64)
 }
 
 /// Returns the statements that turn the row of a manifest into a tombstone.
-fn bury(transaction: &dyn Transaction, manifest_id: i64) -> [Statement<'static>; 3] {
-    let now = transaction.now();
-    [
-        Statement::new(REMOVE, [manifest_id.into(), now.into()]),
-        parent_deleted(manifest_id),
-        referrers::delete(manifest_id),
-    ]
+fn bury(
+    transaction: &dyn Transaction,
+    manifest_id: i64,
+) -> impl Iterator<Item = Statement<'static>> + use<> {
+    let remove = Statement::new(REMOVE, [manifest_id.into(), transaction.now().into()]);
+    let edges = parent_deleted(manifest_id);
+    [remove, referrers::delete(manifest_id)]
+        .into_iter()
+        .chain(edges)
 }
 
 /// Returns a lookup of up to `limit` manifests of a repository in the order of their rows, starting

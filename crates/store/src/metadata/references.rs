@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use portolan_model::{ChildKind, Digest, Manifest, MediaType, RepositoryName};
 use portolan_registry::Result;
 
+use super::unfinished::{REFERENCES_PAGE, begin_removal, has_unfinished};
 use super::view::Children;
-use super::{Lookup, Parameter, Row, Statement, Transaction};
+use super::{Lookup, Parameter, Removal, Row, Statement, Transaction};
 
 const CLEAR: &str = "DELETE FROM manifest_references WHERE parent_id = (SELECT m.id \
      FROM manifest_contents c JOIN manifests m ON m.content_id = c.id AND m.repository_id = ?1 \
@@ -44,8 +45,8 @@ const SHOW: &str = "UPDATE repository_blobs SET manifest_deleted_at = NULL \
      WHERE repository_id = ?1 AND blob_id = ?2";
 const HIDE: &str = "UPDATE repository_blobs SET manifest_deleted_at = ?3 \
      WHERE repository_id = ?1 AND blob_id = ?2";
-const PARENT_DELETED: &str =
-    "UPDATE manifest_references SET parent_deleted = 1 WHERE parent_id = ?1";
+const PARENT_DELETED: &str = "UPDATE manifest_references SET parent_deleted = 1 \
+     WHERE parent_id = ?1 AND position < ?2";
 const IS_REFERENCED: &str = "SELECT parent_id FROM manifest_references \
      WHERE child_manifest_id = (SELECT m.id FROM manifest_contents c \
      JOIN manifests m ON m.content_id = c.id AND m.repository_id = ?1 WHERE c.digest = ?2) \
@@ -130,16 +131,25 @@ pub(super) fn clear(repository_id: i64, parent: &Digest) -> Statement<'static> {
     Statement::new(CLEAR, [repository_id.into(), parent.into()])
 }
 
-/// Returns the statements that insert the edges of a manifest. If a child is a blob that a client
-/// has deleted as a manifest, the child is served as a manifest again: who stores the parent wants
-/// its children to be served.
+/// Returns the media types that the rows of `edges` refer to, each once.
+pub(super) fn served_types<'a>(edges: &'a [Edge], children: &'a Children) -> Vec<&'a MediaType> {
+    let types = edges.iter().filter_map(|edge| edge.served_type(children));
+    let mut types: Vec<_> = types.collect();
+    types.sort_unstable_by_key(|media_type| media_type.as_str());
+    types.dedup_by_key(|media_type| media_type.as_str());
+    types
+}
+
+/// Returns the statements that insert edges of a manifest, and the position of the first of them. If a
+/// child is a blob that a client has deleted as a manifest, the child is served as a manifest again:
+/// who stores the parent wants its children to be served.
 pub(super) fn insert<'a>(
     repository_id: i64,
     parent: &'a Digest,
-    edges: &'a [Edge],
+    (first, edges): (usize, &'a [Edge]),
     children: &'a Children,
 ) -> impl Iterator<Item = Statement<'a>> {
-    let mut positions: Vec<_> = edges.iter().enumerate().collect();
+    let mut positions: Vec<_> = (first..).zip(edges).collect();
     // In the order of the index on absent digests. Random pages of a large index would not fit into
     // the memory of the writing connection.
     positions.sort_unstable_by_key(|(_, edge)| &edge.digest);
@@ -201,20 +211,29 @@ pub(super) fn hide(
     Statement::new(HIDE, parameters)
 }
 
-/// Returns the statement that marks each edge of a manifest as an edge of a deleted parent.
-pub(super) fn parent_deleted(manifest_id: i64) -> Statement<'static> {
-    Statement::new(PARENT_DELETED, [manifest_id.into()])
+/// Returns the statements that mark the edges of a manifest as edges of a deleted parent. The edges
+/// after the first page are left to [`write_page`](super::write_page).
+pub(super) fn parent_deleted(manifest_id: i64) -> [Statement<'static>; 2] {
+    let parameters = [manifest_id.into(), REFERENCES_PAGE.into()];
+    [
+        Statement::new(PARENT_DELETED, parameters),
+        begin_removal(manifest_id),
+    ]
 }
 
-/// Returns whether a live manifest of the repository references `digest`.
-pub(super) fn is_referenced(
+/// Returns why `digest` must not be removed from the repository, or `None` if no live manifest
+/// references it.
+pub(super) fn find_obstacle(
     transaction: &mut dyn Transaction,
     repository_id: i64,
     digest: &Digest,
-) -> Result<bool> {
+) -> Result<Option<Removal>> {
+    if has_unfinished(transaction, repository_id)? {
+        return Ok(Some(Removal::Unfinished));
+    }
     let parameters: [Parameter<'_>; 2] = [repository_id.into(), digest.into()];
     let parents = transaction.query(&Statement::new(IS_REFERENCED, parameters))?;
-    Ok(!parents.is_empty())
+    Ok((!parents.is_empty()).then_some(Removal::Referenced))
 }
 
 /// Row of a manifest that references a digest. The places of the references are found by parsing

@@ -25,6 +25,7 @@ use crate::runtime::Runtime;
 const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/0001.sql"),
     include_str!("sqlite/0002.sql"),
+    include_str!("sqlite/0003.sql"),
 ];
 
 /// Size of the page cache of the writing connection, in KiB. A push with the maximum number of

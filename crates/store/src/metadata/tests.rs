@@ -5,7 +5,7 @@ mod keys;
 mod plans;
 #[cfg(feature = "postgres-tests")]
 mod postgres;
-mod scenario;
+pub(crate) mod scenario;
 mod sqlite;
 mod suite;
 
@@ -53,6 +53,7 @@ macro_rules! all_database_tests {
                 referrers_are_listed_in_pages
                 a_repository_is_listed_while_it_has_content
                 manifests_with_many_references_go_in_pages
+                references_beyond_a_page_are_written_later
                 tags_of_a_deleted_manifest_go_in_pages
                 batches_return_rows_and_counts
                 a_push_that_would_store_nothing_fails

@@ -1,5 +1,5 @@
 //! Push of a manifest. One transaction stores the manifest, the blobs that become manifests with
-//! it, and its tags. A check only returns the outcome.
+//! it, and its tags. Many references follow in further transactions. A check only returns the outcome.
 
 use std::sync::Arc;
 
@@ -8,9 +8,6 @@ use portolan_registry::{Attempt, PutOutcome, Result};
 use super::put::{Put, StoredPut};
 use crate::metadata::{Lookup, Outcome, View};
 use crate::store::Store;
-
-/// Maximum number of references in the documents of a short transaction.
-const SHORT_WRITE: usize = 1_000;
 
 /// Action to take on a pushed manifest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,19 +52,27 @@ impl Store {
         // the last handle, and would wait for itself to end.
         let (attempt, media_types) = (Arc::clone(put), Arc::clone(&self.parts.media_types));
         let mut turn = None;
-        if put.reference_count() > SHORT_WRITE {
+        if put.is_paged() {
             // A rejected push should not take a turn.
             if let Attempt::NeedsChildren(children) = self.rehearse(put).await? {
                 return Ok(Attempt::NeedsChildren(children));
             }
             turn = Some(self.long_write().await?);
         }
-        let cache = &self.parts.cache;
-        let _change = cache.begin_change(put.push.repository(), put.affected_entries());
+        let repository = put.push.repository();
+        let change = self
+            .parts
+            .cache
+            .begin_change(repository, put.affected_entries());
         let written = self.parts.database.write(move |transaction| {
             attempt.store(transaction, |media_type| media_types.is_stored(media_type))
         });
         let written = written.await?;
+        drop(change);
+        if turn.is_some() && matches!(written, Attempt::Done(_)) {
+            let documents: Vec<_> = put.documents().cloned().collect();
+            self.finish_manifests(repository, &documents).await?;
+        }
         drop(turn);
         written.and_then(|stored| {
             let StoredPut {

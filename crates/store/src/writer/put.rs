@@ -12,8 +12,8 @@ use portolan_registry::{
 
 use crate::cache::Affected;
 use crate::metadata::{
-    Children, Document, Statement, Transaction, View, ensure_repository, media_types,
-    require_changes, set_tag, store_manifest, store_media_type,
+    Children, Document, DocumentState, REFERENCES_PAGE, Statement, Transaction, View,
+    ensure_repository, media_types, require_changes, set_tag, store_manifest, store_media_type,
 };
 
 /// Push of a manifest. A push whose outcome is [`Attempt::NeedsChildren`] is tried again after
@@ -84,11 +84,16 @@ impl Put {
         )
     }
 
-    /// Returns the number of references in the documents of this push.
-    pub(super) fn reference_count(&self) -> usize {
-        let children = self.children.values();
-        let documents = children.chain([&self.document]);
-        documents.map(|document| document.edges.len()).sum()
+    /// Returns whether the documents of this push have so many edges that [`Put::store`] leaves them
+    /// to [`write_page`](crate::metadata::write_page).
+    pub(super) fn is_paged(&self) -> bool {
+        let edges = self.documents().map(|document| document.edges.len());
+        edges.sum::<usize>() > REFERENCES_PAGE
+    }
+
+    /// Returns the pushed manifest and its parsed children.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Arc<Document>> {
+        self.children.values().chain([&self.document])
     }
 
     /// Returns the entries of the cache that this push affects.
@@ -189,10 +194,15 @@ impl Put {
             .iter()
             .map(|media_type| store_media_type(media_type))
             .collect();
+        let is_paged = self.is_paged();
         for document in promoted {
             // The view does not show whether a child has a tombstone, so assume one: a row that is
             // not live.
-            let state = (true, false);
+            let state = DocumentState {
+                has_row: true,
+                is_live: false,
+                has_unwritten_edges: is_paged,
+            };
             let children = &view.children;
             statements.extend(store_manifest(
                 transaction,
@@ -203,10 +213,11 @@ impl Put {
             ));
         }
         let target = view.target;
-        let state = (
-            target.is_some_and(|target| target.has_row),
-            target.is_some_and(|target| target.is_live),
-        );
+        let state = DocumentState {
+            has_row: target.is_some_and(|target| target.has_row),
+            is_live: target.is_some_and(|target| target.is_live),
+            has_unwritten_edges: is_paged,
+        };
         statements.extend(store_manifest(
             transaction,
             repository_id,

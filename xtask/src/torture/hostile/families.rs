@@ -40,10 +40,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("blobs", "the memory of bodies is not limited in bytes"),
     ("half-heads", "the memory of heads is not limited in bytes"),
     ("idle", "clients have no share of the connections"),
-    (
-        "object-flipped",
-        "the digest of a large blob is not verified when it is read",
-    ),
     ("http2-window", "stalled streams hold their responses"),
     ("all", "fails as long as one of the families above does"),
 ];

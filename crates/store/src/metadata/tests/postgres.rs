@@ -24,7 +24,8 @@ use crate::runtime::Timestamp;
 
 const TABLES: &str = concat!(
     include_str!("../postgres/0001.sql"),
-    include_str!("../postgres/0002.sql")
+    include_str!("../postgres/0002.sql"),
+    include_str!("../postgres/0003.sql")
 );
 /// Number of connections for lookups.
 const READERS: usize = 2;

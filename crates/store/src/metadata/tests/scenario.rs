@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use portolan_model::fixtures::{ImageFixture, IndexFixture, blob, image, repository, tag};
-use portolan_model::{Digest, MediaType, RepositoryName};
+use portolan_model::{Digest, Manifest, MediaType, RepositoryName};
 use portolan_registry::{
-    Attempt, Error, Kind, Policy, Precondition, Preset, PutManifest, Result, TagUpdate,
+    Attempt, Error, Kind, ParsedManifest, Policy, Precondition, Preset, PutManifest, Result,
+    TagUpdate,
 };
 
 use crate::blobs::{Epoch, ObjectKey};
 use crate::metadata::*;
 use crate::writer::Put;
 
-pub(super) fn name() -> RepositoryName {
+pub(crate) fn name() -> RepositoryName {
     repository("team/app")
 }
 
@@ -49,7 +50,7 @@ pub(super) fn store_blobs(
 }
 
 /// Pushes a manifest as [`Put::store`] does, with a policy that allows absent content.
-pub(super) fn put(
+pub(crate) fn put(
     transaction: &mut dyn Transaction,
     bytes: bytes::Bytes,
     tags: Vec<TagUpdate>,
@@ -86,6 +87,43 @@ pub(super) fn store_image(
     put(transaction, image.bytes(), Vec::new())
 }
 
+/// Returns a document with `count` references, more than fit into a page if `count` is large.
+pub(crate) fn many_references(seed: &str, count: usize) -> bytes::Bytes {
+    let digest = |number: usize| Digest::sha256(format!("{seed}-{number}").as_bytes());
+    let things: Vec<_> = (0..count)
+        .map(|number| serde_json::json!({"digest": digest(number), "size": 7}))
+        .collect();
+    let document = serde_json::json!({"mediaType": "application/x", "things": things});
+    serde_json::to_vec(&document).unwrap().into()
+}
+
+/// Writes one page of an unfinished manifest. Returns whether there was one.
+pub(super) fn write_one_page(
+    transaction: &mut dyn Transaction,
+    bytes: &bytes::Bytes,
+) -> Result<bool> {
+    let Some(unfinished) = find_unfinished(&name()).run(transaction)? else {
+        return Ok(false);
+    };
+    let manifest = Manifest::parse(bytes.clone(), Some(&unfinished.media_type)).unwrap();
+    let document = Document::new(&ParsedManifest::new(unfinished.digest.clone(), manifest));
+    let edges = Some(document.edges.as_slice());
+    write_page(transaction, &name(), &unfinished.digest, edges)?;
+    Ok(true)
+}
+
+/// Pushes and deletes a manifest with many references.
+fn unfinished(transaction: &mut dyn Transaction) -> Result<()> {
+    let bytes = many_references("scenario", 2 * REFERENCES_PAGE);
+    let digest = put(transaction, bytes.clone(), Vec::new())?;
+    let found = find_unfinished_repository().run(transaction)?;
+    assert_eq!(found, Some(name()));
+    while write_one_page(transaction, &bytes)? {}
+    remove_manifest(transaction, &name(), &digest, true, None)?;
+    while write_one_page(transaction, &bytes)? {}
+    Ok(())
+}
+
 /// Runs every statement of the metadata at least once.
 pub(super) fn run_everything(transaction: &mut dyn Transaction) -> Result<()> {
     close_epochs(transaction)?;
@@ -103,6 +141,7 @@ pub(super) fn run_everything(transaction: &mut dyn Transaction) -> Result<()> {
     referrers(transaction, &image)?;
     child_blobs(transaction, range)?;
     reads(transaction, &image, &layer)?;
+    unfinished(transaction)?;
     mount_blob(transaction, &name(), &other, &layer)?;
     blob_sources(&layer, 0, 10).run(transaction)?;
     let third = repository("team/third");

@@ -7,7 +7,9 @@ use portolan_model::Digest;
 use portolan_model::fixtures::{IndexFixture, image, repository, tag};
 use portolan_registry::{Error, Kind, Result, TagUpdate};
 
-use super::scenario::{name, put, put_with_types, reserve, store_blobs, store_image};
+use super::scenario::{
+    many_references, name, put, put_with_types, reserve, store_blobs, store_image, write_one_page,
+};
 use crate::metadata::*;
 
 fn rejected() -> Error {
@@ -278,14 +280,9 @@ pub(super) async fn tags_of_a_deleted_manifest_go_in_pages(database: Arc<Databas
 pub(super) async fn manifests_with_many_references_go_in_pages(database: Arc<Database>) {
     let write = database.write(|transaction| {
         let mut live = Vec::new();
-        for seed in 0..3 {
-            let digest = |number: usize| Digest::sha256(format!("{seed}-{number}").as_bytes());
-            let things: Vec<_> = (0..3_000)
-                .map(|number| serde_json::json!({"digest": digest(number), "size": 7}))
-                .collect();
-            let document = serde_json::json!({"mediaType": "application/x", "things": things});
-            let bytes = serde_json::to_vec(&document).unwrap();
-            live.push(put(transaction, bytes.into(), Vec::new())?);
+        for seed in ["a", "b", "c"] {
+            let bytes = many_references(seed, REFERENCES_PAGE);
+            live.push(put(transaction, bytes, Vec::new())?);
         }
         Ok(live)
     });
@@ -303,6 +300,46 @@ pub(super) async fn manifests_with_many_references_go_in_pages(database: Arc<Dat
             Removal::Partial
         };
         assert_eq!((removal.await.unwrap(), left().await), (end, expected));
+    }
+}
+
+pub(super) async fn references_beyond_a_page_are_written_later(database: Arc<Database>) {
+    let bytes = many_references("a", 2 * REFERENCES_PAGE + 1);
+    let child = Digest::sha256(format!("a-{}", 2 * REFERENCES_PAGE).as_bytes());
+    let pushed = bytes.clone();
+    let write = database.write(move |it| put(it, pushed.clone(), Vec::new()));
+    let digest = write.await.unwrap();
+    let parents = async || {
+        let found = database.lookup(find_parents(&name(), &child, 10)).await;
+        found.unwrap().len()
+    };
+    // A guarded removal must wait, because the edges do not show the last references yet.
+    let wanted = digest.clone();
+    let guarded = database.write(move |it| remove_manifest(it, &name(), &wanted, true, None));
+    assert_eq!(guarded.await.unwrap(), Removal::Unfinished);
+    let next_page = async || {
+        let bytes = bytes.clone();
+        let page = database.write(move |it| write_one_page(it, &bytes));
+        page.await.unwrap()
+    };
+    for expected in [(true, 0), (true, 0), (true, 1), (false, 1)] {
+        assert_eq!((next_page().await, parents().await), expected);
+    }
+    // A deleted manifest that is pushed again before all its edges are marked.
+    let (wanted, pushed) = (digest.clone(), bytes.clone());
+    let again = database.write(move |it| {
+        let removed = remove_manifest(it, &name(), &wanted, true, None)?;
+        put(it, pushed.clone(), Vec::new())?;
+        Ok(removed)
+    });
+    assert_eq!(again.await.unwrap(), Removal::Removed);
+    while next_page().await {}
+    assert_eq!(parents().await, 1);
+    // And one that is not.
+    let removal = database.write(move |it| remove_manifest(it, &name(), &digest, true, None));
+    assert_eq!(removal.await.unwrap(), Removal::Removed);
+    for expected in [(true, 1), (true, 0), (false, 0)] {
+        assert_eq!((next_page().await, parents().await), expected);
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use http::Method;
+use rustix::fs::{Advice, fadvise};
 
 use super::super::scene::Scene;
 use super::caller::Caller;
@@ -28,11 +29,14 @@ pub(super) fn truncated(scene: &Scene) -> Result<()> {
     })
 }
 
-/// Changes the middle of the file. Only a reader of the full content notices it.
+/// Changes the middle of the file on the disk. Only a reader of the full content notices it.
 pub(super) fn flipped(scene: &Scene) -> Result<()> {
     check(scene, "object-flipped", |file| {
         let file = OpenOptions::new().write(true).open(file)?;
-        Ok(file.write_all_at(b"flipped", LENGTH as u64 / 2)?)
+        file.write_all_at(b"flipped", LENGTH as u64 / 2)?;
+        file.sync_all()?;
+        // The server trusts the page cache.
+        Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
     })
 }
 
