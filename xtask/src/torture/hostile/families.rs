@@ -28,18 +28,13 @@ const QUICK_LATENCY: Duration = Duration::from_secs(2);
 const NOT_YET: &[(&str, &str)] = &[
     ("documents", WRITER),
     ("checks", "documents are parsed without a limit of memory"),
-    ("children", WRITER),
-    ("deletes", WRITER),
     ("abandoned", "checks whose client has disconnected run on"),
     (
         "sessions",
         "the total limit of sessions ends those of other clients",
     ),
-    ("trickle", "clients have no share of the slots"),
     ("unfinished", "the memory of bodies is not limited in bytes"),
     ("blobs", "the memory of bodies is not limited in bytes"),
-    ("half-heads", "the memory of heads is not limited in bytes"),
-    ("idle", "clients have no share of the connections"),
     ("http2-window", "stalled streams hold their responses"),
     ("all", "fails as long as one of the families above does"),
 ];
