@@ -48,7 +48,7 @@ const LINT_TIME: [&str; 7] = [
     "portolan-model",
     "--lib",
     "--",
-    "lint::tests::hostile::ten_thousand_children_within_200_ms",
+    "lint::tests::hostile::ten_thousand_children_within_100_ms",
 ];
 
 /// Command line arguments of `cargo xtask ci`.

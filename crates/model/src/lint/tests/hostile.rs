@@ -53,12 +53,16 @@ fn checks_ten_thousand_children_in_linear_time() {
     assert!(elapsed < BOUND, "{elapsed:?}");
 }
 
+/// Allocator of the program, so that the measurement below holds for it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the check without parsing, because the caller of the check parses the documents. The
 /// limit applies to optimized code: `cargo test --release -p portolan-model -- --ignored
 /// --nocapture ten_thousand`.
 #[test]
 #[ignore = "a measurement that needs an optimized build"]
-fn ten_thousand_children_within_200_ms() {
+fn ten_thousand_children_within_100_ms() {
     let (index, images) = many(10_000);
     let stored = |bytes: &Bytes| Stored {
         size: bytes.len() as u64,
@@ -90,12 +94,12 @@ fn ten_thousand_children_within_200_ms() {
         );
         elapsed
     };
-    // One fast run of twenty is enough, because the machine may be busy with other work.
+    // One fast run of a hundred is enough, because the machine may be busy with other work.
     let is_fast = |elapsed: Duration| {
         println!("10,000 children: {elapsed:?}");
-        elapsed < Duration::from_millis(200)
+        elapsed < Duration::from_millis(100)
     };
-    assert!((0..20).any(|_| is_fast(run())));
+    assert!((0..100).any(|_| is_fast(run())));
 }
 
 fn named_often(child: &str, times: usize) -> Bytes {
