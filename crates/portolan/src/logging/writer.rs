@@ -1,6 +1,7 @@
 //! Thread that writes log lines.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -12,6 +13,10 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Maximum number of lines that wait to be written. Further lines are dropped and counted.
 const MAX_WAITING: usize = 4096;
+
+/// Time after a write in which further lines only collect. To wake this thread for each line would
+/// cost the requests more than the lines.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Maximum time that the end of the process waits for the last lines.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -95,17 +100,28 @@ impl LineQueue {
 /// Writes lines until all handles to the queue are dropped. Ignores errors, because a log that
 /// cannot be written must not stop the process.
 fn write_lines(mut output: impl Write, messages: &Receiver<Message>, dropped: &AtomicU64) {
-    for message in messages {
-        match message {
-            Message::Line(line) => drop(output.write_all(&line)),
-            Message::Flush(sender) => drop(sender.try_send(())),
+    while let Ok(first) = messages.recv() {
+        let mut lines = Vec::new();
+        let mut flushed = Vec::new();
+        for message in iter::once(first).chain(messages.try_iter().take(MAX_WAITING)) {
+            match message {
+                Message::Line(line) => lines.extend(line),
+                Message::Flush(sender) => flushed.push(sender),
+            }
         }
+        drop(output.write_all(&lines));
         let dropped = dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             tracing::warn!(
                 dropped,
                 "log lines were dropped, because the log was not read"
             );
+        }
+        if flushed.is_empty() {
+            thread::sleep(PAUSE);
+        }
+        for sender in flushed {
+            drop(sender.try_send(()));
         }
     }
 }
