@@ -14,6 +14,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Maximum number of lines that wait to be written. Further lines are dropped and counted.
 const MAX_WAITING: usize = 4096;
 
+/// Maximum number of lines that one write takes from the queue.
+const MAX_BATCH: usize = 1024;
+
 /// Time after a write in which further lines only collect. To wake this thread for each line would
 /// cost the requests more than the lines.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -103,7 +106,7 @@ fn write_lines(mut output: impl Write, messages: &Receiver<Message>, dropped: &A
     while let Ok(first) = messages.recv() {
         let mut lines = Vec::new();
         let mut flushed = Vec::new();
-        for message in iter::once(first).chain(messages.try_iter().take(MAX_WAITING)) {
+        for message in iter::once(first).chain(messages.try_iter().take(MAX_BATCH)) {
             match message {
                 Message::Line(line) => lines.extend(line),
                 Message::Flush(sender) => flushed.push(sender),
@@ -196,7 +199,8 @@ mod tests {
         for _ in 0..2 * MAX_WAITING {
             queue.make_writer().write_all(b"line\n").unwrap();
         }
-        assert!(queue.dropped.load(Ordering::Relaxed) >= u64::try_from(MAX_WAITING - 1).unwrap());
+        let dropped = queue.dropped.load(Ordering::Relaxed);
+        assert!(dropped >= (MAX_WAITING - MAX_BATCH - 1) as u64, "{dropped}");
         drop(held);
         drop(writer);
     }
