@@ -124,7 +124,7 @@ fn write_lines(mut output: impl Write, messages: &Receiver<Message>, dropped: &A
             thread::sleep(PAUSE);
         }
         for sender in flushed {
-            drop(sender.try_send(()));
+            let _ = sender.try_send(());
         }
     }
 }
