@@ -166,8 +166,12 @@ async fn serve(protocol: Arc<Protocol>, stream: TcpStream, client: ClientAddress
     if !slot.opens().await {
         return;
     }
+    let served = tokio::select! {
+        served = protocol.serve(stream, client, slot.state()) => served,
+        () = slot.state().aborted() => Ok(()),
+    };
     // Clients often drop connections. This does not concern the operator, so do not log an error.
-    if let Err(error) = protocol.serve(stream, client, slot.state()).await {
+    if let Err(error) = served {
         tracing::debug!(client = %client.address, error = %ErrorChain(&*error), "a connection ended with an error");
     }
 }
