@@ -34,14 +34,16 @@ use crate::observed_stream::ObservedStream;
 use crate::settings::Settings;
 use crate::tls::H2;
 
-/// Maximum number of bytes buffered for reading and writing, per HTTP/1.1 connection.
-const HTTP1_BUFFER: usize = 256 << 10;
+/// Maximum number of bytes buffered for reading and writing, per HTTP/1.1 connection. While a request
+/// waits, up to three buffers of its body are in memory.
+const HTTP1_BUFFER: usize = 64 << 10;
 /// Maximum number of concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 /// Flow control window of one HTTP/2 request.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// Flow control window of one HTTP/2 connection.
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Flow control window of one HTTP/2 connection. The server holds as many bytes of request bodies that it
+/// has not read yet.
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// Default limit of hyper on the number of header lines. With the default, hyper parses headers on
 /// the stack. Setting a limit, even to this value, costs an allocation for each request.
