@@ -121,7 +121,7 @@ impl Protocol {
             .set_read_timeout_pinned(Some(self.idle));
         state.set_http2();
         let service = self.service(client, state);
-        let connection = self.http2.serve_connection(TokioIo::new(socket), service);
+        let connection = pin!(self.http2.serve_connection(TokioIo::new(socket), service));
         Ok(run_until_closed(connection, state, HTTP2_GOODBYE).await?)
     }
 
@@ -135,7 +135,7 @@ impl Protocol {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = self.service(client, state);
-        let connection = self.http1.serve_connection(TokioIo::new(socket), service);
+        let connection = pin!(self.http1.serve_connection(TokioIo::new(socket), service));
         Ok(run_until_closed(connection, state, Duration::ZERO).await?)
     }
 
@@ -175,11 +175,10 @@ impl Protocol {
 /// Runs a connection until it ends. When its end is requested, requests in progress finish, and the
 /// client has the time `goodbye` to end the connection.
 async fn run_until_closed<C: GracefulConnection>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     state: &ConnectionState,
     goodbye: Duration,
 ) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = state.closing() => connection.as_mut().graceful_shutdown(),
