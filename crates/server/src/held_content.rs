@@ -56,7 +56,7 @@ impl HeldBody {
         let (ended, held) = (Arc::clone(&progress), Arc::clone(&content));
         // A client that reads nothing never polls the body.
         let watcher = spawn(async move {
-            ended.ended().await;
+            ended.wait_end().await;
             *lock(&held) = None;
         });
         Self {

@@ -171,7 +171,7 @@ async fn serve(protocol: Arc<Protocol>, stream: TcpStream, client: ClientAddress
     let mut serving = pin!(protocol.serve(stream, client, slot.state()));
     let served = tokio::select! {
         served = serving.as_mut() => served,
-        () = slot.state().aborted() => Ok(()),
+        () = slot.state().wait_abort() => Ok(()),
     };
     // Clients often drop connections. This does not concern the operator, so do not log an error.
     if let Err(error) = served {

@@ -58,7 +58,7 @@ impl Progress {
     }
 
     /// Waits until the body is ended.
-    pub(crate) async fn ended(&self) {
+    pub(crate) async fn wait_end(&self) {
         poll_fn(|context| {
             self.reader.register(context.waker());
             if self.is_ended() {

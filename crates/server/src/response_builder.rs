@@ -102,7 +102,7 @@ impl ResponseBuilder {
     ) -> Response {
         match body {
             registry::Body::Full(bytes) if bytes.len() as u64 == length => {
-                self.held(bytes, memory, call.client())
+                self.content_in(bytes, memory, call.client())
             }
             chunks => {
                 let mut response = self.head(length);
@@ -135,11 +135,16 @@ impl ResponseBuilder {
     ) -> HandlerResult {
         let bytes = to_json(document)?;
         memory.shrink_to(bytes.len());
-        Ok(self.json_headers().held(bytes.into(), memory, client))
+        Ok(self.json_headers().content_in(bytes.into(), memory, client))
     }
 
     /// Builds a response to `client` with content that uses `memory`.
-    pub(crate) fn held(self, content: Bytes, memory: ReservedMemory, client: Client) -> Response {
+    pub(crate) fn content_in(
+        self,
+        content: Bytes,
+        memory: ReservedMemory,
+        client: Client,
+    ) -> Response {
         if content.len() <= SHORT_RESPONSE {
             // A copy does not hold the manifest that the content may be a slice of.
             return self.content(Bytes::copy_from_slice(&content));

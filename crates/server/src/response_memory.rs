@@ -59,7 +59,7 @@ impl ResponseMemory {
             return Ok(ReservedMemory(None));
         }
         let share = self.shares.acquire(client, bytes as u64).await?;
-        Ok(self.reserved(share))
+        Ok(self.new_memory(share))
     }
 
     /// Reads content into memory with `read`, and returns it with its memory. `content` returns the
@@ -93,7 +93,7 @@ impl ResponseMemory {
     /// Returns memory for content with this digest, if it is being sent already, or if memory is
     /// free.
     fn try_share(&self, client: Client, digest: &Digest, bytes: u64) -> Option<ReservedMemory> {
-        let shared = self.shared().get(digest).and_then(Weak::upgrade);
+        let shared = self.lock_shared().get(digest).and_then(Weak::upgrade);
         if shared.is_some() {
             return Some(ReservedMemory(shared));
         }
@@ -102,8 +102,8 @@ impl ResponseMemory {
     }
 
     fn add_shared(&self, digest: &Digest, share: Share) -> ReservedMemory {
-        let memory = self.reserved(share);
-        let mut shared = self.shared();
+        let memory = self.new_memory(share);
+        let mut shared = self.lock_shared();
         shared.retain(|_, reserved| reserved.strong_count() > 0);
         if let Some(reserved) = &memory.0 {
             shared.insert(digest.clone(), Arc::downgrade(reserved));
@@ -112,14 +112,14 @@ impl ResponseMemory {
         memory
     }
 
-    fn reserved(&self, share: Share) -> ReservedMemory {
+    fn new_memory(&self, share: Share) -> ReservedMemory {
         ReservedMemory(Some(Arc::new(Reserved {
             share: Mutex::new(share),
             shares: self.shares.clone(),
         })))
     }
 
-    fn shared(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Reserved>>> {
+    fn lock_shared(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Reserved>>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -180,7 +180,7 @@ impl ConnectionState {
     }
 
     /// Waits until the connection has to end without its requests in progress.
-    pub(crate) async fn aborted(&self) {
+    pub(crate) async fn wait_abort(&self) {
         self.abort.notified().await;
     }
 

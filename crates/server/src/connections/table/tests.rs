@@ -145,7 +145,7 @@ async fn a_busy_connection_without_progress_ends_if_another_client_waits_for_lon
     assert!(fixture.closing().is_empty(), "it has not waited for long");
     fixture.table.retry(start + PATIENCE * 2);
     assert_eq!(fixture.closing(), [busy[1].0]);
-    fixture.states[&busy[1].0].aborted().await;
+    fixture.states[&busy[1].0].wait_abort().await;
     fixture.table.leave(host(1), busy[1].0);
     assert!(fixture.is_open(host(2), other));
     assert_eq!(fixture.waiting(), [own]);
@@ -159,10 +159,10 @@ async fn a_connection_that_does_not_close_ends() {
     assert_eq!(fixture.closing(), [idle]);
     // A request had just begun.
     let _busy = RequestGuard::begin(&fixture.states[&idle]);
-    let aborted = fixture.states[&idle].aborted();
+    let aborted = fixture.states[&idle].wait_abort();
     assert!(aborted.now_or_never().is_none());
     fixture.table.retry(Instant::now() + PATIENCE);
-    fixture.states[&idle].aborted().await;
+    fixture.states[&idle].wait_abort().await;
 }
 
 #[test]
