@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::durable::Durability;
 use early_sync::EarlySync;
-use gather::{Batch, gather};
+use gather::{Batch, MEMORY, gather};
 
 pub(crate) use incoming::StoredLength;
 pub use incoming::{Incoming, OpenFile};
@@ -50,20 +50,28 @@ impl Incoming {
         syncs: &mut EarlySync,
     ) -> (Option<Self>, Result<()>) {
         let mut incoming = self;
-        let mut batch = gather(&mut body).await;
+        let mut batch = gather(&mut body, &MEMORY).await;
         loop {
-            let Batch { frames, end } = batch;
+            let Batch {
+                frames,
+                memory,
+                end,
+            } = batch;
             if frames.is_empty() {
                 match end {
                     Some(end) => return (Some(incoming), end),
-                    None => batch = gather(&mut body).await,
+                    None => batch = gather(&mut body, &MEMORY).await,
                 }
                 continue;
             }
-            let writing = spawn_blocking(move || incoming.write(&frames));
+            let writing = spawn_blocking(move || {
+                let written = incoming.write(&frames);
+                drop((frames, memory));
+                written
+            });
             // Gather the next batch while this batch is written.
             let next = match end {
-                None => Some(gather(&mut body).await),
+                None => Some(gather(&mut body, &MEMORY).await),
                 Some(_) => None,
             };
             let (back, written) = match writing.await {

@@ -339,6 +339,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         while let Some(item) = items.next_element_seed(ValueSeed(self.0))? {
             array.push(item);
         }
+        trim(&mut array);
         Ok(Json::Array(array))
     }
 
@@ -347,7 +348,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         while let Some(key) = members.next_key()? {
             object.push((key, members.next_value_seed(ValueSeed(self.0))?));
         }
+        trim(&mut object);
         Ok(Json::Object(object))
+    }
+}
+
+/// Returns unused memory of a list: the first push allocates memory for four items.
+fn trim<T>(list: &mut Vec<T>) {
+    if list.len() <= list.capacity() / 2 {
+        list.shrink_to_fit();
     }
 }
 
@@ -377,6 +386,18 @@ mod tests {
         );
         assert_ne!(Json::parse(b"1.50").unwrap(), Json::parse(b"1.5").unwrap());
         assert_eq!(Json::parse(b"7").unwrap(), Json::Number(7.into()));
+    }
+
+    #[test]
+    fn short_lists_take_little_memory() {
+        let document = Json::parse(br#"{"a":[{"b":1}]}"#).unwrap();
+        let Json::Object(members) = &document else {
+            panic!("not an object");
+        };
+        let Json::Array(items) = &members[0].1 else {
+            panic!("not an array");
+        };
+        assert_eq!((members.capacity(), items.capacity()), (1, 1));
     }
 
     #[test]

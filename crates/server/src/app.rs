@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::body::BodyLimits;
 use crate::host_rules::HostRules;
 use crate::lane::Lane;
+use crate::response_memory::ResponseMemory;
 use crate::settings::{Limits, Settings};
 use crate::shares::{ShareLimits, Shares};
 
@@ -66,6 +67,8 @@ pub(crate) struct App {
     pub(crate) manifests: Shares,
     /// Slots for concurrent tree requests.
     pub(crate) trees: Shares,
+    /// Memory for large responses.
+    pub(crate) responses: ResponseMemory,
     /// Threads for heavy work.
     pub(crate) lane: Lane,
     /// Dropped with the app. This ends the receiver that [`App::new`] returns.
@@ -98,6 +101,7 @@ impl App {
             uploads: shares(limits.uploads, "concurrent pushes"),
             manifests: shares(manifest_bytes, "bytes of manifests in progress"),
             trees: shares(limits.trees, "concurrent tree requests"),
+            responses: ResponseMemory::new(settings),
             lane: Lane::new(settings)?,
             _alive: alive,
         };

@@ -23,11 +23,9 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::progress::Progress;
 use crate::request_context::RequestContext;
+use crate::segments::{SEGMENT, Segments};
 use crate::settings::Settings;
 use crate::shares::Share;
-
-/// Bytes by which the memory of a manifest grows while it is received.
-const MEMORY_STEP: usize = 64 << 10;
 
 /// Idle timeout of a body, and limits on draining the body of a rejected request.
 #[derive(Clone, Debug)]
@@ -139,28 +137,29 @@ impl RequestBody {
         if announced > limit {
             return Err(too_large(limit));
         }
-        let first = announced.min(MEMORY_STEP);
+        let first = announced.min(SEGMENT);
         let mut memory = call
             .app
             .manifests
             .acquire(call.client(), first as u64)
             .await?;
         memory.register_body(self.progress());
-        let mut collected = Vec::with_capacity(first);
-        while let Some(piece) = self.next().await.transpose()? {
-            let length = collected.len() + piece.len();
+        let mut collected = Segments::new(first);
+        while let Some(piece) = self.next().await.transpose().map_err(incomplete_manifest)? {
+            let length = collected.length() + piece.len();
             if length > limit {
                 return Err(too_large(limit));
             }
-            if length > collected.capacity() {
-                let step = length.next_multiple_of(MEMORY_STEP).min(announced) - collected.len();
-                memory.grow_to((collected.len() + step) as u64).await?;
-                collected.reserve_exact(step);
+            if length > first {
+                let needed = length.next_multiple_of(SEGMENT).min(announced);
+                memory.grow_to(needed as u64).await?;
             }
-            collected.extend_from_slice(&piece);
+            collected.append(&piece);
         }
-        let bytes = Bytes::from(collected.into_boxed_slice());
-        Ok(Collected { bytes, memory })
+        Ok(Collected {
+            bytes: collected.concat(),
+            memory,
+        })
     }
 
     /// Returns the progress of the body, unless all of it has been received.
@@ -264,6 +263,17 @@ async fn drain(mut pieces: Frames, limits: BodyLimits) {
         }
     };
     let _ = tokio::time::timeout(limits.drain_time, reading).await;
+}
+
+/// Converts the error of a manifest that ended early. The error code of an incomplete body is that of
+/// an upload of a blob.
+fn incomplete_manifest(error: Error) -> Error {
+    if *error.kind() != Kind::BodyIncomplete {
+        return error;
+    }
+    Error::new(Kind::MANIFEST_INVALID, error.message())
+        .with_detail(error.detail())
+        .with_source(error)
 }
 
 fn too_large(limit: usize) -> Error {

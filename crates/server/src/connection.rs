@@ -34,14 +34,16 @@ use crate::observed_stream::ObservedStream;
 use crate::settings::Settings;
 use crate::tls::H2;
 
-/// Maximum number of bytes buffered for reading and writing, per HTTP/1.1 connection.
-const HTTP1_BUFFER: usize = 256 << 10;
+/// Maximum number of bytes buffered for reading and writing, per HTTP/1.1 connection. While a request
+/// waits, up to three buffers of its body are in memory.
+const HTTP1_BUFFER: usize = 64 << 10;
 /// Maximum number of concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 /// Flow control window of one HTTP/2 request.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// Flow control window of one HTTP/2 connection.
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Flow control window of one HTTP/2 connection. The server holds as many bytes of request bodies that it
+/// has not read yet.
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// Default limit of hyper on the number of header lines. With the default, hyper parses headers on
 /// the stack. Setting a limit, even to this value, costs an allocation for each request.
@@ -119,7 +121,7 @@ impl Protocol {
             .set_read_timeout_pinned(Some(self.idle));
         state.set_http2();
         let service = self.service(client, state);
-        let connection = self.http2.serve_connection(TokioIo::new(socket), service);
+        let connection = pin!(self.http2.serve_connection(TokioIo::new(socket), service));
         Ok(run_until_closed(connection, state, HTTP2_GOODBYE).await?)
     }
 
@@ -133,7 +135,7 @@ impl Protocol {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = self.service(client, state);
-        let connection = self.http1.serve_connection(TokioIo::new(socket), service);
+        let connection = pin!(self.http1.serve_connection(TokioIo::new(socket), service));
         Ok(run_until_closed(connection, state, Duration::ZERO).await?)
     }
 
@@ -173,11 +175,10 @@ impl Protocol {
 /// Runs a connection until it ends. When its end is requested, requests in progress finish, and the
 /// client has the time `goodbye` to end the connection.
 async fn run_until_closed<C: GracefulConnection>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     state: &ConnectionState,
     goodbye: Duration,
 ) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = state.closing() => connection.as_mut().graceful_shutdown(),

@@ -2,7 +2,8 @@
 //!
 //! A client that opens many connections must not lock out the others. Therefore, connections over
 //! the limit are accepted too and wait, and the client with the most connections loses an idle one
-//! to a client that has fewer. The memory for incomplete request heads has one budget for
+//! to a client that has fewer. If all of them are busy for too long, it loses the one that makes the least
+//! progress. The memory for incomplete request heads has one budget for
 //! all clients, and beyond it the client with the most memory loses its largest head. Clients alone are
 //! not restricted.
 
@@ -49,7 +50,11 @@ impl Connections {
         let limits = &settings.limits;
         let heads = Arc::new(Heads::new(limits.head_memory, limits.header_bytes));
         Arc::new(Self {
-            table: Mutex::new(Table::new(limits.connections, limits.waiting_connections)),
+            table: Mutex::new(Table::new(
+                limits.connections,
+                limits.waiting_connections,
+                settings.timeouts.share,
+            )),
             heads,
             trusted: settings.trusted_proxies.clone().into(),
             patience: settings.timeouts.header,
@@ -88,7 +93,7 @@ impl Connections {
             }
             let mut table = self.table();
             table.shed_heads(&self.heads);
-            table.retry();
+            table.retry(Instant::now());
         }
     }
 

@@ -1,8 +1,11 @@
 //! Lane for heavy work: pushes and checks of large manifests, trees, and long responses.
 //!
 //! The lane has its own threads, so that heavy work never delays short requests on the async
-//! threads. It is bounded by the bytes of the documents in it, which clients share (see [`Shares`]), and
-//! a second bound applies to the documents that wait for it. Work whose client has disconnected is dropped.
+//! threads. It is bounded by the weight of the documents in it (see [`document_weight`]), which clients
+//! share (see [`Shares`]), and a second bound applies to the documents that wait for it. Work whose
+//! client has disconnected is dropped.
+
+mod weight;
 
 use std::io;
 use std::thread::available_parallelism;
@@ -14,6 +17,8 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use crate::client_address::Client;
 use crate::settings::Settings;
 use crate::shares::{Share, ShareLimits, Shares};
+
+pub(crate) use weight::document_weight;
 
 /// Size of a document in bytes up to which work on it is short. Such work runs on the async
 /// threads.
@@ -54,7 +59,7 @@ impl Lane {
         })
     }
 
-    /// Waits for a share of the lane for work on a document of `bytes` bytes. Work on up to
+    /// Waits for a share of the lane for work on a document of the weight `bytes`. Work on up to
     /// [`SHORT_WORK`] bytes needs none. Work on more than the lane's limit gets the full lane.
     ///
     /// # Errors
@@ -69,7 +74,7 @@ impl Lane {
         })
     }
 
-    /// Runs `work` on a document of `bytes` bytes. Drops it, and gives its share back, if the caller
+    /// Runs `work` on a document of the weight `bytes`. Drops it, and gives its share back, if the caller
     /// drops the returned future.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -166,8 +167,14 @@ async fn serve(protocol: Arc<Protocol>, stream: TcpStream, client: ClientAddress
     if !slot.opens().await {
         return;
     }
+    // Pinned before it is selected: a move would reserve its memory twice in the task.
+    let mut serving = pin!(protocol.serve(stream, client, slot.state()));
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = slot.state().wait_abort() => Ok(()),
+    };
     // Clients often drop connections. This does not concern the operator, so do not log an error.
-    if let Err(error) = protocol.serve(stream, client, slot.state()).await {
+    if let Err(error) = served {
         tracing::debug!(client = %client.address, error = %ErrorChain(&*error), "a connection ended with an error");
     }
 }

@@ -19,6 +19,9 @@ pub(crate) struct ObservedStream {
 impl ObservedStream {
     fn observe_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.state.set_writing(written.is_pending());
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.state.add_moved(bytes);
+        }
         written
     }
 }
@@ -34,6 +37,7 @@ impl AsyncRead for ObservedStream {
         let received = buffer.filled().len() - before;
         if received > 0 {
             self.state.add_received(received);
+            self.state.add_moved(received);
         }
         read
     }

@@ -3,12 +3,16 @@
 use std::fmt::Display;
 
 use http::header;
-use portolan_registry::{Page, PageRequest};
+use portolan_registry::{Error, Page, PageRequest};
 use portolan_wire::query::{self, PageQuery};
 use portolan_wire::{RequestError, link};
 
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
+use crate::response_memory::ReservedMemory;
+
+/// Maximum size of an item of a list in bytes.
+const ITEM_MEMORY: usize = 512;
 
 /// Returns the requested page. The page size is capped at the server's limit, and the limit is also
 /// the default.
@@ -22,6 +26,18 @@ pub(crate) fn page_request(call: &RequestContext) -> Result<PageRequest, Request
         limit: n.map_or(limit, |n| n.min(limit)),
         after: last,
     })
+}
+
+/// Waits for memory for a page.
+///
+/// # Errors
+/// Returns the errors of [`ResponseMemory::reserve`](crate::response_memory::ResponseMemory::reserve).
+pub(crate) async fn reserve_memory(
+    call: &RequestContext,
+    request: &PageRequest,
+) -> Result<ReservedMemory, Error> {
+    let bytes = request.limit.saturating_mul(ITEM_MEMORY);
+    call.app.responses.reserve(call.client(), bytes).await
 }
 
 /// Adds the `Link` header of the next page, if there is a next page. `filter` is the part of the

@@ -1,12 +1,13 @@
-//! Progress of a request body: how fast its client sends it.
+//! Progress of a body: how fast the client sends its request, or reads its response.
 //!
 //! Only the time in which the server waits for the client counts. A body that waits for the disk,
 //! for memory or for the lane is not slow.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -46,9 +47,27 @@ struct Mark {
 impl Progress {
     /// Records that the reader waits for the client. Returns true if the body has been ended.
     pub(crate) fn wait(&self, context: &Context<'_>) -> bool {
-        self.clock().waits_since.get_or_insert_with(Instant::now);
+        self.begin_wait();
         self.reader.register(context.waker());
         self.is_ended()
+    }
+
+    /// Records that the client has to accept the next bytes of a response.
+    pub(crate) fn begin_wait(&self) {
+        self.clock().waits_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Waits until the body is ended.
+    pub(crate) async fn wait_end(&self) {
+        poll_fn(|context| {
+            self.reader.register(context.waker());
+            if self.is_ended() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Records that `bytes` bytes have arrived.
@@ -76,6 +95,12 @@ impl Progress {
     /// Returns whether the server waits for the client.
     pub(crate) fn is_waiting(&self) -> bool {
         self.clock().waits_since.is_some()
+    }
+
+    /// Returns whether the server has waited for the client for longer than `time` now.
+    pub(crate) fn waits_for(&self, time: Duration) -> bool {
+        let since = self.clock().waits_since;
+        since.is_some_and(|since| since.elapsed() > time)
     }
 
     /// Ends the body: its reader gets an error instead of waiting for further bytes.

@@ -1,13 +1,12 @@
 //! Builder for responses. It sets the length of the content.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::{Frame, SizeHint};
@@ -15,8 +14,11 @@ use portolan_registry::{self as registry, Error, Result};
 use serde::Serialize;
 use tracing::field::display;
 
+use crate::client_address::Client;
 use crate::error::HandlerResult;
+use crate::held_content::HeldBody;
 use crate::request_context::RequestContext;
+use crate::response_memory::{ReservedMemory, SHORT_RESPONSE};
 
 /// Maximum size of the head of a response, in bytes. A proxy in front of the server buffers the
 /// entire head: by default, nginx rejects a head above 4 KiB and returns 502, although the push
@@ -30,9 +32,6 @@ const RESERVED_HEAD_BYTES: usize = 250;
 /// Maximum number of header lines in a response before optional headers are skipped. Clients limit
 /// the header lines of a response, for example hyper to 100, and other headers follow.
 const MAX_OPTIONAL_LINES: usize = 64;
-
-/// Maximum size of a chunk of content in memory, in bytes.
-pub(crate) const CHUNK: usize = 64 << 10;
 
 /// Response under construction.
 pub(crate) struct ResponseBuilder(Response);
@@ -84,23 +83,27 @@ impl ResponseBuilder {
         self.header(header::CONTENT_LENGTH, length).0
     }
 
-    /// Builds a response with `content`.
+    /// Builds a response with short content.
     pub(crate) fn content(self, content: impl Into<Bytes>) -> Response {
         let bytes = content.into();
         let mut response = self.head(bytes.len() as u64);
-        *response.body_mut() = Body::new(SlicedBody { rest: bytes });
+        *response.body_mut() = Body::from(bytes);
         response
     }
 
-    /// Builds the response to `call` with content of this length from the registry.
+    /// Builds the response to `call` with content of this length from the registry. Content in memory
+    /// uses `memory`.
     pub(crate) fn stream(
         self,
         call: &RequestContext,
         length: u64,
         body: registry::Body,
+        memory: ReservedMemory,
     ) -> Response {
         match body {
-            registry::Body::Full(bytes) if bytes.len() as u64 == length => self.content(bytes),
+            registry::Body::Full(bytes) if bytes.len() as u64 == length => {
+                self.content_in(bytes, memory, call.client())
+            }
             chunks => {
                 let mut response = self.head(length);
                 *response.body_mut() = Body::new(SizedBody {
@@ -119,16 +122,39 @@ impl ResponseBuilder {
     /// The document may contain text from untrusted users, so `nosniff` prevents browsers from
     /// interpreting it as another type.
     pub(crate) fn json(self, document: &impl Serialize) -> HandlerResult {
-        self.json_with(document, ())
+        Ok(self.json_headers().content(to_json(document)?))
     }
 
-    /// Builds a response like [`ResponseBuilder::json`], and drops `slot` when the content has been
-    /// sent, or when the client has disconnected.
-    pub(crate) fn json_with(
-        mut self,
+    /// Builds a response like [`ResponseBuilder::json`] for `client`, which uses `memory` until the
+    /// content has been sent, or until the client has disconnected.
+    pub(crate) fn json_in(
+        self,
         document: &impl Serialize,
-        slot: impl Send + 'static,
+        mut memory: ReservedMemory,
+        client: Client,
     ) -> HandlerResult {
+        let bytes = to_json(document)?;
+        memory.shrink_to(bytes.len());
+        Ok(self.json_headers().content_in(bytes.into(), memory, client))
+    }
+
+    /// Builds a response to `client` with content that uses `memory`.
+    pub(crate) fn content_in(
+        self,
+        content: Bytes,
+        memory: ReservedMemory,
+        client: Client,
+    ) -> Response {
+        if content.len() <= SHORT_RESPONSE {
+            // A copy does not hold the manifest that the content may be a slice of.
+            return self.content(Bytes::copy_from_slice(&content));
+        }
+        let mut response = self.head(content.len() as u64);
+        *response.body_mut() = Body::new(HeldBody::new(content, memory, client));
+        response
+    }
+
+    fn json_headers(mut self) -> Self {
         let plain = HeaderValue::from_static("application/json");
         let headers = self.0.headers_mut();
         headers.entry(header::CONTENT_TYPE).or_insert(plain);
@@ -136,59 +162,15 @@ impl ResponseBuilder {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
-        let bytes = serde_json::to_vec(document)
-            .map_err(|error| Error::internal("failed to serialize JSON", error))?;
-        Ok(self.content(Bytes::from_owner(SlottedContent { bytes, _slot: slot })))
+        self
     }
 }
 
-/// Content of a response with the slot of its request.
-struct SlottedContent<T> {
-    bytes: Vec<u8>,
-    _slot: T,
-}
-
-impl<T> AsRef<[u8]> for SlottedContent<T> {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// Content in memory as a response body.
-///
-/// The chunks are copies. A slice of the content that waits in a buffer of the connection would hold
-/// all of the content and its slot, even after the content was dropped.
-struct SlicedBody {
-    rest: Bytes,
-}
-
-impl http_body::Body for SlicedBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        let length = self.rest.len().min(CHUNK);
-        let chunk = Bytes::copy_from_slice(&self.rest[..length]);
-        self.rest.advance(length);
-        if self.rest.is_empty() {
-            self.rest = Bytes::new();
-        }
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
-    }
+fn to_json(document: &impl Serialize) -> Result<Vec<u8>> {
+    let bytes = serde_json::to_vec(document)
+        .map_err(|error| Error::internal("failed to serialize JSON", error))?;
+    // The vector may be twice as large as its content.
+    Ok(bytes.into_boxed_slice().into_vec())
 }
 
 /// Returns the size of a header line with its colon, space and end.

@@ -95,6 +95,10 @@ pub struct Limits {
     /// Maximum memory for manifests that are being received or pushed, in bytes. Further bytes wait
     /// for [`Timeouts::share`]. It is never less than [`Limits::manifest_bytes`].
     pub manifest_memory_bytes: usize,
+    /// Maximum memory for responses above 64 KiB that are in memory until their clients have received
+    /// them, in bytes. Further ones wait for [`Timeouts::share`]. Not configurable.
+    #[serde(skip)]
+    pub response_memory: usize,
     /// Maximum number of concurrent tree requests. Up to as many more wait for [`Timeouts::share`],
     /// and further ones get 429.
     pub trees: usize,
@@ -102,7 +106,8 @@ pub struct Limits {
     pub tree_documents: usize,
     /// Maximum total size of the documents in heavy work, in bytes: pushes and checks of manifests
     /// above 64 KiB, trees, and responses above 64 KiB that are built in memory. A tree counts as a
-    /// manifest of the maximum size. Further work waits.
+    /// manifest of the maximum size, and a document of many small values counts for more than its
+    /// size. Further work waits.
     pub lane_bytes: usize,
     /// Maximum total size of the documents that wait for heavy work, in bytes. Further requests get
     /// 429.
@@ -171,6 +176,7 @@ impl Default for Limits {
             uploads: 1_000,
             body_rate: 16 << 10,
             manifest_memory_bytes: 64 << 20,
+            response_memory: 64 << 20,
             trees: 4,
             tree_documents: 10_000,
             lane_bytes: 8 << 20,

@@ -54,8 +54,15 @@ pub(crate) struct Share {
     pool: Shares,
     client: Client,
     units: u64,
-    /// Id of the body that is registered with the pool.
-    body: Option<u64>,
+    /// Request body that the units are for.
+    body: Option<WatchedBody>,
+}
+
+/// Body of a request or response that counts for a client. If it is too slow while another client
+/// waits, it ends. Dropping this value does not end it.
+pub(crate) struct WatchedBody {
+    pool: Shares,
+    id: u64,
 }
 
 impl ShareLimits {
@@ -87,6 +94,23 @@ impl Shares {
         self.wait_for(Request::new(client, units)).await
     }
 
+    /// Returns `units` units, or all units if there are fewer, if they are free and nobody waits.
+    pub(crate) fn try_acquire(&self, client: Client, units: u64) -> Option<Share> {
+        let request = Request::new(client, units.min(self.0.limits.units));
+        let is_taken = self.state().try_take(&request);
+        is_taken.then(|| self.share(&request))
+    }
+
+    /// Ends the body with this progress if it is too slow while another client waits. The body is
+    /// the reason for which `client` uses `units` units.
+    pub(crate) fn watch(&self, client: Client, units: u64, progress: Arc<Progress>) -> WatchedBody {
+        let id = self.state().add_body(client, units, progress);
+        WatchedBody {
+            pool: self.clone(),
+            id,
+        }
+    }
+
     async fn wait_for(&self, request: Request) -> Result<Share> {
         if self.0.limits.units == 0 {
             return Err(self.full());
@@ -102,10 +126,14 @@ impl Shares {
         };
         let _waiting = Waiting { shares: self, id };
         self.release(|_| ());
-        self.wait_for_grant(request.client, granted).await
+        self.wait_for_grant(&request, granted).await
     }
 
-    async fn wait_for_grant(&self, client: Client, mut granted: Receiver<Share>) -> Result<Share> {
+    async fn wait_for_grant(
+        &self,
+        &Request { client, units, .. }: &Request,
+        mut granted: Receiver<Share>,
+    ) -> Result<Share> {
         let ShareLimits {
             wait, body_rate, ..
         } = self.0.limits;
@@ -114,8 +142,9 @@ impl Shares {
             match timeout(pause, &mut granted).await {
                 Ok(share) => return share.map_err(|_| self.full()),
                 Err(_) if check < CHECKS => self.state().end_slow_bodies(body_rate, pause),
-                Err(_) => self.state().end_slowest_body(client, wait),
+                Err(_) => self.state().end_slowest_bodies(client, units, wait),
             }
+            self.state().resolve_deadlock(pause);
         }
         // A body that has just ended releases its units at once.
         let last = timeout(pause, granted).await;
@@ -166,8 +195,9 @@ impl Shares {
 }
 
 impl Share {
-    /// Waits until this share has `units` units. If all units belong to requests that wait for more, one of
-    /// the client that uses the most is rejected, because otherwise none could continue.
+    /// Waits until this share has `units` units. If all units belong to requests that wait for more
+    /// and to bodies that have stalled, a request of the client that uses the most is rejected,
+    /// because otherwise none could continue.
     ///
     /// # Errors
     /// Returns the errors of [`Shares::acquire`].
@@ -178,23 +208,47 @@ impl Share {
         };
         let mut more = self.pool.wait_for(request).await?;
         self.units += std::mem::take(&mut more.units);
+        if let Some(body) = &self.body {
+            self.pool.state().set_units(body.id, self.units);
+        }
         Ok(())
     }
 
-    /// Registers the body that the units are for. If it is too slow while another client waits, it
-    /// ends.
+    pub(crate) fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// Releases units until `units` are left.
+    pub(crate) fn shrink_to(&mut self, units: u64) {
+        let released = self.units.saturating_sub(units);
+        self.units -= released;
+        self.put_back(released);
+    }
+
+    /// Registers the request body that the units are for. If it is too slow while another client
+    /// waits, it ends.
     pub(crate) fn register_body(&mut self, progress: Option<Arc<Progress>>) {
-        self.body = progress.map(|progress| self.pool.state().add_body(self.client, progress));
+        self.body = progress.map(|progress| self.pool.watch(self.client, self.units, progress));
+    }
+
+    fn put_back(&self, units: u64) {
+        if units > 0 {
+            self.pool
+                .release(|state| state.put_back(self.client, units));
+        }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let (client, units, body) = (self.client, self.units, self.body);
-        if units > 0 || body.is_some() {
-            self.pool
-                .release(|state| state.put_back(client, units, body));
-        }
+        self.body = None;
+        self.put_back(self.units);
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        self.pool.state().remove_body(self.id);
     }
 }
 

@@ -7,6 +7,7 @@ use std::future::pending;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -84,7 +85,12 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
     let mut possible = configuration.clone();
     let connections = &mut possible.server.limits.connections;
     *connections = descriptors::connections(*connections, descriptors::raise_limit());
-    let (server, jobs) = compose::build_server(&possible, policies.clone()).await?;
+    let mut stop = pin!(stop);
+    let starting = compose::build_server(&possible, policies.clone());
+    let Some(started) = unless_stopped(starting, stop.as_mut()).await else {
+        return Ok(());
+    };
+    let (server, jobs) = started?;
     let scheme = if server.is_tls() { "https" } else { "http" };
     announce(
         stdout(),
@@ -99,6 +105,17 @@ async fn serve(arguments: &Arguments, configuration: Configuration) -> anyhow::R
         tracing::warn!("a background job did not stop in time; it goes on after the next start");
     }
     Ok(())
+}
+
+/// Returns the result of `start`, or `None` if `stop` ends first: a start may wait for a slow disk.
+async fn unless_stopped<T>(
+    start: impl Future<Output = T>,
+    stop: impl Future<Output = ()>,
+) -> Option<T> {
+    tokio::select! {
+        started = start => Some(started),
+        () = stop => None,
+    }
 }
 
 /// Prints the URL of the server and commands to try.
@@ -163,4 +180,17 @@ fn wait_for_stop() -> anyhow::Result<(impl Future<Output = ()>, impl Future<Outp
         signals.next().await;
     };
     Ok((first, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_ends_a_start_that_takes_long() {
+        assert_eq!(unless_stopped(pending::<()>(), ready(())).await, None);
+        assert_eq!(unless_stopped(ready(1), pending()).await, Some(1));
+    }
 }

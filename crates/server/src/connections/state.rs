@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
@@ -14,6 +14,9 @@ const FREE_HEAD_BYTES: usize = 8 << 10;
 /// Size of the buffer of a request head, in relation to the bytes that it holds: hyper reserves as
 /// much as it has read.
 const BUFFER_FACTOR: usize = 2;
+
+/// Mark of a connection whose progress is not measured.
+const UNMARKED: u64 = u64::MAX;
 
 /// Memory for the incomplete request heads of all connections.
 pub(super) struct Heads {
@@ -35,8 +38,13 @@ pub(crate) struct ConnectionState {
     /// True while the client does not accept what was written.
     is_writing: AtomicBool,
     is_http2: AtomicBool,
+    /// Number of bytes received and sent.
+    moved: AtomicU64,
+    /// Value of `moved` when it was last marked, or [`UNMARKED`].
+    mark: AtomicU64,
     open: Notify,
     close: Notify,
+    abort: Notify,
 }
 
 /// Activity of a connection.
@@ -79,8 +87,11 @@ impl ConnectionState {
             head: AtomicUsize::new(0),
             is_writing: AtomicBool::new(false),
             is_http2: AtomicBool::new(false),
+            moved: AtomicU64::new(0),
+            mark: AtomicU64::new(UNMARKED),
             open: Notify::new(),
             close: Notify::new(),
+            abort: Notify::new(),
         }
     }
 
@@ -97,6 +108,22 @@ impl ConnectionState {
                 self.heads.attention.notify_one();
             }
         }
+    }
+
+    /// Counts bytes that were received or sent.
+    pub(crate) fn add_moved(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Begins to measure the progress of the connection.
+    pub(super) fn mark(&self) {
+        self.mark.store(self.moved.load(Relaxed), Relaxed);
+    }
+
+    /// Returns the number of bytes moved since the mark, or `None` without a mark.
+    pub(super) fn progress(&self) -> Option<u64> {
+        let mark = self.mark.load(Relaxed);
+        (mark != UNMARKED).then(|| self.moved.load(Relaxed) - mark)
     }
 
     pub(crate) fn set_writing(&self, is_writing: bool) {
@@ -145,6 +172,16 @@ impl ConnectionState {
     /// Requests the end of the connection.
     pub(super) fn close(&self) {
         self.close.notify_one();
+    }
+
+    /// Ends the connection, and breaks off its requests in progress.
+    pub(super) fn abort(&self) {
+        self.abort.notify_one();
+    }
+
+    /// Waits until the connection has to end without its requests in progress.
+    pub(crate) async fn wait_abort(&self) {
+        self.abort.notified().await;
     }
 
     pub(super) async fn wait_open(&self) {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::state::{Activity, ConnectionState, Heads};
@@ -14,15 +15,19 @@ type Open = BTreeMap<u64, Arc<ConnectionState>>;
 pub(super) struct Table {
     limit: usize,
     waiting_limit: usize,
+    /// Time after which those that wait may end a busy connection.
+    patience: Duration,
     next_id: u64,
     open: HashMap<Client, Open>,
-    /// Connections that must give up their slots and still have them.
-    closing: HashSet<u64>,
+    /// Connections that must give up their slots and still have them, with the time of the request.
+    closing: HashMap<u64, (Arc<ConnectionState>, Instant)>,
     /// Number of slots in use.
     used: usize,
     waiting: VecDeque<Waiting>,
     /// True if all connections that could be closed were busy when they were last examined.
     all_busy: bool,
+    /// Time since which the progress of all connections is measured.
+    marked: Option<Instant>,
 }
 
 struct Waiting {
@@ -32,16 +37,18 @@ struct Waiting {
 }
 
 impl Table {
-    pub(super) fn new(limit: usize, waiting_limit: usize) -> Self {
+    pub(super) fn new(limit: usize, waiting_limit: usize, patience: Duration) -> Self {
         Self {
             limit,
             waiting_limit: waiting_limit.min(limit),
+            patience,
             next_id: 0,
             open: HashMap::new(),
-            closing: HashSet::new(),
+            closing: HashMap::new(),
             used: 0,
             waiting: VecDeque::new(),
             all_busy: false,
+            marked: None,
         }
     }
 
@@ -49,6 +56,9 @@ impl Table {
     pub(super) fn enter(&mut self, client: Client, state: Arc<ConnectionState>) -> (u64, bool) {
         let id = self.next_id;
         self.next_id += 1;
+        if self.waiting.is_empty() {
+            self.marked = None;
+        }
         self.waiting.push_back(Waiting { client, id, state });
         self.grant();
         self.make_room();
@@ -60,7 +70,7 @@ impl Table {
 
     /// Removes a connection, and gives its slot to one that waits.
     pub(super) fn leave(&mut self, client: Client, id: u64) {
-        if self.closing.remove(&id) || self.remove_open(client, id).is_some() {
+        if self.closing.remove(&id).is_some() || self.remove_open(client, id).is_some() {
             self.used -= 1;
             self.grant();
         } else {
@@ -73,9 +83,10 @@ impl Table {
     }
 
     /// Tries again to find a slot for those that wait.
-    pub(super) fn retry(&mut self) {
+    pub(super) fn retry(&mut self, now: Instant) {
         self.all_busy = false;
         self.make_room();
+        self.end_slow(now);
     }
 
     /// Closes the largest incomplete head of the client that has the most memory, until the heads
@@ -157,6 +168,47 @@ impl Table {
         })
     }
 
+    /// Ends busy connections for clients that wait, each time that the progress of all connections
+    /// was measured for long enough. Ends those that had to close within this time and did not.
+    fn end_slow(&mut self, now: Instant) {
+        if self.waiting.is_empty() || self.marked.is_some_and(|it| now < it + self.patience) {
+            return;
+        }
+        for (state, since) in self.closing.values() {
+            if *since + self.patience <= now {
+                state.abort();
+            }
+        }
+        if self.marked.is_some() {
+            let clients: HashSet<Client> = self.waiting.iter().map(|it| it.client).collect();
+            for client in clients.into_iter().skip(self.closing.len()) {
+                self.abort_slowest(self.share(client) + 1);
+            }
+        }
+        self.open
+            .values()
+            .flat_map(BTreeMap::values)
+            .for_each(|state| state.mark());
+        self.marked = Some(now);
+    }
+
+    /// Ends the connection with the least progress of the client with the most connections, if it
+    /// has more than `share`. The connections of a proxy belong to many clients.
+    fn abort_slowest(&mut self, share: usize) {
+        let hosts = self.open.iter().filter(|(client, _)| !client.is_proxy());
+        let most = hosts.max_by_key(|(_, open)| open.len());
+        let Some((client, open)) = most.filter(|(_, open)| open.len() > share) else {
+            return;
+        };
+        let measured = open.iter();
+        let measured = measured.filter_map(|(id, state)| Some((state.progress()?, *id)));
+        if let Some((_, id)) = measured.min() {
+            let (client, state) = (*client, open[&id].clone());
+            self.close(client, id);
+            state.abort();
+        }
+    }
+
     /// Closes the newest waiting connection of the client that has the most of them.
     fn reject_one(&mut self) {
         let mut counts: HashMap<Client, usize> = HashMap::new();
@@ -172,9 +224,9 @@ impl Table {
     /// Requests the end of a connection, which keeps its slot until it has ended.
     fn close(&mut self, client: Client, id: u64) {
         if let Some(state) = self.remove_open(client, id) {
-            self.closing.insert(id);
             state.take_head();
             state.close();
+            self.closing.insert(id, (state, Instant::now()));
         }
     }
 

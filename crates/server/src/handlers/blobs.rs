@@ -2,7 +2,7 @@
 
 use http::{StatusCode, header};
 use portolan_model::{ByteRange, Digest, MediaType, RepositoryName};
-use portolan_registry::{BlobRead, Deletion};
+use portolan_registry::{BlobRead, Body, Deletion};
 use portolan_wire::condition::{entity_tag, is_unmodified, range_applies};
 use portolan_wire::headers::DOCKER_CONTENT_DIGEST;
 use portolan_wire::query;
@@ -11,6 +11,7 @@ use portolan_wire::range::{ContentRange, RangeRequest};
 use crate::error::HandlerResult;
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
+use crate::response_memory::SHORT_RESPONSE;
 
 pub(crate) async fn get(
     call: &RequestContext,
@@ -21,14 +22,22 @@ pub(crate) async fn get(
         return head(call, repository, digest).await;
     }
     let range = requested_range(call, digest);
+    let read = || {
+        call.registry()
+            .get_blob(&call.context, repository, digest, range)
+    };
+    // A manifest that is read as a blob is in memory.
+    let content = |read: &BlobRead| match &read.body {
+        Body::Full(bytes) if bytes.len() > SHORT_RESPONSE => Some((digest.clone(), read.size)),
+        _ => None,
+    };
+    let responses = &call.app.responses;
+    let (read, memory) = responses.read(call.client(), read, content).await?;
     let BlobRead {
         size,
         range: part,
         body,
-    } = call
-        .registry()
-        .get_blob(&call.context, repository, digest, range)
-        .await?;
+    } = read;
     let length = part.end - part.start;
     let reply = match range {
         Some(_) => start_response(StatusCode::PARTIAL_CONTENT, digest).header(
@@ -41,7 +50,7 @@ pub(crate) async fn get(
         ),
         None => start_response(StatusCode::OK, digest),
     };
-    Ok(reply.stream(call, length, body))
+    Ok(reply.stream(call, length, body, memory))
 }
 
 pub(crate) async fn head(

@@ -12,6 +12,7 @@ use crate::response_builder::ResponseBuilder;
 
 pub(crate) async fn list(call: &RequestContext) -> HandlerResult {
     let request = paging::page_request(call)?;
+    let memory = paging::reserve_memory(call, &request).await?;
     let page = call
         .registry()
         .repositories(&call.context, &request)
@@ -24,5 +25,5 @@ pub(crate) async fn list(call: &RequestContext) -> HandlerResult {
         request.limit,
         &page,
     )
-    .json(&json!({"repositories": names}))
+    .json_in(&json!({"repositories": names}), memory, call.client())
 }

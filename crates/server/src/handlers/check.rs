@@ -12,8 +12,12 @@ use crate::api::{CheckResult, Errors};
 use crate::body::{Collected, RequestBody};
 use crate::error::{HandlerResult, HttpError};
 use crate::fixes::FixRenderer;
+use crate::lane::document_weight;
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
+
+/// Maximum memory for the response in bytes. The number of findings is limited.
+const RESPONSE_MEMORY: usize = 1 << 20;
 
 /// Checks how the registry would answer a push of a manifest, without storing anything.
 ///
@@ -80,9 +84,13 @@ pub(crate) async fn check(
         }
         None | Some(Reference::Digest(_)) => (FixRenderer::default(), sent, options),
     };
-    let size = bytes.len();
+    let client = call.client();
+    let response = call.app.responses.reserve(client, RESPONSE_MEMORY).await?;
+    let weight = document_weight(&bytes);
     let (app, context) = (call.app.clone(), call.context.clone());
     let work = async move {
+        // A slow reader holds only the memory of the response.
+        let _shares = (slot, memory);
         let claimed = options.media_type.clone();
         let digest = compute_digest(&bytes, options.digest.as_ref());
         let outcome = app
@@ -93,9 +101,9 @@ pub(crate) async fn check(
         // while the registry waits for other requests.
         let manifest = Manifest::parse(bytes, claimed.as_ref()).ok();
         let result = CheckResult::new(digest, manifest.as_ref(), outcome, &renderer)?;
-        ResponseBuilder::new(StatusCode::OK).json_with(&result, (slot, memory))
+        ResponseBuilder::new(StatusCode::OK).json_in(&result, response, client)
     };
-    call.app.lane.run(call.client(), size, work).await
+    call.app.lane.run(client, weight, work).await
 }
 
 /// Returns the digest of `bytes`. Uses the algorithm of `sent_by`, the digest of a push by digest,

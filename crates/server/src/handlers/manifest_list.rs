@@ -34,6 +34,7 @@ use crate::response_builder::ResponseBuilder;
 )]
 pub(crate) async fn list(call: &RequestContext, repository: RepositoryName) -> HandlerResult {
     let request = paging::page_request(call)?;
+    let memory = paging::reserve_memory(call, &request).await?;
     let page = call
         .registry()
         .manifests(&call.context, &repository, &request)
@@ -45,7 +46,11 @@ pub(crate) async fn list(call: &RequestContext, repository: RepositoryName) -> H
         request.limit,
         &page,
     )
-    .json(&ManifestList {
-        manifests: &page.items,
-    })
+    .json_in(
+        &ManifestList {
+            manifests: &page.items,
+        },
+        memory,
+        call.client(),
+    )
 }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use portolan_model::{Finding, MediaType, Reference, RepositoryName, Tag};
-use portolan_registry::{ManifestInfo, ManifestRead, PutOutcome};
+use portolan_registry::{Body, ManifestInfo, ManifestRead, PutOutcome};
 use portolan_wire::condition::{entity_tag, is_unmodified};
 use portolan_wire::headers::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, PORTOLAN_NORMALIZED};
 use portolan_wire::{Endpoint, query, warning};
@@ -14,8 +14,10 @@ use crate::body::{Collected, RequestBody};
 use crate::detached::run_detached_in;
 use crate::error::HandlerResult;
 use crate::fixes::FixRenderer;
+use crate::lane::document_weight;
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
+use crate::response_memory::SHORT_RESPONSE;
 
 /// Number of bytes in the head of a response that `OCI-Tag` headers leave free for warnings, if
 /// there are warnings.
@@ -37,11 +39,18 @@ pub(crate) async fn get(
             return Ok(unmodified);
         }
     }
-    let ManifestRead { info, body } = call
-        .registry()
-        .get_manifest(&call.context, repository, reference)
-        .await?;
-    Ok(start_response(StatusCode::OK, &info).stream(call, info.size, body))
+    let read = || {
+        call.registry()
+            .get_manifest(&call.context, repository, reference)
+    };
+    let content = |ManifestRead { info, body }: &ManifestRead| {
+        let is_large = matches!(body, Body::Full(bytes) if bytes.len() > SHORT_RESPONSE);
+        is_large.then(|| (info.digest.clone(), info.size))
+    };
+    let responses = &call.app.responses;
+    let (ManifestRead { info, body }, memory) =
+        responses.read(call.client(), read, content).await?;
+    Ok(start_response(StatusCode::OK, &info).stream(call, info.size, body, memory))
 }
 
 pub(crate) async fn head(
@@ -75,7 +84,8 @@ pub(crate) async fn put(
     let Collected { bytes, memory } = body.collect(call).await?;
     let (context, name) = (call.context.clone(), repository.clone());
     let tag = options.tags.first().map(|update| update.tag.clone());
-    let share = call.app.lane.enter(call.client(), bytes.len()).await?;
+    let weight = document_weight(&bytes);
+    let share = call.app.lane.enter(call.client(), weight).await?;
     let outcome = run_detached_in(share, &call.app, |app| async move {
         // Hold the shares until the work ends, even if the client disconnects earlier.
         let _shares = (slot, memory);

@@ -11,6 +11,14 @@ use crate::paging;
 use crate::request_context::RequestContext;
 use crate::response_builder::ResponseBuilder;
 
+/// Maximum memory for one referrer while the response is built, in bytes: its descriptor and its
+/// text.
+const REFERRER_MEMORY: usize = 64 << 10;
+
+/// Maximum memory for a page while the response is built, in bytes. The text of a page has up to
+/// 4 MiB.
+const MAX_PAGE_MEMORY: usize = 8 << 20;
+
 pub(crate) async fn list(
     call: &RequestContext,
     repository: RepositoryName,
@@ -18,6 +26,9 @@ pub(crate) async fn list(
 ) -> HandlerResult {
     let request = paging::page_request(call)?;
     let filter = query::artifact_type(call.query());
+    let client = call.client();
+    let bound = MAX_PAGE_MEMORY.min(request.limit.saturating_mul(REFERRER_MEMORY));
+    let memory = call.app.responses.reserve(client, bound).await?;
     let page = call
         .registry()
         .referrers(
@@ -52,8 +63,8 @@ pub(crate) async fn list(
         manifests: page.items,
     };
     let bytes = document.manifests.iter().map(annotation_bytes).sum();
-    let work = async move { reply.json(&document) };
-    call.app.lane.run(call.client(), bytes, work).await
+    let work = async move { reply.json_in(&document, memory, client) };
+    call.app.lane.run(client, bytes, work).await
 }
 
 /// Image index that lists referrers.

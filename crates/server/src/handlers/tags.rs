@@ -12,6 +12,7 @@ use crate::response_builder::ResponseBuilder;
 
 pub(crate) async fn list(call: &RequestContext, repository: RepositoryName) -> HandlerResult {
     let request = paging::page_request(call)?;
+    let memory = paging::reserve_memory(call, &request).await?;
     let page = call
         .registry()
         .tags(&call.context, &repository, &request)
@@ -25,5 +26,5 @@ pub(crate) async fn list(call: &RequestContext, repository: RepositoryName) -> H
         request.limit,
         &page,
     )
-    .json(&document)
+    .json_in(&document, memory, call.client())
 }

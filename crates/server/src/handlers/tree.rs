@@ -18,6 +18,9 @@ const MAX_REFERRERS: usize = 100;
 /// Approximate maximum size of all listed referrers, in bytes.
 const MAX_REFERRER_BYTES: usize = 8 << 20;
 
+/// Memory that is reserved for the response of one request in bytes, until its size is known.
+const RESPONSE_MEMORY: usize = 16 << 20;
+
 /// Number of parallel lookups of referrers.
 const CONCURRENCY: usize = 8;
 
@@ -48,9 +51,9 @@ pub(crate) async fn get(
     repository: RepositoryName,
     reference: Reference,
 ) -> HandlerResult {
-    // The slot is held until the response has been sent, because a response takes as much memory as
-    // the tree.
-    let slot = call.app.trees.acquire(call.client(), 1).await?;
+    let client = call.client();
+    let slot = call.app.trees.acquire(client, 1).await?;
+    let memory = call.app.responses.reserve(client, RESPONSE_MEMORY).await?;
     let renderer = FixRenderer::new(call, &repository, &reference);
     let handle = call.repository(repository);
     let limits = LintLimits {
@@ -58,15 +61,17 @@ pub(crate) async fn get(
         ..LintLimits::default()
     };
     let work = async move {
+        // A slow reader holds only the memory of the response.
+        let _slot = slot;
         let tree = portolan_registry::lint(&handle, &reference, limits).await?;
         let referrers = load_referrers(&handle, &tree).await?;
         let unknown = || Error::manifest_unknown(&handle.name, &reference);
         let tree = Tree::new(&reference, &tree, &referrers, &renderer).ok_or_else(unknown)?;
-        ResponseBuilder::new(StatusCode::OK).json_with(&tree, slot)
+        ResponseBuilder::new(StatusCode::OK).json_in(&tree, memory, client)
     };
     call.app
         .lane
-        .run(call.client(), call.app.limits.manifest_bytes, work)
+        .run(client, call.app.limits.manifest_bytes, work)
         .await
 }
 

@@ -1,24 +1,27 @@
 //! End of HTTP/2 responses that their clients do not read.
 //!
 //! While the flow control window of a response is closed, hyper polls at most one chunk of its body,
-//! so a timeout in the body would never end it. On HTTP/1.1, the timeout of the socket does.
+//! and polls the next one when the client has accepted all of it. So a timeout in the body would
+//! never end it, and chunks are small. On HTTP/1.1, the timeout of the socket ends it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::response_builder::CHUNK;
+/// Maximum size of a chunk of an HTTP/2 response in bytes. A client that accepts one within the time
+/// limit is fast enough.
+const CHUNK: usize = 16 << 10;
 
 /// Drops the content of an HTTP/2 response, with everything that it holds, if the client accepts
 /// none of it for the time in `limit`.
@@ -50,6 +53,8 @@ struct TimedBody {
 struct Content {
     /// `None` once the client took too long.
     body: Option<Body>,
+    /// Rest of the last frame of `body`.
+    rest: Bytes,
     read: Instant,
     /// True if the client has to wait for the content.
     is_pending: bool,
@@ -64,6 +69,7 @@ impl TimedBody {
     fn new(body: Body, limit: Duration) -> Self {
         let content = Arc::new(Mutex::new(Content {
             body: Some(body),
+            rest: Bytes::new(),
             read: Instant::now(),
             is_pending: false,
         }));
@@ -92,10 +98,46 @@ impl Content {
         }
         let deadline = self.read + limit;
         if deadline <= now {
-            self.body = None;
+            self.clear();
             return None;
         }
         Some(deadline)
+    }
+
+    fn clear(&mut self) {
+        self.body = None;
+        self.rest = Bytes::new();
+    }
+
+    /// Returns the next chunk of the frame. The chunks are copies: a slice that waits in a buffer of
+    /// the connection would hold the frame, even after the content was dropped.
+    fn next_chunk(&mut self) -> Bytes {
+        let length = self.rest.len().min(CHUNK);
+        let chunk = Bytes::copy_from_slice(&self.rest[..length]);
+        self.rest.advance(length);
+        if self.rest.is_empty() {
+            self.rest = Bytes::new();
+        }
+        chunk
+    }
+
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(Some(Err(Unread.into())));
+        };
+        if self.rest.is_empty() {
+            match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                other => return Poll::Ready(other.map(|frame| frame.map_err(Into::into))),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.next_chunk()))))
     }
 }
 
@@ -112,34 +154,34 @@ impl http_body::Body for TimedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         let mut content = lock(&self.content);
-        let Some(body) = &mut content.body else {
-            return Poll::Ready(Some(Err(Unread.into())));
-        };
-        let frame = Pin::new(body).poll_frame(context);
+        let frame = content.poll_frame(context);
         content.read = Instant::now();
         content.is_pending = frame.is_pending();
-        frame.map_err(Into::into)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
         let content = lock(&self.content);
-        content.body.as_ref().is_some_and(Body::is_end_stream)
+        let is_end = content.body.as_ref().is_some_and(Body::is_end_stream);
+        is_end && content.rest.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
         let content = lock(&self.content);
-        content
+        let further = content
             .body
             .as_ref()
-            .map(Body::size_hint)
-            .unwrap_or_default()
+            .and_then(|body| body.size_hint().exact());
+        further.map_or_else(SizeHint::default, |further| {
+            SizeHint::with_exact(further + content.rest.len() as u64)
+        })
     }
 }
 
 impl Drop for TimedBody {
     fn drop(&mut self) {
         self.timer.abort();
-        lock(&self.content).body = None;
+        lock(&self.content).clear();
     }
 }
 
@@ -188,6 +230,21 @@ mod tests {
             body.frame().await.unwrap().unwrap();
         }
         assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_of_a_large_frame_needs_only_one_chunk_in_time() {
+        let content: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        let mut body = TimedBody::new(Body::from(content.clone()), LIMIT);
+        let mut read = Vec::new();
+        while let Some(frame) = body.frame().await {
+            read.extend(frame.unwrap().into_data().unwrap());
+            let left = content.len() - read.len();
+            assert_eq!(body.size_hint().exact(), Some(left as u64));
+            sleep(LIMIT * 9 / 10).await;
+        }
+        assert!(read == content);
+        assert!(read.len().div_ceil(CHUNK) > 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,9 @@ use super::Share;
 use crate::client_address::Client;
 use crate::progress::Progress;
 
+/// Part of all units that requests may not use to grow: one of so many.
+const RESERVED: u64 = 16;
+
 pub(super) struct State {
     free: u64,
     total: u64,
@@ -40,6 +43,8 @@ struct Waiter {
 
 struct Body {
     client: Client,
+    /// Units that the client uses for this body.
+    units: u64,
     progress: Arc<Progress>,
 }
 
@@ -68,9 +73,16 @@ impl State {
         }
     }
 
-    /// Takes the units of `request` if they are free and nobody waits.
+    /// Takes the units of `request` if they are free and nobody waits. A request that uses nothing
+    /// yet does not wait for those that grow.
     pub(super) fn try_take(&mut self, request: &Request) -> bool {
-        let takes = self.waiting.is_empty() && request.units <= self.free;
+        let mut waiting = self.waiting.values().map(|waiter| waiter.request);
+        let has_turn = if request.held == 0 {
+            waiting.all(|waiting| waiting.held > 0)
+        } else {
+            waiting.next().is_none()
+        };
+        let takes = has_turn && request.units <= self.available(request);
         if takes {
             self.take(request);
         }
@@ -96,15 +108,19 @@ impl State {
         let (reply, granted) = oneshot::channel();
         let id = self.new_id();
         self.waiting.insert(id, Waiter { request, reply });
-        self.resolve_deadlock();
+        self.resolve_deadlock(Duration::MAX);
         Some((id, granted))
     }
 
     /// Removes the next request that gets its units: the oldest of the client that uses the least.
+    /// Those that use nothing yet come before those that grow.
     pub(super) fn next_grant(&mut self) -> Option<(Request, Sender<Share>)> {
-        let least = |(id, waiter): &(&u64, &Waiter)| (self.used(waiter.request.client), **id);
+        let least = |(id, waiter): &(&u64, &Waiter)| {
+            let Request { client, held, .. } = waiter.request;
+            (self.used(client), held > 0, **id)
+        };
         let (&id, waiter) = self.waiting.iter().min_by_key(least)?;
-        if waiter.request.units > self.free {
+        if waiter.request.units > self.available(&waiter.request) {
             return None;
         }
         let Waiter { request, reply } = self.waiting.remove(&id)?;
@@ -116,7 +132,7 @@ impl State {
         self.waiting.remove(&id);
     }
 
-    pub(super) fn put_back(&mut self, client: Client, units: u64, body: Option<u64>) {
+    pub(super) fn put_back(&mut self, client: Client, units: u64) {
         self.free += units;
         self.released = Instant::now();
         if let Some(used) = self.used.get_mut(&client) {
@@ -125,15 +141,27 @@ impl State {
                 self.used.remove(&client);
             }
         }
-        if let Some(body) = body {
-            self.bodies.remove(&body);
+    }
+
+    pub(super) fn add_body(&mut self, client: Client, units: u64, progress: Arc<Progress>) -> u64 {
+        let id = self.new_id();
+        let body = Body {
+            client,
+            units,
+            progress,
+        };
+        self.bodies.insert(id, body);
+        id
+    }
+
+    pub(super) fn set_units(&mut self, body: u64, units: u64) {
+        if let Some(body) = self.bodies.get_mut(&body) {
+            body.units = units;
         }
     }
 
-    pub(super) fn add_body(&mut self, client: Client, progress: Arc<Progress>) -> u64 {
-        let id = self.new_id();
-        self.bodies.insert(id, Body { client, progress });
-        id
+    pub(super) fn remove_body(&mut self, id: u64) {
+        self.bodies.remove(&id);
     }
 
     /// Ends the bodies below `rate` bytes per second of clients that use more than another client
@@ -155,27 +183,44 @@ impl State {
         }
     }
 
-    /// Ends the slowest body of the client that uses the most, if it uses more than `client` and
-    /// nothing was released for `wait`.
-    pub(super) fn end_slowest_body(&self, client: Client, wait: Duration) {
+    /// Ends the slowest bodies of the client that uses the most, if it uses more than `client` and
+    /// nothing was released for `wait`: as many as use `units` units together.
+    pub(super) fn end_slowest_bodies(&self, client: Client, units: u64, wait: Duration) {
         if self.released.elapsed() < wait {
             return;
         }
         let own = self.used(client);
-        let rank = |body: &&Body| (self.used(body.client), Reverse(body.progress.rate()));
-        let bodies = self.bodies.values().filter(|body| {
-            // Ending a body that has arrived, or that waits for the server, would free nothing.
+        // Ending a body that has arrived, or that waits for the server, would free nothing.
+        let useful = self.bodies.values().filter(|body| {
             let is_useful = body.progress.is_waiting() && !body.progress.is_ended();
             is_useful && body.client != client && self.used(body.client) > own
         });
-        if let Some(body) = bodies.max_by_key(rank) {
+        let mut useful: Vec<_> = useful.collect();
+        useful.sort_by_cached_key(|body| (Reverse(self.used(body.client)), body.progress.rate()));
+        let Some(most) = useful.first().map(|body| body.client) else {
+            return;
+        };
+        let mut ended = self.free;
+        for body in useful.into_iter().filter(|body| body.client == most) {
             body.progress.end();
+            ended += body.units;
+            if ended >= units {
+                return;
+            }
         }
     }
 
     #[cfg(test)]
     pub(super) fn free(&self) -> u64 {
         self.free
+    }
+
+    /// Returns the units that `request` may take. Requests that grow leave some for those that use
+    /// nothing yet, unless nobody else uses any.
+    fn available(&self, request: &Request) -> u64 {
+        let is_first = request.held == 0 || request.held == self.total - self.free;
+        let reserved = if is_first { 0 } else { self.total / RESERVED };
+        self.free.saturating_sub(reserved)
     }
 
     fn take(&mut self, request: &Request) {
@@ -206,10 +251,13 @@ impl State {
     }
 
     /// Rejects a request of the client that uses the most, if all units belong to requests that
-    /// wait for more.
-    fn resolve_deadlock(&mut self) {
-        let held = self.waiting.values().map(|waiter| waiter.request.held);
-        if held.sum::<u64>() < self.total - self.free {
+    /// wait for more and to bodies whose clients have sent nothing for `pause`.
+    pub(super) fn resolve_deadlock(&mut self, pause: Duration) {
+        let waiting = self.waiting.values().map(|waiter| waiter.request.held);
+        let stalled = self.bodies.values();
+        let stalled = stalled.filter(|body| body.progress.waits_for(pause));
+        let stuck: u64 = waiting.chain(stalled.map(|body| body.units)).sum();
+        if self.waiting.len() < 2 || stuck < self.total - self.free {
             return;
         }
         let holders = self.waiting.values().map(|waiter| waiter.request);

@@ -151,6 +151,39 @@ async fn requests_that_wait_for_each_other_are_resolved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_each_other_and_for_a_stalled_body_are_resolved() {
+    let shares = shares(4);
+    let mut stalled = take(&shares, 1, 2).await;
+    let progress = Arc::new(Progress::default());
+    stalled.register_body(Some(progress.clone()));
+    let (mut second, mut third) = (take(&shares, 1, 1).await, take(&shares, 1, 1).await);
+    let waiting = tokio::spawn(async move { second.grow_to(2).await.map(|()| second) });
+    settle().await;
+    progress.begin_wait();
+    let started = Instant::now();
+    assert!(third.grow_to(2).await.is_err());
+    assert!(started.elapsed() < WAIT / 2, "{:?}", started.elapsed());
+    drop(third);
+    assert!(waiting.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_request_does_not_wait_for_those_that_grow() {
+    let shares = shares(32);
+    let (mut first, mut second) = (take(&shares, 1, 1).await, take(&shares, 1, 1).await);
+    first.grow_to(28).await.unwrap();
+    let growing = tokio::spawn(async move { second.grow_to(4).await.map(|()| second) });
+    settle().await;
+    let started = Instant::now();
+    for number in [1, 2] {
+        let _small = take(&shares, number, 1).await;
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    drop(first);
+    assert!(growing.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_bodies_end_when_another_client_waits() {
     let shares = shares(1000);
     let slots = join_all((0..1000).map(|_| take(&shares, 1, 1))).await;
@@ -179,6 +212,29 @@ async fn the_slowest_body_ends_if_nothing_is_released() {
     assert!(started.elapsed() >= WAIT);
     let ended: Vec<_> = bodies.iter().map(JoinHandle::is_finished).collect();
     assert_eq!(ended, [false, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_bodies_end_as_a_request_needs() {
+    let shares = shares(6);
+    let mut bodies = Vec::new();
+    for rate in [30_000, 20_000, 40_000] {
+        bodies.push(receive(take(&shares, 1, 2).await, rate));
+    }
+    sleep(Duration::from_mins(1)).await;
+    let _units = take(&shares, 2, 3).await;
+    let ended: Vec<_> = bodies.iter().map(JoinHandle::is_finished).collect();
+    assert_eq!(ended, [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_shrinks_releases_the_rest() {
+    let shares = shares(4);
+    let mut share = take(&shares, 1, 4).await;
+    share.shrink_to(1);
+    assert_eq!(shares.state().free(), 3);
+    drop(share);
+    assert_eq!(shares.state().free(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use portolan_model::Digest;
 use portolan_model::fixtures::IndexFixture;
+use tokio::io::AsyncWriteExt;
 
 use crate::gate::Gate;
 use crate::harness::{TestServer, head};
@@ -96,9 +97,13 @@ async fn a_partial_manifest_is_not_stored() {
         }
         connection.send(&bytes).await;
         connection.send("\r\n").await;
-        drop(connection);
+        connection.stream.shutdown().await.unwrap();
+        let response = connection.read_response("PUT").await;
+        assert_eq!(
+            (response.status, response.error_code().as_str()),
+            (400, "MANIFEST_INVALID")
+        );
     }
-    assert_eq!(server.get("/v2/").await.status, 200);
     assert_eq!(server.get("/v2/a/manifests/v1").await.status, 404);
 }
 

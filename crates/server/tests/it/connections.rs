@@ -130,6 +130,28 @@ async fn idle_connections_of_one_address_do_not_lock_out_another() {
 }
 
 #[tokio::test]
+async fn busy_connections_without_progress_do_not_lock_out_other_clients() {
+    let server = TestServer::with_settings(|settings| {
+        settings.limits.connections = 2;
+        settings.timeouts.share = SHORT;
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        let mut connection = server.connect().await;
+        let length = [("content-length", "1000")];
+        let push = head("PUT", "/v2/a/manifests/v1", &length);
+        connection.send(push).await;
+        connection.send("{").await;
+        stalled.push(connection);
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = Connection::new(socket.connect(server.address).await.unwrap());
+    assert_eq!(other.request("GET", "/v2/", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
 async fn incomplete_heads_have_a_budget() {
     const HEAD: usize = 40 << 10;
     let server = TestServer::with_settings(|settings| settings.limits.head_memory = 4 * HEAD).await;

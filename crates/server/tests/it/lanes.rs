@@ -111,9 +111,9 @@ async fn a_check_ends_when_its_client_disconnects() {
 }
 
 #[tokio::test]
-async fn a_tree_counts_until_it_is_sent() {
+async fn a_tree_uses_memory_until_it_is_sent() {
     let server = TestServer::with_settings(|settings| {
-        settings.limits.trees = 1;
+        settings.limits.response_memory = 16 << 20;
         settings.timeouts.share = Duration::from_millis(200);
     })
     .await;

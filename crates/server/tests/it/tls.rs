@@ -13,7 +13,7 @@ use portolan_registry::memory::MemoryRegistry;
 use portolan_server::{ReadyCheck, Server, Settings, TlsFiles};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -233,6 +233,87 @@ async fn responses_that_are_not_read_release_their_slots() {
         }
         let response = other.send_request(tree()).await.unwrap();
         assert_eq!(response.status(), 200, "window {window}");
+    }
+}
+
+#[tokio::test]
+async fn responses_that_are_not_read_hold_no_slot() {
+    let server = Secure::start(|settings| {
+        settings.limits.trees = 1;
+        settings.limits.uploads = 1;
+        settings.timeouts.share = SHORT;
+    })
+    .await;
+    let index = IndexFixture::oci().field("annotations", json!({"a": "x".repeat(200_000)}));
+    let push = || request("PUT", "/v2/a/manifests/v1", &index.bytes());
+    let mut other = server.http2().await;
+    assert_eq!(other.send_request(push()).await.unwrap().status(), 201);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut stalled = server
+        .http2_with(builder.initial_stream_window_size(0))
+        .await;
+    let tree = request("GET", "/api/v1/repositories/a/-/tree/v1", b"");
+    let check = request("POST", "/api/v1/repositories/a/-/check?reference=v1", b"");
+    let mut responses = Vec::new();
+    for heavy in [tree, check] {
+        let response = stalled.send_request(heavy.clone()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        responses.push(response);
+        let response = other.send_request(heavy).await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    assert_eq!(other.send_request(push()).await.unwrap().status(), 201);
+}
+
+#[tokio::test]
+async fn a_slow_reader_of_a_response_is_not_cut() {
+    let limit = Duration::from_secs(1);
+    let server = Secure::start(|settings| settings.timeouts.write = limit).await;
+    let content = vec![7; 100_000];
+    let digest = Digest::sha256(&content);
+    let target = format!("/v2/a/blobs/uploads/?digest={digest}");
+    let push = request("POST", &target, &content);
+    let mut other = server.http2().await;
+    assert_eq!(other.send_request(push).await.unwrap().status(), 201);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut slow = server
+        .http2_with(builder.initial_stream_window_size(16 << 10))
+        .await;
+    let pull = request("GET", &format!("/v2/a/blobs/{digest}"), b"");
+    let mut body = slow.send_request(pull).await.unwrap().into_body();
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        read.extend(frame.unwrap().into_data().unwrap());
+        tokio::time::sleep(limit / 3).await;
+    }
+    assert!(read == content);
+}
+
+/// A connection may send as many bytes of bodies that the server does not read.
+#[tokio::test]
+async fn the_window_of_a_connection_is_small() {
+    const SETTINGS: u8 = 4;
+    const WINDOW_UPDATE: u8 = 8;
+    const DEFAULT_WINDOW: u32 = 65_535;
+    let server = Secure::start(|_| ()).await;
+    let mut stream = server.connect(&["h2"]).await;
+    let empty_settings = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .unwrap();
+    stream.write_all(&empty_settings).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut frame = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut frame).await.unwrap();
+        if (head[3], &head[5..]) == (WINDOW_UPDATE, &[0; 4]) {
+            let increment = u32::from_be_bytes(frame.try_into().unwrap());
+            assert!(DEFAULT_WINDOW + increment <= 1 << 20);
+            return;
+        }
     }
 }
 

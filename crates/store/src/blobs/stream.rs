@@ -1,4 +1,4 @@
-//! Files as streams of pieces of 256 KiB. The current thread reads pieces that are in the page
+//! Files as streams of pieces of up to 256 KiB. The current thread reads pieces that are in the page
 //! cache, and a blocking thread reads the other pieces.
 //!
 //! A file whose beginning is not in the page cache comes from the disk, which may have damaged it, so
@@ -23,6 +23,10 @@ use portolan_model::{Digest, Hasher};
 /// Maximum size of one read: large enough to make the system call cheap compared to the copy.
 const PIECE: u64 = 256 * 1024;
 
+/// Maximum size of the first read of a larger range. Each further one may be twice as large as the one
+/// before it, so a client that does not read its response costs little memory.
+const FIRST_PIECE: u64 = 64 * 1024;
+
 /// Returns the bytes of a file of `size` bytes within `range`. If the whole file is read from the
 /// disk, its last piece is returned only if the file has `digest`.
 pub(super) async fn read_file(
@@ -38,6 +42,11 @@ pub(super) async fn read_file(
         verification: digest
             .filter(|_| range == (0..size))
             .and_then(Verification::new),
+        piece: if range.end - range.start > PIECE {
+            FIRST_PIECE
+        } else {
+            PIECE
+        },
         range,
         cached: true,
     };
@@ -58,6 +67,8 @@ struct Reader {
     file: Arc<File>,
     size: u64,
     range: Range<u64>,
+    /// Maximum size of the next read.
+    piece: u64,
     /// True until a read shows that the filesystem does not support reads from the page cache only,
     /// or that the file must be verified.
     cached: bool,
@@ -94,8 +105,9 @@ impl Reader {
         if self.range.is_empty() {
             return Ok(None);
         }
-        let length =
-            usize::try_from(PIECE.min(self.range.end - self.range.start)).unwrap_or(usize::MAX);
+        let left = self.range.end - self.range.start;
+        let length = usize::try_from(self.piece.min(left)).unwrap_or(usize::MAX);
+        self.piece = PIECE.min(self.piece * 2);
         let piece = match self.read_cached(length)? {
             Some(piece) if piece.len() == length || self.verification.is_none() => {
                 self.verification = None;
@@ -170,6 +182,16 @@ mod tests {
     use rustix::fs::{Advice, fadvise};
 
     use super::*;
+
+    #[tokio::test]
+    async fn pieces_grow_with_what_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        std::fs::write(&path, vec![0; 1 << 20]).unwrap();
+        let body = read_file(path, 1 << 20, 0..1 << 20, None).await.unwrap();
+        let pieces: Vec<_> = body.map(|piece| piece.unwrap().len() >> 10).collect().await;
+        assert_eq!(pieces, [64, 128, 256, 256, 256, 64]);
+    }
 
     /// The kernel has only the beginning of the file in its page cache, so the first read ends
     /// there.

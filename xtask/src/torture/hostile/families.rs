@@ -27,15 +27,10 @@ const QUICK_LATENCY: Duration = Duration::from_secs(2);
 /// Remove a name as soon as it does.
 const NOT_YET: &[(&str, &str)] = &[
     ("documents", WRITER),
-    ("checks", "documents are parsed without a limit of memory"),
-    ("abandoned", "checks whose client has disconnected run on"),
     (
         "sessions",
         "the total limit of sessions ends those of other clients",
     ),
-    ("unfinished", "the memory of bodies is not limited in bytes"),
-    ("blobs", "the memory of bodies is not limited in bytes"),
-    ("http2-window", "stalled streams hold their responses"),
     ("all", "fails as long as one of the families above does"),
 ];
 

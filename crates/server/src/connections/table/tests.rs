@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::connections::state::RequestGuard;
 
 const HEAD: usize = 64 << 10;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Table of a number of slots, where as many connections may wait.
 struct Fixture {
@@ -17,7 +20,7 @@ struct Fixture {
 impl Fixture {
     fn new(limit: usize) -> Self {
         Self {
-            table: Table::new(limit, limit),
+            table: Table::new(limit, limit, PATIENCE),
             heads: Arc::new(Heads::new(5 * HEAD, HEAD)),
             states: BTreeMap::new(),
         }
@@ -47,7 +50,7 @@ impl Fixture {
     }
 
     fn closing(&self) -> Vec<u64> {
-        self.table.closing.iter().copied().collect()
+        self.table.closing.keys().copied().collect()
     }
 }
 
@@ -118,11 +121,48 @@ fn a_connection_that_is_no_longer_busy_is_closed_for_one_that_waits() {
     let (_, also_busy) = fixture.enter_busy(host(1));
     fixture.enter(host(2));
     drop(busy);
-    fixture.table.retry();
+    fixture.table.retry(Instant::now());
     assert_eq!(fixture.closing(), [first]);
     drop(also_busy);
-    fixture.table.retry();
+    fixture.table.retry(Instant::now());
     assert_eq!(fixture.closing(), [first], "one for each that waits");
+}
+
+#[tokio::test]
+async fn a_busy_connection_without_progress_ends_if_another_client_waits_for_long() {
+    let mut fixture = Fixture::new(3);
+    let busy = [(); 3].map(|()| fixture.enter_busy(host(1)));
+    let own = fixture.enter(host(1));
+    let start = Instant::now();
+    fixture.table.retry(start);
+    fixture.table.retry(start + PATIENCE);
+    assert!(fixture.closing().is_empty(), "nobody else waits");
+    let other = fixture.enter(host(2));
+    for (bytes, (id, _)) in [2, 0, 1].into_iter().zip(&busy) {
+        fixture.states[id].add_moved(bytes);
+    }
+    fixture.table.retry(start + PATIENCE * 3 / 2);
+    assert!(fixture.closing().is_empty(), "it has not waited for long");
+    fixture.table.retry(start + PATIENCE * 2);
+    assert_eq!(fixture.closing(), [busy[1].0]);
+    fixture.states[&busy[1].0].wait_abort().await;
+    fixture.table.leave(host(1), busy[1].0);
+    assert!(fixture.is_open(host(2), other));
+    assert_eq!(fixture.waiting(), [own]);
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_close_ends() {
+    let mut fixture = Fixture::new(2);
+    let (idle, _other) = (fixture.enter(host(1)), fixture.enter(host(1)));
+    fixture.enter(host(2));
+    assert_eq!(fixture.closing(), [idle]);
+    // A request had just begun.
+    let _busy = RequestGuard::begin(&fixture.states[&idle]);
+    let aborted = fixture.states[&idle].wait_abort();
+    assert!(aborted.now_or_never().is_none());
+    fixture.table.retry(Instant::now() + PATIENCE);
+    fixture.states[&idle].wait_abort().await;
 }
 
 #[test]
