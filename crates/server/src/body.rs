@@ -45,7 +45,7 @@ impl BodyLimits {
     }
 }
 
-type Frames = Pin<Box<TimeoutBody<axum::body::Body>>>;
+type Frames = Pin<Box<TimeoutBody<axum_core::body::Body>>>;
 
 /// Body of a client's request.
 pub(crate) struct RequestBody {
@@ -69,7 +69,11 @@ pub(crate) struct Collected {
 }
 
 impl RequestBody {
-    pub(crate) fn new(body: axum::body::Body, headers: &HeaderMap, limits: &BodyLimits) -> Self {
+    pub(crate) fn new(
+        body: axum_core::body::Body,
+        headers: &HeaderMap,
+        limits: &BodyLimits,
+    ) -> Self {
         let announced = body.size_hint().exact();
         let expect = headers.get(header::EXPECT);
         let pieces = (!body.is_end_stream()).then(|| Box::pin(TimeoutBody::new(limits.idle, body)));

@@ -11,26 +11,24 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum_core::body::Body;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, Service as _, service_fn};
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tower_http::add_extension::AddExtension;
 
 use crate::client_address::ClientAddress;
 use crate::connections::{ConnectionState, Counted, RequestGuard};
 use crate::observed_stream::ObservedStream;
+use crate::router::Router;
 use crate::settings::Settings;
 use crate::tls::H2;
 
@@ -58,7 +56,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// TLS and HTTP settings that all connections share.
 pub(crate) struct Protocol {
-    router: Router,
+    router: Arc<Router>,
     tls: Option<TlsAcceptor>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
@@ -68,7 +66,7 @@ pub(crate) struct Protocol {
 }
 
 impl Protocol {
-    pub(crate) fn new(settings: &Settings, router: Router, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn new(settings: &Settings, router: Arc<Router>, tls: Option<TlsAcceptor>) -> Self {
         Self {
             router,
             tls,
@@ -151,12 +149,15 @@ impl Protocol {
         Error = Infallible,
         Future: Send + 'static,
     > + use<> {
-        let router = TowerToHyperService::new(AddExtension::new(self.router.clone(), client));
-        let state = state.clone();
+        let (router, state) = (Arc::clone(&self.router), state.clone());
         service_fn(move |request: Request<Incoming>| {
-            let guard = RequestGuard::begin(&state);
-            let response = router.call(request.map(|body| guard.count(body)));
-            async move { Ok(response.await?.map(|body| guard.count(body))) }
+            let (router, guard) = (Arc::clone(&router), RequestGuard::begin(&state));
+            let request = request.map(|body| Body::new(guard.count(body)));
+            // In a box, because hyper keeps room for a response in each idle connection.
+            Box::pin(async move {
+                let response = router.respond(client, request).await;
+                Ok(response.map(|body| guard.count(body)))
+            })
         })
     }
 

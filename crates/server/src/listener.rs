@@ -19,7 +19,7 @@ use crate::connection::Protocol;
 use crate::connections::{Connections, Slot};
 use crate::middleware::request_id::RequestIds;
 use crate::response_builder::ErrorChain;
-use crate::router::router;
+use crate::router::Router;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 use crate::tls::{self, TlsError};
@@ -82,11 +82,11 @@ impl Server {
             .map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let (app, idle) = App::new(&settings, registry, ready).map_err(BindError::Threads)?;
-        let router = router(app, ids, &settings.trusted_proxies);
+        let router = Router::new(app, ids, settings.trusted_proxies.clone());
         Ok(Self {
             listener,
             address,
-            protocol: Arc::new(Protocol::new(&settings, router, tls)),
+            protocol: Arc::new(Protocol::new(&settings, Arc::new(router), tls)),
             connections: Connections::new(&settings),
             idle,
             drain: settings.timeouts.drain,

@@ -1,7 +1,6 @@
 //! Middleware around every request.
 
 pub(crate) mod access_log;
-pub(crate) mod client_address;
 pub(crate) mod request_head;
 pub(crate) mod request_id;
 pub(crate) mod response_timeout;

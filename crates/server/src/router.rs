@@ -1,55 +1,95 @@
 //! Routes: every path and method of the server, on one page.
 //!
-//! The framework has a single route for everything below `/v2/`, and another for everything below
-//! `/api/v1/`. It cannot parse these paths: it would decode a path before splitting it, and
-//! repository names span several segments. [`Endpoint`] and [`ApiEndpoint`] parse these paths.
+//! [`Endpoint`] and [`ApiEndpoint`] parse the paths: repository names span several segments, and a path
+//! must be split before it is decoded.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
-use axum::routing::any;
+use axum_core::body::Body;
+use axum_core::extract::Request;
+use axum_core::response::Response;
+use http::{Method, Version, header};
+use http_body::Body as _;
 use portolan_registry::UploadId;
+use portolan_wire::headers::X_REQUEST_ID;
 use portolan_wire::{ApiEndpoint, Endpoint};
 
 use crate::app::App;
 use crate::body::RequestBody;
+use crate::client_address::ClientAddress;
 use crate::error::{HandlerResult, HttpError};
 use crate::handlers::{
     base, blobs, catalog, check, description, health, manifest_list, manifests, referrers,
     repositories, tags, tree, uploads,
 };
-use crate::middleware::access_log::access_log;
-use crate::middleware::client_address::client_address;
-use crate::middleware::request_head::request_head;
-use crate::middleware::request_id::{RequestIds, request_id};
-use crate::middleware::response_timeout::response_timeout;
+use crate::middleware::access_log::LogLine;
+use crate::middleware::request_head::check_head;
+use crate::middleware::request_id::RequestIds;
+use crate::middleware::response_timeout::limit_response_time;
 use crate::network::Network;
 use crate::request_context::RequestContext;
 
-pub(crate) fn router(app: Arc<App>, ids: RequestIds, trusted_proxies: &[Network]) -> Router {
-    Router::new()
-        .route("/v2/", any(registry))
-        .route("/v2/{*rest}", any(registry))
-        .route("/api/v1/{*rest}", any(api))
-        .route("/healthz", any(healthz))
-        .route("/readyz", any(readyz))
-        .fallback(not_found)
-        .layer(from_fn_with_state(app.write_timeout, response_timeout))
-        .layer(from_fn_with_state(Arc::clone(&app), request_head))
-        // The last layer runs first: the access log needs the client's address and the request id.
-        .layer(from_fn(access_log))
-        .layer(from_fn_with_state(
-            Arc::from(trusted_proxies),
-            client_address,
-        ))
-        .layer(from_fn_with_state(Arc::new(ids), request_id))
-        .with_state(app)
+/// Service for all requests.
+pub(crate) struct Router {
+    app: Arc<App>,
+    ids: RequestIds,
+    trusted_proxies: Vec<Network>,
 }
 
-async fn registry(State(app): State<Arc<App>>, request: Request) -> Response {
+impl Router {
+    pub(crate) fn new(app: Arc<App>, ids: RequestIds, trusted_proxies: Vec<Network>) -> Self {
+        Self {
+            app,
+            ids,
+            trusted_proxies,
+        }
+    }
+
+    /// Answers a request of `peer`, which may be a proxy of the client.
+    pub(crate) async fn respond(&self, peer: ClientAddress, mut request: Request) -> Response {
+        let client = peer.behind_proxies(request.headers(), &self.trusted_proxies);
+        request.extensions_mut().insert(client);
+        let id = self.ids.assign(request.headers_mut());
+        let line = LogLine::begin(&request);
+        let (is_head, version) = (request.method() == Method::HEAD, request.version());
+        let mut response = match check_head(&self.app, request) {
+            Ok(request) => route(Arc::clone(&self.app), request).await,
+            Err(rejection) => rejection,
+        };
+        if is_head {
+            response = without_body(response);
+        } else if version == Version::HTTP_2 {
+            response = limit_response_time(response, self.app.write_timeout);
+        }
+        line.end(&mut response);
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        response
+    }
+}
+
+/// Removes the body of the response to a HEAD request. The header keeps its length.
+fn without_body(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact()
+        && !head.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        head.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(head, Body::empty())
+}
+
+async fn route(app: Arc<App>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/v2/") {
+        registry(app, request).await
+    } else if path.starts_with("/api/v1/") {
+        api(app, request).await
+    } else {
+        other(app, request).await
+    }
+}
+
+async fn registry(app: Arc<App>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = RequestBody::new(body, &head.headers, &app.bodies);
     let call = RequestContext::new(app, head);
@@ -124,7 +164,7 @@ fn allowed_methods(endpoint: &Endpoint) -> &'static str {
 
 const READ: &str = "GET, HEAD";
 
-async fn api(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn api(app: Arc<App>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = RequestBody::new(body, &head.headers, &app.bodies);
     let call = RequestContext::new(app, head);
@@ -170,25 +210,13 @@ fn allowed_api_methods(endpoint: &ApiEndpoint) -> &'static str {
     }
 }
 
-async fn healthz(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn other(app: Arc<App>, request: Request) -> Response {
     let call = RequestContext::new(app, request.into_parts().0);
-    let answer = match call.method.as_str() {
-        "GET" | "HEAD" => health::alive(),
-        _ => Err(HttpError::method_not_allowed(&call.method, READ)),
+    let answer = match (call.path(), call.method.as_str()) {
+        ("/healthz", "GET" | "HEAD") => health::alive(),
+        ("/readyz", "GET" | "HEAD") => health::ready(&call).await,
+        ("/healthz" | "/readyz", _) => Err(HttpError::method_not_allowed(&call.method, READ)),
+        _ => Err(HttpError::not_found()),
     };
     answer.unwrap_or_else(|failure| failure.into_response(&call))
-}
-
-async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = RequestContext::new(app, request.into_parts().0);
-    let answer = match call.method.as_str() {
-        "GET" | "HEAD" => health::ready(&call).await,
-        _ => Err(HttpError::method_not_allowed(&call.method, READ)),
-    };
-    answer.unwrap_or_else(|failure| failure.into_response(&call))
-}
-
-async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = RequestContext::new(app, request.into_parts().0);
-    HttpError::not_found().into_response(&call)
 }

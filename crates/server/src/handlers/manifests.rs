@@ -1,6 +1,6 @@
 //! `/v2/NAME/manifests/REFERENCE` ("Pulling manifests", "Pushing Manifests", "Deleting Manifests").
 
-use axum::response::Response;
+use axum_core::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use portolan_model::{Finding, MediaType, Reference, RepositoryName, Tag};
 use portolan_registry::{Body, ManifestInfo, ManifestRead, PutOutcome};

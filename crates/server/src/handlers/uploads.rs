@@ -1,6 +1,6 @@
 //! `/v2/NAME/blobs/uploads/…` ("Pushing Blobs", "Mounting a blob from another repository").
 
-use axum::response::Response;
+use axum_core::response::Response;
 use http::{StatusCode, header};
 use portolan_model::{Algorithm, Digest, ErrorCode, RepositoryName};
 use portolan_registry::{Error, Kind, MountOutcome, Upload, UploadId};

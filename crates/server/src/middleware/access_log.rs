@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
+use axum_core::extract::Request;
+use axum_core::response::Response;
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 use portolan_model::RepositoryName;
 use portolan_wire::headers::X_REQUEST_ID;
@@ -21,18 +20,12 @@ const MAX_USER_AGENT: usize = 256;
 /// Maximum length of a path in the log, in characters. Paths of endpoints are shorter.
 const MAX_PATH: usize = 1024;
 
-/// Logs each request once the head of its response is known. The body may still be in transit. The
+/// Data about a request, recorded before it is handled.
+///
+/// The request is logged once the head of its response is known. The body may still be in transit. The
 /// field `bytes` is the announced length of the body, because counting its bytes would require a
 /// wrapper around the body. Queries, and headers other than the user agent, are never logged.
-pub(crate) async fn access_log(request: Request, next: Next) -> Response {
-    let line = LogLine::begin(&request);
-    let mut response = next.run(request).await;
-    line.end(&mut response);
-    response
-}
-
-/// Data about a request, recorded before it is handled.
-struct LogLine {
+pub(crate) struct LogLine {
     began: Instant,
     id: String,
     client: Option<ClientAddress>,
@@ -60,7 +53,7 @@ macro_rules! log_request {
 }
 
 impl LogLine {
-    fn begin(request: &Request) -> Self {
+    pub(crate) fn begin(request: &Request) -> Self {
         let headers = request.headers();
         let user_agent = header_text(headers, &header::USER_AGENT);
         Self {
@@ -74,7 +67,7 @@ impl LogLine {
         }
     }
 
-    fn end(mut self, response: &mut Response) {
+    pub(crate) fn end(mut self, response: &mut Response) {
         self.answered = true;
         if let Some(Cause(error)) = response.extensions_mut().remove::<Cause>() {
             let Self { id, method, .. } = &self;

@@ -1,12 +1,8 @@
 //! Request ids. An id identifies a request in the response and in the log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use portolan_wire::headers::X_REQUEST_ID;
 
 /// Maximum length of an id accepted from a request.
@@ -27,32 +23,21 @@ impl RequestIds {
         }
     }
 
-    fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}-{count:x}", self.process)
+    /// Keeps the id that a proxy has set in the headers of a request, if it is well-formed, or sets a
+    /// new id. Returns the id for the headers of the response.
+    pub(crate) fn assign(&self, headers: &mut HeaderMap) -> HeaderValue {
+        let given = headers.get(X_REQUEST_ID).filter(|id| is_plain(id)).cloned();
+        let id = given.unwrap_or_else(|| self.next());
+        headers.insert(X_REQUEST_ID, id.clone());
+        id
     }
-}
 
-/// Keeps the id that a proxy has set, if it is well-formed, or generates a new id. Handlers find it
-/// in the request headers, and clients in the response headers.
-pub(crate) async fn request_id(
-    State(ids): State<Arc<RequestIds>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let given = request
-        .headers()
-        .get(X_REQUEST_ID)
-        .filter(|id| is_plain(id))
-        .cloned();
-    let id = given.or_else(|| HeaderValue::try_from(ids.next()).ok());
-    let Some(id) = id else {
-        return next.run(request).await;
-    };
-    request.headers_mut().insert(X_REQUEST_ID, id.clone());
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(X_REQUEST_ID, id);
-    response
+    fn next(&self) -> HeaderValue {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:016x}-{count:x}", self.process);
+        // Digits and a hyphen are always valid.
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-"))
+    }
 }
 
 /// Returns whether an id is safe to log.
@@ -77,7 +62,10 @@ mod tests {
         let ids = RequestIds::new(0xabc);
         assert_eq!(
             (ids.next(), ids.next()),
-            ("0000000000000abc-0".into(), "0000000000000abc-1".into())
+            (
+                HeaderValue::from_static("0000000000000abc-0"),
+                HeaderValue::from_static("0000000000000abc-1")
+            )
         );
     }
 }

@@ -9,12 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum_core::body::Body;
+use axum_core::response::Response;
 use bytes::{Buf, Bytes};
-use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -24,21 +21,11 @@ use tokio::time::{Instant, sleep_until};
 const CHUNK: usize = 16 << 10;
 
 /// Drops the content of an HTTP/2 response, with everything that it holds, if the client accepts
-/// none of it for the time in `limit`.
-pub(crate) async fn response_timeout(
-    State(limit): State<Duration>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let is_http2 = request.version() == Version::HTTP_2;
-    let response = next.run(request).await;
+/// none of it for the time `limit`.
+pub(crate) fn limit_response_time(response: Response, limit: Duration) -> Response {
     // A body of one chunk is read at once.
-    let is_short = |body: &Body| {
-        body.size_hint()
-            .upper()
-            .is_some_and(|size| size <= CHUNK as u64)
-    };
-    if !is_http2 || is_short(response.body()) {
+    let size = response.body().size_hint().upper();
+    if size.is_some_and(|size| size <= CHUNK as u64) {
         return response;
     }
     response.map(|body| Body::new(TimedBody::new(body, limit)))
@@ -124,7 +111,7 @@ impl Content {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, axum_core::BoxError>>> {
         let Some(body) = &mut self.body else {
             return Poll::Ready(Some(Err(Unread.into())));
         };
@@ -147,12 +134,12 @@ fn lock(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
 
 impl http_body::Body for TimedBody {
     type Data = Bytes;
-    type Error = axum::BoxError;
+    type Error = axum_core::BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, axum_core::BoxError>>> {
         let mut content = lock(&self.content);
         let frame = content.poll_frame(context);
         content.read = Instant::now();
