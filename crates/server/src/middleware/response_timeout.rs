@@ -1,8 +1,8 @@
 //! End of HTTP/2 responses that their clients do not read.
 //!
-//! While the flow control window of a response is closed, hyper polls at most one chunk of its body,
-//! and polls the next one when the client has accepted all of it. So a timeout in the body would
-//! never end it, and chunks are small. On HTTP/1.1, the timeout of the socket ends it.
+//! While the flow control window of a response is closed, hyper polls at most two chunks of its body,
+//! and polls the next one when the client has accepted them. So a timeout in the body would never
+//! end it, and chunks are small. On HTTP/1.1, the timeout of the socket ends it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -269,7 +269,7 @@ async fn responses_that_are_not_read_hold_no_slot() {
 async fn a_slow_reader_of_a_response_is_not_cut() {
     let limit = Duration::from_secs(1);
     let server = Secure::start(|settings| settings.timeouts.write = limit).await;
-    let content = vec![7; 100_000];
+    let content = vec![7; 140_000];
     let digest = Digest::sha256(&content);
     let target = format!("/v2/a/blobs/uploads/?digest={digest}");
     let push = request("POST", &target, &content);
@@ -284,7 +284,7 @@ async fn a_slow_reader_of_a_response_is_not_cut() {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         read.extend(frame.unwrap().into_data().unwrap());
-        tokio::time::sleep(limit / 3).await;
+        tokio::time::sleep(limit * 2 / 5).await;
     }
     assert!(read == content);
 }
