@@ -7,18 +7,25 @@
 //! before the content is complete.
 //!
 //! - A session without bytes has no file. It exists only in memory, and is unknown after a restart.
+//! - All idle sessions together have one limit ([`MAX_SESSIONS`]), and those with bytes another one
+//!   in each repository. Beyond a limit, the client that has the most sessions loses its least
+//!   recently used one. The id of a session contains a keyed hash of the client that opened it.
+//! - The folder is not read at the start. A call finds its session by the full name of the file, and
+//!   a background job lists the others.
 //! - The file is opened once and stays open between two calls, for up to [`MAX_OPEN_FILES`]
 //!   sessions.
 //! - The hash is in memory. After a restart it is computed again from the file.
 //! - Only the owner of a session (repository and caller) can use it. For everyone else it is
 //!   unknown.
-//! - The idle time of a session is measured with the monotonic clock. The modification time of the
-//!   file is used only for sessions of an earlier process.
+//! - The idle time of a session is measured with the monotonic clock, and begins again with each
+//!   process. The modification time of the file only decides which session of an earlier process
+//!   ends first.
 //!
 //! If a method of [`Sessions`] that writes were dropped halfway, a write could still be in
 //! progress. So callers run these methods in a separate task
 //! ([`run_detached`](crate::run_detached)).
 
+mod by_client;
 mod calls;
 mod expiry;
 mod folder;
@@ -26,6 +33,7 @@ mod key;
 mod lookup;
 mod making_room;
 mod name;
+mod registration;
 mod staged;
 mod surplus;
 mod table;
@@ -33,7 +41,8 @@ mod table;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use portolan_model::Algorithm;
@@ -47,25 +56,20 @@ pub use calls::Completed;
 pub use folder::{FolderSettings, SessionFolder};
 pub use key::OwnerKey;
 pub use name::{Owner, SessionKey, SessionName};
+pub use registration::Registration;
 pub use staged::StagedFile;
-pub use table::Registration;
 
 /// Maximum number of idle sessions with an open file. Beyond it, the least recently used file is
 /// closed, so that abandoned sessions cannot use up the file descriptors of the process.
 pub const MAX_OPEN_FILES: usize = 256;
 
-/// Maximum number of sessions without bytes. Beyond it, the least recently used session is dropped:
-/// it has no content to lose, and the client can open a new session.
-pub const MAX_EMPTY_SESSIONS: usize = 10_000;
-
-/// Maximum number of sessions in memory whose file is closed. Beyond it, the least recently used
-/// session is dropped from memory. The session file remains, so the next call finds the session on
-/// disk.
-pub const MAX_CLOSED_SESSIONS: usize = 10_000;
+/// Maximum number of idle sessions. Beyond it, the client that has the most sessions loses its least
+/// recently used one.
+pub const MAX_SESSIONS: usize = 10_000;
 
 /// Default maximum number of idle sessions with bytes in one repository (see
-/// [`Sessions::with_partial_limit`]). Beyond it, the least recently used session ends if it has
-/// been idle for [`MIN_IDLE`].
+/// [`Sessions::with_partial_limit`]). Beyond it, the client that has the most sessions in this
+/// repository loses its least recently used one, if it has been idle for [`MIN_IDLE`].
 pub const MAX_PARTIAL_UPLOADS: usize = 100;
 
 /// Minimum idle time of a session before it may end because of the limit of its repository or
@@ -120,6 +124,8 @@ pub struct FoundSession {
     pub algorithm: Algorithm,
     /// Number of bytes in the file.
     pub length: u64,
+    /// Time of the last modification of the file.
+    pub modified: SystemTime,
 }
 
 /// Upload sessions of a registry, with their files in the storage `F`.
@@ -128,7 +134,12 @@ pub struct Sessions<F> {
     key: OwnerKey,
     table: Arc<Table>,
     runtime: Arc<dyn Runtime>,
+    /// Maximum number of idle sessions.
+    max_idle: usize,
+    /// Maximum number of idle sessions with bytes in one repository.
     max_partial: usize,
+    /// True if the folder may contain sessions that are not in the table.
+    unlisted: Arc<AtomicBool>,
     /// Lock of the call that ends sessions on a full disk.
     making_room: Arc<tokio::sync::Mutex<()>>,
 }
@@ -140,7 +151,9 @@ impl<F> Clone for Sessions<F> {
             key: self.key.clone(),
             table: Arc::clone(&self.table),
             runtime: Arc::clone(&self.runtime),
+            max_idle: self.max_idle,
             max_partial: self.max_partial,
+            unlisted: Arc::clone(&self.unlisted),
             making_room: Arc::clone(&self.making_room),
         }
     }
@@ -155,7 +168,9 @@ impl<F: SessionFiles> Sessions<F> {
             key,
             table: Arc::default(),
             runtime,
+            max_idle: MAX_SESSIONS,
             max_partial: MAX_PARTIAL_UPLOADS,
+            unlisted: Arc::new(AtomicBool::new(true)),
             making_room: Arc::default(),
         }
     }

@@ -215,11 +215,20 @@ impl Folder {
 }
 
 impl Folder {
-    /// Moves verified content to the path of its blob, durably.
+    /// Moves verified content to the path of its blob, durably. If this fails, the content remains in
+    /// its session.
     fn commit_blob(&self, staged: StagedFile, digest: &Digest) -> Result<()> {
-        let writing = self.writing()?;
-        let path = self.prepare_blob_path(&writing, digest)?;
-        staged.rename(&writing.durability, &path)
+        let prepared = self.writing().and_then(|writing| {
+            let path = self.prepare_blob_path(&writing, digest)?;
+            Ok((writing, path))
+        });
+        match prepared {
+            Ok((writing, path)) => staged.rename(&writing.durability, &path),
+            Err(error) => {
+                staged.put_back();
+                Err(error)
+            }
+        }
     }
 }
 

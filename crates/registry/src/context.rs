@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use portolan_model::RepositoryName;
 
+use crate::ClientNetwork;
+
 /// Information about the request that a registry call serves.
 ///
 /// Cloning is cheap: a clone shares the data and allocates nothing.
@@ -125,6 +127,12 @@ impl Context {
         self.client_address
     }
 
+    /// Returns the network of the client that shares of limited resources belong to, or `None` if the
+    /// call does not serve a request from the network.
+    pub fn client_network(&self) -> Option<ClientNetwork> {
+        self.client_address.map(ClientNetwork::from)
+    }
+
     /// Returns the deadline, or `None` if there is no deadline. The caller does not need a later
     /// result.
     ///
@@ -190,6 +198,7 @@ mod tests {
         let context = context.clone();
         assert_eq!(*context.caller(), Caller::Anonymous);
         assert_eq!(context.client_address(), Some(address));
+        assert_eq!(context.client_network(), Some(address.into()));
         assert_eq!(context.deadline(), Some(deadline));
         assert_eq!(context.request_id().map(RequestId::as_str), Some("a-1"));
     }

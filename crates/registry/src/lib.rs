@@ -10,6 +10,7 @@
 
 mod admission;
 mod body;
+mod client_network;
 mod context;
 #[cfg(feature = "testing")]
 pub mod contract;
@@ -42,6 +43,7 @@ pub use admission::{
     Admission, AdmittedManifest, Attempt, DocumentFacts, LocalRegistry, PushFacts,
 };
 pub use body::Body;
+pub use client_network::ClientNetwork;
 pub use context::{Action, AllowAll, Authorize, Caller, Context, RequestId};
 pub use decompressor::{Decompressor, UnsupportedCompression};
 pub use deleter::{Deleter, Deletion, Parent};

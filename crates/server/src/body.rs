@@ -215,7 +215,8 @@ impl RequestBody {
 
     fn fail_slow(&mut self) -> Error {
         self.frames = None;
-        let message = "the request body arrived too slowly while other clients waited";
+        let message =
+            "the request body arrived too slowly while other clients or a shutdown waited";
         Error::new(Kind::BodyTimeout, message).with_detail(json!({"received": self.received}))
     }
 }

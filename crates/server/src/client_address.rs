@@ -1,10 +1,12 @@
 //! Address of the client of a request, which may be behind proxies.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
 
 use crate::network::Network;
+
+pub(crate) use portolan_registry::ClientNetwork as Client;
 
 /// Header in which proxies list the address of the client and of earlier proxies, the nearest last.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,22 +18,6 @@ pub(crate) struct ClientAddress {
     /// Address of the proxy that forwarded the request, if `address` comes from the headers of this
     /// proxy.
     pub(crate) proxy: Option<IpAddr>,
-}
-
-/// Client in the sense of [`Shares`](crate::shares::Shares): an IPv4 address, or an IPv6 network of
-/// 64 bits, because one host may use all addresses of such a network.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Client(IpAddr);
-
-impl From<IpAddr> for Client {
-    fn from(address: IpAddr) -> Self {
-        Self(match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(address) => {
-                Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into()
-            }
-        })
-    }
 }
 
 /// Drops the port. Converts the address of an IPv4 client of an IPv6 socket to IPv4, so that a

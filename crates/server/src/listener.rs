@@ -21,11 +21,17 @@ use crate::middleware::request_id::RequestIds;
 use crate::response_builder::ErrorChain;
 use crate::router::Router;
 use crate::settings::Settings;
+use crate::shares::Shares;
 use crate::throttle::Throttle;
 use crate::tls::{self, TlsError};
 
 /// Pause before the next accept after the system ran out of resources for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Pause between two checks of slow bodies during the shutdown, as a divisor of its maximum time.
+const SLOW_BODY_CHECKS: u32 = 60;
+/// Time for which a body may be slow during the shutdown, as a divisor of its maximum time.
+const SLOW_BODY_TIME: u32 = 6;
 
 /// HTTP server of a registry. It listens, but accepts no connections before [`Server::run`].
 pub struct Server {
@@ -34,6 +40,8 @@ pub struct Server {
     protocol: Arc<Protocol>,
     connections: Arc<Connections>,
     idle: mpsc::Receiver<Infallible>,
+    /// Shares whose requests have bodies.
+    bodies: [Shares; 2],
     drain: Duration,
 }
 
@@ -82,6 +90,7 @@ impl Server {
             .map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let (app, idle) = App::new(&settings, registry, ready).map_err(BindError::Threads)?;
+        let bodies = [app.uploads.clone(), app.manifests.clone()];
         let router = Router::new(app, ids, settings.trusted_proxies.clone());
         Ok(Self {
             listener,
@@ -89,6 +98,7 @@ impl Server {
             protocol: Arc::new(Protocol::new(&settings, Arc::new(router), tls)),
             connections: Connections::new(&settings),
             idle,
+            bodies,
             drain: settings.timeouts.drain,
         })
     }
@@ -107,7 +117,8 @@ impl Server {
     /// requests in progress.
     ///
     /// Connections without a request in progress are closed at once. The others are closed when
-    /// `abort` ends, or after [`Timeouts::drain`](crate::Timeouts::drain).
+    /// `abort` ends, or after [`Timeouts::drain`](crate::Timeouts::drain). Request bodies that arrive
+    /// slower than [`Limits::body_rate`](crate::Limits::body_rate) end earlier, with 408.
     pub async fn run(self, shutdown: impl Future<Output = ()>, abort: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         tokio::select! {
@@ -120,6 +131,7 @@ impl Server {
             protocol,
             connections,
             idle,
+            bodies,
             drain,
             ..
         } = self;
@@ -133,7 +145,10 @@ impl Server {
                 () = sleep(drain) => "the time limit",
             }
         };
-        finish(tasks, idle, end).await;
+        tokio::select! {
+            () = finish(tasks, idle, end) => (),
+            never = end_slow_bodies(&bodies, drain) => match never {},
+        }
     }
 
     /// Accepts connections, and serves each in a separate task in `tasks`.
@@ -202,6 +217,16 @@ async fn finish(
         "shutdown ends before all requests, open connections are closed and detached work is abandoned"
     );
     tasks.shutdown().await;
+}
+
+/// Ends request bodies that arrive too slowly during a shutdown that takes `drain` at most.
+async fn end_slow_bodies(bodies: &[Shares], drain: Duration) -> Infallible {
+    loop {
+        for shares in bodies {
+            shares.end_slow_bodies(drain / SLOW_BODY_TIME);
+        }
+        sleep(drain / SLOW_BODY_CHECKS).await;
+    }
 }
 
 fn log_panic(ended: Result<(), JoinError>) {

@@ -83,8 +83,14 @@ impl Progress {
     /// Returns whether the body has been received for longer than the window, and slower than
     /// `rate` bytes per second.
     pub(crate) fn is_below(&self, rate: u64) -> bool {
+        self.is_below_for(WINDOW, rate)
+    }
+
+    /// Returns whether the body has been received for longer than `time`, and slower than `rate` bytes
+    /// per second within the window.
+    pub(crate) fn is_below_for(&self, time: Duration, rate: u64) -> bool {
         let mut clock = self.clock();
-        clock.waited_until_now() >= WINDOW && clock.rate() < rate
+        clock.waited_until_now() >= time && clock.rate() < rate
     }
 
     /// Returns the bytes per second within the window.

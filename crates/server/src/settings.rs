@@ -90,7 +90,8 @@ pub struct Limits {
     /// manifests. Up to as many more wait for [`Timeouts::share`], and further ones get 429.
     pub uploads: usize,
     /// Minimum rate of a request body in bytes per second, as an average of 30 seconds. It applies
-    /// only while another client waits for a slot or for memory. A slower body ends with 408.
+    /// only while another client waits for a slot or for memory, and during the shutdown. A slower body
+    /// ends with 408.
     pub body_rate: u64,
     /// Maximum memory for manifests that are being received or pushed, in bytes. Further bytes wait
     /// for [`Timeouts::share`]. It is never less than [`Limits::manifest_bytes`].

@@ -111,6 +111,13 @@ impl Shares {
         }
     }
 
+    /// Ends the bodies that have been received too slowly for longer than `time`, even if no client
+    /// waits for their units, because the end of the server waits for all bodies.
+    pub(crate) fn end_slow_bodies(&self, time: Duration) {
+        self.state()
+            .end_all_slow_bodies(self.0.limits.body_rate, time);
+    }
+
     async fn wait_for(&self, request: Request) -> Result<Share> {
         if self.0.limits.units == 0 {
             return Err(self.full());

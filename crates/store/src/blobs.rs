@@ -7,6 +7,7 @@ mod key;
 mod stream;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use portolan_files::sessions::StagedFile;
@@ -21,8 +22,12 @@ pub(crate) use key::{Epoch, ObjectKey};
 #[async_trait]
 pub(crate) trait Objects: Send + Sync {
     /// Stores uploaded content as the object `key`. When this returns, the object survives a power
-    /// cut. If this fails, the content is removed.
-    async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()>;
+    /// cut.
+    async fn install(&self, staged: &Staged, key: &ObjectKey) -> Result<()>;
+
+    /// Returns the object `key` to the upload that it was installed from, if it was installed. No
+    /// blob may have the key.
+    async fn take_back(&self, staged: &Staged, key: &ObjectKey) -> Result<()>;
 
     /// Returns the bytes in `range` of an object of `size` bytes. The range must lie within the
     /// object. With `digest`, verifies an object that is read as a whole and comes from the disk.
@@ -52,9 +57,9 @@ pub(crate) trait Objects: Send + Sync {
     async fn delete(&self, key: &ObjectKey) -> Result<()>;
 }
 
-/// Uploaded and verified content that is not an object yet.
-#[derive(Debug)]
+/// Uploaded and verified content, until a blob refers to it.
+#[derive(Clone, Debug)]
 pub(crate) enum Staged {
     /// A file on the filesystem of the objects.
-    File(StagedFile),
+    File(Arc<StagedFile>),
 }

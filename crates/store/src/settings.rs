@@ -12,11 +12,12 @@ use crate::{ByteSize, Reserve, Settings};
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadSettings {
-    /// Maximum idle time of an upload session.
+    /// Maximum idle time of an upload session. It begins again with each process.
     #[serde(with = "humantime_serde")]
     pub expire: Duration,
-    /// Maximum number of idle upload sessions with content in one repository. Beyond it, the least
-    /// recently used session ends if it has been idle for a minute.
+    /// Maximum number of idle upload sessions with content in one repository. Beyond it, the client
+    /// that has the most of them loses its least recently used one, if that has been idle for a
+    /// minute.
     pub per_repository: usize,
 }
 

@@ -1,10 +1,12 @@
 //! Tests of the internals of the store: numbers of statements and bytes, cached blobs, broken
-//! blobs, damaged manifests, data folders that were changed, and the deletion of objects.
+//! blobs, damaged manifests, data folders that were changed, the deletion of objects, and commits
+//! that fail.
 
 mod broken;
 mod cached_blobs;
 mod counting;
 mod damaged_manifests;
+mod failed_commits;
 mod folder;
 mod keys;
 mod media_types;

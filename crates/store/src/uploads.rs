@@ -24,7 +24,8 @@ impl Uploads for Store {
     ) -> Result<Upload> {
         self.parts.space.check().await?;
         let owner = Owner::new(context, repository);
-        self.parts.uploads.open(&owner, algorithm).await
+        let client = context.client_network();
+        self.parts.uploads.open(&owner, client, algorithm).await
     }
 
     async fn upload_status(

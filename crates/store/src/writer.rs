@@ -91,7 +91,10 @@ impl Writer for Store {
         };
         let owner = Owner::new(context, repository);
         Ok(MountOutcome::Upload(
-            self.parts.uploads.open(&owner, algorithm).await?,
+            self.parts
+                .uploads
+                .open(&owner, context.client_network(), algorithm)
+                .await?,
         ))
     }
 }

@@ -4,13 +4,11 @@ use std::fs::File;
 use std::sync::Arc;
 
 use portolan_model::{Algorithm, Digest};
-use portolan_registry::{Body, Error, Kind, Result, Upload, UploadId};
+use portolan_registry::{Body, ClientNetwork, Error, Kind, Result, Upload, UploadId};
 
 use super::lookup::{Locked, unknown_session};
 use super::table::{Content, Session, Standing};
-use super::{
-    MAX_EMPTY_SESSIONS, Owner, Registration, SessionFiles, SessionKey, SessionName, Sessions,
-};
+use super::{Owner, Registration, SessionFiles, SessionKey, SessionName, Sessions};
 use crate::append::{Incoming, OpenFile};
 use crate::run_blocking;
 
@@ -27,21 +25,41 @@ pub struct Completed {
     pub registration: Registration,
 }
 
+impl Completed {
+    /// Returns the content to its session, which continues. Call this if the content cannot be
+    /// stored.
+    pub fn put_back(self) {
+        let Self {
+            incoming,
+            name,
+            registration,
+            ..
+        } = self;
+        registration.put_back(Content { name, incoming });
+    }
+}
+
 impl<F: SessionFiles> Sessions<F> {
-    /// Opens a session. The session hashes its content with `algorithm` as the content arrives.
-    /// Writes nothing to disk.
+    /// Opens a session for `client`. The session hashes its content with `algorithm` as the content
+    /// arrives. Writes nothing to disk. If there are too many idle sessions, the least recently used
+    /// one of the client that has the most ends.
     ///
     /// # Errors
     /// Returns [`Kind::Unsupported`] if digests of `algorithm` cannot be computed.
-    pub fn open(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload> {
+    pub async fn open(
+        &self,
+        owner: &Owner,
+        client: Option<ClientNetwork>,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
         if algorithm.hasher().is_none() {
             let message =
                 format!("digest algorithm {algorithm} is not supported; use sha256 or sha512");
             return Err(Error::new(Kind::Unsupported, message));
         }
-        let mut id = [0; 16];
-        self.runtime.fill_random(&mut id)?;
-        let key = SessionKey::new(u128::from_be_bytes(id), owner, &self.key);
+        let mut random = [0; 16];
+        self.runtime.fill_random(&mut random)?;
+        let key = SessionKey::generate(random, owner, client, &self.key);
         let name = SessionName {
             key,
             algorithm: algorithm.clone(),
@@ -52,7 +70,7 @@ impl<F: SessionFiles> Sessions<F> {
         let now = self.runtime.instant();
         self.table.find_or_add(key, &state, now);
         self.table.record_use(key, Standing::Empty, now);
-        self.drop_surplus(Standing::Empty, MAX_EMPTY_SESSIONS);
+        self.end_surplus().await;
         Ok(Upload::new(key.id(), 0))
     }
 
@@ -86,18 +104,21 @@ impl<F: SessionFiles> Sessions<F> {
         // Even after an error, the session may have opened its file, so there may be too many open
         // files.
         self.close_surplus().await;
-        self.end_surplus(&key).await;
+        self.end_surplus_of_repository(&key).await;
         let offset = appended.unwrap_or_else(|| Err(unknown_session(owner, id)))?;
         Ok(Upload::new(id.clone(), offset))
     }
 
-    /// Appends `body`, ends the session, and verifies that its content has `digest`. `body` may be
-    /// empty.
+    /// Appends `body`, takes the content out of the session, and verifies that it has `digest`.
+    /// `body` may be empty.
+    ///
+    /// If the session has the full content already, `body` is not appended: the call repeats an
+    /// earlier one whose content could not be stored ([`Completed::put_back`]).
     ///
     /// # Errors
     /// Returns [`Kind::DigestInvalid`] if the content has another digest. In this case, the session
-    /// ends and its content is removed. Returns the errors of [`Sessions::append`]. In these cases,
-    /// the session continues.
+    /// ends and its content is removed. Returns the errors of [`Sessions::append`], and errors of
+    /// the file. In these cases, the session continues, if it has content.
     pub async fn finish(
         &self,
         owner: &Owner,
@@ -107,18 +128,20 @@ impl<F: SessionFiles> Sessions<F> {
         digest: &Digest,
     ) -> Result<Completed> {
         let mut locked = self.take_over(owner, id, offset).await?;
+        let is_repeated = offset.is_none() && body.length() != Some(0) && locked.has_digest(digest);
+        let body = if is_repeated { Body::empty() } else { body };
         let appended = self.append_to(&mut locked, offset, body).await;
         // The lock is still held, so no other call can append between the last byte and the end.
-        let ended = match appended {
-            Some(Ok(_)) => locked.end(&self.table),
+        let taken = match appended {
+            Some(Ok(_)) => locked.take(&self.table, self.runtime.instant()),
             _ => None,
         };
-        let Some((ended, registration)) = ended else {
+        let Some((content, registration)) = taken else {
             self.close_surplus().await;
             let error = appended.and_then(Result::err);
             return Err(error.unwrap_or_else(|| unknown_session(owner, id)));
         };
-        self.complete(ended, digest, registration).await
+        self.complete(content, digest, registration).await
     }
 
     /// Ends a session and removes its content.
@@ -127,8 +150,8 @@ impl<F: SessionFiles> Sessions<F> {
     /// Returns [`Kind::UploadUnknown`] if the owner has no such session.
     pub async fn cancel(&self, owner: &Owner, id: &UploadId) -> Result<()> {
         let locked = self.take_over(owner, id, None).await?;
-        let ended = locked.end(&self.table);
-        let (content, registration) = ended.ok_or_else(|| unknown_session(owner, id))?;
+        let taken = locked.take(&self.table, self.runtime.instant());
+        let (content, registration) = taken.ok_or_else(|| unknown_session(owner, id))?;
         self.remove(content, registration).await
     }
 
@@ -138,12 +161,12 @@ impl<F: SessionFiles> Sessions<F> {
             return Ok(());
         }
         let files = Arc::clone(&self.files);
-        run_blocking(move || {
+        let removed = run_blocking(move || {
             let removed = files.remove(&content.name);
             drop(registration);
             removed
-        })
-        .await
+        });
+        removed.await.inspect_err(|_| self.set_unlisted())
     }
 
     /// Appends to a session and returns its new offset, or `None` if the session has ended.
@@ -164,31 +187,31 @@ impl<F: SessionFiles> Sessions<F> {
         let Content { name, incoming } = content.take()?;
         self.table.set_standing(key, Standing::Busy);
         let stored = incoming.stored_length();
-        locked.state.set_appending(Some(stored.clone()));
         let body = locked.turn.clone().limit(body, move || stored.get());
         let (incoming, appended) = self.files.append(incoming, body).await;
-        locked.state.set_appending(None);
         let Some(incoming) = incoming else {
             // The write did not finish, so only the file shows how many bytes were written. Remove
             // the session from memory: the next call finds it on disk, as after a restart.
+            locked.state.end();
             self.table.remove(key, &locked.state);
+            self.set_unlisted();
             return Some(appended.map(|()| length));
         };
         let (length, standing) = (incoming.length(), Standing::from_incoming(&incoming));
         self.table.record_use(key, standing, self.runtime.instant());
-        **content = Some(Content { name, incoming });
+        locked.state.put(content, Content { name, incoming });
         Some(appended.map(|()| length))
     }
 
-    /// Verifies the digest of the content of an ended session. Removes the content if it has
-    /// another digest.
+    /// Verifies the digest of content that was taken out of its session. Removes the content if it
+    /// has another digest. After another error, the file is as after a restart: it is looked up again.
     async fn complete(
         &self,
-        ended: Content,
+        content: Content,
         digest: &Digest,
         registration: Registration,
     ) -> Result<Completed> {
-        let Content { name, mut incoming } = ended;
+        let Content { name, mut incoming } = content;
         let digest = digest.clone();
         let in_memory = incoming.file().is_some() && incoming.is_hashed_by(digest.algorithm());
         let check = move || {
@@ -209,11 +232,13 @@ impl<F: SessionFiles> Sessions<F> {
                 name,
                 registration,
             }),
+            Err(error) if *error.kind() == Kind::DigestInvalid => {
+                let content = Content { name, incoming };
+                self.remove(content, registration).await.and(Err(error))
+            }
             Err(error) => {
-                let files = Arc::clone(&self.files);
-                let removed = run_blocking(move || files.remove(&name)).await;
-                drop(registration);
-                removed.and(Err(error))
+                self.set_unlisted();
+                Err(error)
             }
         }
     }

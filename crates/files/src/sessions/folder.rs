@@ -9,9 +9,9 @@
 //!   continue it, so a later process removes it. `PROCESS` is a random number of the process that
 //!   receives it.
 //!
-//! Other files are not touched. They are logged once.
+//! Other files are not touched. They are logged.
 
-mod sweep;
+mod search;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use portolan_model::{Algorithm, Digest};
+use portolan_model::Digest;
 use portolan_registry::{Body, Error, Kind, Result, UploadId};
 
 use super::key::{self, KeyFile};
@@ -30,7 +30,6 @@ use super::{FoundSession, Owner, SessionFiles, SessionKey, SessionName, Sessions
 use crate::append::{Incoming, OpenFile};
 use crate::durable::{Durability, parent, remove};
 use crate::{Runtime, file_error, is_absent, run_blocking};
-use sweep::Sweep;
 
 /// Mode of the folders: only the user of the process can see who uploads what.
 const FOLDER_MODE: u32 = 0o700;
@@ -63,14 +62,13 @@ pub struct SessionFolder {
     process: u64,
     /// `NUMBER` in the name of the next file without a session.
     parts: AtomicU64,
-    sweep: Sweep,
 }
 
 impl Sessions<SessionFolder> {
     /// Opens the sessions in a folder. Creates the folder if it does not exist. Blocks on disk I/O.
     ///
     /// Does not read the folder: a session of an earlier process is looked up when a call names it,
-    /// and by [`Sessions::expire`].
+    /// and listed by [`Sessions::expire`].
     ///
     /// # Errors
     /// Returns an error if the folder cannot be created, if a file has the name of a subfolder, or
@@ -89,12 +87,11 @@ impl Sessions<SessionFolder> {
             key,
             process: u64::from_be_bytes(process),
             parts: AtomicU64::new(0),
-            sweep: Sweep::new(runtime.instant(), runtime.now()),
         };
         Ok(Self::new(files, owner_key, runtime))
     }
 
-    /// Ends a session like [`Sessions::finish`], and returns its file.
+    /// Takes the content out of a session like [`Sessions::finish`], and returns its file.
     ///
     /// # Errors
     /// Returns the errors of [`Sessions::finish`].
@@ -107,12 +104,8 @@ impl Sessions<SessionFolder> {
         digest: &Digest,
     ) -> Result<StagedFile> {
         let completed = self.finish(owner, id, offset, body, digest).await?;
-        Ok(StagedFile::new(
-            completed.file,
-            self.files().path(&completed.name),
-            completed.incoming.length(),
-            Some(completed.registration),
-        ))
+        let path = self.files().path(&completed.name);
+        Ok(StagedFile::from_session(completed, path))
     }
 
     /// Receives `body` in one call, without a session, and verifies that it has `digest`.
@@ -140,7 +133,7 @@ impl Sessions<SessionFolder> {
                 Ok((file, incoming.length()))
             });
             match completed {
-                Ok((file, length)) => Ok(StagedFile::new(file, path, length, None)),
+                Ok((file, length)) => Ok(StagedFile::new(file, path, length)),
                 Err(error) => remove(&path).and(Err(error)),
             }
         })
@@ -230,8 +223,13 @@ impl SessionFiles for SessionFolder {
 
     fn find(&self, key: &SessionKey) -> Result<Option<FoundSession>> {
         for algorithm in ALGORITHMS {
-            if let Some(length) = self.length(&name_of(*key, &algorithm))? {
-                return Ok(Some(FoundSession { algorithm, length }));
+            let name = SessionName {
+                key: *key,
+                algorithm,
+            };
+            let found = self.inspect(&name)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -261,22 +259,21 @@ impl SessionFiles for SessionFolder {
 }
 
 impl SessionFolder {
-    /// Returns the length of a session's file, if it exists. Symbolic links and folders are not
-    /// sessions.
-    fn length(&self, name: &SessionName) -> Result<Option<u64>> {
+    /// Inspects the file of a session, if it exists. Symbolic links and folders are not sessions.
+    pub(super) fn inspect(&self, name: &SessionName) -> Result<Option<FoundSession>> {
         let path = self.path(name);
-        match std::fs::symlink_metadata(&path) {
-            Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(file_error("inspect", &path)(error)),
-        }
-    }
-}
-
-fn name_of(key: SessionKey, algorithm: &Algorithm) -> SessionName {
-    SessionName {
-        key,
-        algorithm: algorithm.clone(),
+        let metadata = match std::fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(file_error("inspect", &path)(error)),
+        };
+        let modified = metadata.modified();
+        Ok(Some(FoundSession {
+            algorithm: name.algorithm.clone(),
+            length: metadata.len(),
+            modified: modified.map_err(file_error("inspect", &path))?,
+        }))
     }
 }
 

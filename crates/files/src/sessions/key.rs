@@ -3,12 +3,13 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portolan_model::RepositoryName;
-use portolan_registry::{Caller, Result};
+use portolan_registry::{Caller, ClientNetwork, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::durable::Durability;
@@ -47,6 +48,17 @@ impl OwnerKey {
             Caller::Anonymous => self.hash(&[b"anonymous caller\0"]),
             Caller::Named(name) => self.hash(&[b"named caller\0", name.as_bytes()]),
         }
+    }
+
+    /// Returns a hash of the client that opens a session. It has 32 bits, so different clients may
+    /// have the same hash and count as one.
+    pub(super) fn hash_client(&self, client: Option<ClientNetwork>) -> u32 {
+        let hash = match client.map(ClientNetwork::address) {
+            None => self.hash(&[b"no client\0"]),
+            Some(IpAddr::V4(address)) => self.hash(&[b"client\0", &address.octets()]),
+            Some(IpAddr::V6(address)) => self.hash(&[b"client\0", &address.octets()]),
+        };
+        u32::try_from(hash >> 96).unwrap_or_default()
     }
 
     /// Returns the first half of the HMAC-SHA-256 (RFC 2104) of the concatenated `parts`. 128 bits

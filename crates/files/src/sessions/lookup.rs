@@ -1,20 +1,20 @@
 //! Lookup of sessions: in memory, then on disk.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use portolan_model::Digest;
 use portolan_registry::{Error, Result, Turn, UploadId};
 use tokio::sync::OwnedMutexGuard;
 
 use super::name::parse_id;
 use super::table::{Content, Standing, State, Table};
-use super::{
-    MAX_CLOSED_SESSIONS, Owner, Registration, SessionFiles, SessionKey, SessionName, Sessions,
-};
+use super::{Owner, Registration, SessionFiles, SessionKey, SessionName, Sessions};
 use crate::append::Incoming;
 use crate::{run_blocking, run_detached};
 
-/// Maximum number of lookups of a session. Between lookup and lock, a session may be dropped from
-/// memory although its file is still on disk. In this case, it is looked up again.
+/// Maximum number of lookups of a session. Between lookup and lock, the entry of a session may be
+/// removed although its file is still on disk. In this case, it is looked up again.
 const SEARCHES: usize = 2;
 
 /// Session that is locked for one call.
@@ -27,14 +27,17 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// Ends the session. Returns `None` if it has ended already.
-    ///
-    /// The session is registered before its lock is released. Otherwise it could be dropped from
-    /// the table, and another call could mistake its file for a session of an earlier process.
-    pub(super) fn end(mut self, table: &Arc<Table>) -> Option<(Content, Registration)> {
-        let content = self.content.take()?;
-        let registration = Registration::new(table, self.key, &self.state);
-        Some((content, registration))
+    /// Takes the content of the session. Returns `None` if it has ended already.
+    pub(super) fn take(self, table: &Arc<Table>, now: Instant) -> Option<(Content, Registration)> {
+        Registration::take(table, self.key, &self.state, self.content, now)
+    }
+
+    /// Returns whether this process has hashed the content, and it has `digest`.
+    pub(super) fn has_digest(&self, digest: &Digest) -> bool {
+        let content = self.content.as_ref();
+        content.is_some_and(|content| {
+            content.incoming.length() > 0 && content.incoming.digest().as_ref() == Some(digest)
+        })
     }
 }
 
@@ -97,8 +100,8 @@ impl<F: SessionFiles> Sessions<F> {
         Ok((key, state))
     }
 
-    /// Finds a session that is not in memory: a session of an earlier process, or a session that
-    /// was dropped from memory.
+    /// Finds a session that has no entry in the table: a session of an earlier process that was not
+    /// listed yet, or a session on which a call failed halfway.
     ///
     /// Adds an entry to the table and locks it, then looks up the file. In the other order, another
     /// call could find, finish and remove the session between the lookup and the addition, and the
@@ -122,10 +125,10 @@ impl<F: SessionFiles> Sessions<F> {
             algorithm: found.algorithm.clone(),
         };
         let incoming = Incoming::resume(self.opener(&name), found.length, &found.algorithm);
-        *content = Some(Content { name, incoming });
+        state.put(&mut content, Content { name, incoming });
         self.table.record_use(key, Standing::Closed, now);
         drop(content);
-        self.drop_surplus(Standing::Closed, MAX_CLOSED_SESSIONS);
+        self.end_surplus().await;
         Ok(Some(state))
     }
 }

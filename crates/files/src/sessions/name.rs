@@ -3,12 +3,15 @@
 use std::fmt;
 
 use portolan_model::{Algorithm, RepositoryName};
-use portolan_registry::{Caller, Context, UploadId};
+use portolan_registry::{Caller, ClientNetwork, Context, UploadId};
 
 use super::OwnerKey;
 
-/// Number of hexadecimal digits of an id, and of each keyed hash.
+/// Number of hexadecimal digits of an id, and of each keyed hash of an owner.
 const DIGITS: usize = 32;
+
+/// Number of bits of the hash of the client in an id.
+const CLIENT_BITS: u32 = u32::BITS;
 
 /// Algorithms that a session can hash its content with.
 pub(super) const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Sha512];
@@ -37,7 +40,11 @@ impl Owner {
 ///
 /// Sessions are looked up by this value, in memory and on disk. With another repository or another
 /// caller, the same id yields another key, so no session is found.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+///
+/// The id is 96 random bits and a keyed hash of the client that opened the session. The hash is part
+/// of the id because a later process needs it to count the sessions of a client, and because another
+/// client may continue the session, so it cannot be part of the owner.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionKey {
     id: u128,
     repository: u128,
@@ -54,9 +61,34 @@ impl SessionKey {
         }
     }
 
+    /// Computes the key of a new session of `owner`, which `client` opens.
+    pub(super) fn generate(
+        random: [u8; 16],
+        owner: &Owner,
+        client: Option<ClientNetwork>,
+        key: &OwnerKey,
+    ) -> Self {
+        let random = u128::from_be_bytes(random) & (u128::MAX << CLIENT_BITS);
+        Self::new(random | u128::from(key.hash_client(client)), owner, key)
+    }
+
+    /// Returns the keyed hash of the client that opened the session.
+    pub(super) fn client(&self) -> u32 {
+        u32::try_from(self.id & u128::from(u32::MAX)).unwrap_or_default()
+    }
+
     /// Returns the keyed hash of the repository.
     pub(super) fn repository(&self) -> u128 {
         self.repository
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_id(id: u128) -> Self {
+        Self {
+            id,
+            repository: 0,
+            caller: 0,
+        }
     }
 
     /// Returns the id that clients use.
@@ -133,6 +165,8 @@ fn parse_hexadecimal(text: &str) -> Option<u128> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use portolan_model::fixtures::repository;
 
     use super::*;
@@ -207,6 +241,34 @@ mod tests {
             let elsewhere = SessionKey::new(7, one, &OwnerKey::from_byte(2));
             assert_ne!(SessionKey::new(7, one, &key), elsewhere);
         }
+    }
+
+    #[test]
+    fn an_id_names_its_client() {
+        let key = OwnerKey::from_byte(1);
+        let owner = owner("a", Caller::Anonymous);
+        let generate = |random: u8, address: Option<&str>| {
+            let client = address.map(|text| text.parse::<IpAddr>().unwrap().into());
+            SessionKey::generate([random; 16], &owner, client, &key)
+        };
+        let clients = [
+            None,
+            Some("192.0.2.1"),
+            Some("192.0.2.2"),
+            Some("2001:db8::1"),
+        ];
+        for (position, one) in clients.iter().enumerate() {
+            let (first, second) = (generate(1, *one), generate(2, *one));
+            assert_ne!(first.id(), second.id());
+            assert_eq!(first.client(), second.client());
+            for other in &clients[position + 1..] {
+                assert_ne!(first.client(), generate(1, *other).client());
+            }
+        }
+        assert_eq!(
+            generate(1, Some("2001:db8::1")).client(),
+            generate(1, Some("2001:db8::2")).client()
+        );
     }
 
     #[test]

@@ -1,33 +1,27 @@
-//! Limits on the memory and the file descriptors that idle sessions use.
+//! Limits on the number of idle sessions, and on their file descriptors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::table::{Content, Standing};
-use super::{MAX_CLOSED_SESSIONS, MAX_OPEN_FILES, MIN_IDLE, SessionFiles, SessionKey, Sessions};
+use super::{MAX_OPEN_FILES, MIN_IDLE, SessionFiles, SessionKey, Sessions};
 use crate::run_blocking;
 
 impl<F: SessionFiles> Sessions<F> {
-    /// Drops the least recently used sessions with `standing` from memory until at most `limit` are
-    /// left.
-    pub(super) fn drop_surplus(&self, standing: Standing, limit: usize) {
-        while let Some((key, state)) = self.table.find_surplus(standing, limit) {
-            // A call that holds the lock is using the session, and makes it the most recently used
-            // session afterwards.
-            let Ok(mut content) = state.content.try_lock() else {
+    /// Ends idle sessions until their number is within the limit.
+    pub(super) async fn end_surplus(&self) {
+        while let Some((key, state)) = self.table.find_surplus(self.max_idle) {
+            if !self.end_if_idle(key, &state, Duration::ZERO).await {
                 return;
-            };
-            // A call may have used the session since it was found, and given it another standing.
-            if self.table.has_standing(&key, standing) {
-                *content = None;
-                self.table.remove(key, &state);
             }
         }
     }
 
-    /// Ends the least recently used sessions with bytes in the repository of `key` until their
-    /// number is within the limit. Sessions that were used within [`MIN_IDLE`] do not end.
-    pub(super) async fn end_surplus(&self, key: &SessionKey) {
-        while let Some((key, state)) = self.table.find_partial_surplus(key, self.max_partial) {
+    /// Ends idle sessions with bytes in the repository of `key` until their number is within the
+    /// limit. Sessions that were used within [`MIN_IDLE`] do not end.
+    pub(super) async fn end_surplus_of_repository(&self, key: &SessionKey) {
+        let limit = self.max_partial;
+        while let Some((key, state)) = self.table.find_surplus_of_repository(key, limit) {
             if !self.end_if_idle(key, &state, MIN_IDLE).await {
                 return;
             }
@@ -37,7 +31,7 @@ impl<F: SessionFiles> Sessions<F> {
     /// Closes the file of the least recently used session, if more than [`MAX_OPEN_FILES`] are
     /// open.
     pub(super) async fn close_surplus(&self) {
-        let Some((key, state)) = self.table.find_surplus(Standing::Open, MAX_OPEN_FILES) else {
+        let Some((key, state)) = self.table.find_open_surplus(MAX_OPEN_FILES) else {
             return;
         };
         let Ok(mut content) = Arc::clone(&state.content).try_lock_owned() else {
@@ -56,8 +50,6 @@ impl<F: SessionFiles> Sessions<F> {
                 let standing = Standing::from_incoming(&closed.incoming);
                 *content = Some(closed);
                 self.table.set_standing(key, standing);
-                drop(content);
-                self.drop_surplus(Standing::Closed, MAX_CLOSED_SESSIONS);
             }
             Err(error) => {
                 tracing::error!(%error, "an idle upload session ended: its file was not synced");

@@ -1,11 +1,12 @@
 //! Table of the sessions that are in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use portolan_registry::{Error, Result, Turn, Turns};
 
+use super::by_client::{ByClient, Position};
 use super::{SessionKey, SessionName};
 use crate::append::{Incoming, StoredLength};
 
@@ -15,12 +16,13 @@ pub(super) type State = Arc<Session>;
 /// State of a session.
 #[derive(Default)]
 pub(super) struct Session {
-    /// Content, or `None` once the session has ended or was dropped from memory. A call holds the
-    /// lock as long as it uses the session.
+    /// Content, or `None` if a call has taken it. A call holds the lock as long as it uses the
+    /// session.
     pub(super) content: Arc<tokio::sync::Mutex<Option<Content>>>,
     turns: Turns,
-    /// Length of the content while a call appends to it.
-    appending: Mutex<Option<StoredLength>>,
+    /// Length of the content, also while a call has taken it. `None` if the session has ended or is
+    /// being looked up.
+    length: Mutex<Option<StoredLength>>,
 }
 
 /// Content of a session, and the name of its file.
@@ -32,16 +34,29 @@ pub(super) struct Content {
 impl Session {
     /// Creates the state of a session with content.
     pub(super) fn new(content: Content) -> Self {
+        let length = Mutex::new(Some(content.incoming.stored_length()));
         Self {
             content: Arc::new(tokio::sync::Mutex::new(Some(content))),
-            ..Self::default()
+            turns: Turns::default(),
+            length,
         }
     }
 
-    /// Returns the number of bytes that are stored, or `None` if the session has ended or was
-    /// dropped from memory. Does not wait for a call that appends.
+    /// Sets the content of the session, which the caller has locked as `slot`.
+    pub(super) fn put(&self, slot: &mut Option<Content>, content: Content) {
+        *self.lock_length() = Some(content.incoming.stored_length());
+        *slot = Some(content);
+    }
+
+    /// Records that the session has ended.
+    pub(super) fn end(&self) {
+        *self.lock_length() = None;
+    }
+
+    /// Returns the number of bytes that are stored, or `None` if the session has ended. Waits for a
+    /// lookup of the session, but not for a call that uses it.
     pub(super) async fn offset(&self) -> Option<u64> {
-        if let Some(length) = self.appending_length() {
+        if let Some(length) = self.length() {
             return Some(length);
         }
         let content = self.content.lock().await;
@@ -52,11 +67,10 @@ impl Session {
     /// position of the first byte of the new call, if the sender has declared one.
     ///
     /// # Errors
-    /// Returns [`Kind::OutOfOrder`](portolan_registry::Kind::OutOfOrder) if a call currently
-    /// appends and `offset` is not the offset of the session. In this case, the call that appends
-    /// continues.
+    /// Returns [`Kind::OutOfOrder`](portolan_registry::Kind::OutOfOrder) if `offset` is not the
+    /// offset of the session. In this case, a call that appends continues.
     pub(super) fn begin_turn(&self, offset: Option<u64>) -> Result<Turn> {
-        if let (Some(length), Some(begins_at)) = (self.appending_length(), offset)
+        if let (Some(length), Some(begins_at)) = (self.length(), offset)
             && length != begins_at
         {
             return Err(Error::out_of_order(length, begins_at));
@@ -64,26 +78,18 @@ impl Session {
         Ok(self.turns.next())
     }
 
-    /// Sets the length of the content while a call appends to it.
-    pub(super) fn set_appending(&self, length: Option<StoredLength>) {
-        *self.appending() = length;
+    fn length(&self) -> Option<u64> {
+        self.lock_length().as_ref().map(StoredLength::get)
     }
 
-    fn appending_length(&self) -> Option<u64> {
-        self.appending().as_ref().map(StoredLength::get)
-    }
-
-    fn appending(&self) -> MutexGuard<'_, Option<StoredLength>> {
-        self.appending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock_length(&self) -> MutexGuard<'_, Option<StoredLength>> {
+        self.length.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sessions in memory, by key. A session has an entry before its file is created and until its file
-/// is moved or removed, so no call uses a file without an entry. A file without an entry belongs to
-/// an earlier process, or to a session that was dropped from memory because too many sessions were
-/// closed.
+/// Sessions, by key. A session has an entry before its file is created and until its file is moved
+/// or removed, so no call uses a file without an entry. A file without an entry belongs to an
+/// earlier process and was not listed yet, or a call on its session failed halfway.
 #[derive(Default)]
 pub(super) struct Table {
     entries: Mutex<Entries>,
@@ -92,23 +98,23 @@ pub(super) struct Table {
 #[derive(Default)]
 struct Entries {
     sessions: HashMap<SessionKey, Entry>,
-    /// Idle sessions without bytes, the least recently used first.
-    empty: BTreeMap<u64, SessionKey>,
+    /// Idle sessions.
+    idle: ByClient,
+    /// Idle sessions with bytes, by repository.
+    repositories: HashMap<u128, ByClient>,
+    /// Idle sessions with bytes, the least recently used first.
+    partial: BTreeSet<Position>,
     /// Idle sessions with an open file, the least recently used first.
-    open: BTreeMap<u64, SessionKey>,
-    /// Idle sessions with a closed file, the least recently used first.
-    closed: BTreeMap<u64, SessionKey>,
-    /// Idle sessions with bytes, by repository, the least recently used first.
-    partial: HashMap<u128, BTreeMap<u64, SessionKey>>,
+    open: BTreeSet<Position>,
     /// Number of uses of all sessions so far.
-    uses: u64,
+    uses: i64,
 }
 
 struct Entry {
     state: State,
     standing: Standing,
-    /// Number of the last use. It is the key of this entry in the map of its standing.
-    last_use: u64,
+    /// Number of the last use. It is not positive if only earlier processes have used the session.
+    last_use: i64,
     used_at: Instant,
 }
 
@@ -150,54 +156,49 @@ impl Standing {
 }
 
 impl Entries {
-    /// Returns the sessions with `standing` in the order of their last use, or `None` for busy
-    /// sessions, because they have no order.
-    fn order(&mut self, standing: Standing) -> Option<&mut BTreeMap<u64, SessionKey>> {
-        match standing {
-            Standing::Empty => Some(&mut self.empty),
-            Standing::Open => Some(&mut self.open),
-            Standing::Closed => Some(&mut self.closed),
-            Standing::Busy => None,
+    fn enter(&mut self, standing: Standing, position: Position) {
+        if standing != Standing::Busy {
+            self.idle.insert(position);
         }
-    }
-
-    fn enter(&mut self, key: SessionKey, standing: Standing, last_use: u64) {
-        if let Some(order) = self.order(standing) {
-            order.insert(last_use, key);
+        if standing == Standing::Open {
+            self.open.insert(position);
         }
         if standing.is_partial() {
-            let partial = self.partial.entry(key.repository()).or_default();
-            partial.insert(last_use, key);
+            self.partial.insert(position);
+            let repository = self.repositories.entry(position.1.repository());
+            repository.or_default().insert(position);
         }
     }
 
-    fn leave(&mut self, key: SessionKey, standing: Standing, last_use: u64) {
-        if let Some(order) = self.order(standing) {
-            order.remove(&last_use);
+    fn leave(&mut self, standing: Standing, position: Position) {
+        if standing == Standing::Busy {
+            return;
         }
-        if standing.is_partial()
-            && let Some(partial) = self.partial.get_mut(&key.repository())
-        {
-            partial.remove(&last_use);
-            if partial.is_empty() {
-                self.partial.remove(&key.repository());
+        self.idle.remove(position);
+        self.open.remove(&position);
+        self.partial.remove(&position);
+        let repository = position.1.repository();
+        if let Some(sessions) = self.repositories.get_mut(&repository) {
+            sessions.remove(position);
+            if sessions.len() == 0 {
+                self.repositories.remove(&repository);
             }
         }
     }
 
-    /// Sets the standing of a session, and moves the session to the end of the order of this
-    /// standing. `used_at` is the time of the use, or `None` if the session was not used.
-    fn place(&mut self, key: SessionKey, standing: Standing, used_at: Option<Instant>) {
-        let Some(entry) = self.sessions.get_mut(&key) else {
-            return;
-        };
-        let (before, last_use) = (entry.standing, entry.last_use);
+    /// Sets the standing and the last use of a session.
+    fn place(&mut self, key: SessionKey, standing: Standing, last_use: i64) -> Option<&mut Entry> {
+        let entry = self.sessions.get(&key)?;
+        self.leave(entry.standing, (entry.last_use, key));
+        self.enter(standing, (last_use, key));
+        let entry = self.sessions.get_mut(&key)?;
+        (entry.standing, entry.last_use) = (standing, last_use);
+        Some(entry)
+    }
+
+    fn next_use(&mut self) -> i64 {
         self.uses += 1;
-        (entry.standing, entry.last_use) = (standing, self.uses);
-        entry.used_at = used_at.unwrap_or(entry.used_at);
-        let uses = self.uses;
-        self.leave(key, before, last_use);
-        self.enter(key, standing, uses);
+        self.uses
     }
 
     /// Removes a session with its position, unless `key` has another state by now.
@@ -207,8 +208,14 @@ impl Entries {
         if self.sessions.get(&key).is_some_and(is_same)
             && let Some(entry) = self.sessions.remove(&key)
         {
-            self.leave(key, entry.standing, entry.last_use);
+            self.leave(entry.standing, (entry.last_use, key));
         }
+    }
+
+    /// Returns a session with its state.
+    fn with_state(&self, key: SessionKey) -> Option<(SessionKey, State)> {
+        let entry = self.sessions.get(&key)?;
+        Some((key, Arc::clone(&entry.state)))
     }
 }
 
@@ -252,19 +259,34 @@ impl Table {
 
     /// Records that a session was used at `now` and has the given standing from now on.
     pub(super) fn record_use(&self, key: SessionKey, standing: Standing, now: Instant) {
-        self.entries().place(key, standing, Some(now));
+        let mut entries = self.entries();
+        let last_use = entries.next_use();
+        if let Some(entry) = entries.place(key, standing, last_use) {
+            entry.used_at = now;
+        }
+    }
+
+    /// Records a session of an earlier process, which was last used when its file was modified.
+    /// Every session that this process has used counts as used more recently. `used_at` is the
+    /// begin of its idle time.
+    pub(super) fn record_earlier(&self, key: SessionKey, modified: SystemTime, used_at: Instant) {
+        let since = modified.duration_since(SystemTime::UNIX_EPOCH);
+        let since = since.map_or(0, |since| {
+            i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        });
+        let last_use = since - i64::MAX;
+        if let Some(entry) = self.entries().place(key, Standing::Closed, last_use) {
+            entry.used_at = used_at;
+        }
     }
 
     /// Records the standing of a session, without counting it as a use.
     pub(super) fn set_standing(&self, key: SessionKey, standing: Standing) {
-        self.entries().place(key, standing, None);
-    }
-
-    /// Returns whether the session with `key` has `standing`.
-    pub(super) fn has_standing(&self, key: &SessionKey, standing: Standing) -> bool {
-        let entries = self.entries();
-        let entry = entries.sessions.get(key);
-        entry.is_some_and(|entry| entry.standing == standing)
+        let mut entries = self.entries();
+        let last_use = entries.sessions.get(&key).map(|entry| entry.last_use);
+        if let Some(last_use) = last_use {
+            entries.place(key, standing, last_use);
+        }
     }
 
     /// Removes the entry of a session, unless `key` has another state by now.
@@ -272,32 +294,42 @@ impl Table {
         self.entries().remove(key, state);
     }
 
-    /// Returns the least recently used session with `standing`, if more than `limit` sessions have
-    /// this standing.
-    pub(super) fn find_surplus(
-        &self,
-        standing: Standing,
-        limit: usize,
-    ) -> Option<(SessionKey, State)> {
-        let mut entries = self.entries();
-        let order = entries.order(standing)?;
-        let key = *order.values().next().filter(|_| order.len() > limit)?;
-        let entry = entries.sessions.get(&key)?;
-        Some((key, Arc::clone(&entry.state)))
+    /// Returns the least recently used idle session of the client that has the most of them, if there
+    /// are more than `limit` idle sessions.
+    pub(super) fn find_surplus(&self, limit: usize) -> Option<(SessionKey, State)> {
+        let entries = self.entries();
+        let surplus = (entries.idle.len() > limit).then_some(&entries.idle)?;
+        entries.with_state(surplus.first_to_end()?)
     }
 
-    /// Returns the least recently used idle session with bytes in the repository of `key`, if this
-    /// repository has more than `limit` such sessions.
-    pub(super) fn find_partial_surplus(
+    /// Returns such a session of the repository of `key`, if this repository has more than `limit`
+    /// idle sessions with bytes.
+    pub(super) fn find_surplus_of_repository(
         &self,
         key: &SessionKey,
         limit: usize,
     ) -> Option<(SessionKey, State)> {
         let entries = self.entries();
-        let partial = entries.partial.get(&key.repository())?;
-        let key = *partial.values().next().filter(|_| partial.len() > limit)?;
-        let entry = entries.sessions.get(&key)?;
-        Some((key, Arc::clone(&entry.state)))
+        let sessions = entries.repositories.get(&key.repository())?;
+        let surplus = (sessions.len() > limit).then_some(sessions)?;
+        entries.with_state(surplus.first_to_end()?)
+    }
+
+    /// Returns the least recently used session with an open file, if there are more than `limit`.
+    pub(super) fn find_open_surplus(&self, limit: usize) -> Option<(SessionKey, State)> {
+        let entries = self.entries();
+        let (_, key) = entries
+            .open
+            .first()
+            .filter(|_| entries.open.len() > limit)?;
+        entries.with_state(*key)
+    }
+
+    /// Returns the least recently used session with bytes.
+    pub(super) fn find_oldest(&self) -> Option<(SessionKey, State)> {
+        let entries = self.entries();
+        let (_, key) = entries.partial.first()?;
+        entries.with_state(*key)
     }
 
     /// Returns the sessions that no call has used for `idle`.
@@ -321,32 +353,5 @@ impl Table {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries().sessions.len()
-    }
-}
-
-/// Entry of an ended session in the table. It exists until the file of the session is moved or
-/// removed, so that no call mistakes the file for a session of an earlier process. Dropping this
-/// value removes the entry.
-pub struct Registration {
-    table: Arc<Table>,
-    key: SessionKey,
-    state: State,
-}
-
-impl Registration {
-    pub(super) fn new(table: &Arc<Table>, key: SessionKey, state: &State) -> Self {
-        // An ended session has no resources to free, so it must have no position in an order.
-        table.set_standing(key, Standing::Busy);
-        Self {
-            table: Arc::clone(table),
-            key,
-            state: Arc::clone(state),
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.table.remove(self.key, &self.state);
     }
 }

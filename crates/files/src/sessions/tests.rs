@@ -1,12 +1,15 @@
 //! Tests of sessions in a folder. `restart` simulates that the process is killed: only files
 //! remain.
 
+mod clients;
+mod commit;
 mod crash;
 mod limits;
 mod takeover;
 mod time;
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +19,7 @@ use bytes::Bytes;
 use portolan_model::fixtures::repository;
 use portolan_model::{Algorithm, Digest};
 use portolan_registry::contract::expect_error;
-use portolan_registry::{Body, Caller, Kind, Result, Upload, UploadId};
+use portolan_registry::{Body, Caller, ClientNetwork, Kind, Result, Upload, UploadId};
 
 use super::*;
 use crate::durable::{Durability, OnFailedSync};
@@ -103,12 +106,27 @@ impl Process {
         Self::start_with(&data, runtime)
     }
 
-    fn open(&self, owner: &Owner) -> UploadId {
-        self.sessions.open(owner, &Algorithm::Sha256).unwrap().id
+    async fn open(&self, owner: &Owner) -> UploadId {
+        self.open_for(owner, None::<ClientNetwork>).await
+    }
+
+    async fn open_for(&self, owner: &Owner, client: impl Into<Option<ClientNetwork>>) -> UploadId {
+        let opened = self.sessions.open(owner, client.into(), &Algorithm::Sha256);
+        opened.await.unwrap().id
     }
 
     async fn open_with(&self, owner: &Owner, content: &'static str) -> UploadId {
-        let id = self.open(owner);
+        self.open_with_for(owner, None::<ClientNetwork>, content)
+            .await
+    }
+
+    async fn open_with_for(
+        &self,
+        owner: &Owner,
+        client: impl Into<Option<ClientNetwork>>,
+        content: &'static str,
+    ) -> UploadId {
+        let id = self.open_for(owner, client).await;
         self.append(owner, &id, Some(0), content).await.unwrap();
         id
     }
@@ -150,6 +168,7 @@ impl Process {
         let to = self.data.join("blob");
         let durability = Durability::new(OnFailedSync::ReturnError);
         staged.place(&durability, &to).unwrap();
+        drop(staged);
         to
     }
 
@@ -172,6 +191,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+fn client(number: u8) -> ClientNetwork {
+    IpAddr::from([192, 0, 2, number]).into()
+}
+
 fn owner(name: &str) -> Owner {
     Owner {
         repository: repository(name),
@@ -183,7 +206,7 @@ fn owner(name: &str) -> Owner {
 async fn content_arrives_in_several_calls() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let id = process.open(&owner);
+    let id = process.open(&owner).await;
     assert_eq!(process.offset(&owner, &id).await.unwrap(), 0);
     assert_eq!(process.files(), Vec::<PathBuf>::new(), "no byte, no file");
     process.append(&owner, &id, Some(0), "0123").await.unwrap();
@@ -228,7 +251,7 @@ async fn wrong_content_and_cancelled_sessions_leave_nothing() {
     expect_error(finished, &Kind::DigestInvalid);
     let cancelled = process.open_with(&owner, "x").await;
     process.sessions.cancel(&owner, &cancelled).await.unwrap();
-    let empty = process.open(&owner);
+    let empty = process.open(&owner).await;
     process.sessions.cancel(&owner, &empty).await.unwrap();
     for id in [wrong, cancelled, empty] {
         expect_error(process.offset(&owner, &id).await, &Kind::UploadUnknown);
@@ -241,7 +264,7 @@ async fn wrong_content_and_cancelled_sessions_leave_nothing() {
 async fn a_session_may_end_without_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let id = process.open(&owner);
+    let id = process.open(&owner).await;
     let staged = process.finish(&owner, &id, "", "").await.unwrap();
     let blob = process.place(staged);
     assert_eq!(fs::read(blob).unwrap(), b"");

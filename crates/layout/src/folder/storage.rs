@@ -136,7 +136,7 @@ impl Storage for Arc<Folder> {
     async fn open_upload(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload> {
         let folder = Arc::clone(self);
         let writing = run_blocking(move || folder.writing()).await?;
-        writing.sessions.open(owner, algorithm)
+        writing.sessions.open(owner, None, algorithm).await
     }
 
     async fn upload_status(&self, owner: &Owner, id: &UploadId) -> Result<Upload> {

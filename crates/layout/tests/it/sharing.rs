@@ -212,3 +212,19 @@ async fn content_is_readable_by_others_within_the_umask() {
     let uploads = folder.path().join(".portolan-uploads");
     assert_eq!(mode(&uploads), 0o700, "incomplete content is private");
 }
+
+#[tokio::test]
+async fn a_session_continues_if_its_blob_cannot_be_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = place(&open(folder.path()).await);
+    let digest = Digest::sha256(b"0123");
+    let upload = layout.open_upload().await;
+    let finish = || layout.finish_upload(&upload.id, None, Bytes::from("0123"), &digest);
+    let blobs = folder.path().join("blobs");
+    fs::write(&blobs, "no folder").unwrap();
+    expect_error(finish().await, &Kind::Internal);
+    assert_eq!(layout.upload_status(&upload.id).await.unwrap().offset, 4);
+    fs::remove_file(&blobs).unwrap();
+    finish().await.unwrap();
+    assert_eq!(layout.read_blob(&digest).await.unwrap(), "0123");
+}

@@ -183,6 +183,15 @@ impl State {
         }
     }
 
+    /// Ends all bodies below `rate` bytes per second that have been received for longer than `time`.
+    pub(super) fn end_all_slow_bodies(&self, rate: u64, time: Duration) {
+        for body in self.bodies.values() {
+            if body.progress.is_below_for(time, rate) {
+                body.progress.end();
+            }
+        }
+    }
+
     /// Ends the slowest bodies of the client that uses the most, if it uses more than `client` and
     /// nothing was released for `wait`: as many as use `units` units together.
     pub(super) fn end_slowest_bodies(&self, client: Client, units: u64, wait: Duration) {

@@ -199,6 +199,20 @@ async fn slow_bodies_end_when_another_client_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_bodies_end_during_a_shutdown() {
+    let shares = shares(3);
+    let slow = receive(take(&shares, 1, 1).await, 10);
+    let fast = receive(take(&shares, 1, 1).await, 2000);
+    sleep(Duration::from_secs(4)).await;
+    shares.end_slow_bodies(Duration::from_secs(5));
+    sleep(Duration::from_secs(1)).await;
+    assert!(!slow.is_finished());
+    shares.end_slow_bodies(Duration::from_secs(5));
+    slow.await.unwrap();
+    assert!(!fast.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_slowest_body_ends_if_nothing_is_released() {
     let shares = shares(3);
     let rates = [30_000, 20_000, 40_000];

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::select_all;
 use portolan_model::Digest;
 use portolan_model::fixtures::IndexFixture;
+use portolan_registry::memory::MemoryRegistry;
 use portolan_registry::{Caller, RequestId};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -285,6 +286,33 @@ async fn shutdown_is_bounded_in_time() {
     server.stop().await.unwrap();
     slow.wait_closed().await;
     stuck.wait_closed().await;
+}
+
+#[tokio::test]
+async fn shutdown_ends_slow_bodies() {
+    let registry = Arc::new(MemoryRegistry::new());
+    let drain = Duration::from_secs(6);
+    let server =
+        TestServer::with_registry(registry.clone(), |settings| settings.timeouts.drain = drain)
+            .await;
+    let started = server.request("POST", "/v2/a/blobs/uploads/", &[], b"");
+    let location = started.await.header("location").to_owned();
+    let mut slow = server.connect().await;
+    let length = [("content-length", "1000")];
+    slow.send(head("PATCH", &location, &length)).await;
+    slow.send("abc").await;
+    tokio::time::sleep(SHORT).await;
+    let stopped = server.stop();
+    let response = slow.read_response("PATCH").await;
+    assert_eq!(response.status, 408);
+    drop(slow);
+    timeout(Duration::from_secs(3), stopped)
+        .await
+        .expect("an end before the time limit")
+        .unwrap();
+    let server = TestServer::with_registry(registry, |_| ()).await;
+    let status = server.get(&location).await;
+    assert_eq!((status.status, status.header("range")), (204, "0-2"));
 }
 
 #[tokio::test]

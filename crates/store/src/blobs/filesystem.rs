@@ -100,8 +100,8 @@ impl Folders {
 
 #[async_trait]
 impl Objects for Filesystem {
-    async fn install(&self, staged: Staged, key: &ObjectKey) -> Result<()> {
-        let Staged::File(file) = staged;
+    async fn install(&self, staged: &Staged, key: &ObjectKey) -> Result<()> {
+        let Staged::File(file) = staged.clone();
         let (to, folders, key) = (self.path(key), Arc::clone(&self.folders), *key);
         run_blocking(move || {
             folders.create(&key)?;
@@ -111,6 +111,19 @@ impl Objects for Filesystem {
                 .lock
                 .check_place()
                 .inspect_err(|_| drop(remove(&to)))
+        })
+        .await
+    }
+
+    async fn take_back(&self, staged: &Staged, key: &ObjectKey) -> Result<()> {
+        let Staged::File(file) = staged.clone();
+        if !file.is_placed() {
+            return Ok(());
+        }
+        let (path, folders) = (self.path(key), Arc::clone(&self.folders));
+        run_blocking(move || {
+            folders.lock.check_place()?;
+            file.take_back(&path)
         })
         .await
     }

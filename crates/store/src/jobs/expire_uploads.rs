@@ -48,7 +48,7 @@ impl Store {
     /// Ends old upload sessions after a write failed because of a full disk, so that the next write
     /// can succeed. Logs errors.
     pub(crate) async fn make_room(&self) {
-        match self.parts.uploads.make_room(self.parts.upload_expiry).await {
+        match self.parts.uploads.make_room().await {
             Ok(0) => (),
             Ok(count) => tracing::warn!(
                 count,

@@ -8,7 +8,7 @@ use portolan_files::durable::Durability;
 use portolan_files::sessions::{FolderSettings, Owner, SessionFolder, Sessions, StagedFile};
 use portolan_files::{Runtime, run_blocking};
 use portolan_model::{Algorithm, Digest};
-use portolan_registry::{Body, Result, Upload, UploadId};
+use portolan_registry::{Body, ClientNetwork, Result, Upload, UploadId};
 
 use super::{Finished, UploadSessions};
 use crate::blobs::Staged;
@@ -48,8 +48,13 @@ impl Files {
 
 #[async_trait]
 impl UploadSessions for Files {
-    async fn open(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload> {
-        self.sessions.open(owner, algorithm)
+    async fn open(
+        &self,
+        owner: &Owner,
+        client: Option<ClientNetwork>,
+        algorithm: &Algorithm,
+    ) -> Result<Upload> {
+        self.sessions.open(owner, client, algorithm).await
     }
 
     async fn status(&self, owner: &Owner, id: &UploadId) -> Result<Upload> {
@@ -86,17 +91,32 @@ impl UploadSessions for Files {
         Ok(self.sessions.receive(digest, body).await?.into())
     }
 
-    async fn discard(&self, staged: Staged) -> Result<()> {
+    async fn end(&self, staged: Staged) -> Result<()> {
+        let Staged::File(file) = staged;
+        if file.is_placed() {
+            return Ok(());
+        }
         // Dropping the value removes its file, so drop it on a thread that may block on disk I/O.
         run_blocking(move || {
-            drop(staged);
+            drop(file);
             Ok(())
         })
         .await
     }
 
-    async fn make_room(&self, expiry: Duration) -> Result<usize> {
-        self.sessions.make_room(expiry).await
+    async fn put_back(&self, staged: Staged) -> Result<()> {
+        let Staged::File(file) = staged;
+        run_blocking(move || {
+            if let Some(file) = Arc::into_inner(file) {
+                file.put_back();
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn make_room(&self) -> Result<usize> {
+        self.sessions.make_room().await
     }
 
     async fn expire(&self, idle: Duration) -> Result<usize> {
@@ -108,7 +128,7 @@ impl From<StagedFile> for Finished {
     fn from(file: StagedFile) -> Self {
         Self {
             size: file.length(),
-            staged: Staged::File(file),
+            staged: Staged::File(Arc::new(file)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portolan_files::sessions::Owner;
 use portolan_model::{Algorithm, Digest};
-use portolan_registry::{Body, Result, Upload, UploadId};
+use portolan_registry::{Body, ClientNetwork, Result, Upload, UploadId};
 
 use crate::blobs::Staged;
 
@@ -21,7 +21,12 @@ pub(crate) struct Finished {
 /// callers run these methods in a separate task.
 #[async_trait]
 pub(crate) trait UploadSessions: Send + Sync {
-    async fn open(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload>;
+    async fn open(
+        &self,
+        owner: &Owner,
+        client: Option<ClientNetwork>,
+        algorithm: &Algorithm,
+    ) -> Result<Upload>;
 
     async fn status(&self, owner: &Owner, id: &UploadId) -> Result<Upload>;
 
@@ -47,12 +52,17 @@ pub(crate) trait UploadSessions: Send + Sync {
     /// Receives content in one call, without a session, and verifies that it has `digest`.
     async fn receive(&self, digest: &Digest, body: Body) -> Result<Finished>;
 
-    /// Removes complete content that is not needed.
-    async fn discard(&self, staged: Staged) -> Result<()>;
+    /// Ends the session of complete content that was stored. Removes the content if another copy was
+    /// stored.
+    async fn end(&self, staged: Staged) -> Result<()>;
+
+    /// Returns content that could not be stored to its session, which continues. Removes content
+    /// without a session.
+    async fn put_back(&self, staged: Staged) -> Result<()>;
 
     /// Ends the oldest idle sessions until the disk has room, but at least one session. Returns the
-    /// number of ended sessions. `expiry` is the maximum idle time of a session.
-    async fn make_room(&self, expiry: Duration) -> Result<usize>;
+    /// number of ended sessions.
+    async fn make_room(&self) -> Result<usize>;
 
     /// Ends the sessions that no call has used for `idle`, and returns the number of ended
     /// sessions.

@@ -3,7 +3,7 @@
 use portolan_model::{Digest, RepositoryName};
 use portolan_registry::{Action, Context, Result};
 
-use crate::blobs::ObjectKey;
+use crate::blobs::{ObjectKey, Staged};
 use crate::metadata::{
     Linked, NewObject, StoredBlob, blob_sources, claim_own, find_blob_content, link_blob,
     mount_blob,
@@ -19,36 +19,37 @@ const SOURCES_PAGE: usize = 100;
 const SOURCES_PAGES: usize = 10;
 
 impl Store {
-    /// Stores received content durably as a blob of the repository.
+    /// Stores received content durably as a blob of the repository. If this fails, the content
+    /// remains in its session, so that the client does not have to send it again.
     pub(crate) async fn commit_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         received: Finished,
     ) -> Result<()> {
-        let linked = self.link_known(repository, digest).await;
-        // Either the content is stored already, or the database failed. The received copy is not
-        // needed.
-        if !matches!(linked, Ok(false)) {
-            let discarded = self.parts.uploads.discard(received.staged).await;
-            return linked.map(drop).and(discarded);
+        let stored = self.store_blob(repository, digest, &received).await;
+        let uploads = &self.parts.uploads;
+        match stored {
+            Ok(()) => uploads.end(received.staged).await,
+            Err(error) => uploads.put_back(received.staged).await.and(Err(error)),
         }
-        let key = match self.parts.keys.next(&self.parts.database).await {
-            Ok(key) => key,
-            Err(error) => {
-                self.parts.uploads.discard(received.staged).await?;
-                return Err(error);
-            }
-        };
-        if let Err(error) = self.parts.objects.install(received.staged, &key).await {
-            self.abandon(&key).await;
+    }
+
+    async fn store_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        received: &Finished,
+    ) -> Result<()> {
+        if self.link_known(repository, digest).await? {
+            return Ok(());
+        }
+        let key = self.parts.keys.next(&self.parts.database).await?;
+        if let Err(error) = self.parts.objects.install(&received.staged, &key).await {
+            self.abandon(digest, &key, &received.staged).await;
             return Err(error);
         }
-        let object = NewObject {
-            size: received.size,
-            key,
-        };
-        self.link_object(repository, digest, object).await
+        self.link_object(repository, digest, &key, received).await
     }
 
     /// Links the blob to the repository if its content is stored already, and returns whether it
@@ -65,55 +66,73 @@ impl Store {
         Ok(self.link(repository, digest, None).await? != Linked::Gone)
     }
 
-    /// Creates or repairs the blob with the content of `object`, and links it to the repository.
+    /// Creates or repairs the blob with the content of the object `key`, and links it to the repository.
     async fn link_object(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        object: NewObject,
+        key: &ObjectKey,
+        received: &Finished,
     ) -> Result<()> {
+        let object = NewObject {
+            size: received.size,
+            key: *key,
+        };
         match self.link(repository, digest, Some(object)).await {
             Ok(Linked::New) => {
-                self.parts.keys.resolve(&object.key);
+                self.parts.keys.resolve(key);
                 Ok(())
             }
             // Another push has stored the same content in the meantime, and the blob uses the
             // object of that push. The transaction has claimed the object of this push, so delete
             // it.
             Ok(Linked::Known | Linked::Gone) => {
-                self.parts.keys.resolve(&object.key);
-                self.delete_claimed(vec![object.key]).await
+                self.parts.keys.resolve(key);
+                self.delete_claimed(vec![*key]).await
             }
             Err(error) => {
-                self.abandon(&object.key).await;
+                self.abandon(digest, key, &received.staged).await;
                 Err(error)
             }
         }
     }
 
-    /// Deletes the object `key` after an error, if it exists. If this fails too, the range of the
-    /// key is not released, and the sweep after the next start deletes the object.
-    async fn abandon(&self, key: &ObjectKey) {
+    /// Returns the object `key` to its upload after an error, if it exists and no blob has the key.
+    /// If this fails too, the range of the key is not released, and the sweep after the next start
+    /// deletes the object.
+    async fn abandon(&self, digest: &Digest, key: &ObjectKey, staged: &Staged) {
         let abandoned = *key;
         let claimed = self
             .parts
             .database
             .write(move |transaction| claim_own(transaction, &abandoned));
-        let deleted = match claimed.await {
-            Ok(true) => {
-                self.parts.keys.resolve(key);
-                self.delete_claimed(vec![*key]).await
-            }
-            // A blob has the key: its transaction reported an error, but was committed.
-            Ok(false) => {
-                self.parts.keys.resolve(key);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = deleted {
-            tracing::warn!(%error, %key, "failed to delete an object that belongs to no blob");
+        let claimed = claimed.await;
+        if claimed.is_ok() {
+            self.parts.keys.resolve(key);
         }
+        // A blob may have the key: its transaction may have reported an error, but was committed.
+        let is_unused = match &claimed {
+            Ok(is_unused) => *is_unused,
+            Err(_) => self.is_unused(digest, key).await,
+        };
+        let mut returned = Ok(());
+        if is_unused {
+            returned = self.parts.objects.take_back(staged, key).await;
+        }
+        let deleted = match claimed {
+            Ok(true) => self.delete_claimed(vec![*key]).await,
+            claimed => claimed.map(drop),
+        };
+        if let Err(error) = returned.and(deleted) {
+            tracing::warn!(%error, %key, "failed to return or delete an object that belongs to no blob");
+        }
+    }
+
+    /// Returns whether no blob has `key`, which was allocated for the blob `digest`. Works on a full
+    /// disk too.
+    async fn is_unused(&self, digest: &Digest, key: &ObjectKey) -> bool {
+        let blob = self.parts.database.lookup(find_blob_content(digest)).await;
+        blob.is_ok_and(|blob| blob.is_none_or(|blob| blob.row.key != *key))
     }
 
     /// Runs [`link_blob`] in a transaction.

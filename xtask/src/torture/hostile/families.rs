@@ -27,10 +27,6 @@ const QUICK_LATENCY: Duration = Duration::from_secs(2);
 /// Remove a name as soon as it does.
 const NOT_YET: &[(&str, &str)] = &[
     ("documents", WRITER),
-    (
-        "sessions",
-        "the total limit of sessions ends those of other clients",
-    ),
     ("all", "fails as long as one of the families above does"),
 ];
 

@@ -24,7 +24,8 @@ async fn the_algorithm_is_known_after_a_restart() {
     let digest = portolan_model::fixtures::sha512(b"0123");
     let id = process
         .sessions
-        .open(&owner, &Algorithm::Sha512)
+        .open(&owner, None, &Algorithm::Sha512)
+        .await
         .unwrap()
         .id;
     process.append(&owner, &id, None, "01").await.unwrap();
@@ -70,7 +71,7 @@ async fn a_session_answers_only_to_its_owner() {
 async fn a_session_without_bytes_ends_with_its_process() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let id = process.open(&owner);
+    let id = process.open(&owner).await;
     let process = process.restart();
     expect_error(process.offset(&owner, &id).await, &Kind::UploadUnknown);
 }
@@ -92,7 +93,7 @@ async fn killed_before_the_first_write() {
 async fn killed_before_complete_content_is_placed() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let id = process.open(&owner);
+    let id = process.open(&owner).await;
     let staged = process.finish(&owner, &id, "0123", "0123").await.unwrap();
     std::mem::forget(staged);
     let process = process.restart();
@@ -124,10 +125,10 @@ async fn a_key_that_was_lost_makes_sessions_unknown() {
     fs::remove_file(folder.path().join("uploads.key")).unwrap();
     let process = process.restart();
     expect_error(process.offset(&owner, &id).await, &Kind::UploadUnknown);
+    let expire = || process.sessions.expire(Duration::from_secs(50));
+    assert_eq!(expire().await.unwrap(), 0);
     process.runtime.advance(100);
-    let process = process.restart();
-    let expired = process.sessions.expire(Duration::from_secs(50)).await;
-    assert_eq!(expired.unwrap(), 1, "its file is found nevertheless");
+    assert_eq!(expire().await.unwrap(), 1, "its file is found nevertheless");
     assert_eq!(process.files(), Vec::<PathBuf>::new());
 }
 
@@ -156,22 +157,25 @@ async fn one_of_many_finds_and_finishes_an_earlier_session() {
         let mut running = tokio::task::JoinSet::new();
         for _ in 0..8 {
             let (sessions, id) = (process.sessions.clone(), id.clone());
+            let to = process.data.join("blob");
             running.spawn(async move {
                 let digest = Digest::sha256(b"0123");
                 let owner = owner("a");
-                sessions
-                    .finish_file(&owner, &id, None, Body::empty(), &digest)
-                    .await
+                let finished = sessions.finish_file(&owner, &id, None, Body::empty(), &digest);
+                // The other calls wait until the content is placed.
+                let durability = Durability::new(OnFailedSync::ReturnError);
+                finished.await?.place(&durability, &to)
             });
         }
-        let outcomes = running.join_all().await;
-        let (mut finished, others): (Vec<_>, Vec<_>) =
-            outcomes.into_iter().partition(Result::is_ok);
+        let (finished, others): (Vec<_>, Vec<_>) = running
+            .join_all()
+            .await
+            .into_iter()
+            .partition(Result::is_ok);
         assert_eq!(finished.len(), 1);
         for other in others {
             expect_error(other, &Kind::UploadUnknown);
         }
-        process.place(finished.remove(0).unwrap());
         assert_eq!(process.sessions.table.len(), 0);
     }
 }

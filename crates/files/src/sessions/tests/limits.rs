@@ -67,67 +67,29 @@ async fn sessions_with_bytes_are_limited_in_each_repository() {
 async fn the_oldest_sessions_end_to_make_room() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
-    process.open_with(&owner, "earlier").await;
+    let earlier = process.open_with(&owner, "earlier").await;
     let process = process.restart();
-    process.runtime.advance(1000);
-    process.open_with(&owner, "older").await;
-    process.runtime.advance(100);
-    let newer = process.open_with(&owner, "newer").await;
-    let expiry = Duration::from_hours(1);
     let until = async |count: usize| {
         let sessions = process.data.join("uploads");
         let has_room = move || Ok(files(&sessions).len() <= count);
-        process.sessions.end_oldest(expiry, has_room).await.unwrap()
+        process.sessions.end_oldest(has_room).await.unwrap()
     };
+    // A client may continue a session of an earlier process.
+    assert_eq!(until(0).await, 0);
+    process.runtime.advance(1000);
+    let older = process.open_with(&owner, "older").await;
+    process.runtime.advance(100);
+    let newer = process.open_with(&owner, "newer").await;
     // At least one session ends, even if there is enough room.
-    assert_eq!((until(3).await, until(1).await), (1, 1));
+    assert_eq!(until(3).await, 1);
+    expect_error(process.offset(&owner, &earlier).await, &Kind::UploadUnknown);
+    assert_eq!(until(1).await, 1);
+    expect_error(process.offset(&owner, &older).await, &Kind::UploadUnknown);
     // The remaining session was used within the last minute.
     assert_eq!(until(0).await, 0);
     assert_eq!(process.offset(&owner, &newer).await.unwrap(), 5);
     process.runtime.advance(60);
     assert_eq!(until(0).await, 1);
-}
-
-#[tokio::test]
-async fn sessions_without_bytes_are_limited() {
-    let folder = tempfile::tempdir().unwrap();
-    let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let oldest = process.open(&owner);
-    let with_bytes = process.open_with(&owner, "0123").await;
-    for _ in 0..MAX_EMPTY_SESSIONS {
-        process.open(&owner);
-    }
-    assert_eq!(process.sessions.table.len(), MAX_EMPTY_SESSIONS + 1);
-    expect_error(process.offset(&owner, &oldest).await, &Kind::UploadUnknown);
-    assert_eq!(process.offset(&owner, &with_bytes).await.unwrap(), 4);
-}
-
-#[tokio::test]
-async fn sessions_with_a_closed_file_are_limited_in_memory_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let (process, owner) = (Process::start(folder.path()), owner("a"));
-    let first = process.open_with(&owner, "0123").await;
-    // Create the files of many sessions of an earlier process, all with the same owner.
-    let file = process.files().remove(0);
-    let name = file.file_name().unwrap().to_str().unwrap();
-    let mut ids = Vec::new();
-    for number in 0..MAX_CLOSED_SESSIONS + 5 {
-        let id = format!("{number:032x}");
-        let shard = folder.path().join("uploads/0");
-        fs::create_dir_all(&shard).unwrap();
-        fs::write(shard.join(name.replacen(first.as_str(), &id, 1)), "0123").unwrap();
-        ids.push(UploadId::new(id));
-    }
-    for id in &ids {
-        assert_eq!(process.offset(&owner, id).await.unwrap(), 4);
-    }
-    assert_eq!(process.sessions.table.len(), MAX_CLOSED_SESSIONS + 1);
-    process
-        .append(&owner, &ids[0], Some(4), "45")
-        .await
-        .unwrap();
-    let staged = process.finish(&owner, &ids[0], "", "012345").await;
-    drop(staged.unwrap());
 }
 
 #[tokio::test]

@@ -68,3 +68,18 @@ async fn cancelling_does_not_wait() {
     assert!(older.await.unwrap().is_err());
     assert_eq!(process.files().len(), 0);
 }
+
+#[tokio::test]
+async fn the_status_does_not_wait_for_a_call_that_has_just_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut process, owner) = (Process::start(folder.path()), owner("a"));
+    let id = process.open_with(&owner, "0123").await;
+    for _ in 0..2 {
+        let begun = process.sessions.take_over(&owner, &id, None).await.unwrap();
+        let offset = process.offset(&owner, &id);
+        let answered = tokio::time::timeout(Duration::from_secs(10), offset).await;
+        assert_eq!(answered.unwrap().unwrap(), 4);
+        drop(begun);
+        process = process.restart();
+    }
+}

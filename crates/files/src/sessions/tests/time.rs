@@ -1,5 +1,4 @@
-//! Tests of the expiry of sessions: by the monotonic clock for sessions of this process, and by
-//! modification times for sessions of earlier processes.
+//! Tests of the expiry of sessions by the monotonic clock.
 
 use futures_util::stream;
 
@@ -15,7 +14,7 @@ async fn idle_sessions_expire() {
         process.open_with(&owner, "0123").await,
         process.open_with(&owner, "0123").await,
     );
-    let empty = process.open(&owner);
+    let empty = process.open(&owner).await;
     process.runtime.advance(60);
     process.append(&owner, &used, None, "45").await.unwrap();
     assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 0);
@@ -45,7 +44,7 @@ async fn a_wall_clock_that_is_moved_ends_nothing() {
 }
 
 #[tokio::test]
-async fn sessions_of_earlier_processes_expire_by_their_file() {
+async fn sessions_of_earlier_processes_expire_after_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
     let idle = process.open_with(&owner, "0123").await;
@@ -53,6 +52,7 @@ async fn sessions_of_earlier_processes_expire_by_their_file() {
     process.runtime.advance(60);
     let process = process.restart();
     assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 0);
+    process.runtime.advance(60);
     process
         .append(&owner, &continued, None, "45")
         .await
@@ -67,20 +67,32 @@ async fn sessions_of_earlier_processes_expire_by_their_file() {
 }
 
 #[tokio::test]
-async fn a_file_from_the_future_is_not_idle() {
+async fn a_wrong_clock_at_the_start_ends_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
     let id = process.open_with(&owner, "0123").await;
-    let file = fs::File::options()
-        .write(true)
-        .open(process.files().remove(0))
-        .unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(1_000_000))
-        .unwrap();
+    process.runtime.set_wall_forward(100_000);
     let process = process.restart();
-    process.runtime.advance(200);
-    assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 0);
+    let idle = Duration::from_secs(1000);
+    assert_eq!(process.sessions.expire(idle).await.unwrap(), 0);
+    process.runtime.advance(900);
+    assert_eq!(process.sessions.expire(idle).await.unwrap(), 0);
     assert_eq!(process.offset(&owner, &id).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn a_tool_ends_old_sessions_by_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (process, owner) = (Process::start(folder.path()), owner("a"));
+    let old = process.open_with(&owner, "0123").await;
+    process.runtime.advance(60);
+    let process = process.restart();
+    process.sessions.expire_at_start(IDLE).unwrap();
+    assert_eq!(process.offset(&owner, &old).await.unwrap(), 4);
+    process.runtime.advance(60);
+    let process = process.restart();
+    process.sessions.expire_at_start(IDLE).unwrap();
+    expect_error(process.offset(&owner, &old).await, &Kind::UploadUnknown);
 }
 
 #[tokio::test]
@@ -125,33 +137,19 @@ async fn a_session_at_work_and_content_that_is_not_placed_do_not_expire() {
 }
 
 #[tokio::test]
-async fn the_folder_is_searched_only_when_something_can_be_due() {
+async fn the_folder_is_searched_once() {
     let folder = tempfile::tempdir().unwrap();
     let (process, owner) = (Process::start(folder.path()), owner("a"));
     process.open_with(&owner, "0123").await;
     let process = process.restart();
-    assert!(
-        process
-            .sessions
-            .files()
-            .is_sweep_due(process.runtime.instant())
-    );
-    process.sessions.expire(IDLE).await.unwrap();
-    assert!(
-        !process
-            .sessions
-            .files()
-            .is_sweep_due(process.runtime.instant())
-    );
-    process.runtime.advance(90);
-    assert!(
-        !process
-            .sessions
-            .files()
-            .is_sweep_due(process.runtime.instant())
-    );
-    process.runtime.advance(11);
-    assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 1);
+    assert_eq!(process.sessions.table.len(), 0);
+    assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 0);
+    assert_eq!(process.sessions.table.len(), 1);
+    let part = process.data.join("uploads/0/part-0123456789abcdef-0");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(&part, "cut off").unwrap();
+    assert_eq!(process.sessions.expire(IDLE).await.unwrap(), 0);
+    assert!(part.exists());
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl<F: ArchiveFormat> Storage for Arc<ArchiveWriter<F>> {
 
     async fn open_upload(&self, owner: &Owner, algorithm: &Algorithm) -> Result<Upload> {
         self.check_open()?;
-        self.sessions.open(owner, algorithm)
+        self.sessions.open(owner, None, algorithm).await
     }
 
     async fn upload_status(&self, owner: &Owner, id: &UploadId) -> Result<Upload> {
@@ -169,7 +169,14 @@ impl<F: ArchiveFormat> Storage for Arc<ArchiveWriter<F>> {
             .finish(owner, id, offset, body, digest)
             .await?;
         let (draft, digest) = (Arc::clone(self), digest.clone());
-        run_blocking(move || draft.commit_blob(&completed, &digest)).await
+        run_blocking(move || {
+            let committed = draft.commit_blob(&completed, &digest);
+            if committed.is_err() {
+                completed.put_back();
+            }
+            committed
+        })
+        .await
     }
 
     async fn cancel_upload(&self, owner: &Owner, id: &UploadId) -> Result<()> {
