@@ -12,8 +12,12 @@ use super::Share;
 use crate::client_address::Client;
 use crate::progress::Progress;
 
-/// Part of all units that requests may not use to grow: one of so many.
+/// Part of all units that requests may not use to grow, and that a client may not use that has more
+/// than its fair part while others had to wait: one of so many.
 const RESERVED: u64 = 16;
+
+/// Time for which units are reserved after a client had to wait for those of another client.
+pub(super) const CONTENTION: Duration = Duration::from_secs(30);
 
 pub(super) struct State {
     free: u64,
@@ -25,6 +29,8 @@ pub(super) struct State {
     next_id: u64,
     released: Instant,
     checked: Instant,
+    /// Last time when a client had to wait that uses less than another.
+    contended: Option<Instant>,
 }
 
 /// Request for units.
@@ -70,6 +76,7 @@ impl State {
             next_id: 0,
             released: now,
             checked: now,
+            contended: None,
         }
     }
 
@@ -104,6 +111,13 @@ impl State {
                 return None;
             }
             self.reject_newest(|waiting| waiting.client == most);
+        }
+        if self
+            .used
+            .values()
+            .any(|used| *used > self.used(request.client))
+        {
+            self.contended = Some(Instant::now());
         }
         let (reply, granted) = oneshot::channel();
         let id = self.new_id();
@@ -225,11 +239,22 @@ impl State {
     }
 
     /// Returns the units that `request` may take. Requests that grow leave some for those that use
-    /// nothing yet, unless nobody else uses any.
+    /// nothing yet, unless nobody else uses any. A client with more than its fair part leaves some for
+    /// the next requests of clients that had to wait, which would otherwise wait again for each.
     fn available(&self, request: &Request) -> u64 {
         let is_first = request.held == 0 || request.held == self.total - self.free;
-        let reserved = if is_first { 0 } else { self.total / RESERVED };
+        let is_contended = self.contended.is_some_and(|at| at.elapsed() < CONTENTION);
+        let reserved = if is_first && !(is_contended && self.exceeds_fair_part(request.client)) {
+            0
+        } else {
+            self.total / RESERVED
+        };
         self.free.saturating_sub(reserved)
+    }
+
+    /// Returns whether a client uses more than it would if one more client used as much as each.
+    fn exceeds_fair_part(&self, client: Client) -> bool {
+        self.used(client) * (self.used.len() as u64 + 1) > self.total
     }
 
     fn take(&mut self, request: &Request) {

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::state::CONTENTION;
 use super::*;
 
 const WAIT: Duration = Duration::from_secs(10);
@@ -80,6 +81,35 @@ async fn a_released_unit_goes_to_the_client_that_uses_the_least() {
     assert!(!first.is_finished());
     held.pop();
     first.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_had_to_wait_does_not_wait_for_each_unit() {
+    let shares = shares(32);
+    let mut bodies: Vec<_> = (0..32).map(|_| receive_later(&shares, 1)).collect();
+    settle().await;
+    // Requests of the same client that wait for what becomes free.
+    bodies.extend((0..8).map(|_| receive_later(&shares, 1)));
+    settle().await;
+    let started = Instant::now();
+    drop(take(&shares, 2, 1).await);
+    assert!(started.elapsed() <= WAIT + Duration::from_secs(1));
+    for _ in 0..100 {
+        let taken = shares.acquire(client(2), 1).now_or_never();
+        drop(taken.expect("a unit is free").unwrap());
+    }
+    sleep(CONTENTION * 2).await;
+    assert!(shares.acquire(client(1), 1).now_or_never().is_some());
+}
+
+/// Takes a unit, and receives a byte per second with it.
+fn receive_later(shares: &Shares, number: u8) -> JoinHandle<()> {
+    let shares = shares.clone();
+    tokio::spawn(async move {
+        if let Ok(share) = shares.acquire(client(number), 1).await {
+            receive(share, 1).await.unwrap();
+        }
+    })
 }
 
 #[tokio::test(start_paused = true)]
