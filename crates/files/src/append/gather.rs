@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const SMALL_FRAME: usize = 16 << 10;
 
 /// Memory for the batches of all bodies in bytes, without the last frame of each batch.
-pub(super) static MEMORY: Semaphore = Semaphore::const_new(32 << 20);
+pub(super) static MEMORY: Semaphore = Semaphore::const_new(24 << 20);
 
 /// Frames to write together. Empty frames are skipped.
 pub(super) struct Batch {

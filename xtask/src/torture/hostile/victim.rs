@@ -19,7 +19,7 @@ const REPOSITORY: &str = "innocent/app";
 const LAYER_LENGTH: usize = 2048;
 
 /// Time after which a request has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pause between two requests, so that the client is not a load itself.
 const PAUSE: Duration = Duration::from_millis(4);
