@@ -138,7 +138,7 @@ impl Shares {
 
     async fn wait_for_grant(
         &self,
-        &Request { client, units, .. }: &Request,
+        request: &Request,
         mut granted: Receiver<Share>,
     ) -> Result<Share> {
         let ShareLimits {
@@ -149,9 +149,11 @@ impl Shares {
             match timeout(pause, &mut granted).await {
                 Ok(share) => return share.map_err(|_| self.full()),
                 Err(_) if check < CHECKS => self.state().end_slow_bodies(body_rate, pause),
-                Err(_) => self.state().end_slowest_bodies(client, units, wait),
+                Err(_) => self.state().end_slowest_bodies(request, wait),
             }
             self.state().resolve_deadlock(pause);
+            // What was reserved may have become free.
+            self.release(|_| ());
         }
         // A body that has just ended releases its units at once.
         let last = timeout(pause, granted).await;

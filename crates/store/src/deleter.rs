@@ -118,8 +118,12 @@ impl Store {
     ) -> Result<Removal> {
         let (repository, work) = (repository.clone(), Arc::new(work));
         self.run_detached(|store| async move {
-            let (mut turn, mut has_begun) = (None, false);
+            let (mut needs_turn, mut has_begun) = (false, false);
             loop {
+                let mut turn = None;
+                if needs_turn {
+                    turn = Some(store.long_write().await?);
+                }
                 let change = store
                     .parts
                     .cache
@@ -131,12 +135,20 @@ impl Store {
                     .write(move |it| work(it, &name))
                     .await?;
                 drop(change);
-                if turn.is_none() && store.has_unfinished(&repository, removed).await? {
-                    turn = Some(store.long_write().await?);
+                if store.has_unfinished(&repository, removed).await? {
+                    if turn.is_none() {
+                        turn = Some(store.long_write().await?);
+                    }
+                    let finished = store.finish_manifests(&repository).await;
+                    if removed == Removal::Unfinished {
+                        finished?;
+                    } else if let Err(error) = finished {
+                        // The content is deleted. Its references are marked later.
+                        tracing::warn!(%error, %repository, "the references of a deleted manifest could not be marked");
+                    }
                 }
-                if turn.is_some() {
-                    store.finish_manifests(&repository, &[]).await?;
-                }
+                drop(turn);
+                needs_turn = true;
                 match removed {
                     Removal::Partial => has_begun = true,
                     Removal::Unfinished => (),

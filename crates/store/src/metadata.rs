@@ -55,6 +55,7 @@ pub(crate) use tags::{list_tags, remove_tag, set_tag};
 pub(crate) use transaction::{Lookup, Outcome, Statement, Transaction, require_changes};
 pub(crate) use unfinished::{
     REFERENCES_PAGE, UnfinishedManifest, find_unfinished, find_unfinished_repository, write_page,
+    write_pages,
 };
 pub(crate) use value::{Parameter, Row, Value};
 pub(crate) use view::{ChildBlob, Children, View, find_children};

@@ -11,10 +11,6 @@ use super::stored_content::known_children;
 use super::{ImageConfig, LintTree, Stored};
 use crate::{Child, ChildKind, Digest, Manifest, MediaType};
 
-/// Maximum memory use of the documents of one tree in bytes. An index of 10,000 images needs less
-/// than half of it.
-const MAX_COST: usize = 256 << 20;
-
 /// Maximum total size of the configs that are read for one tree, in bytes.
 ///
 /// Only a few fields of each config stay in memory.
@@ -22,14 +18,17 @@ const MAX_CONFIG_BYTES: u64 = 256 << 20;
 
 /// Limits of the check of a tree.
 ///
-/// Content beyond a limit is skipped and reported as a finding. Two further limits are fixed: 256
-/// MiB of memory for documents, and 256 MiB of configs.
+/// Content beyond a limit is skipped and reported as a finding. Configs have a fixed limit of 256
+/// MiB, because only a few of their fields stay in memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LintLimits {
     /// Maximum nesting depth of documents. The root is at depth 0.
     pub depth: usize,
     /// Maximum number of documents in the tree.
     pub documents: usize,
+    /// Maximum memory use of the documents in bytes, as [`memory_cost`] estimates it. An index of
+    /// 10,000 images needs about 50 MiB.
+    pub memory: usize,
 }
 
 impl Default for LintLimits {
@@ -37,6 +36,7 @@ impl Default for LintLimits {
         Self {
             depth: 16,
             documents: 100_000,
+            memory: 256 << 20,
         }
     }
 }
@@ -100,7 +100,7 @@ impl LimitState {
         format!(
             "the limits are {} documents and {} MiB of memory",
             self.limits.documents,
-            MAX_COST >> 20
+            self.limits.memory >> 20
         )
     }
 
@@ -223,7 +223,7 @@ impl Linter {
             return;
         }
         let cost = self.cost + memory_cost(&manifest);
-        if self.is_full || cost > MAX_COST {
+        if self.is_full || cost > self.limit_state.limits.memory {
             self.is_full = true;
             self.limit_state.skipped.insert(request.digest.clone());
         } else {

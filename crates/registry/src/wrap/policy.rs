@@ -37,6 +37,7 @@ pub use rules::{PatternError, PolicyRule, PolicyRules};
 const LIMITS: LintLimits = LintLimits {
     depth: 16,
     documents: 10_000,
+    memory: 64 << 20,
 };
 
 /// Registry with policy rules: they decide what callers may push to a repository and delete from

@@ -21,6 +21,9 @@ const MAX_REFERRER_BYTES: usize = 8 << 20;
 /// Memory that is reserved for the response of one request in bytes, until its size is known.
 const RESPONSE_MEMORY: usize = 16 << 20;
 
+/// Maximum memory of the documents of one tree in bytes.
+const TREE_MEMORY: usize = 64 << 20;
+
 /// Number of parallel lookups of referrers.
 const CONCURRENCY: usize = 8;
 
@@ -58,6 +61,7 @@ pub(crate) async fn get(
     let handle = call.repository(repository);
     let limits = LintLimits {
         documents: call.app.limits.tree_documents,
+        memory: TREE_MEMORY,
         ..LintLimits::default()
     };
     let work = async move {

@@ -112,11 +112,9 @@ impl State {
             }
             self.reject_newest(|waiting| waiting.client == most);
         }
-        if self
-            .used
-            .values()
-            .any(|used| *used > self.used(request.client))
-        {
+        let own = self.used(request.client);
+        let is_small = !self.exceeds_fair_part(request.client);
+        if is_small && self.used.values().any(|used| *used > own) {
             self.contended = Some(Instant::now());
         }
         let (reply, granted) = oneshot::channel();
@@ -185,9 +183,12 @@ impl State {
             return;
         }
         self.checked = Instant::now();
-        let waiting = self.waiting.values().map(|waiter| waiter.request.client);
-        let waiting: HashMap<Client, u64> =
-            waiting.map(|client| (client, self.used(client))).collect();
+        // A request that waits although there are enough units leaves them to others.
+        let waiting = self.waiting.values().map(|waiter| waiter.request);
+        let waiting: HashMap<Client, u64> = waiting
+            .filter(|request| request.units > self.free || request.held > 0)
+            .map(|request| (request.client, self.used(request.client)))
+            .collect();
         for body in self.bodies.values() {
             let used = self.used(body.client);
             let mut others = waiting.iter().filter(|(client, _)| **client != body.client);
@@ -206,10 +207,16 @@ impl State {
         }
     }
 
-    /// Ends the slowest bodies of the client that uses the most, if it uses more than `client` and
-    /// nothing was released for `wait`: as many as use `units` units together.
-    pub(super) fn end_slowest_bodies(&self, client: Client, units: u64, wait: Duration) {
-        if self.released.elapsed() < wait {
+    /// Ends the slowest bodies of the client that uses the most, if it uses more than the client of
+    /// `request` and nothing was released for `wait`: as many as use the requested units together.
+    pub(super) fn end_slowest_bodies(&self, request: &Request, wait: Duration) {
+        let Request {
+            client,
+            units,
+            held,
+        } = *request;
+        let leaves_units = units <= self.free && held == 0;
+        if self.released.elapsed() < wait || leaves_units {
             return;
         }
         let own = self.used(client);
@@ -223,7 +230,7 @@ impl State {
         let Some(most) = useful.first().map(|body| body.client) else {
             return;
         };
-        let mut ended = self.free;
+        let mut ended = self.available(request);
         for body in useful.into_iter().filter(|body| body.client == most) {
             body.progress.end();
             ended += body.units;
@@ -242,13 +249,16 @@ impl State {
     /// nothing yet, unless nobody else uses any. A client with more than its fair part leaves some for
     /// the next requests of clients that had to wait, which would otherwise wait again for each.
     fn available(&self, request: &Request) -> u64 {
-        let is_first = request.held == 0 || request.held == self.total - self.free;
+        if request.held > 0 && request.held == self.total - self.free {
+            return self.free;
+        }
         let is_contended = self.contended.is_some_and(|at| at.elapsed() < CONTENTION);
-        let reserved = if is_first && !(is_contended && self.exceeds_fair_part(request.client)) {
-            0
-        } else {
-            self.total / RESERVED
-        };
+        let reserved =
+            if request.held == 0 && !(is_contended && self.exceeds_fair_part(request.client)) {
+                0
+            } else {
+                self.total / RESERVED
+            };
         self.free.saturating_sub(reserved)
     }
 

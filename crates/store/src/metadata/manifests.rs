@@ -242,7 +242,10 @@ pub(crate) fn store_manifest<'a>(
         Statement::new(STORE, row).changing_one(),
     ];
     if has_unwritten_edges {
-        statements.push(unfinished::begin(repository_id, digest));
+        // Equal digests mean equal references, so there is nothing to replace.
+        if !document.edges.is_empty() {
+            statements.push(unfinished::begin(repository_id, digest));
+        }
     } else {
         if has_row {
             statements.push(references::clear(repository_id, digest));

@@ -54,6 +54,7 @@ macro_rules! all_database_tests {
                 a_repository_is_listed_while_it_has_content
                 manifests_with_many_references_go_in_pages
                 references_beyond_a_page_are_written_later
+                one_transaction_finishes_several_manifests
                 tags_of_a_deleted_manifest_go_in_pages
                 batches_return_rows_and_counts
                 a_push_that_would_store_nothing_fails

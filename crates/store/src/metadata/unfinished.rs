@@ -2,12 +2,15 @@
 //! first, and its edges afterwards in pages. Deleting it makes the row a tombstone first, and marks
 //! the edges in pages. Until all pages are done, the manifest has a row in `unfinished_manifests`.
 
+use std::sync::Arc;
+
 use portolan_model::{Digest, MediaType, RepositoryName};
 use portolan_registry::Result;
 
-use super::references::{self, Edge};
+use super::references;
 use super::{
-    Children, Lookup, Row, Statement, Transaction, find_children, require_changes, store_media_type,
+    Children, Document, Lookup, Row, Statement, Transaction, find_children, require_changes,
+    store_media_type,
 };
 
 /// Maximum number of edges that one transaction writes or marks.
@@ -27,12 +30,13 @@ const FIND: &str = "SELECT c.digest, t.name, m.content_id, m.deleted_at FROM rep
      JOIN unfinished_manifests u ON u.repository_id = r.id JOIN manifests m ON m.id = u.manifest_id \
      JOIN manifest_contents c ON c.id = m.content_id JOIN media_types t ON t.id = m.media_type_id \
      WHERE r.name = ?1 LIMIT 1";
-const FIND_REPOSITORY: &str = "SELECT r.name FROM unfinished_manifests u \
-     JOIN repositories r ON r.id = u.repository_id WHERE u.manifest_id > ?1 LIMIT 1";
-const STATE: &str = "SELECT u.manifest_id, u.repository_id, u.next_position, m.deleted_at \
+const FIND_REPOSITORY: &str = "SELECT u.manifest_id, r.name FROM unfinished_manifests u \
+     JOIN repositories r ON r.id = u.repository_id WHERE u.manifest_id > ?1 \
+     ORDER BY u.manifest_id LIMIT 1";
+const STATE: &str = "SELECT u.manifest_id, u.repository_id, u.next_position, m.deleted_at, t.name \
      FROM repositories r JOIN manifest_contents c ON c.digest = ?2 \
      JOIN manifests m ON m.content_id = c.id AND m.repository_id = r.id \
-     JOIN unfinished_manifests u ON u.manifest_id = m.id WHERE r.name = ?1";
+     JOIN media_types t ON t.id = m.media_type_id JOIN unfinished_manifests u ON u.manifest_id = m.id WHERE r.name = ?1";
 const CLEAR_PAGE: &str = "DELETE FROM manifest_references \
      WHERE parent_id = ?1 AND position >= ?2 AND position < ?3";
 const MARK_PAGE: &str = "UPDATE manifest_references SET parent_deleted = 1 \
@@ -86,36 +90,71 @@ pub(crate) fn find_unfinished(repository: &RepositoryName) -> Lookup<Option<Unfi
     })
 }
 
-/// Returns a lookup of a repository that has an unfinished manifest.
-pub(crate) fn find_unfinished_repository() -> Lookup<Option<RepositoryName>> {
-    let statement = Statement::new(FIND_REPOSITORY, [0_i64.into()]);
-    Lookup::first(statement, |mut row: Row| row.parse())
+/// Returns a lookup of the next unfinished manifest after the row `after`, with its repository.
+pub(crate) fn find_unfinished_repository(after: i64) -> Lookup<Option<(i64, RepositoryName)>> {
+    let statement = Statement::new(FIND_REPOSITORY, [after.into()]);
+    Lookup::first(statement, |mut row: Row| Ok((row.integer()?, row.parse()?)))
 }
 
-/// Writes the next page of the edges of an unfinished manifest. `edges` are all edges of the
-/// manifest; they are not read for a tombstone. Does nothing if the manifest is finished, or if it
-/// is live and `edges` is `None`.
+/// Writes the edges of unfinished manifests, up to [`REFERENCES_PAGE`]. Returns how many of the first
+/// `documents` are finished.
+pub(crate) fn write_pages(
+    transaction: &mut dyn Transaction,
+    repository: &RepositoryName,
+    documents: &[Arc<Document>],
+) -> Result<usize> {
+    let mut room = REFERENCES_PAGE;
+    for (position, document) in documents.iter().enumerate() {
+        if room == 0 {
+            return Ok(position);
+        }
+        let digest = &document.digest;
+        match write_page(transaction, repository, digest, Some(document), room)? {
+            Progress::Finished(written) => room -= written.min(room),
+            Progress::Partial => return Ok(position),
+        }
+    }
+    Ok(documents.len())
+}
+
+/// Result of [`write_page`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    /// This number of edges was written or marked, and none is left. It is 0 if another call has
+    /// finished the manifest, or if the state of its row is not the one that the caller assumes.
+    Finished(usize),
+    Partial,
+}
+
+/// Writes up to `room` edges of an unfinished manifest, or marks those of a tombstone. `document` is
+/// the manifest, which is not needed for a tombstone. Does nothing if the row has another media type,
+/// or is live and there is no document.
 pub(crate) fn write_page(
     transaction: &mut dyn Transaction,
     repository: &RepositoryName,
     digest: &Digest,
-    edges: Option<&[Edge]>,
-) -> Result<()> {
+    document: Option<&Document>,
+    room: usize,
+) -> Result<Progress> {
     let parameters = [repository.as_str().into(), digest.into()];
     let found = transaction.query(&Statement::new(STATE, parameters))?;
     let Some(mut row) = found.into_iter().next() else {
-        return Ok(());
+        return Ok(Progress::Finished(0));
     };
     let page = Page {
         manifest_id: row.integer()?,
         repository_id: row.integer()?,
         first: row.size()?,
+        room,
     };
     let is_deleted = row.optional_integer()?.is_some();
-    match edges {
+    let media_type = row.media_type()?;
+    match document {
         _ if is_deleted => page.mark(transaction),
-        Some(edges) => page.write(transaction, repository, digest, edges),
-        None => Ok(()),
+        Some(document) if *document.manifest.media_type() == media_type => {
+            page.write(transaction, repository, document)
+        }
+        _ => Ok(Progress::Finished(0)),
     }
 }
 
@@ -125,16 +164,26 @@ struct Page {
     repository_id: i64,
     /// Position of the first edge of the page.
     first: u64,
+    /// Maximum number of edges of the page.
+    room: usize,
 }
 
 impl Page {
     /// Marks the edges of a tombstone.
-    fn mark(&self, transaction: &mut dyn Transaction) -> Result<()> {
-        let end = self.first + REFERENCES_PAGE as u64;
+    fn mark(&self, transaction: &mut dyn Transaction) -> Result<Progress> {
+        let end = self.first + self.room as u64;
         let has_more = Statement::new(HAS_MORE, [self.manifest_id.into(), end.into()]);
         let is_last = transaction.query(&has_more)?.is_empty();
         transaction.batch(&[self.statement(MARK_PAGE, end), self.end(end, is_last)])?;
-        Ok(())
+        Ok(self.progress(self.room, is_last))
+    }
+
+    fn progress(&self, written: usize, is_last: bool) -> Progress {
+        if is_last {
+            Progress::Finished(written)
+        } else {
+            Progress::Partial
+        }
     }
 
     /// Replaces the edges of a live manifest.
@@ -142,13 +191,12 @@ impl Page {
         &self,
         transaction: &mut dyn Transaction,
         repository: &RepositoryName,
-        digest: &Digest,
-        edges: &[Edge],
-    ) -> Result<()> {
+        Document { digest, edges, .. }: &Document,
+    ) -> Result<Progress> {
         let first = usize::try_from(self.first)
             .unwrap_or(usize::MAX)
             .min(edges.len());
-        let end = (first + REFERENCES_PAGE).min(edges.len());
+        let end = (first + self.room).min(edges.len());
         let (page, is_last) = (&edges[first..end], end == edges.len());
         let digests = page.iter().map(|edge| &edge.digest);
         let mut children = Children::default();
@@ -163,7 +211,8 @@ impl Page {
         statements.extend(edges);
         statements.push(self.end(end as u64, is_last));
         let outcomes = transaction.batch(&statements)?;
-        require_changes(&statements, &outcomes)
+        require_changes(&statements, &outcomes)?;
+        Ok(self.progress(page.len(), is_last))
     }
 
     /// Returns a statement for the edges from the first edge of the page to `end`.

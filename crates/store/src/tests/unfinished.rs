@@ -6,7 +6,9 @@ use portolan_registry::{Context, Deleter, Deletion, Kind, PutManifest, Result, W
 
 use super::{Store, reopen, subject};
 use crate::metadata::tests::scenario::{many_references, name, put};
-use crate::metadata::{REFERENCES_PAGE, Transaction, find_unfinished_repository, remove_manifest};
+use crate::metadata::{
+    REFERENCES_PAGE, Statement, Transaction, find_unfinished_repository, remove_manifest,
+};
 
 const COUNT: usize = 2 * REFERENCES_PAGE + 1;
 
@@ -32,7 +34,7 @@ async fn delete_child(store: &Store, child: &Digest) -> Result<()> {
 }
 
 async fn is_finished(store: &Store) -> bool {
-    let lookup = find_unfinished_repository();
+    let lookup = find_unfinished_repository(0);
     store.parts.database.lookup(lookup).await.unwrap().is_none()
 }
 
@@ -61,6 +63,27 @@ async fn references_of_an_interrupted_deletion_protect_nothing() {
     store.finish_all_manifests().await.unwrap();
     assert!(is_finished(&store).await);
     delete_child(&store, &child).await.unwrap();
+}
+
+#[tokio::test]
+async fn damaged_references_are_not_written() {
+    let subject = subject().await;
+    let store = &subject.store;
+    let (manifest, child) = interrupt_a_push(store).await;
+    let damage =
+        "UPDATE manifest_contents SET bytes = CAST(replace(bytes, 'sha256', 'sha512') AS BLOB)";
+    let write = |it: &mut dyn Transaction| it.execute(&Statement::new(damage, []));
+    store.parts.database.write(write).await.unwrap();
+    store.finish_all_manifests().await.unwrap();
+    let error = delete_child(store, &child).await.unwrap_err();
+    assert!(error.to_string().contains(manifest.as_str()), "{error}");
+    // The help of the error.
+    let (context, repository) = (Context::anonymous(), name());
+    let (bytes, options) = (many_references("a", COUNT), PutManifest::default());
+    let again = store.put_manifest(&context, &repository, bytes, options);
+    again.await.unwrap();
+    let error = delete_child(store, &child).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Referenced { .. }), "{error}");
 }
 
 #[tokio::test]

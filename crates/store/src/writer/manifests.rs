@@ -9,6 +9,10 @@ use super::put::{Put, StoredPut};
 use crate::metadata::{Lookup, Outcome, View};
 use crate::store::Store;
 
+/// Help for a push whose manifest is stored, but not all of its references.
+const UNFINISHED: &str =
+    "the manifest is stored, and the registry writes its references later; push it again";
+
 /// Action to take on a pushed manifest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum PushAction {
@@ -70,8 +74,9 @@ impl Store {
         let written = written.await?;
         drop(change);
         if turn.is_some() && matches!(written, Attempt::Done(_)) {
-            let documents: Vec<_> = put.documents().cloned().collect();
-            self.finish_manifests(repository, &documents).await?;
+            let documents = put.documents().cloned().collect();
+            let written = self.write_edges(repository, documents).await;
+            written.map_err(|error| error.with_help(UNFINISHED))?;
         }
         drop(turn);
         written.and_then(|stored| {

@@ -5,58 +5,74 @@ use std::sync::Arc;
 
 use portolan_files::run_blocking;
 use portolan_model::{Manifest, RepositoryName};
-use portolan_registry::{Error, ParsedManifest, Result};
+use portolan_registry::{Error, Kind, ParsedManifest, Result, verify_digest};
 
 use crate::cache::Affected;
 use crate::metadata::{
-    Document, UnfinishedManifest, find_unfinished, find_unfinished_repository, manifest_bytes,
-    write_page,
+    Document, REFERENCES_PAGE, UnfinishedManifest, find_unfinished, find_unfinished_repository,
+    manifest_bytes, write_page, write_pages,
 };
 use crate::store::Store;
 
 impl Store {
-    /// Writes the edges that earlier transactions have left, in all repositories.
+    /// Writes the edges that earlier transactions have left, in all repositories. A manifest that
+    /// cannot be read stays unfinished.
     pub(crate) async fn finish_all_manifests(&self) -> Result<()> {
-        let find = || self.parts.database.lookup(find_unfinished_repository());
-        while let Some(repository) = find().await? {
+        let mut last = 0;
+        let find = |after| {
+            self.parts
+                .database
+                .lookup(find_unfinished_repository(after))
+        };
+        while let Some((id, repository)) = find(last).await? {
             let _turn = self.long_write().await?;
-            self.finish_manifests(&repository, &[]).await?;
+            if let Err(error) = self.finish_manifests(&repository).await {
+                tracing::error!(%error, %repository, "the references of a manifest could not be written");
+            }
+            last = id;
         }
         Ok(())
     }
 
-    /// Writes the edges that earlier transactions have left in a repository. `documents` are parsed
-    /// manifests that may be among them. Hold the permit of [`Store::long_write`] meanwhile.
-    pub(crate) async fn finish_manifests(
+    /// Writes the edges of manifests that were just stored. Hold the permit of
+    /// [`Store::long_write`] meanwhile.
+    pub(super) async fn write_edges(
         &self,
         repository: &RepositoryName,
-        documents: &[Arc<Document>],
+        mut documents: Vec<Arc<Document>>,
     ) -> Result<()> {
-        let mut documents = documents.to_vec();
-        while let Some(manifest) = self
-            .parts
-            .database
-            .lookup(find_unfinished(repository))
-            .await?
-        {
-            let is_same = |it: &&Arc<Document>| {
+        while !documents.is_empty() {
+            let _change = self.parts.cache.begin_change(repository, Affected::All);
+            let (name, batch) = (repository.clone(), documents.clone());
+            let write = self
+                .parts
+                .database
+                .write(move |transaction| write_pages(transaction, &name, &batch));
+            documents.drain(..write.await?);
+        }
+        Ok(())
+    }
+
+    /// Writes the edges that earlier transactions have left in a repository. Hold the permit of
+    /// [`Store::long_write`] meanwhile.
+    pub(crate) async fn finish_manifests(&self, repository: &RepositoryName) -> Result<()> {
+        let find = || self.parts.database.lookup(find_unfinished(repository));
+        let mut known: Option<Arc<Document>> = None;
+        while let Some(manifest) = find().await? {
+            let is_same = |it: &Arc<Document>| {
                 it.digest == manifest.digest && *it.manifest.media_type() == manifest.media_type
             };
-            let document = match documents.iter().find(is_same) {
-                _ if manifest.is_deleted => None,
-                Some(document) => Some(Arc::clone(document)),
-                None => {
-                    let document = self.read_document(&manifest).await?;
-                    documents.push(Arc::clone(&document));
-                    Some(document)
-                }
-            };
+            if manifest.is_deleted {
+                known = None;
+            } else if !known.as_ref().is_some_and(is_same) {
+                known = Some(self.read_document(&manifest).await?);
+            }
             // Edges decide whether a blob is served as a manifest.
             let _change = self.parts.cache.begin_change(repository, Affected::All);
-            let (name, digest) = (repository.clone(), manifest.digest);
+            let (name, digest, document) = (repository.clone(), manifest.digest, known.clone());
             let write = self.parts.database.write(move |transaction| {
-                let edges = document.as_ref().map(|document| document.edges.as_slice());
-                write_page(transaction, &name, &digest, edges)
+                let document = document.as_deref();
+                write_page(transaction, &name, &digest, document, REFERENCES_PAGE)
             });
             write.await?;
         }
@@ -64,20 +80,23 @@ impl Store {
     }
 
     async fn read_document(&self, manifest: &UnfinishedManifest) -> Result<Arc<Document>> {
-        let failed = |error| Error::internal("failed to read a stored manifest", error);
+        let UnfinishedManifest {
+            digest, media_type, ..
+        } = manifest.clone();
         let lookup = manifest_bytes(manifest.content_id);
-        let bytes = self
-            .parts
-            .database
-            .lookup(lookup)
-            .await?
-            .unwrap_or_default();
-        let (digest, media_type) = (manifest.digest.clone(), manifest.media_type.clone());
+        let bytes = self.parts.database.lookup(lookup).await?;
         run_blocking(move || {
-            let manifest = Manifest::parse(bytes.into(), Some(&media_type)).map_err(failed)?;
-            Ok(Arc::new(Document::new(&ParsedManifest::new(
-                digest, manifest,
-            ))))
+            let bytes = bytes.unwrap_or_default();
+            let damaged = |_| {
+                let message = format!("the stored bytes of the manifest {digest} are damaged");
+                Error::new(Kind::Internal, message)
+                    .with_help("push the manifest again, or delete it")
+            };
+            verify_digest(&bytes, Some(&digest)).map_err(damaged)?;
+            let manifest = Manifest::parse(bytes.into(), Some(&media_type))
+                .map_err(|error| Error::internal("failed to read a stored manifest", error))?;
+            let parsed = ParsedManifest::new(digest.clone(), manifest);
+            Ok(Arc::new(Document::new(&parsed)))
         })
         .await
     }

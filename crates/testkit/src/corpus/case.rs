@@ -48,7 +48,11 @@ impl Case {
     /// Sets the limits of the lint run: depth of the tree, and number of documents.
     #[must_use]
     pub(super) fn with_limits(mut self, depth: usize, documents: usize) -> Self {
-        self.limits = LintLimits { depth, documents };
+        self.limits = LintLimits {
+            depth,
+            documents,
+            ..self.limits
+        };
         self
     }
 

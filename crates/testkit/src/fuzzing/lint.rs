@@ -62,6 +62,7 @@ pub(super) fn decode_tree(data: &[u8]) -> Option<LintTree> {
     let limits = LintLimits {
         depth: usize::from(depth),
         documents: 1 + usize::from(documents),
+        ..LintLimits::default()
     };
     let manifest = Manifest::parse(
         Bytes::copy_from_slice(root),
@@ -150,7 +151,9 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
 
 /// Encodes a case of the corpus as an input.
 pub(super) fn encode_case(case: &Case) -> Vec<u8> {
-    let LintLimits { depth, documents } = case.limits();
+    let LintLimits {
+        depth, documents, ..
+    } = case.limits();
     let limits = [depth, documents - 1].map(|limit| u8::try_from(limit).unwrap_or(u8::MAX - 1));
     let mut pieces = vec![
         [

@@ -81,7 +81,12 @@ fn ten_thousand_children_within_100_ms() {
     let run = || {
         let (root, answers) = (index.manifest(), answers.clone());
         let began = Instant::now();
-        let mut lint = Linter::new(index.digest(), root, LintLimits::default());
+        // The server has less memory for a tree than the default.
+        let limits = LintLimits {
+            memory: 64 << 20,
+            ..LintLimits::default()
+        };
+        let mut lint = Linter::new(index.digest(), root, limits);
         for answer in answers {
             let want = lint.next_request().unwrap();
             lint.supply(&want, answer);
@@ -361,6 +366,7 @@ fn answered(root: Manifest, others: &[Manifest], mut choose: impl FnMut() -> u8)
         LintLimits {
             depth: 3,
             documents: 6,
+            ..LintLimits::default()
         },
     );
     for _ in 0..100_000 {

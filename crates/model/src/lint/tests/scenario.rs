@@ -62,7 +62,11 @@ impl Scenario {
 
     pub(super) fn with_limits(self, depth: usize, documents: usize) -> Self {
         Self {
-            limits: LintLimits { depth, documents },
+            limits: LintLimits {
+                depth,
+                documents,
+                ..self.limits
+            },
             ..self
         }
     }

@@ -97,6 +97,13 @@ pub(crate) fn many_references(seed: &str, count: usize) -> bytes::Bytes {
     serde_json::to_vec(&document).unwrap().into()
 }
 
+/// Parses a document of [`many_references`].
+pub(super) fn document(bytes: &bytes::Bytes) -> Document {
+    let media_type = MediaType::new("application/x");
+    let manifest = Manifest::parse(bytes.clone(), Some(&media_type)).unwrap();
+    Document::new(&ParsedManifest::new(Digest::sha256(bytes), manifest))
+}
+
 /// Writes one page of an unfinished manifest. Returns whether there was one.
 pub(super) fn write_one_page(
     transaction: &mut dyn Transaction,
@@ -105,10 +112,14 @@ pub(super) fn write_one_page(
     let Some(unfinished) = find_unfinished(&name()).run(transaction)? else {
         return Ok(false);
     };
-    let manifest = Manifest::parse(bytes.clone(), Some(&unfinished.media_type)).unwrap();
-    let document = Document::new(&ParsedManifest::new(unfinished.digest.clone(), manifest));
-    let edges = Some(document.edges.as_slice());
-    write_page(transaction, &name(), &unfinished.digest, edges)?;
+    let (digest, document) = (&unfinished.digest, document(bytes));
+    write_page(
+        transaction,
+        &name(),
+        digest,
+        Some(&document),
+        REFERENCES_PAGE,
+    )?;
     Ok(true)
 }
 
@@ -116,8 +127,8 @@ pub(super) fn write_one_page(
 fn unfinished(transaction: &mut dyn Transaction) -> Result<()> {
     let bytes = many_references("scenario", 2 * REFERENCES_PAGE);
     let digest = put(transaction, bytes.clone(), Vec::new())?;
-    let found = find_unfinished_repository().run(transaction)?;
-    assert_eq!(found, Some(name()));
+    let found = find_unfinished_repository(0).run(transaction)?;
+    assert_eq!(found.map(|(_, repository)| repository), Some(name()));
     while write_one_page(transaction, &bytes)? {}
     remove_manifest(transaction, &name(), &digest, true, None)?;
     while write_one_page(transaction, &bytes)? {}

@@ -8,7 +8,8 @@ use portolan_model::fixtures::{IndexFixture, image, repository, tag};
 use portolan_registry::{Error, Kind, Result, TagUpdate};
 
 use super::scenario::{
-    many_references, name, put, put_with_types, reserve, store_blobs, store_image, write_one_page,
+    document, many_references, name, put, put_with_types, reserve, store_blobs, store_image,
+    write_one_page,
 };
 use crate::metadata::*;
 
@@ -341,6 +342,27 @@ pub(super) async fn references_beyond_a_page_are_written_later(database: Arc<Dat
     for expected in [(true, 1), (true, 0), (false, 0)] {
         assert_eq!((next_page().await, parents().await), expected);
     }
+}
+
+pub(super) async fn one_transaction_finishes_several_manifests(database: Arc<Database>) {
+    let write = database.write(|transaction| {
+        let mut documents = Vec::new();
+        for seed in ["a", "b"] {
+            let bytes = many_references(seed, REFERENCES_PAGE + 1);
+            put(transaction, bytes.clone(), Vec::new())?;
+            documents.push(Arc::new(document(&bytes)));
+        }
+        Ok(documents)
+    });
+    let documents = write.await.unwrap();
+    // The rest of the first manifest shares a transaction with most of the second one.
+    for (begin, finished) in [(0, 0), (0, 1), (1, 1)] {
+        let pages = documents[begin..].to_vec();
+        let write = database.write(move |it| write_pages(it, &name(), &pages));
+        assert_eq!(write.await.unwrap(), finished);
+    }
+    let left = database.lookup(find_unfinished(&name())).await;
+    assert!(left.unwrap().is_none());
 }
 
 pub(super) async fn batches_return_rows_and_counts(database: Arc<Database>) {
