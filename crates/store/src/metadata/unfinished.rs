@@ -126,6 +126,16 @@ pub(crate) enum Progress {
     Partial,
 }
 
+impl Progress {
+    fn new(written: usize, is_last: bool) -> Self {
+        if is_last {
+            Self::Finished(written)
+        } else {
+            Self::Partial
+        }
+    }
+}
+
 /// Writes up to `room` edges of an unfinished manifest, or marks those of a tombstone. `document` is
 /// the manifest, which is not needed for a tombstone. Does nothing if the row has another media type,
 /// or is live and there is no document.
@@ -175,15 +185,7 @@ impl Page {
         let has_more = Statement::new(HAS_MORE, [self.manifest_id.into(), end.into()]);
         let is_last = transaction.query(&has_more)?.is_empty();
         transaction.batch(&[self.statement(MARK_PAGE, end), self.end(end, is_last)])?;
-        Ok(self.progress(self.room, is_last))
-    }
-
-    fn progress(&self, written: usize, is_last: bool) -> Progress {
-        if is_last {
-            Progress::Finished(written)
-        } else {
-            Progress::Partial
-        }
+        Ok(Progress::new(self.room, is_last))
     }
 
     /// Replaces the edges of a live manifest.
@@ -212,7 +214,7 @@ impl Page {
         statements.push(self.end(end as u64, is_last));
         let outcomes = transaction.batch(&statements)?;
         require_changes(&statements, &outcomes)?;
-        Ok(self.progress(page.len(), is_last))
+        Ok(Progress::new(page.len(), is_last))
     }
 
     /// Returns a statement for the edges from the first edge of the page to `end`.
