@@ -3,7 +3,7 @@
 //!
 //! [`Server::bind`] listens, and [`Server::run`] serves until shutdown. `portolan_wire` parses each
 //! request, a [`Registry`](portolan_registry::Registry) handles it, and the result is written as a
-//! response. A request passes through `listener`, `connection`, `middleware`, `router` and one of
+//! response. A request passes through `listener`, `connection`, `router` with `middleware`, and one of
 //! the `handlers`. This crate does not depend on a storage. It never buffers a blob, and every
 //! response has a known `Content-Length`.
 
